@@ -1,0 +1,159 @@
+import { raw } from "hono/html";
+import { problemLine } from "../../src/config/index.ts";
+import type { BoxStatus } from "../../src/portal/status.ts";
+
+export const STATUS_STYLE = [
+  "*{box-sizing:border-box}",
+  "body{margin:0 auto;max-width:64em;padding:16px;background:#fff;color:#16191c;font:16px/1.45 system-ui,sans-serif}",
+  "h1{font-size:1.4em;margin:.2em 0}h2{font-size:1.1em;margin:1.4em 0 .4em}",
+  "p{margin:.4em 0}",
+  ".w{overflow-x:auto}",
+  "table{border-collapse:collapse;width:100%}",
+  "th,td{text-align:left;padding:.35em .8em .35em 0;border-bottom:1px solid #d5dade;vertical-align:top}",
+  "td.m{font-family:ui-monospace,monospace;font-size:.9em;white-space:nowrap}",
+  ".failed{font-weight:700;color:#a01212}.running{color:#0b6b57}",
+  ".n{border:2px solid #a01212;border-radius:8px;padding:.2em 1em}",
+  ".s{color:#4b555c}",
+  "@media(prefers-color-scheme:dark){body{background:#14181b;color:#e9edf0}th,td{border-color:#39424a}.failed{color:#ff9a9a}.running{color:#66d3b8}.n{border-color:#ff9a9a}.s{color:#aab4bb}}",
+].join("");
+
+const REFRESH_S = 5;
+
+/** The operator's read-only page: the parts, the guests and the end of the journal. */
+export function statusPage(status: BoxStatus): string {
+  const { name, version, mode, uptimeSeconds, config, parts, guests, guestsByState, journal } = status;
+  return (
+    <>
+      {raw("<!doctype html>")}
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width,initial-scale=1" />
+          <meta name="color-scheme" content="light dark" />
+          <meta http-equiv="refresh" content={String(REFRESH_S)} />
+          <title>{`${name} · status`}</title>
+          <style>{raw(STATUS_STYLE)}</style>
+        </head>
+        <body>
+          <main>
+            <h1>{name}</h1>
+            <p class="s">
+              {`Omerta Box ${version}, ${mode} mode, up for ${uptimeText(uptimeSeconds)}. This page refreshes itself every ${REFRESH_S} s.`}
+            </p>
+            {config.problems.length === 0 ? null : (
+              <section class="n">
+                <h2>The configuration is broken: the box runs with its defaults</h2>
+                <p>{config.file} is kept as it is. Mend this, and restart the box:</p>
+                <ul>
+                  {config.problems.map((problem) => (
+                    <li>{problemLine(problem)}</li>
+                  ))}
+                </ul>
+              </section>
+            )}
+            <h2>Parts</h2>
+            <Table
+              head={["Part", "State", "Now"]}
+              rows={parts.map((part) => [
+                part.name,
+                <span class={part.state}>{part.state}</span>,
+                part.detail,
+              ])}
+            />
+            <h2>Guests</h2>
+            <p class="s">
+              {Object.entries(guestsByState)
+                .map(([state, count]) => `${count} ${state}`)
+                .join(", ")}
+            </p>
+            {guests.length === 0 ? (
+              <p>Nobody has joined yet.</p>
+            ) : (
+              <Table
+                head={["Station", "Address", "State", "Language", "Time left"]}
+                mono={2}
+                rows={guests.map((guest) => [
+                  guest.mac,
+                  guest.ipv4,
+                  guest.state,
+                  guest.language,
+                  guest.secondsLeft > 0 ? uptimeText(guest.secondsLeft) : "",
+                ])}
+              />
+            )}
+            <h2>Journal</h2>
+            <Table
+              head={["Time (box’s clock, UTC)", "What", "Whom", "More"]}
+              mono={1}
+              rows={journal.map((entry) => [
+                new Date(entry.wallMs).toISOString().slice(0, 19).replace("T", " "),
+                `${entry.part}: ${entry.kind}`,
+                entry.subject,
+                Object.entries(entry.detail)
+                  .map(
+                    ([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`,
+                  )
+                  .join(", "),
+              ])}
+            />
+          </main>
+        </body>
+      </html>
+    </>
+  ).toString();
+}
+
+type Cell = string | ReturnType<typeof Table>;
+
+/** @param mono how many of the first columns are in fixed width */
+function Table({
+  head,
+  rows,
+  mono = 0,
+}: {
+  head: readonly string[];
+  rows: readonly (readonly Cell[])[];
+  mono?: number;
+}) {
+  return (
+    <section class="w" tabindex={0} aria-label={head[0] ?? ""}>
+      <table>
+        <thead>
+          <tr>
+            {head.map((title) => (
+              <th scope="col">{title}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr>
+              {row.map((cell, index) => (
+                <td class={index < mono ? "m" : ""}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** "3 d 4 h", "12 min", "40 s": the two largest units at most. */
+export function uptimeText(seconds: number): string {
+  const units = [
+    ["d", 86_400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ] as const;
+  const first = units.findIndex(([, size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  let rest = seconds;
+  const texts = units.slice(first, first + 2).map(([unit, size]) => {
+    const value = Math.floor(rest / size);
+    rest -= value * size;
+    return value === 0 ? "" : `${value} ${unit}`;
+  });
+  return texts.filter(Boolean).join(" ");
+}

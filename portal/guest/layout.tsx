@@ -1,0 +1,77 @@
+import { raw } from "hono/html";
+import type { Child } from "hono/jsx";
+import { LANGUAGES, type Language } from "../locales/index.ts";
+import { guestStyle } from "./style.ts";
+import { wordsOf } from "./words.ts";
+
+export interface LayoutProps {
+  language: Language;
+  /** The network's name. */
+  boxName: string;
+  title: string;
+  accent: string;
+  /** The path of this page, for its versions in other languages; undefined where there are none. */
+  path?: string;
+  /** Loads a page again by itself, without scripts. */
+  refresh?: { seconds: number; url: string };
+  /** The box runs with its defaults because its configuration is broken. */
+  configBroken?: boolean;
+  children?: Child;
+}
+
+/** The frame of every guest page. */
+export function Layout(props: LayoutProps) {
+  const { language, boxName, title, accent, path, refresh } = props;
+  const t = wordsOf(language);
+  return (
+    <>
+      {raw("<!doctype html>")}
+      <html lang={language.code} dir={language.direction}>
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width,initial-scale=1" />
+          <meta name="color-scheme" content="light dark" />
+          {refresh ? <meta http-equiv="refresh" content={`${refresh.seconds};url=${refresh.url}`} /> : null}
+          <title>{`${title} · ${boxName}`}</title>
+          <style>{raw(guestStyle(accent))}</style>
+        </head>
+        <body>
+          <a class="k" href="#m">
+            {t("nav.skip")}
+          </a>
+          <main id="m">
+            <h1>{title}</h1>
+            {props.configBroken ? <p class="n">{t("problem.config")}</p> : null}
+            {props.children}
+          </main>
+          {path === undefined ? null : (
+            <LanguageChooser language={language} path={path} label={t("nav.language")} />
+          )}
+        </body>
+      </html>
+    </>
+  );
+}
+
+function LanguageChooser({ language, path, label }: { language: Language; path: string; label: string }) {
+  return (
+    <footer>
+      <nav aria-label={label}>
+        <h2>{label}</h2>
+        <ul>
+          {LANGUAGES.map(({ code, name }) => (
+            <li>
+              {code === language.code ? (
+                <b lang={code}>{name}</b>
+              ) : (
+                <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
+                  {name}
+                </a>
+              )}
+            </li>
+          ))}
+        </ul>
+      </nav>
+    </footer>
+  );
+}

@@ -1,0 +1,244 @@
+import { raw } from "hono/html";
+import type { Language, TextKey } from "../locales/index.ts";
+import { Layout } from "./layout.tsx";
+import { type Words, wordsOf } from "./words.ts";
+
+/** What the pages say of the box, besides their own words. */
+export interface BoxFacts {
+  name: string;
+  operator: string;
+  contact: string;
+  welcome: string;
+  notices: readonly string[];
+  /** "#rrggbb" */
+  accent: string;
+  services: readonly { name: string; description: string; url: string }[];
+  /** For guests to type in and to scan. */
+  portalUrl: string;
+  /** Guests may use the internet, and there is one now. */
+  internet: boolean;
+  /** A guest's phone is told that it is online. */
+  toldOnline: boolean;
+  guestToGuest: boolean;
+  configBroken: boolean;
+}
+
+/** What every page is made from. */
+export interface PageContext {
+  facts: BoxFacts;
+  language: Language;
+}
+
+const frame = ({ facts, language }: PageContext, title: string) => ({
+  language,
+  title,
+  boxName: facts.name,
+  accent: facts.accent,
+  configBroken: facts.configBroken,
+});
+
+const link = (path: string, { language }: PageContext): string => `${path}?lang=${language.code}`;
+
+/** @param token proves that a form came from a page of ours */
+function Hidden({ token, language }: { token: string; language: Language }) {
+  return (
+    <>
+      <input type="hidden" name="token" value={token} />
+      <input type="hidden" name="lang" value={language.code} />
+    </>
+  );
+}
+
+function Notices({ facts, t }: { facts: BoxFacts; t: Words }) {
+  if (facts.notices.length === 0) return null;
+  return (
+    <section class="n">
+      <h2>{t("notices.heading")}</h2>
+      <ul>
+        {facts.notices.map((notice) => (
+          <li dir="auto">{notice}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function onlineKey({ internet, toldOnline }: BoxFacts): TextKey {
+  if (!toldOnline) return "online.notTold";
+  return internet ? "online.uplink" : "online.told";
+}
+
+/**
+ * The first page: what this is, who runs it, what works, the risks, and one button.
+ * @param again the form came back too late: the guest is asked to tap once more
+ */
+export function welcomePage(context: PageContext, token: string, again = false): string {
+  const { facts, language } = context;
+  const t = wordsOf(language);
+  return (
+    <Layout {...frame(context, t("welcome.title", { name: facts.name }))} path="/">
+      {again ? <p class="n">{t("problem.again")}</p> : null}
+      <Notices facts={facts} t={t} />
+      {facts.welcome === "" ? null : <p dir="auto">{facts.welcome}</p>}
+      <p>{t("welcome.what")}</p>
+      {facts.operator === "" ? null : <p dir="auto">{t("welcome.runBy", { operator: facts.operator })}</p>}
+      {facts.contact === "" ? null : <p dir="auto">{t("welcome.contact", { contact: facts.contact })}</p>}
+      <h2>{t("works.heading")}</h2>
+      <ul>
+        <li>{t("works.box")}</li>
+        {facts.services.map(({ name }) => (
+          <li dir="auto">{name}</li>
+        ))}
+        <li>{t(facts.internet ? "works.internetYes" : "works.internetNo")}</li>
+      </ul>
+      <h2>{t("risks.heading")}</h2>
+      <ul>
+        <li>{t("risks.radio")}</li>
+        <li>{t("risks.operator")}</li>
+        <li>{t("risks.machines")}</li>
+        <li>{t("risks.log")}</li>
+        <li>{t("risks.advice")}</li>
+      </ul>
+      <p>
+        <a href={link("/risks", context)}>{t("risks.more")}</a>
+      </p>
+      <form method="post" action="/agree">
+        <Hidden token={token} language={language} />
+        <p class="s">{t(onlineKey(facts))}</p>
+        <button class="b" type="submit">
+          {t("consent.button")}
+        </button>
+        <p class="s">{t("consent.note")}</p>
+      </form>
+    </Layout>
+  ).toString();
+}
+
+const LONG_SECTIONS = [
+  ["long.radio.title", "long.radio.text"],
+  ["long.see.title", "long.see.text"],
+  ["long.machines.title", "long.machines.text"],
+  ["long.log.title", "long.log.text"],
+  ["long.fake.title", "long.fake.text"],
+  ["long.stop.title", "long.stop.text"],
+] as const;
+
+/** The long version of the risks. */
+export function risksPage(context: PageContext): string {
+  const { facts, language } = context;
+  const t = wordsOf(language);
+  return (
+    <Layout {...frame(context, t("long.title"))} path="/risks">
+      {LONG_SECTIONS.map(([title, text]) => (
+        <section>
+          <h2>{t(title)}</h2>
+          <p>{t(text)}</p>
+          {title === "long.see.title" ? (
+            <p>{t(facts.guestToGuest ? "long.guests.together" : "long.guests.apart")}</p>
+          ) : null}
+        </section>
+      ))}
+      <a class="b q" href={link("/", context)}>
+        {t("nav.back")}
+      </a>
+    </Layout>
+  ).toString();
+}
+
+/**
+ * After consent: what can be used, as large buttons.
+ * @param timeLeft in words
+ * @param qrSvg the portal's address as an SVG
+ */
+export function onPage(context: PageContext, timeLeft: string, qrSvg: string): string {
+  const { facts, language } = context;
+  const t = wordsOf(language);
+  const address = facts.portalUrl.replace(/^https?:\/\//, "");
+  return (
+    <Layout {...frame(context, t("on.title"))} path="/on">
+      <Notices facts={facts} t={t} />
+      <h2>{t("on.services")}</h2>
+      {facts.services.length === 0 ? <p>{t("on.noServices")}</p> : null}
+      {facts.services.map(({ name, description, url }) => (
+        <a class="b" href={url} dir="auto">
+          {name}
+          {description === "" ? null : <small>{description}</small>}
+        </a>
+      ))}
+      <p>{t(onlineKey(facts))}</p>
+      <h2>{t("on.browser")}</h2>
+      <p>{t("on.browserHow")}</p>
+      <p>
+        <bdi class="a" dir="ltr">
+          {address}
+        </bdi>
+      </p>
+      <div class="c" role="img" aria-label={t("on.qr", { address })}>
+        {raw(qrSvg)}
+      </div>
+      <p class="s">{t("on.timeLeft", { time: timeLeft })}</p>
+      <a class="b q" href={link("/leave", context)}>
+        {t("leave.link")}
+      </a>
+      <p>
+        <a href={link("/risks", context)}>{t("risks.more")}</a>
+      </p>
+    </Layout>
+  ).toString();
+}
+
+/** Asks whether the guest wants to leave. */
+export function leavePage(context: PageContext, token: string): string {
+  const t = wordsOf(context.language);
+  return (
+    <Layout {...frame(context, t("leave.title"))} path="/leave">
+      <p>{t("leave.what")}</p>
+      <form method="post" action="/leave">
+        <Hidden token={token} language={context.language} />
+        <button class="b" type="submit">
+          {t("leave.button")}
+        </button>
+      </form>
+      <a class="b q" href={link("/on", context)}>
+        {t("leave.stay")}
+      </a>
+    </Layout>
+  ).toString();
+}
+
+/** The guest has left. */
+export function leftPage(context: PageContext): string {
+  const t = wordsOf(context.language);
+  return (
+    <Layout {...frame(context, t("left.title"))}>
+      <p>{t("left.what")}</p>
+      <a class="b" href={link("/", context)}>
+        {t("left.back")}
+      </a>
+    </Layout>
+  ).toString();
+}
+
+export type ProblemKey = Extract<TextKey, "problem.starting" | "problem.unknown" | "problem.full">;
+
+/** Something is in the way; the page tries again by itself. */
+export function problemPage(context: PageContext, key: ProblemKey, retryUrl: string): string {
+  const t = wordsOf(context.language);
+  return (
+    <Layout {...frame(context, t("problem.title"))} refresh={{ seconds: 4, url: retryUrl }}>
+      <p>{t(key)}</p>
+    </Layout>
+  ).toString();
+}
+
+/** For clients that ignore a redirect: a page that leads on by itself. */
+export function refreshPage(context: PageContext, url: string): string {
+  const t = wordsOf(context.language);
+  return (
+    <Layout {...frame(context, context.facts.name)} refresh={{ seconds: 0, url }}>
+      <a class="b" href={url}>
+        {t("nav.portal")}
+      </a>
+    </Layout>
+  ).toString();
+}

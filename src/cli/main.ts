@@ -1,0 +1,40 @@
+import { Command, CommanderError } from "commander";
+import { VERSION } from "../main.ts";
+import { configCommand } from "./config.ts";
+import { EXIT } from "./exit.ts";
+import { portalCommand, tlsFrontCommand } from "./processes.ts";
+import { runCommand } from "./run.ts";
+import { statusCommand } from "./status.ts";
+import { versionCommand } from "./version.ts";
+
+const program = new Command("omerta-box")
+  .description("A box that opens a network where there is none. Without a command: this help.")
+  .version(VERSION, "-V, --version", "print the version")
+  .showHelpAfterError("(see --help)")
+  .addHelpText(
+    "after",
+    `\nExit status: 0 done, 1 failed, 2 wrong use, 3 bad configuration, 4 no box is running.`,
+  )
+  .exitOverride()
+  .addCommand(runCommand())
+  .addCommand(configCommand())
+  .addCommand(statusCommand())
+  .addCommand(versionCommand())
+  .addCommand(portalCommand(), { hidden: true })
+  .addCommand(tlsFrontCommand(), { hidden: true });
+
+for (const command of [...program.commands, ...program.commands.flatMap((command) => command.commands)]) {
+  command.exitOverride().showHelpAfterError("(see --help)");
+}
+
+try {
+  if (process.argv.length <= 2) program.help();
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
+  } else {
+    process.stderr.write(`omerta-box: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = EXIT.failed;
+  }
+}

@@ -1,0 +1,115 @@
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { loadConfig } from "../config/index.ts";
+import { createLog } from "../host/log.ts";
+import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
+import { untilSignal } from "./signals.ts";
+
+/** Where a box keeps its state when it was not told. */
+export const DEFAULT_STATE: Record<Mode, string> = { bench: ".state/bench", device: "/var/lib/omerta-box" };
+const DEFAULT_CONFIG: Record<Mode, string> = { bench: "omerta.toml", device: "/etc/omerta-box/omerta.toml" };
+const BENCH_ADDRESS = "127.0.0.1";
+/** How many ports above the asked one are tried when it is taken. */
+const PORTS_TRIED = 50;
+
+interface RunOptions {
+  mode: Mode;
+  config?: string;
+  state?: string;
+  run?: string;
+  portalPort: number;
+  consolePort: number;
+}
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("run the box until Ctrl-C")
+    .addOption(
+      new Option("--mode <mode>", "bench: on any machine, without root; device: the real thing, as root")
+        .choices(["bench", "device"])
+        .default("bench"),
+    )
+    .option(
+      "--config <file>",
+      "the configuration (bench: omerta.toml here; device: /etc/omerta-box/omerta.toml)",
+    )
+    .option("--state <folder>", "what survives a restart (bench: .state/bench; device: /var/lib/omerta-box)")
+    .option("--run <folder>", "sockets and generated files (device: /run/omerta-box)")
+    .option("--portal-port <port>", "bench: the portal's port", portNumber, 8080)
+    .option("--console-port <port>", "bench: the operator's port", portNumber, 8090)
+    .action(runBox);
+}
+
+async function runBox(options: RunOptions): Promise<void> {
+  const { mode } = options;
+  const stateFolder = resolve(options.state ?? DEFAULT_STATE[mode]);
+  const runFolder = resolve(options.run ?? defaultRunFolder(mode, stateFolder));
+  const configFile = resolve(options.config ?? DEFAULT_CONFIG[mode]);
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  mkdirSync(runFolder, { recursive: true, mode: 0o755 });
+  const { config } = loadConfig(configFile);
+  const log = createLog({
+    level: config.log.level,
+    human: process.stdout.isTTY === true || mode === "bench",
+  });
+
+  if (mode === "bench") process.stdout.write("Starting the Omerta Box in bench mode\n");
+  const ended = untilSignal();
+  const bench =
+    mode === "bench"
+      ? {
+          address: BENCH_ADDRESS,
+          portalPort: freePort(options.portalPort),
+          consolePort: freePort(options.consolePort),
+        }
+      : undefined;
+  const box = await composeBox({
+    mode,
+    configFile,
+    stateFolder,
+    runFolder,
+    log,
+    ...(bench ? { bench } : {}),
+  });
+  await box.start();
+  if (bench) process.stdout.write(welcomeText(box));
+  const signal = await ended;
+  if (bench) process.stdout.write(`\nStopping (${signal})\n`);
+  await box.stop();
+  process.exit(0);
+}
+
+function welcomeText({ portalUrl, consoleUrls }: Box): string {
+  return [
+    "",
+    "The box is up.",
+    "",
+    `  Portal, as a guest sees it     ${portalUrl}/`,
+    ...consoleUrls.map((url) => `  Status page for the operator   ${url}`),
+    "",
+    "Press Ctrl-C to stop.",
+    "",
+    "",
+  ].join("\n");
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError("a port is 1 to 65535");
+  return port;
+}
+
+/** The port that was asked for, or the next free one above it. */
+function freePort(asked: number): number {
+  for (let port = asked; port < asked + PORTS_TRIED && port <= 65_535; port += 1) {
+    try {
+      Bun.listen({ hostname: BENCH_ADDRESS, port, socket: { data() {} } }).stop(true);
+      return port;
+    } catch {
+      // Taken: the next one.
+    }
+  }
+  throw new Error(`no free port from ${asked} to ${asked + PORTS_TRIED - 1}`);
+}

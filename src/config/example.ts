@@ -1,0 +1,67 @@
+import { stringify } from "smol-toml";
+import { z } from "zod";
+import { allowed, type JsonSchema } from "./allowed.ts";
+import { configSchema } from "./schema.ts";
+
+const WIDTH = 100;
+
+/** A commented `omerta.toml` with every key at its default, made from the schema. Parsing it gives the defaults. */
+export function exampleConfig(): string {
+  const schema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+  const lines = [
+    "# omerta.toml: the one file that configures an Omerta Box.",
+    "# Every key is optional; what stands here is the default. Made by `omerta-box config example`.",
+  ];
+  for (const [name, node] of Object.entries(schema.properties ?? {})) lines.push("", ...table([name], node));
+  return `${lines.join("\n")}\n`;
+}
+
+function table(path: readonly string[], node: JsonSchema): string[] {
+  const lines = [...comment(node.description ?? ""), `[${path.join(".")}]`];
+  const entries = Object.entries(node.properties ?? {});
+  for (const [key, child] of entries.filter(([, child]) => !isTable(child))) lines.push(...entry(key, child));
+  for (const [key, child] of entries.filter(([, child]) => isTable(child))) {
+    lines.push(
+      "",
+      ...(child.type === "array" ? tables([...path, key], child) : table([...path, key], child)),
+    );
+  }
+  return lines;
+}
+
+/** An array of tables is shown commented out: an example of an entry is not a default. */
+function tables(path: readonly string[], node: JsonSchema): string[] {
+  const lines = [...comment(node.description ?? ""), `# [[${path.join(".")}]]`];
+  for (const [key, child] of Object.entries(node.items?.properties ?? {})) {
+    const value = child.default === undefined ? (child.type === "integer" ? 8080 : "…") : child.default;
+    lines.push(`# ${assignment(key, value)}  # ${child.description}: ${allowed(child)}`);
+  }
+  return lines;
+}
+
+function entry(key: string, node: JsonSchema): string[] {
+  const what = node.description ?? "";
+  const may = allowed(node);
+  return [...comment(what.includes(may) ? what : `${what} (${may})`), assignment(key, node.default)];
+}
+
+function isTable(node: JsonSchema): boolean {
+  return node.type === "object" || (node.type === "array" && node.items?.type === "object");
+}
+
+function assignment(key: string, value: unknown): string {
+  return stringify({ [key]: value }).trim();
+}
+
+function comment(words: string): string[] {
+  const lines: string[] = [];
+  let line = "#";
+  for (const word of words.split(" ")) {
+    if (line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = "#";
+    }
+    line += ` ${word}`;
+  }
+  return words === "" ? [] : [...lines, line];
+}

@@ -1,0 +1,4 @@
+export { ConfigError, type ConfigProblem, problemLine } from "./config-error.ts";
+export { exampleConfig } from "./example.ts";
+export { type LoadedConfig, loadConfig, parseConfig } from "./load.ts";
+export { type Config, defaultConfig, type ServiceConfig } from "./schema.ts";

@@ -1,0 +1,246 @@
+import { isIPv4 } from "node:net";
+import { z } from "zod";
+
+/** A network interface name as the kernel allows it (15 bytes, no slash or white space; net/core/dev.c, dev_valid_name). */
+const interfaceName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/)
+  .describe("the name of a network interface, at most 15 letters, digits, '.', '_' or '-'");
+
+/** A DNS name (RFC 1123), lower case, with at least one dot. */
+const dnsName = z
+  .string()
+  .max(253)
+  .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
+  .describe("a DNS name in lower case with a dot in it");
+
+const text = (max: number) => z.string().max(max);
+
+const subnet = z
+  .string()
+  .refine(isGuestSubnet)
+  .describe('"auto", or a private IPv4 network such as "10.20.0.0/20"');
+
+/** Private space of RFC 1918 with its network address, a prefix of 16 to 26 bits. */
+function isGuestSubnet(value: string): boolean {
+  if (value === "auto") return true;
+  const [address = "", length = ""] = value.split("/");
+  if (!isIPv4(address) || !/^(1[6-9]|2[0-6])$/.test(length)) return false;
+  const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
+  const bits = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const isPrivate = a === 10 || (a === 172 && b >= 16 && b <= 31) || (a === 192 && b === 168);
+  return isPrivate && (bits & (2 ** (32 - Number(length)) - 1)) === 0;
+}
+
+const listenAddress = z
+  .string()
+  .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$/)
+  .refine((value) => Number(value.slice(value.lastIndexOf(":") + 1)) <= 65_535)
+  .describe('an address and a port such as "192.168.7.1:8090" or "[fd00::1]:8090"');
+
+const box = z
+  .strictObject({
+    name: text(60).min(1).default("Omerta Box").describe("what this network is called, as guests see it"),
+    operator: text(120).default("").describe("who runs this box, in a few words that guests know"),
+    contact: text(120)
+      .default("")
+      .describe("how to reach who runs it: a place, a radio channel, a telephone number"),
+  })
+  .prefault({})
+  .describe("The box and the people who run it.");
+
+const portal = z
+  .strictObject({
+    welcome: text(600).default("").describe("a sentence of welcome, shown as it is in every language"),
+    notices: z
+      .array(text(400).min(1))
+      .max(5)
+      .default([])
+      .describe("up to five short notices, most important first, shown on the first page"),
+    accent: z
+      .string()
+      .regex(/^#[0-9a-fA-F]{6}$/)
+      .default("#0b6b57")
+      .describe('the colour of buttons and links as "#rrggbb"; kept readable in light and dark'),
+  })
+  .prefault({})
+  .describe("What guests read on the portal besides its own words.");
+
+const online = z
+  .strictObject({
+    with_uplink: z
+      .boolean()
+      .default(true)
+      .describe("let a guest's phone find the internet by itself once its owner has agreed"),
+    without_uplink: z
+      .boolean()
+      .default(true)
+      .describe(
+        "tell a phone that it is online although there is no internet: it stays connected, but it may stop using mobile data",
+      ),
+  })
+  .prefault({})
+  .describe(
+    "Whether a phone whose owner has agreed is told that it is online. The portal says so in one line.",
+  );
+
+const uplink = z
+  .strictObject({
+    interface: interfaceName
+      .or(z.literal(""))
+      .default("")
+      .describe('the interface towards the internet, or "" for none'),
+    allow: z.boolean().default(false).describe("guests who have agreed may use the internet through it"),
+    block_private: z
+      .boolean()
+      .default(true)
+      .describe(
+        "guests may not reach private networks behind the uplink (RFC 1918, RFC 4193 and link-local addresses)",
+      ),
+    up_kbit: z
+      .int()
+      .min(0)
+      .max(10_000_000)
+      .default(0)
+      .describe("what the uplink carries away, in kbit/s; 0: not shaped"),
+    down_kbit: z
+      .int()
+      .min(0)
+      .max(10_000_000)
+      .default(0)
+      .describe("what the uplink brings, in kbit/s; 0: not shaped"),
+  })
+  .prefault({})
+  .describe("The way to the internet, where there is one.");
+
+const tls = z
+  .strictObject({
+    host: dnsName.or(z.literal("")).default("").describe("the public name that the certificate is for"),
+    certificate: text(4096).default("").describe("path of the certificate chain (PEM)"),
+    key: text(4096).default("").describe("path of its private key (PEM)"),
+  })
+  .prefault({})
+  .describe(
+    "A certificate lets phones find the portal by RFC 8910 and RFC 8908 rather than by their probes alone.",
+  );
+
+const service = z.strictObject({
+  name: text(40).min(1).describe("what the button on the portal says"),
+  description: text(120).default("").describe("one line under it"),
+  port: z.int().min(1).max(65_535).describe("the port on the box, opened to guests who have agreed"),
+  protocol: z.enum(["tcp", "udp"]).default("tcp").describe("its transport"),
+  path: z
+    .string()
+    .max(200)
+    .regex(/^\/[A-Za-z0-9._~/-]*$/)
+    .default("/")
+    .describe("the path on the box where the button leads, such as /library/"),
+});
+
+const limits = z
+  .strictObject({
+    connections: z
+      .int()
+      .min(4)
+      .max(65_535)
+      .default(64)
+      .describe("connections to the portal that one guest may hold open at a time"),
+    connections_per_second: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(60)
+      .describe(
+        "new connections to the portal that one guest may make in a second, with bursts of four times as many",
+      ),
+    dns_per_second: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(50)
+      .describe("DNS queries that one guest may send in a second, with bursts of four times as many"),
+    newcomers_per_second: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(5)
+      .describe(
+        "stations never seen before that may ask for an address in a second, with bursts of sixty times as many",
+      ),
+  })
+  .prefault({})
+  .describe("What one guest may take of the box, so that the others stay served.");
+
+const gateway = z
+  .strictObject({
+    interfaces: z
+      .array(interfaceName)
+      .max(16)
+      .default([])
+      .describe("interfaces that become ports of the guest network"),
+    bridge: interfaceName.default("br-guest").describe("the name of the guest network's bridge"),
+    name: dnsName.default("omerta.internal").describe("the name under which guests find the portal again"),
+    subnet: subnet
+      .default("auto")
+      .describe(
+        'the guest network: "auto" derives one from the device key, or a private IPv4 network such as "10.20.0.0/20"',
+      ),
+    lease_minutes: z.int().min(2).max(1440).default(10).describe("how long a DHCP lease lasts"),
+    consent_minutes: z
+      .int()
+      .min(1)
+      .max(43_200)
+      .default(1440)
+      .describe("how long an agreement lasts before the portal asks again"),
+    guest_to_guest: z.boolean().default(false).describe("guests may reach each other directly"),
+    guest_rate_kbit: z
+      .int()
+      .min(0)
+      .max(10_000_000)
+      .default(8000)
+      .describe("the most that one guest may send, and receive, through the uplink, in kbit/s; 0: no limit"),
+    limits,
+    online,
+    uplink,
+    tls,
+    services: z
+      .array(service)
+      .max(20)
+      .default([])
+      .describe("Community services on this box; each is a large button on the portal."),
+  })
+  .prefault({})
+  .describe("The guest network.");
+
+const management = z
+  .strictObject({
+    listen: z
+      .array(listenAddress)
+      .max(8)
+      .default(["127.0.0.1:8090"])
+      .describe("addresses and ports of the operator's page; never one of the guest network"),
+  })
+  .prefault({})
+  .describe("The operator's side.");
+
+const log = z
+  .strictObject({
+    level: z.enum(["error", "warn", "info", "debug"]).default("info").describe("how much is logged"),
+    journal_entries: z
+      .int()
+      .min(1000)
+      .max(10_000_000)
+      .default(100_000)
+      .describe("how many journal entries are kept; the oldest go first"),
+  })
+  .prefault({})
+  .describe("What is written down.");
+
+/** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
+export const configSchema = z.strictObject({ box, portal, gateway, management, log });
+
+export type Config = z.output<typeof configSchema>;
+export type ServiceConfig = z.output<typeof service>;
+
+/** The configuration of a box that was told nothing. */
+export const defaultConfig = (): Config => configSchema.parse({});

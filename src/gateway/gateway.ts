@@ -1,0 +1,250 @@
+import type { Config } from "../config/index.ts";
+import type { Clock } from "../host/clock.ts";
+import { atIntervals } from "../host/intervals.ts";
+import type { Logger } from "../host/log.ts";
+import type { Part } from "../host/part.ts";
+import type { Journal } from "../store/index.ts";
+import type { GuestBackend, Station } from "./backend.ts";
+import { GuestSessions } from "./guest-sessions.ts";
+import type { LeaseEvent } from "./leases.ts";
+import type { Admitted } from "./nft-ruleset.ts";
+import { hasConsent, newSession, type Session, type SessionState } from "./session.ts";
+import type { SessionStore, StoredConsent } from "./session-store.ts";
+
+const SWEEP_EVERY_MS = 1_000;
+/** How often the time that is left is written down: what a power cut can add to an agreement. */
+const CHECKPOINT_EVERY_MS = 10 * 60_000;
+
+/** A guest cannot be served as asked. `reason` is for the portal to choose its words by. */
+export class GuestError extends Error {
+  override readonly name = "GuestError";
+  constructor(readonly reason: "unknown-station" | "full") {
+    super(reason === "full" ? "no room for more guests" : "no station has this address");
+  }
+}
+
+/** What the portal may know of a guest. */
+export interface GuestView {
+  state: SessionState;
+  armed: boolean;
+  /** Until the agreement ends; 0 without one. */
+  secondsLeft: number;
+}
+
+export interface GatewayOptions {
+  config: Config["gateway"];
+  backend: GuestBackend;
+  store: SessionStore;
+  journal: Journal;
+  clock: Clock;
+  log: Logger;
+}
+
+/** The guest network with its sessions: who has joined, who has agreed, and whom the kernel lets through. */
+export class Gateway implements Part {
+  readonly name = "gateway";
+  readonly sessions: GuestSessions;
+  private stops: (() => void)[] = [];
+  private readonly uplinkListeners = new Set<() => void>();
+
+  constructor(private readonly options: GatewayOptions) {
+    this.sessions = new GuestSessions(() => options.clock.monotonicMs());
+  }
+
+  get backend(): GuestBackend {
+    return this.options.backend;
+  }
+
+  /** Whether a guest who has agreed is told that it is online, with things as they are. */
+  get toldOnline(): boolean {
+    const { online } = this.options.config;
+    return this.backend.uplinkUsable ? online.with_uplink : online.without_uplink;
+  }
+
+  async start(): Promise<void> {
+    const { backend, store, log } = this.options;
+    const { setAside } = store.open();
+    if (setAside)
+      log.error(`guests' agreements could not be read; they are in ${setAside}, and guests are asked again`);
+    for (const consent of store.all()) this.restore(consent);
+    await backend.start(
+      {
+        lease: (event) =>
+          void this.onLease(event).catch((error) => log.error({ error }, `lease of ${event.mac}`)),
+        uplink: (up) => this.onUplink(up),
+      },
+      () => this.admitted(),
+    );
+    for (const lease of backend.leases()) this.sessions.meet(lease.mac, lease.ipv4);
+    const failed = (error: unknown) => log.error({ error }, "guests");
+    this.stops.push(
+      atIntervals(SWEEP_EVERY_MS, () => this.sweep(), failed),
+      atIntervals(CHECKPOINT_EVERY_MS, () => this.checkpoint(), failed),
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.stops.splice(0)) stop();
+    await this.backend.stop();
+    await this.checkpoint();
+    this.options.store.close();
+  }
+
+  detail(): string {
+    const released = this.admitted().length;
+    return `${this.backend.detail()}; ${this.sessions.size} guests, ${released} let through`;
+  }
+
+  /** What the guest at an address sees of itself. @throws {GuestError} */
+  async view(address: string): Promise<GuestView> {
+    return this.viewOf(await this.sessionAt(address));
+  }
+
+  /** The portal's page was shown to the guest at an address. @throws {GuestError} */
+  async shown(address: string): Promise<GuestView> {
+    const session = await this.sessionAt(address);
+    return this.viewOf(this.sessions.dispatch(session, { kind: "shown" }));
+  }
+
+  /**
+   * The owner at an address has agreed: written down, then let through.
+   * @param language BCP 47
+   * @throws {GuestError}
+   */
+  async agree(address: string, language: string): Promise<GuestView> {
+    const { config, store, journal } = this.options;
+    const before = await this.sessionAt(address);
+    const durationMs = config.consent_minutes * 60_000;
+    const session = this.sessions.dispatch(before, { kind: "agreed", language, durationMs });
+    await Promise.all([
+      store.save([this.stored(session)]),
+      journal.append(this.name, "guest-agreed", session.mac, { ipv4: session.ipv4, language }),
+    ]);
+    return this.viewOf(await this.letThrough(session));
+  }
+
+  /** The guest at an address leaves. @throws {GuestError} */
+  async leave(address: string): Promise<GuestView> {
+    const session = await this.sessionAt(address);
+    return hasConsent(session) ? this.viewOf(await this.end(session, "guest-left")) : this.viewOf(session);
+  }
+
+  /** Told when the way to the internet comes or goes. */
+  onUplinkChange(listener: () => void): () => void {
+    this.uplinkListeners.add(listener);
+    return () => this.uplinkListeners.delete(listener);
+  }
+
+  private async sessionAt(address: string): Promise<Session> {
+    const known = this.sessions.at(address);
+    if (known) return known;
+    const station = await this.backend.stationAt(address);
+    if (!station) throw new GuestError("unknown-station");
+    const session = this.sessions.meet(station.mac, station.ipv4);
+    if (!session) throw new GuestError("full");
+    this.sessions.alsoAt(station.mac, address);
+    return session;
+  }
+
+  private viewOf(session: Session): GuestView {
+    const leftMs = session.endsAtMs - this.nowMs();
+    return {
+      state: session.state,
+      armed: session.armed && !this.backend.uplinkUsable,
+      secondsLeft: hasConsent(session) ? Math.max(0, Math.ceil(leftMs / 1000)) : 0,
+    };
+  }
+
+  private async letThrough(session: Session): Promise<Session> {
+    await this.backend.admit([this.admittedOf(session)]);
+    const now = this.sessions.get(session.mac) ?? session;
+    return this.sessions.dispatch(now, { kind: "admitted" });
+  }
+
+  private async end(session: Session, kind: string): Promise<Session> {
+    const ended = this.sessions.dispatch(session, { kind: "ended" });
+    await this.backend.expel([session]);
+    await this.options.store.remove(session.mac);
+    await this.options.journal.append(this.name, kind, session.mac, { ipv4: session.ipv4 });
+    return ended;
+  }
+
+  private async onLease({ kind, mac, ipv4 }: LeaseEvent): Promise<void> {
+    const session = this.sessions.get(mac);
+    if (kind === "del") {
+      if (session && !hasConsent(session)) this.sessions.forget(mac);
+      return;
+    }
+    if (!session) {
+      this.sessions.meet(mac, ipv4);
+      return;
+    }
+    const moved = session.ipv4 !== ipv4;
+    // A phone that renews in mid-stay must not meet the portal again; one that has come back must.
+    if (!moved && kind === "old" && !(await this.backend.hasJustJoined(mac))) return;
+    const joined = this.sessions.dispatch(session, { kind: "joined", ipv4 });
+    if (moved && hasConsent(joined)) await this.move(session, joined);
+  }
+
+  private async move(from: Station, to: Session): Promise<void> {
+    if (from.ipv4 !== "") await this.backend.expel([{ mac: from.mac, ipv4: from.ipv4 }]);
+    await this.options.store.save([this.stored(to)]);
+    await this.letThrough(to);
+  }
+
+  private onUplink(up: boolean): void {
+    this.options.log.info(
+      up ? "the way to the internet is open to guests" : "the way to the internet is gone",
+    );
+    void this.options.journal.append(this.name, up ? "uplink-up" : "uplink-down");
+    for (const listener of this.uplinkListeners) listener();
+  }
+
+  private async sweep(): Promise<void> {
+    const now = this.nowMs();
+    for (const session of this.sessions.all()) {
+      if (hasConsent(session) && session.endsAtMs <= now) await this.end(session, "guest-expired");
+      // What could not be let through when its owner agreed is tried again.
+      else if (session.state === "consented") await this.letThrough(session);
+    }
+  }
+
+  private async checkpoint(): Promise<void> {
+    await this.options.store.save(
+      this.sessions
+        .all()
+        .filter(hasConsent)
+        .map((session) => this.stored(session)),
+    );
+  }
+
+  private restore({ mac, ipv4, language, remainingMs }: StoredConsent): void {
+    const nowMs = this.nowMs();
+    this.sessions.restore({
+      ...newSession(mac, ipv4, nowMs),
+      state: "released",
+      armed: false,
+      language,
+      endsAtMs: nowMs + remainingMs,
+    });
+  }
+
+  private stored({ mac, ipv4, language, endsAtMs }: Session): StoredConsent {
+    return { mac, ipv4, language, remainingMs: endsAtMs - this.nowMs() };
+  }
+
+  private admitted(): Admitted[] {
+    return this.sessions
+      .all()
+      .filter(hasConsent)
+      .map((session) => this.admittedOf(session));
+  }
+
+  private admittedOf({ mac, ipv4, endsAtMs }: Session): Admitted {
+    return { mac, ipv4, seconds: Math.max(1, Math.ceil((endsAtMs - this.nowMs()) / 1000)) };
+  }
+
+  private nowMs(): number {
+    return this.options.clock.monotonicMs();
+  }
+}

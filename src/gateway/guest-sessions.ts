@@ -1,0 +1,90 @@
+import { hasConsent, newSession, type Session, type SessionEvent, step } from "./session.ts";
+
+/** More are refused: the address pool is far smaller, and what is over it is an attack. */
+const MAX_SESSIONS = 16_384;
+
+/** The guests of this box, in memory: one session a station, found by its MAC address or by any of its addresses. */
+export class GuestSessions {
+  private readonly byMac = new Map<string, Session>();
+  private readonly macByAddress = new Map<string, string>();
+  private readonly listeners = new Set<(session: Session) => void>();
+
+  /** @param nowMs the monotonic clock */
+  constructor(private readonly nowMs: () => number) {}
+
+  get size(): number {
+    return this.byMac.size;
+  }
+
+  all(): Session[] {
+    return [...this.byMac.values()];
+  }
+
+  get(mac: string): Session | undefined {
+    return this.byMac.get(mac);
+  }
+
+  at(address: string): Session | undefined {
+    const mac = this.macByAddress.get(address);
+    return mac === undefined ? undefined : this.byMac.get(mac);
+  }
+
+  /** Told of every session that changed, after the change. @returns a function that ends it */
+  onChange(listener: (session: Session) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** A session for a station that is met for the first time, or the one it has. @returns undefined when there is no room */
+  meet(mac: string, ipv4: string): Session | undefined {
+    const known = this.byMac.get(mac);
+    if (known) return known;
+    if (this.byMac.size >= MAX_SESSIONS && !this.makeRoom()) return undefined;
+    const session = newSession(mac, ipv4, this.nowMs());
+    this.keep(session);
+    return session;
+  }
+
+  /** Puts a session back as it was before a restart. */
+  restore(session: Session): void {
+    this.keep(session);
+  }
+
+  /** Remembers that a station has a further address (IPv6). */
+  alsoAt(mac: string, address: string): void {
+    if (this.byMac.has(mac) && this.macByAddress.size < 4 * MAX_SESSIONS) this.macByAddress.set(address, mac);
+  }
+
+  /** @returns the session after the event */
+  dispatch(session: Session, event: SessionEvent): Session {
+    const next = step(session, event, this.nowMs());
+    if (next !== session) this.keep(next, session);
+    return next;
+  }
+
+  forget(mac: string): void {
+    this.byMac.delete(mac);
+    for (const [address, owner] of this.macByAddress) if (owner === mac) this.macByAddress.delete(address);
+  }
+
+  private keep(session: Session, before?: Session): void {
+    this.byMac.set(session.mac, session);
+    if (before && before.ipv4 !== session.ipv4 && this.macByAddress.get(before.ipv4) === session.mac) {
+      this.macByAddress.delete(before.ipv4);
+    }
+    if (session.ipv4 !== "") this.macByAddress.set(session.ipv4, session.mac);
+    for (const listener of this.listeners) listener(session);
+  }
+
+  /** Forgets the guest without consent who was seen longest ago. */
+  private makeRoom(): boolean {
+    let oldest: Session | undefined;
+    for (const session of this.byMac.values()) {
+      if (!hasConsent(session) && (oldest === undefined || session.seenAtMs < oldest.seenAtMs))
+        oldest = session;
+    }
+    if (oldest === undefined) return false;
+    this.forget(oldest.mac);
+    return true;
+  }
+}

@@ -1,0 +1,11 @@
+export type { GuestBackend, Station } from "./backend.ts";
+export { BenchBackend } from "./bench-backend.ts";
+export { CAPPORT_TYPE, capportAnswer } from "./capport.ts";
+export { answerProbe, type DetectionView, recogniseProbe } from "./captive-detection.ts";
+export { checkCertificate, type PortalCertificate } from "./certificate.ts";
+export { Gateway, GuestError, type GuestView } from "./gateway.ts";
+export { type GuestNetwork, PORTS, planGuestNetwork } from "./guest-network.ts";
+export { KernelBackend } from "./kernel-backend.ts";
+export { PROBE_FAMILIES } from "./probe-families.ts";
+export type { SessionState } from "./session.ts";
+export { SessionStore } from "./session-store.ts";

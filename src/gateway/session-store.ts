@@ -1,0 +1,75 @@
+import type { Database } from "bun:sqlite";
+import { GroupCommit, openDatabase } from "../store/index.ts";
+
+/** An agreement that outlives restarts. It is kept with the time that was left, not with a date: a Pi has no battery clock. */
+export interface StoredConsent {
+  mac: string;
+  ipv4: string;
+  language: string;
+  remainingMs: number;
+}
+
+type Row = { mac: string; ipv4: string; language: string; remaining_ms: number };
+
+const MIGRATIONS = [
+  `CREATE TABLE consent (
+    mac TEXT PRIMARY KEY,
+    ipv4 TEXT NOT NULL,
+    language TEXT NOT NULL,
+    remaining_ms INTEGER NOT NULL CHECK (remaining_ms > 0)
+  ) STRICT, WITHOUT ROWID`,
+];
+
+/** The consents on the medium. */
+export class SessionStore {
+  private db: Database | undefined;
+  private commit: GroupCommit | undefined;
+
+  constructor(private readonly path: string) {}
+
+  /** @returns the name under which an unreadable store was set aside, if there was one */
+  open(): { setAside: string | undefined } {
+    const { db, setAside } = openDatabase(this.path, MIGRATIONS);
+    this.db = db;
+    this.commit = new GroupCommit(db);
+    return { setAside };
+  }
+
+  close(): void {
+    this.commit?.flush();
+    this.db?.close();
+    this.db = undefined;
+    this.commit = undefined;
+  }
+
+  all(): StoredConsent[] {
+    return this.opened()
+      .db.query<Row, []>("SELECT mac, ipv4, language, remaining_ms FROM consent")
+      .all()
+      .map(({ remaining_ms, ...row }) => ({ ...row, remainingMs: remaining_ms }));
+  }
+
+  /** Kept when all of them are on the medium. */
+  save(consents: readonly StoredConsent[]): Promise<void> {
+    const { db, commit } = this.opened();
+    return commit.write(() => {
+      const put = db.query(
+        "INSERT INTO consent (mac, ipv4, language, remaining_ms) VALUES (?1, ?2, ?3, ?4) " +
+          "ON CONFLICT (mac) DO UPDATE SET ipv4 = ?2, language = ?3, remaining_ms = ?4",
+      );
+      for (const { mac, ipv4, language, remainingMs } of consents) {
+        put.run(mac, ipv4, language, Math.max(1, Math.round(remainingMs)));
+      }
+    });
+  }
+
+  remove(mac: string): Promise<void> {
+    const { db, commit } = this.opened();
+    return commit.write(() => db.query("DELETE FROM consent WHERE mac = ?").run(mac));
+  }
+
+  private opened(): { db: Database; commit: GroupCommit } {
+    if (!this.db || !this.commit) throw new Error("the session store is not open");
+    return { db: this.db, commit: this.commit };
+  }
+}

@@ -1,0 +1,79 @@
+import type { Logger } from "./log.ts";
+import type { Part, PartStatus } from "./part.ts";
+
+const FIRST_RETRY_MS = 2_000;
+const LONGEST_RETRY_MS = 60_000;
+
+interface Entry {
+  part: Part;
+  state: PartStatus["state"];
+  reason: string;
+}
+
+/**
+ * Starts parts in order and stops them in reverse. A part that fails to start does not keep the others from starting;
+ * it is tried again, with growing waits, for as long as the box runs.
+ */
+export class Lifecycle {
+  private readonly entries: Entry[];
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
+  private stopping = false;
+
+  constructor(
+    parts: readonly Part[],
+    private readonly log: Logger,
+  ) {
+    this.entries = parts.map((part) => ({ part, state: "stopped", reason: "" }));
+  }
+
+  async start(): Promise<void> {
+    for (const entry of this.entries) await this.startPart(entry, FIRST_RETRY_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    for (const entry of [...this.entries].reverse()) {
+      // One that failed half-way has something to undo as well.
+      if (entry.state === "stopped") continue;
+      try {
+        await entry.part.stop();
+      } catch (error) {
+        this.log.error({ part: entry.part.name, error }, "did not stop cleanly");
+      }
+      entry.state = "stopped";
+    }
+  }
+
+  status(): ({ name: string } & PartStatus)[] {
+    return this.entries.map(({ part, state, reason }) => ({
+      name: part.name,
+      state,
+      detail: state === "running" ? part.detail() : reason,
+    }));
+  }
+
+  private async startPart(entry: Entry, retryMs: number): Promise<void> {
+    try {
+      await entry.part.start();
+      entry.state = "running";
+      entry.reason = "";
+      this.log.info({ part: entry.part.name }, entry.part.detail());
+    } catch (error) {
+      entry.state = "failed";
+      entry.reason = error instanceof Error ? error.message : String(error);
+      this.log.error({ part: entry.part.name, error }, `failed; next try in ${retryMs / 1000} s`);
+      this.later(entry, retryMs);
+    }
+  }
+
+  private later(entry: Entry, retryMs: number): void {
+    const timer = setTimeout(async () => {
+      this.timers.delete(timer);
+      if (this.stopping) return;
+      await entry.part.stop().catch(() => undefined);
+      await this.startPart(entry, Math.min(retryMs * 2, LONGEST_RETRY_MS));
+    }, retryMs);
+    this.timers.add(timer);
+  }
+}

@@ -1,0 +1,46 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from "node:crypto";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { openDocument } from "../store/index.ts";
+
+const schema = z.strictObject({
+  /** PKCS #8 in PEM. */
+  privateKey: z.string().startsWith("-----BEGIN PRIVATE KEY-----").nullable(),
+});
+
+/** The box's own Ed25519 key, made here at the first start; it never leaves the device. */
+export interface DeviceKey {
+  privateKey: KeyObject;
+  /** The raw public key, 32 bytes (RFC 8032). */
+  publicKey: Uint8Array;
+  /** SHA-256 of the public key, 32 bytes: what the box derives its guest network from. */
+  hash: Uint8Array;
+}
+
+/** Reads the device key from a folder of state, or makes it there, readable by the daemon alone. */
+export function openDeviceKey(stateFolder: string): DeviceKey {
+  const path = join(stateFolder, "device-key.json");
+  const document = openDocument(path, schema, () => ({ privateKey: null }));
+  if (document.data.privateKey === null) {
+    const { privateKey } = generateKeyPairSync("ed25519");
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" });
+    document.update((data) => {
+      data.privateKey = pem.toString();
+    });
+  }
+  chmodSync(path, 0o600);
+  return deviceKey(createPrivateKey(document.data.privateKey ?? ""));
+}
+
+function deviceKey(privateKey: KeyObject): DeviceKey {
+  const jwk = createPublicKey(privateKey).export({ format: "jwk" });
+  const publicKey = Buffer.from(jwk.x ?? "", "base64url");
+  return { privateKey, publicKey, hash: createHash("sha256").update(publicKey).digest() };
+}

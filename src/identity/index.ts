@@ -1,0 +1,1 @@
+export { type DeviceKey, openDeviceKey } from "./device-key.ts";

@@ -1,0 +1,136 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
+import { loadConfig, problemLine } from "./config/index.ts";
+import {
+  BenchBackend,
+  checkCertificate,
+  Gateway,
+  type GuestBackend,
+  KernelBackend,
+  planGuestNetwork,
+  SessionStore,
+} from "./gateway/index.ts";
+import { systemClock } from "./host/clock.ts";
+import { Lifecycle } from "./host/lifecycle.ts";
+import type { Logger } from "./host/log.ts";
+import { ipv4NetworksInUse } from "./host/proc-net.ts";
+import { openDeviceKey } from "./identity/index.ts";
+import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
+import { Journal } from "./store/index.ts";
+
+export const VERSION = packageJson.version;
+
+/** `bench`: any machine, no root, no radios. `device`: the board, everything real. */
+export type Mode = "bench" | "device";
+
+export interface BoxOptions {
+  mode: Mode;
+  configFile: string | undefined;
+  /** What survives a restart. */
+  stateFolder: string;
+  /** Sockets, process ids and generated files, gone after a restart. */
+  runFolder: string;
+  log: Logger;
+  /** Bench mode: where the portal and the operator's page listen. */
+  bench?: { address: string; portalPort: number; consolePort: number };
+}
+
+export interface Box {
+  /** The portal as a guest opens it. */
+  portalUrl: string;
+  /** The operator's page. */
+  consoleUrls: string[];
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Composition root: the configuration in, parts put together, started in order and stopped in reverse. */
+export async function composeBox(options: BoxOptions): Promise<Box> {
+  const { mode, stateFolder, runFolder, log, bench } = options;
+  const clock = systemClock;
+  const { config, problems, file } = loadConfig(options.configFile);
+  for (const problem of problems) log.error(`configuration: ${problemLine(problem)}`);
+  const key = openDeviceKey(stateFolder);
+
+  const checked = checkCertificate(config.gateway.tls, clock.wallMs());
+  if (typeof checked === "string") log.error(`phones are left to find the portal by themselves: ${checked}`);
+  const certificate = mode === "bench" || typeof checked === "string" ? undefined : checked;
+  const net = planGuestNetwork(config.gateway, key.hash, ipv4NetworksInUse(config.gateway.bridge));
+
+  const journal = new Journal(join(stateFolder, "journal.sqlite"), clock, config.log.journal_entries);
+  const lost = journal.open().setAside;
+  if (lost) log.error(`the journal could not be read; it is in ${lost}, and a new one has begun`);
+  const backend: GuestBackend = bench
+    ? new BenchBackend(bench.address, bench.portalPort)
+    : new KernelBackend({
+        config: config.gateway,
+        net,
+        runFolder,
+        stateFolder,
+        log,
+        tlsHost: certificate?.host,
+      });
+  const store = new SessionStore(join(stateFolder, "sessions.sqlite"));
+  const gateway = new Gateway({ config: config.gateway, backend, store, journal, clock, log });
+
+  const facts = (): PortalFacts => ({
+    ...config.box,
+    ...config.portal,
+    services: config.gateway.services.map(({ name, description, port, path }) => ({
+      name,
+      description,
+      url: `http://${config.gateway.name}:${port}${path}`,
+    })),
+    portalUrl: backend.portalUrl,
+    portalHosts: [...backend.portalHosts],
+    internet: backend.uplinkUsable,
+    toldOnline: gateway.toldOnline,
+    guestToGuest: config.gateway.guest_to_guest,
+    configBroken: problems.length > 0,
+    ...(certificate ? { tlsHost: certificate.host } : {}),
+  });
+  const portal = new PortalPart({ gateway, facts, certificate, runFolder, log });
+  const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;
+  const lifecycle: Lifecycle = new Lifecycle(
+    [
+      gateway,
+      portal,
+      new ConsolePart({
+        listen,
+        runFolder,
+        source: {
+          name: config.box.name,
+          version: VERSION,
+          mode,
+          config: { file: file ?? null, problems },
+          parts: () => lifecycle.status(),
+          gateway,
+          journal,
+          monotonicMs: clock.monotonicMs,
+        },
+      }),
+    ],
+    log,
+  );
+  return {
+    portalUrl: backend.portalUrl,
+    consoleUrls: listen.map((text) => `http://${text}/`),
+    async start() {
+      await journal.append("box", "started", "", { version: VERSION, mode, problems: problems.length });
+      await lifecycle.start();
+    },
+    async stop() {
+      await lifecycle.stop();
+      await journal.append("box", "stopped");
+      journal.close();
+    },
+  };
+}
+
+/** Where a box keeps its sockets when it was not told: on a board under /run, elsewhere one folder for each state folder. */
+export function defaultRunFolder(mode: Mode, stateFolder: string): string {
+  if (mode === "device") return "/run/omerta-box";
+  const tag = Bun.hash.wyhash(stateFolder).toString(36);
+  return join(tmpdir(), `omerta-box-${process.getuid?.() ?? 0}-${tag}`);
+}

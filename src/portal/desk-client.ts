@@ -1,0 +1,84 @@
+import { hc } from "hono/client";
+import type { GuestView } from "../gateway/index.ts";
+import type { DeskApi, DeskEvent } from "./desk-api.ts";
+
+/** The daemon did not answer, or could not do what was asked. */
+export class DeskError extends Error {
+  override readonly name = "DeskError";
+  constructor(readonly reason: "unknown-station" | "full" | "unreachable") {
+    super(`desk: ${reason}`);
+  }
+}
+
+const TIMEOUT_MS = 5_000;
+/** Without a line from the daemon for so long the stream is taken for dead (it says something every 3 s). */
+const SILENCE_MS = 10_000;
+
+/** The portal's way to the daemon: typed calls over a Unix socket. */
+export class DeskClient {
+  private readonly client;
+
+  constructor(private readonly socket: string) {
+    const overSocket = (input: string | URL | Request, init?: RequestInit) =>
+      fetch(input, { ...init, unix: socket, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    this.client = hc<DeskApi>("http://desk", { fetch: overSocket as typeof fetch });
+  }
+
+  view(address: string): Promise<GuestView> {
+    return answered(this.client.guest.$get({ query: { address } }));
+  }
+
+  shown(address: string): Promise<GuestView> {
+    return answered(this.client.guest.shown.$post({ query: { address } }));
+  }
+
+  agree(address: string, language: string): Promise<GuestView> {
+    return answered(this.client.guest.agree.$post({ query: { address, language } }));
+  }
+
+  leave(address: string): Promise<GuestView> {
+    return answered(this.client.guest.leave.$post({ query: { address } }));
+  }
+
+  /** The daemon's events until the stream ends, breaks or falls silent. */
+  async *events(): AsyncGenerator<DeskEvent> {
+    const silence = new AbortController();
+    const response = await fetch("http://desk/events", { unix: this.socket, signal: silence.signal });
+    if (!response.body) return;
+    const decoder = new TextDecoder();
+    let rest = "";
+    let timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    try {
+      for await (const chunk of response.body) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), SILENCE_MS);
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        // The daemon is ours and the socket is private to us: its lines need no second check.
+        for (const line of lines) yield JSON.parse(line) as DeskEvent;
+      }
+    } finally {
+      clearTimeout(timer);
+      silence.abort();
+    }
+  }
+}
+
+interface Answer {
+  ok: boolean;
+  status: number;
+  json(): Promise<unknown>;
+}
+
+async function answered(request: Promise<Answer>): Promise<GuestView> {
+  let response: Answer;
+  try {
+    response = await request;
+  } catch {
+    throw new DeskError("unreachable");
+  }
+  if (response.ok) return (await response.json()) as GuestView;
+  if (response.status !== 409) throw new DeskError("unreachable");
+  const { error } = (await response.json()) as { error: "unknown-station" | "full" };
+  throw new DeskError(error);
+}

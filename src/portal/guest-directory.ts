@@ -1,0 +1,97 @@
+import type { GuestView } from "../gateway/index.ts";
+import type { PortalFacts } from "./desk-api.ts";
+import type { DeskClient } from "./desk-client.ts";
+
+/** More guests than the address pool has are not remembered. */
+const MAX_GUESTS = 16_384;
+const RETRY_MS = 500;
+
+interface Remembered {
+  view: GuestView;
+  atMs: number;
+}
+
+/**
+ * What the portal knows of its guests and of the box, kept fresh by the daemon's events. A view is used again only
+ * while the event stream stands, so that what it says is never older than what the daemon last told.
+ */
+export class GuestDirectory {
+  private readonly guests = new Map<string, Remembered>();
+  private live = false;
+  private stopped = false;
+  private latest: PortalFacts | undefined;
+  /** Counts the changes of the facts, for what is kept by them. */
+  version = 0;
+
+  constructor(
+    private readonly desk: DeskClient,
+    private readonly nowMs: () => number = () => performance.now(),
+  ) {}
+
+  /** What the daemon has told of the box; undefined until it has. */
+  get facts(): PortalFacts | undefined {
+    return this.latest;
+  }
+
+  /** Follows the daemon until stopped, through its restarts. */
+  async follow(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        for await (const event of this.desk.events()) {
+          if (event.kind === "facts") this.learn(event.facts);
+          else if (event.kind === "guest") this.guests.delete(event.address);
+          this.live = true;
+        }
+      } catch {
+        // The daemon is away; its pages say so until it is back.
+      }
+      this.live = false;
+      this.guests.clear();
+      await Bun.sleep(RETRY_MS);
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** The guest at an address. @throws {DeskError} */
+  async at(address: string): Promise<GuestView> {
+    const known = this.remembered(address);
+    if (known) return known;
+    return this.remember(address, await this.desk.view(address));
+  }
+
+  /** The guest at an address if it is known without asking. */
+  remembered(address: string): GuestView | undefined {
+    const known = this.live ? this.guests.get(address) : undefined;
+    if (!known || !isFresh(address, known, this.nowMs())) return undefined;
+    const passedS = Math.floor((this.nowMs() - known.atMs) / 1000);
+    return passedS === 0
+      ? known.view
+      : { ...known.view, secondsLeft: Math.max(0, known.view.secondsLeft - passedS) };
+  }
+
+  remember(address: string, view: GuestView): GuestView {
+    if (this.guests.size >= MAX_GUESTS) this.guests.clear();
+    this.guests.set(address, { view, atMs: this.nowMs() });
+    return view;
+  }
+
+  forget(address: string): void {
+    this.guests.delete(address);
+  }
+
+  private learn(facts: PortalFacts): void {
+    this.latest = facts;
+    this.version += 1;
+    this.guests.clear();
+  }
+}
+
+/** Events name a guest by its IPv4 address: what is known by an IPv6 address is asked for again soon. */
+const IPV6_FRESH_MS = 1_000;
+
+function isFresh(address: string, { atMs }: Remembered, nowMs: number): boolean {
+  return !address.includes(":") || nowMs - atMs < IPV6_FRESH_MS;
+}

@@ -1,0 +1,6 @@
+export { CONTROL_SOCKET, ConsolePart, splitListen } from "./console-part.ts";
+export type { PortalFacts } from "./desk-api.ts";
+export { PortalPart } from "./portal-part.ts";
+export { serveGuests } from "./serve-guests.ts";
+export type { BoxStatus } from "./status.ts";
+export { serveTlsFront } from "./tls-front.ts";

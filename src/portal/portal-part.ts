@@ -1,0 +1,96 @@
+import { chmodSync, chownSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Server } from "bun";
+import { type Gateway, PORTS, type PortalCertificate } from "../gateway/index.ts";
+import type { Logger } from "../host/log.ts";
+import type { Part } from "../host/part.ts";
+import { Supervised } from "../host/supervise.ts";
+import { unprivilegedUser, withoutRights } from "../host/unprivileged.ts";
+import { deskApi, type PortalFacts } from "./desk-api.ts";
+import { serveSocket } from "./socket-server.ts";
+
+export interface PortalPartOptions {
+  gateway: Gateway;
+  facts: () => PortalFacts;
+  certificate: PortalCertificate | undefined;
+  runFolder: string;
+  log: Logger;
+}
+
+const CLI = resolve(import.meta.dir, "../cli/main.ts");
+/** The first of these users that exists runs what faces guests. */
+const USERS = ["omerta-portal", "nobody"];
+
+/** The guests' web server: the desk that it asks, and its processes, kept running. */
+export class PortalPart implements Part {
+  readonly name = "portal";
+  private desk: Server<undefined> | undefined;
+  private processes: Supervised[] = [];
+
+  constructor(private readonly options: PortalPartOptions) {}
+
+  async start(): Promise<void> {
+    const { gateway, facts, certificate, runFolder, log } = this.options;
+    const user = unprivilegedUser(USERS, CLI);
+    const deskSocket = join(runFolder, "desk.sock");
+    this.desk = serveSocket(deskSocket, deskApi(gateway, facts).fetch, user.ids);
+    const listens = gateway.backend.portalListens.map(listenText);
+    const tlsFolder = join(runFolder, "portal");
+    const tlsSocket = join(tlsFolder, "tls.sock");
+    const supervised = (name: string, prefix: readonly string[], ...args: string[]) =>
+      new Supervised({ name, command: [...prefix, process.execPath, CLI, name, ...args], runFolder, log });
+    this.processes = [
+      supervised(
+        "portal",
+        user.prefix,
+        "--desk",
+        deskSocket,
+        ...listens.flatMap((listen) => ["--listen", listen]),
+        ...(certificate ? ["--tls-socket", tlsSocket] : []),
+      ),
+    ];
+    if (certificate) {
+      makeSocketFolder(tlsFolder, user.ids);
+      const tlsListens = gateway.backend.portalListens.map(({ address }) =>
+        listenText({ address, port: PORTS.portalHttps }),
+      );
+      this.processes.push(
+        supervised(
+          "tls-front",
+          // It must read the operator's key, so it keeps the daemon's user, without any of its rights.
+          withoutRights(),
+          "--portal-socket",
+          tlsSocket,
+          "--certificate",
+          certificate.certificateFile,
+          "--key",
+          certificate.keyFile,
+          ...tlsListens.flatMap((listen) => ["--listen", listen]),
+        ),
+      );
+    }
+    for (const child of this.processes) await child.start();
+  }
+
+  async stop(): Promise<void> {
+    for (const child of this.processes) await child.stop();
+    this.processes = [];
+    await this.desk?.stop(true);
+    this.desk = undefined;
+  }
+
+  detail(): string {
+    const { gateway, certificate } = this.options;
+    return `${gateway.backend.portalUrl}${certificate ? `, and https://${certificate.host}` : ""}`;
+  }
+}
+
+const listenText = ({ address, port }: { address: string; port: number }): string =>
+  `${address.includes(":") ? `[${address}]` : address}:${port}`;
+
+/** The portal makes its socket here; the set-group-id bit keeps it open to the TLS front, which runs in the daemon's group. */
+function makeSocketFolder(folder: string, ids: { uid: number; gid: number } | undefined): void {
+  mkdirSync(folder, { recursive: true });
+  if (ids) chownSync(folder, ids.uid, process.getgid?.() ?? 0);
+  chmodSync(folder, 0o2710);
+}

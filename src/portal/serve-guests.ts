@@ -1,0 +1,61 @@
+import { chmodSync, rmSync } from "node:fs";
+import type { Server } from "bun";
+import { DeskClient } from "./desk-client.ts";
+import { guestApp, type Peer } from "./guest-app.ts";
+import { GuestDirectory } from "./guest-directory.ts";
+
+export interface GuestServerOptions {
+  /** The daemon's socket for the portal. */
+  desk: string;
+  listens: readonly { address: string; port: number }[];
+  /** Where the TLS front hands on what it decrypted; undefined without a certificate. */
+  tlsSocket?: string;
+}
+
+/** The header by which the TLS front names its peer; believed on its private socket alone. */
+export const PEER_HEADER = "x-omerta-peer";
+
+/** s without a byte before a connection is closed: a slow client holds little, and not for long. */
+const IDLE_S = 10;
+const MAX_REQUEST_BYTES = 16_384;
+
+/** Serves guests until stopped. It needs no privilege and holds no key. */
+export function serveGuests(options: GuestServerOptions): { stop(): Promise<void> } {
+  const desk = new DeskClient(options.desk);
+  const directory = new GuestDirectory(desk);
+  const app = guestApp(directory, desk);
+  const following = directory.follow();
+  const common = { maxRequestBodySize: MAX_REQUEST_BYTES, development: false };
+  const servers: Server<undefined>[] = options.listens.map(({ address, port }) =>
+    Bun.serve({
+      ...common,
+      idleTimeout: IDLE_S,
+      hostname: address,
+      port,
+      fetch(request, server) {
+        const peer: Peer = { address: server.requestIP(request)?.address ?? "", secure: false };
+        return app.fetch(request, peer);
+      },
+    }),
+  );
+  if (options.tlsSocket !== undefined) {
+    rmSync(options.tlsSocket, { force: true });
+    servers.push(
+      Bun.serve({
+        ...common,
+        unix: options.tlsSocket,
+        fetch(request) {
+          return app.fetch(request, { address: request.headers.get(PEER_HEADER) ?? "", secure: true });
+        },
+      }),
+    );
+    chmodSync(options.tlsSocket, 0o660);
+  }
+  return {
+    async stop() {
+      directory.stop();
+      await Promise.all(servers.map((server) => server.stop(true)));
+      await Promise.race([following, Bun.sleep(100)]);
+    },
+  };
+}

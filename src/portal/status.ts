@@ -1,0 +1,59 @@
+import type { ConfigProblem } from "../config/index.ts";
+import type { Gateway, SessionState } from "../gateway/index.ts";
+import type { PartStatus } from "../host/part.ts";
+import type { Journal, JournalEntry } from "../store/index.ts";
+
+/** What an operator sees of the box. */
+export interface BoxStatus {
+  name: string;
+  version: string;
+  mode: string;
+  uptimeSeconds: number;
+  config: { file: string | null; problems: readonly ConfigProblem[] };
+  parts: ({ name: string } & PartStatus)[];
+  guests: { mac: string; ipv4: string; state: SessionState; language: string; secondsLeft: number }[];
+  guestsByState: Record<SessionState, number>;
+  journal: JournalEntry[];
+}
+
+export interface StatusSource {
+  name: string;
+  version: string;
+  mode: string;
+  config: BoxStatus["config"];
+  parts: () => BoxStatus["parts"];
+  gateway: Gateway;
+  journal: Journal;
+  monotonicMs: () => number;
+}
+
+const MAX_GUESTS_SHOWN = 200;
+const JOURNAL_SHOWN = 30;
+
+export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
+  const nowMs = source.monotonicMs();
+  const sessions = source.gateway.sessions.all();
+  const guestsByState = { new: 0, shown: 0, consented: 0, released: 0, expired: 0 };
+  for (const { state } of sessions) guestsByState[state] += 1;
+  const guests = sessions
+    .sort((a, b) => b.seenAtMs - a.seenAtMs)
+    .slice(0, MAX_GUESTS_SHOWN)
+    .map(({ mac, ipv4, state, language, endsAtMs }) => ({
+      mac,
+      ipv4,
+      state,
+      language,
+      secondsLeft: endsAtMs === 0 ? 0 : Math.max(0, Math.ceil((endsAtMs - nowMs) / 1000)),
+    }));
+  return {
+    name: source.name,
+    version: source.version,
+    mode: source.mode,
+    uptimeSeconds: Math.floor((nowMs - startedMs) / 1000),
+    config: source.config,
+    parts: source.parts(),
+    guests,
+    guestsByState,
+    journal: source.journal.tail(JOURNAL_SHOWN),
+  };
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from "node:fs";
+import { PEER_HEADER } from "./serve-guests.ts";
+
+export interface TlsFrontOptions {
+  listens: readonly { address: string; port: number }[];
+  certificateFile: string;
+  keyFile: string;
+  /** The portal's private socket. */
+  portalSocket: string;
+}
+
+const IDLE_S = 10;
+const MAX_REQUEST_BYTES = 16_384;
+const ANSWER_TIMEOUT_MS = 8_000;
+
+/** The process that holds the certificate's key, so that the portal need not: it decrypts and hands on. */
+export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void> } {
+  const tls = { cert: readFileSync(options.certificateFile), key: readFileSync(options.keyFile) };
+  const servers = options.listens.map(({ address, port }) =>
+    Bun.serve({
+      hostname: address,
+      port,
+      tls,
+      idleTimeout: IDLE_S,
+      maxRequestBodySize: MAX_REQUEST_BYTES,
+      development: false,
+      async fetch(request, server) {
+        const headers = new Headers(request.headers);
+        headers.set(PEER_HEADER, server.requestIP(request)?.address ?? "");
+        try {
+          return await fetch(request.url.replace(/^https:/, "http:"), {
+            method: request.method,
+            headers,
+            body: request.body ? await request.arrayBuffer() : null,
+            redirect: "manual",
+            unix: options.portalSocket,
+            signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+          });
+        } catch {
+          return new Response(null, { status: 503, headers: { "Retry-After": "3" } });
+        }
+      },
+    }),
+  );
+  return {
+    async stop() {
+      await Promise.all(servers.map((server) => server.stop(true)));
+    },
+  };
+}

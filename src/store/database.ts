@@ -1,0 +1,73 @@
+import { Database } from "bun:sqlite";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** A database whose schema this version of the box cannot use. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+}
+
+export interface OpenedDatabase {
+  db: Database;
+  /** The name under which an unreadable file was set aside, if there was one. */
+  setAside: string | undefined;
+}
+
+/**
+ * Opens an SQLite database in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut
+ * (https://www.sqlite.org/wal.html). Migrations run once each, in order, every one in a transaction of its own;
+ * `PRAGMA user_version` counts them. A file that is no database any more is set aside and a new one begun.
+ * @throws {DatabaseError} when the file was written by a newer version
+ */
+export function openDatabase(path: string, migrations: readonly string[]): OpenedDatabase {
+  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+  try {
+    return { db: migrated(path, migrations), setAside: undefined };
+  } catch (error) {
+    if (error instanceof DatabaseError || !isUnreadable(error)) throw error;
+    const aside = setAsideDatabase(path);
+    return { db: migrated(path, migrations), setAside: aside };
+  }
+}
+
+function migrated(path: string, migrations: readonly string[]): Database {
+  const db = new Database(path, { create: true, strict: true });
+  try {
+    db.run("PRAGMA journal_mode = WAL");
+    db.run("PRAGMA synchronous = FULL");
+    db.run("PRAGMA busy_timeout = 5000");
+    db.run("PRAGMA foreign_keys = ON");
+    const row = db.query<{ user_version: number }, []>("PRAGMA user_version").get();
+    const version = row?.user_version ?? 0;
+    if (version > migrations.length) {
+      throw new DatabaseError(
+        `${path}: schema version ${version} is newer than ${migrations.length}, the newest known here`,
+      );
+    }
+    for (const [index, sql] of migrations.entries()) {
+      if (index < version) continue;
+      db.transaction(() => {
+        db.run(sql);
+        db.run(`PRAGMA user_version = ${index + 1}`);
+      })();
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT";
+}
+
+function setAsideDatabase(path: string): string {
+  const aside = `${path}.torn`;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    rmSync(`${aside}${suffix}`, { force: true });
+    if (existsSync(`${path}${suffix}`)) renameSync(`${path}${suffix}`, `${aside}${suffix}`);
+  }
+  return aside;
+}

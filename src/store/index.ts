@@ -1,0 +1,4 @@
+export { DatabaseError, openDatabase } from "./database.ts";
+export { type Document, openDocument } from "./document.ts";
+export { GroupCommit } from "./group-commit.ts";
+export { Journal, type JournalEntry } from "./journal.ts";

@@ -1,0 +1,104 @@
+import type { Database } from "bun:sqlite";
+import type { Clock } from "../host/clock.ts";
+import { openDatabase } from "./database.ts";
+import { GroupCommit } from "./group-commit.ts";
+
+const MIGRATIONS = [
+  `CREATE TABLE entry (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    wall_ms INTEGER NOT NULL,
+    part TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL DEFAULT '',
+    detail TEXT NOT NULL DEFAULT '{}'
+  ) STRICT`,
+];
+
+/** Longer details are refused: the journal is for events, not for contents. */
+const MAX_DETAIL = 16_384;
+/** Old entries are removed once per this many appends. */
+const PRUNE_EVERY = 500;
+
+export interface JournalEntry {
+  id: number;
+  /** What the box's clock said, in ms since 1970; `id` gives the true order. */
+  wallMs: number;
+  part: string;
+  /** What happened, in kebab-case: `guest-consented`. */
+  kind: string;
+  /** To whom or what: a MAC address, an interface, a lease. */
+  subject: string;
+  detail: Record<string, unknown>;
+}
+
+type Row = { id: number; wall_ms: number; part: string; kind: string; subject: string; detail: string };
+
+/** What happened on this box, in order, kept through power cuts. The oldest entries go first. */
+export class Journal {
+  private db: Database | undefined;
+  private commit: GroupCommit | undefined;
+  private appended = 0;
+
+  constructor(
+    private readonly path: string,
+    private readonly clock: Clock,
+    private readonly maxEntries: number,
+  ) {}
+
+  /** @returns the name under which an unreadable journal was set aside, if there was one */
+  open(): { setAside: string | undefined } {
+    const { db, setAside } = openDatabase(this.path, MIGRATIONS);
+    this.db = db;
+    this.commit = new GroupCommit(db);
+    return { setAside };
+  }
+
+  close(): void {
+    this.commit?.flush();
+    this.db?.close();
+    this.db = undefined;
+    this.commit = undefined;
+  }
+
+  /** Kept when the entry is on the medium. @throws RangeError when the detail is larger than 16 KiB */
+  async append(
+    part: string,
+    kind: string,
+    subject = "",
+    detail: Record<string, unknown> = {},
+  ): Promise<void> {
+    const text = JSON.stringify(detail);
+    if (text.length > MAX_DETAIL)
+      throw new RangeError(`journal entry ${kind}: detail is larger than ${MAX_DETAIL} characters`);
+    const { db, commit } = this.opened();
+    const wallMs = Math.round(this.clock.wallMs());
+    await commit.write(() => {
+      db.query("INSERT INTO entry (wall_ms, part, kind, subject, detail) VALUES (?, ?, ?, ?, ?)").run(
+        wallMs,
+        part,
+        kind,
+        subject,
+        text,
+      );
+      this.appended += 1;
+      if (this.appended % PRUNE_EVERY === 0) this.prune(db);
+    });
+  }
+
+  /** The last entries, newest first. */
+  tail(count: number): JournalEntry[] {
+    return this.opened()
+      .db.query<Row, [number]>("SELECT * FROM entry ORDER BY id DESC LIMIT ?")
+      .all(count)
+      .map(({ wall_ms, detail, ...row }) => ({ ...row, wallMs: wall_ms, detail: JSON.parse(detail) }));
+  }
+
+  private prune(db: Database): void {
+    db.query("DELETE FROM entry WHERE id <= (SELECT max(id) FROM entry) - ?").run(this.maxEntries);
+  }
+
+  private opened(): { db: Database; commit: GroupCommit } {
+    if (!this.db || !this.commit) throw new Error("the journal is not open");
+    return { db: this.db, commit: this.commit };
+  }
+}
