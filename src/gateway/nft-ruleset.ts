@@ -269,6 +269,18 @@ function inetTable(plan: RulesetPlan, admitted: readonly Admitted[]): NftCommand
       : []),
     t.rule("lead_released", accept),
 
+    // Refused before routing: a box that does not forward at all would drop in silence, and a phone would wait.
+    t.base("beyond", "filter", "prerouting", 0),
+    t.chain("guest_beyond"),
+    t.rule(
+      "beyond",
+      fromGuest,
+      match({ fib: { result: "type", flags: ["daddr"] } }, "unicast"),
+      jump("guest_beyond"),
+    ),
+    ...(plan.guestToGuest || plan.uplink !== undefined ? forReleased("guest_beyond", accept) : []),
+    ...refuse(t, "guest_beyond"),
+
     t.base("input", "filter", "input", 0),
     t.chain("guest_to_box"),
     t.chain("guest_dhcp"),
@@ -381,9 +393,7 @@ function inetTable(plan: RulesetPlan, admitted: readonly Admitted[]): NftCommand
     ...(plan.uplink === undefined
       ? []
       : forReleased("from_guest", match(meta("oifname"), plan.uplink), jump("out_by_uplink"))),
-    t.rule("from_guest", count("refused_beyond")),
-    t.rule("from_guest", isTcp, resetTcp),
-    t.rule("from_guest", rejectProhibited),
+    ...refuse(t, "from_guest"),
     ...(plan.blockPrivate ? refusePrivate(t, "out_by_uplink") : []),
     ...(plan.guestRateKbit > 0
       ? [t.rule("out_by_uplink", overBytesEach("up_rate", mac, kbytes(plan)), drop)]
@@ -447,6 +457,15 @@ function answersToGuest(t: Table, plan: RulesetPlan, uplink: string): NftCommand
   ];
 }
 
+/** A refusal that a phone understands at once: 443 above all must be reset, never led anywhere. */
+function refuse(t: Table, chain: string): NftCommand[] {
+  return [
+    t.rule(chain, count("refused_beyond")),
+    t.rule(chain, isTcp, resetTcp),
+    t.rule(chain, rejectProhibited),
+  ];
+}
+
 function refusePrivate(t: Table, chain: string): NftCommand[] {
   const networks = (list: readonly (readonly [string, number])[]) =>
     anyOf(list.map(([addr, len]) => prefix(addr, len)));
@@ -466,6 +485,18 @@ function arpTable({ net }: RulesetPlan): NftCommand[] {
   return [
     ...t.replace,
     t.set("arp_rate", "ether_addr", { flags: ["timeout"], timeout: 60 }),
+    // Refused before routing: a box that does not forward at all would drop in silence, and a phone would wait.
+    t.base("beyond", "filter", "prerouting", 0),
+    t.chain("guest_beyond"),
+    t.rule(
+      "beyond",
+      fromGuest,
+      match({ fib: { result: "type", flags: ["daddr"] } }, "unicast"),
+      jump("guest_beyond"),
+    ),
+    ...(plan.guestToGuest || plan.uplink !== undefined ? forReleased("guest_beyond", accept) : []),
+    ...refuse(t, "guest_beyond"),
+
     t.base("input", "filter", "input", 0),
     t.rule("input", fromGuest, match(payload("arp", "saddr ip"), net.ipv4.address), drop),
     t.rule("input", fromGuest, forEach("arp_rate", sender, over(10, "second", 30)), drop),
