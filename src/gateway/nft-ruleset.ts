@@ -485,18 +485,6 @@ function arpTable({ net }: RulesetPlan): NftCommand[] {
   return [
     ...t.replace,
     t.set("arp_rate", "ether_addr", { flags: ["timeout"], timeout: 60 }),
-    // Refused before routing: a box that does not forward at all would drop in silence, and a phone would wait.
-    t.base("beyond", "filter", "prerouting", 0),
-    t.chain("guest_beyond"),
-    t.rule(
-      "beyond",
-      fromGuest,
-      match({ fib: { result: "type", flags: ["daddr"] } }, "unicast"),
-      jump("guest_beyond"),
-    ),
-    ...(plan.guestToGuest || plan.uplink !== undefined ? forReleased("guest_beyond", accept) : []),
-    ...refuse(t, "guest_beyond"),
-
     t.base("input", "filter", "input", 0),
     t.rule("input", fromGuest, match(payload("arp", "saddr ip"), net.ipv4.address), drop),
     t.rule("input", fromGuest, forEach("arp_rate", sender, over(10, "second", 30)), drop),
