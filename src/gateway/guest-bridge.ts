@@ -28,6 +28,9 @@ export class GuestBridge {
     }
     setSysctl(`net/ipv6/conf/${bridge}/disable_ipv6`, 0);
     setSysctl(`net/ipv6/conf/${bridge}/accept_ra`, 0);
+    // The box is alone on its guest network: without waiting for duplicates, the first phone's router solicitation
+    // is answered from the link-local address that RFC 4861 demands.
+    setSysctl(`net/ipv6/conf/${bridge}/accept_dad`, 0);
     // An address is answered for on its own interface only: guests learn nothing of the box's other networks.
     setSysctl(`net/ipv4/conf/${bridge}/arp_ignore`, 1);
     setSysctl(`net/ipv4/conf/${bridge}/send_redirects`, 0);
@@ -45,6 +48,8 @@ export class GuestBridge {
     const attached = new Set(bridgePorts(this.net.bridge));
     const missing = this.ports.filter((port) => !attached.has(port) && interfaceExists(port));
     if (missing.length === 0) return [];
+    // A port has no address of its own: guests must not meet the box there.
+    for (const port of missing) setSysctl(`net/ipv6/conf/${port}/disable_ipv6`, 1);
     const commands = missing.map((port) => `link set ${port} master ${this.net.bridge} up`);
     await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
     await this.isolatePorts();

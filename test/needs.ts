@@ -1,0 +1,30 @@
+import { describe } from "bun:test";
+
+type Need = "root" | "chromium" | `program:${string}`;
+
+function missing(need: Need): string | undefined {
+  if (need === "root") return process.getuid?.() === 0 ? undefined : "it needs root";
+  const program = need === "chromium" ? "chromium" : need.slice("program:".length);
+  // Debian keeps some of these where only root's PATH looks.
+  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+  return Bun.which(program, { PATH: path }) ? undefined : `${program} is not installed`;
+}
+
+/**
+ * A group of tests that runs only where the machine has what it needs; elsewhere it is skipped, with the reason at
+ * the end of its title for the run's summary.
+ */
+export function describeNeeding(needs: readonly Need[], title: string, body: () => void): void {
+  const why = needs.map(missing).find((reason) => reason !== undefined);
+  if (why === undefined) describe(title, body);
+  else describe.skip(`${title} [skipped: ${why}]`, body);
+}
+
+/** What every lab with a box needs. */
+export const LAB_NEEDS: readonly Need[] = [
+  "root",
+  "program:nft",
+  "program:dnsmasq",
+  "program:conntrack",
+  "program:udhcpc",
+];
