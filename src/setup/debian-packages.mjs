@@ -1,0 +1,66 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runShown } from "./run-shown.mjs";
+
+/** While this file is there and says 101, Debian's packages do not start their services when they are installed. */
+const POLICY = "/usr/sbin/policy-rc.d";
+
+/**
+ * Installs the Debian packages that are missing where that is possible, and otherwise says what to type.
+ * @param {string} root the project's folder
+ * @param {string[]} groups keys of `omertaBox.debianPackages` in package.json
+ * @param {string} without what happens when they stay missing
+ */
+export async function ensureDebianPackages(root, groups, without) {
+  const { omertaBox } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const wanted = groups.flatMap((group) => omertaBox.debianPackages[group]);
+  const missing = missingPackages(wanted);
+  if (missing.length === 0) return;
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot || !existsSync("/usr/bin/apt-get")) {
+    const line = `apt-get install --no-install-recommends ${missing.join(" ")}`;
+    process.stderr.write(`Debian packages are missing. As root:\n\n  ${line}\n\n${without}\n\n`);
+    return;
+  }
+  process.stderr.write(`Installing Debian packages: ${missing.join(" ")}\n`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const ownPolicy = !existsSync(POLICY);
+  // Among them are peers for the tests, such as another captive portal: none of them may start on this machine.
+  if (ownPolicy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    await runShown(["apt-get", "update", "-q"], { env, quiet: true });
+    await runShown(["apt-get", "install", "-y", "-q", "--no-install-recommends", ...missing], {
+      env,
+      quiet: true,
+    });
+  } finally {
+    if (ownPolicy) rmSync(POLICY, { force: true });
+  }
+  disableServices(missing.map((name) => omertaBox.debianServices[name]).filter(Boolean));
+}
+
+/**
+ * @param {string[]} names
+ * @returns {string[]}
+ */
+function missingPackages(names) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query fills these in
+  const query = spawnSync("dpkg-query", ["-W", "-f", "${db:Status-Status} ${Package}\\n", ...names], {
+    encoding: "utf8",
+  });
+  const lines = (query.stdout ?? "").split("\n");
+  const installed = new Set(
+    lines.filter((line) => line.startsWith("installed ")).map((line) => line.slice(10)),
+  );
+  return names.filter((name) => !installed.has(name));
+}
+
+/**
+ * Services that came with packages installed just now stay off at the next boot as well.
+ * @param {string[]} services
+ */
+function disableServices(services) {
+  if (services.length === 0 || !existsSync("/run/systemd/system")) return;
+  spawnSync("systemctl", ["disable", ...services], { stdio: "ignore" });
+}

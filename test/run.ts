@@ -1,0 +1,169 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dir, "..");
+const OUTPUT = join(ROOT, "test/output");
+const BIN = join(ROOT, "node_modules/.bin");
+/** Lines of a failed step's own output that are shown. */
+const TAIL = 120;
+
+interface Count {
+  passed: number;
+  failed: number;
+  /** The titles of what was skipped, with the reason. */
+  skipped: string[];
+}
+
+interface Step {
+  name: string;
+  run: () => Promise<Count>;
+}
+
+/** Runs a program with its output in a file. @returns its exit status */
+async function logged(name: string, command: readonly string[]): Promise<number> {
+  const child = Bun.spawn([...command], {
+    cwd: ROOT,
+    stdin: "ignore",
+    stdout: Bun.file(join(OUTPUT, `${name}.log`)),
+    stderr: "pipe",
+    env: { ...process.env, FORCE_COLOR: "0" },
+  });
+  const errors = await new Response(child.stderr).text();
+  const status = await child.exited;
+  await Bun.write(join(OUTPUT, `${name}.errors.log`), errors);
+  return status;
+}
+
+function check(name: string, ...command: string[]): Step {
+  return {
+    name,
+    run: async () => {
+      const ok = (await logged(name, command)) === 0;
+      return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
+    },
+  };
+}
+
+/** One file or folder of tests in a Bun of its own. */
+function tests(name: string, path: string, timeoutMs: number): Step {
+  const report = join(OUTPUT, `${name}.xml`);
+  return {
+    name,
+    run: async () => {
+      const status = await logged(name, [
+        join(BIN, "bun"),
+        "test",
+        "--timeout",
+        String(timeoutMs),
+        "--reporter=junit",
+        `--reporter-outfile=${report}`,
+        `./${path}`,
+      ]);
+      const count = counted(report);
+      // A run that broke without a failed test (a crash, a syntax error, no test at all) has failed all the same.
+      const broke = count.failed === 0 && (status !== 0 || count.passed + count.skipped.length === 0);
+      return broke ? { ...count, failed: 1 } : count;
+    },
+  };
+}
+
+/** Counts from JUnit's XML as Bun writes it. */
+function counted(report: string): Count {
+  const count: Count = { passed: 0, failed: 0, skipped: [] };
+  let xml = "";
+  try {
+    xml = readFileSync(report, "utf8");
+  } catch {
+    return count;
+  }
+  for (const [, attributes = "", end, body = ""] of xml.matchAll(
+    /<testcase ([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g,
+  )) {
+    const inner = end === "/>" ? "" : body;
+    if (inner.includes("<failure") || inner.includes("<error")) count.failed += 1;
+    else if (inner.includes("<skipped"))
+      count.skipped.push(`${attribute(attributes, "classname")}: ${attribute(attributes, "name")}`);
+    else count.passed += 1;
+  }
+  return count;
+}
+
+function attribute(text: string, name: string): string {
+  const value = new RegExp(`\\b${name}="([^"]*)"`).exec(text)?.[1] ?? "";
+  const entities: Record<string, string> = {
+    "&lt;": "<",
+    "&gt;": ">",
+    "&quot;": '"',
+    "&apos;": "'",
+    "&amp;": "&",
+  };
+  return value.replace(/&(lt|gt|quot|apos|amp);/g, (entity) => entities[entity] ?? entity);
+}
+
+function testFiles(folder: string): string[] {
+  return readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith(".test.ts"))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+const steps: Step[] = [
+  check("format and lint", join(BIN, "biome"), "ci", "--error-on-warnings", "."),
+  check("types", join(BIN, "tsc"), "-p", "."),
+  tests("unit", "test/unit", 120_000),
+  ...["test/lab", "test/e2e"].flatMap((folder) =>
+    testFiles(folder).map((file) =>
+      tests(relative("test", file).replace(".test.ts", "").replace("/", " "), file, 60_000),
+    ),
+  ),
+];
+
+rmSync(OUTPUT, { recursive: true, force: true });
+mkdirSync(OUTPUT, { recursive: true });
+const only = process.argv.slice(2);
+const total: Count = { passed: 0, failed: 0, skipped: [] };
+const startedMs = performance.now();
+for (const step of steps) {
+  if (only.length > 0 && !only.some((word) => step.name.includes(word))) continue;
+  const stepStartedMs = performance.now();
+  const progress = setInterval(
+    () => process.stdout.write(`  ${step.name} … ${seconds(stepStartedMs)}\n`),
+    20_000,
+  );
+  const { passed, failed, skipped } = await step.run();
+  clearInterval(progress);
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped.push(...skipped);
+  const mark = failed > 0 ? "✗" : skipped.length > 0 && passed === 0 ? "-" : "✓";
+  const counts = [
+    `${passed} passed`,
+    failed > 0 ? `${failed} failed` : "",
+    skipped.length > 0 ? `${skipped.length} skipped` : "",
+  ];
+  process.stdout.write(
+    `${mark} ${step.name}: ${counts.filter(Boolean).join(", ")} (${seconds(stepStartedMs)})\n`,
+  );
+  if (failed > 0) process.stdout.write(`${failureText(step.name)}\n`);
+}
+
+if (total.skipped.length > 0) {
+  process.stdout.write("\nSkipped:\n");
+  for (const title of new Set(total.skipped)) process.stdout.write(`  ${title}\n`);
+}
+process.stdout.write(`\nTook ${seconds(startedMs)}; logs and screenshots are in test/output.\n`);
+process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+
+function failureText(name: string): string {
+  return [`${name}.log`, `${name}.errors.log`]
+    .flatMap((file) => readFileSync(join(OUTPUT, file), "utf8").split("\n"))
+    .filter((line) => !/^\((pass|skip)\)/.test(line))
+    .slice(-TAIL)
+    .map((line) => `    ${line}`)
+    .join("\n");
+}
+
+function seconds(sinceMs: number): string {
+  return `${Math.round((performance.now() - sinceMs) / 1000)} s`;
+}
