@@ -1,4 +1,4 @@
-import { bridgePorts, interfaceExists, setSysctl } from "../host/proc-net.ts";
+import { bridgePorts, interfaceExists, isIsolatedPort, setSysctl } from "../host/proc-net.ts";
 import { run } from "../host/run.ts";
 import type { GuestNetwork } from "./guest-network.ts";
 
@@ -43,25 +43,26 @@ export class GuestBridge {
     await this.attachPorts();
   }
 
-  /** Attaches every configured interface that is there and not yet a port. @returns those it attached */
+  /**
+   * Attaches every configured interface that is there and not yet a port, and keeps every port's guests from every
+   * other's, also on ports that something else attached, such as hostapd (bridge(8), isolated).
+   * @returns the ports that it changed
+   */
   async attachPorts(): Promise<string[]> {
-    const attached = new Set(bridgePorts(this.net.bridge));
+    const { bridge } = this.net;
+    const attached = new Set(bridgePorts(bridge));
     const missing = this.ports.filter((port) => !attached.has(port) && interfaceExists(port));
-    if (missing.length === 0) return [];
-    // A port has no address of its own: guests must not meet the box there.
-    for (const port of missing) setSysctl(`net/ipv6/conf/${port}/disable_ipv6`, 1);
-    const commands = missing.map((port) => `link set ${port} master ${this.net.bridge} up`);
-    await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
-    await this.isolatePorts();
-    return missing;
-  }
-
-  /** Keeps every port's guests from every other's, also on ports that hostapd attached (bridge(8), isolated). */
-  private async isolatePorts(): Promise<void> {
-    const state = this.guestToGuest ? "off" : "on";
-    for (const port of bridgePorts(this.net.bridge)) {
-      await run(["bridge", "link", "set", "dev", port, "isolated", state]);
+    if (missing.length > 0) {
+      const commands = missing.map((port) => `link set ${port} master ${bridge} up`);
+      await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
     }
+    const changed = bridgePorts(bridge).filter((port) => isIsolatedPort(port) === this.guestToGuest);
+    for (const port of changed) {
+      // A port has no address of its own: guests must not meet the box there.
+      setSysctl(`net/ipv6/conf/${port}/disable_ipv6`, 1);
+      await run(["bridge", "link", "set", "dev", port, "isolated", this.guestToGuest ? "off" : "on"]);
+    }
+    return [...new Set([...missing, ...changed])];
   }
 
   async down(): Promise<void> {

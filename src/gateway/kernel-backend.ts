@@ -2,6 +2,7 @@ import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync, wri
 import { join } from "node:path";
 import type { Config } from "../config/index.ts";
 import { atIntervals } from "../host/intervals.ts";
+import { LinkMonitor } from "../host/link-monitor.ts";
 import type { Logger } from "../host/log.ts";
 import { applyNft, listNftSet, type NftCommand } from "../host/nft.ts";
 import { hasWayOut, setSysctl } from "../host/proc-net.ts";
@@ -26,6 +27,7 @@ import { fairQueueing, type Queueing } from "./shaping.ts";
 
 const CONVERGE_EVERY_MS = 2_000;
 const ADVERTISE_EVERY_MS = 30_000;
+const CUT_AFTER_MS = 1_000;
 
 export interface KernelBackendOptions {
   config: Config["gateway"];
@@ -46,11 +48,13 @@ export class KernelBackend implements GuestBackend {
   private readonly bridge: GuestBridge;
   private readonly captiveDns: Supervised;
   private readonly communityDns: Supervised;
+  private readonly links: LinkMonitor;
   private events: BackendEvents | undefined;
   private admitted: () => readonly Admitted[] = () => [];
   private uplinkUp = false;
   private fifo: number | undefined;
   private stops: (() => void)[] = [];
+  private readonly cuts = new Set<ReturnType<typeof setTimeout>>();
   /** Changes to the kernel's tables run one after the other. */
   private queue: Promise<void> = Promise.resolve();
   private readonly waiting = { admit: new Map<string, Admitted>(), expel: new Map<string, Station>() };
@@ -63,6 +67,11 @@ export class KernelBackend implements GuestBackend {
       new Supervised({ name, command: ["dnsmasq", "-C", join(runFolder, `${name}.conf`)], runFolder, log });
     this.captiveDns = dnsmasq("dnsmasq-captive");
     this.communityDns = dnsmasq("dnsmasq-community");
+    this.links = new LinkMonitor(
+      runFolder,
+      log,
+      () => void this.attachPorts().catch((error) => this.warn(error)),
+    );
   }
 
   get portalUrl(): string {
@@ -95,6 +104,7 @@ export class KernelBackend implements GuestBackend {
     // The firewall stands before there is an interface to reach it by.
     await this.applyRuleset();
     await this.bridge.up();
+    await this.links.start();
     if (this.options.config.uplink.allow) this.forward();
     await this.readLeaseEvents();
     this.writeCaptiveConf();
@@ -122,6 +132,8 @@ export class KernelBackend implements GuestBackend {
 
   async stop(): Promise<void> {
     for (const stop of this.stops.splice(0)) stop();
+    for (const cut of this.cuts) clearTimeout(cut);
+    await this.links.stop();
     await this.queue;
     await this.captiveDns.stop();
     await this.communityDns.stop();
@@ -149,7 +161,13 @@ export class KernelBackend implements GuestBackend {
       this.waiting.expel.set(guest.mac, guest);
     }
     await this.flushSoon();
-    for (const guest of guests) await this.cutConnections(guest);
+    // Nothing of theirs passes any more. What is still tracked goes a little later: the answer to the guest who has
+    // just tapped "leave" is translated by it.
+    const cut = setTimeout(() => {
+      this.cuts.delete(cut);
+      for (const guest of guests) void this.cutConnections(guest).catch((error) => this.warn(error));
+    }, CUT_AFTER_MS);
+    this.cuts.add(cut);
   }
 
   leases(): readonly Lease[] {
@@ -288,10 +306,14 @@ export class KernelBackend implements GuestBackend {
     this.stops.push(() => void reader.cancel().catch(() => undefined));
   }
 
+  private async attachPorts(): Promise<void> {
+    const changed = await this.bridge.attachPorts();
+    if (changed.length > 0) this.options.log.info(`guest network: ports ${changed.join(", ")}`);
+  }
+
   /** Makes true again what somebody or something else may have undone. */
   private async converge(): Promise<void> {
-    const attached = await this.bridge.attachPorts();
-    if (attached.length > 0) this.options.log.info(`guest network: attached ${attached.join(", ")}`);
+    await this.attachPorts();
     const up = this.findUplink();
     const standing = await tryRun(["nft", "list", "chain", "inet", NFT_TABLE, "guest_to_box"]);
     if (up !== this.uplinkUp || standing.exitCode !== 0) {

@@ -20,6 +20,11 @@ export function bridgePorts(bridge: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
+/** Whether a port of a bridge may not send to other isolated ports. */
+export function isIsolatedPort(port: string): boolean {
+  return readOr(`/sys/class/net/${port}/brport/isolated`) === "1";
+}
+
 /** Whether a default route leads through an interface that has a carrier (/proc/net/route, proc(5)). */
 export function hasWayOut(name: string): boolean {
   if (readOr(`/sys/class/net/${name}/carrier`) !== "1") return false;

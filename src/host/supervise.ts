@@ -9,8 +9,8 @@ export interface SuperviseOptions {
   runFolder: string;
   log: Logger;
   env?: Record<string, string>;
-  /** Called after the process has ended by itself, before it is started again. */
-  onRestart?: (exit: string) => void;
+  /** Takes each line of its standard output instead of the log. */
+  onLine?: (line: string) => void;
 }
 
 const FIRST_WAIT_MS = 200;
@@ -79,14 +79,13 @@ export class Supervised {
     this.child = child;
     mkdirSync(this.options.runFolder, { recursive: true });
     writeFileSync(this.pidFile, String(child.pid));
-    void pipeLines(child.stdout, (line) => log.debug({ from: name }, line));
+    void pipeLines(child.stdout, this.options.onLine ?? ((line) => log.debug({ from: name }, line)));
     void pipeLines(child.stderr, (line) => log.debug({ from: name }, line));
     void child.exited.then((code) => {
       if (this.child === child) this.child = undefined;
       if (!this.wanted) return;
       const exit = String(child.signalCode ?? `status ${code}`);
       log.warn(`${name} ended (${exit}); starting it again in ${this.waitMs} ms`);
-      this.options.onRestart?.(exit);
       this.again(startedMs);
     });
   }
