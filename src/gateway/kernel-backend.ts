@@ -26,7 +26,8 @@ import { sendCaptivePortalAdvertisement } from "./ra-captive-portal.ts";
 import { fairQueueing, type Queueing } from "./shaping.ts";
 
 const CONVERGE_EVERY_MS = 2_000;
-const ADVERTISE_EVERY_MS = 30_000;
+/** The shortest interval that RFC 4861 section 6.2.1 suggests for whoever joins without asking. */
+const ADVERTISE_EVERY_MS = 4_000;
 const CUT_AFTER_MS = 1_000;
 
 export interface KernelBackendOptions {
@@ -334,6 +335,10 @@ export class KernelBackend implements GuestBackend {
     const { config, net } = this.options;
     const { up_kbit, down_kbit } = config.uplink;
     if (!this.uplinkUp || (up_kbit === 0 && down_kbit === 0)) return;
+    // HTB cannot be changed in place (tc-htb(8)): what stands goes first.
+    for (const device of [net.bridge, ...(up_kbit > 0 ? [config.uplink.interface] : [])]) {
+      await tryRun(["tc", "qdisc", "del", "dev", device, "root"]);
+    }
     const queueing = await kernelQueueing(net.bridge);
     const batch = [
       ...(up_kbit > 0 ? fairQueueing(config.uplink.interface, "up", up_kbit, queueing) : []),

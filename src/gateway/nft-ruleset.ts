@@ -320,14 +320,16 @@ function inetTable(plan: RulesetPlan, admitted: readonly Admitted[]): NftCommand
       accept,
     ),
 
-    t.rule(
-      "guest_to_box",
-      match(meta("l4proto"), anyOf(["tcp", "udp"])),
-      match(port, anyOf([PORTS.captiveDns, PORTS.communityDns])),
-      isNew,
-      forEach("dns_rate", mac, over(limits.dns_per_second, "second", 4 * limits.dns_per_second)),
-      count("dns_flood"),
-      drop,
+    // Every datagram counts; of TCP every connection does.
+    ...[[isUdp], [isTcp, isNew]].map((counted) =>
+      t.rule(
+        "guest_to_box",
+        ...counted,
+        match(port, anyOf([PORTS.captiveDns, PORTS.communityDns])),
+        forEach("dns_rate", mac, over(limits.dns_per_second, "second", 4 * limits.dns_per_second)),
+        count("dns_flood"),
+        drop,
+      ),
     ),
     ...forBox(
       "guest_to_box",

@@ -3,6 +3,11 @@ export const GUEST_CLASSES = 250;
 /** The class of traffic that is nobody's in particular. */
 const DEFAULT_CLASS = 0xfff;
 const ROOT = "1:";
+/**
+ * Bytes that a class may send in a turn: the largest packet before segmentation offload is undone. With less, HTB gives
+ * a class one packet a turn whatever its size, and whoever sends large ones gets more (net/sched/sch_htb.c).
+ */
+const QUANTUM = 65_536;
 /** On the guest bridge what comes from the box itself is never slowed. */
 const LOCAL_KBIT = 10_000_000;
 
@@ -46,17 +51,17 @@ export function fairQueueing(
   const other = DEFAULT_CLASS.toString(16);
   const root = [
     `qdisc replace dev ${device} root handle ${ROOT} htb default ${other}`,
-    `class replace dev ${device} parent ${ROOT} classid 1:1 htb rate ${kbit}kbit ceil ${kbit}kbit quantum 3000`,
+    `class replace dev ${device} parent ${ROOT} classid 1:1 htb rate ${kbit}kbit ceil ${kbit}kbit quantum ${QUANTUM}`,
     direction === "up"
-      ? `class replace dev ${device} parent 1:1 classid 1:${other} htb rate ${Math.ceil(kbit / 2)}kbit ceil ${kbit}kbit quantum 3000`
-      : `class replace dev ${device} parent ${ROOT} classid 1:${other} htb rate ${LOCAL_KBIT}kbit quantum 60000`,
+      ? `class replace dev ${device} parent 1:1 classid 1:${other} htb rate ${Math.ceil(kbit / 2)}kbit ceil ${kbit}kbit quantum ${QUANTUM}`
+      : `class replace dev ${device} parent ${ROOT} classid 1:${other} htb rate ${LOCAL_KBIT}kbit quantum ${QUANTUM}`,
   ];
   const assured = Math.max(1, Math.floor(kbit / 2 / GUEST_CLASSES));
   const classes = Array.from({ length: GUEST_CLASSES }, (_, index) => {
     const id = priorityOf(index + 1);
     const leaf = queueing.fqCodel ? "fq_codel limit 300" : "pfifo limit 100";
     return [
-      `class replace dev ${device} parent 1:1 classid ${id} htb rate ${assured}kbit ceil ${kbit}kbit quantum 3000`,
+      `class replace dev ${device} parent 1:1 classid ${id} htb rate ${assured}kbit ceil ${kbit}kbit quantum ${QUANTUM}`,
       `qdisc replace dev ${device} parent ${id} ${leaf}`,
     ];
   });

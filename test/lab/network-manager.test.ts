@@ -19,14 +19,15 @@ async function open(phone: Phone, url: string) {
 async function tapButton(phone: Phone, portal: string, path: string) {
   const page = await open(phone, `http://${portal}${path}`);
   const action = /<form method="post" action="([^"]+)"/.exec(page.body)?.[1] ?? "";
-  const fields = [...page.body.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)];
+  const inputs = page.body.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g);
+  const fields = Object.fromEntries([...inputs].map(([, name = "", value = ""]) => [name, value]));
   const answer = await phone.request({
     address: SPOOFED_IPV4,
     host: portal,
     method: "POST",
     path: action,
     headers: { "content-type": "application/x-www-form-urlencoded", origin: `http://${portal}` },
-    body: new URLSearchParams(fields.map(([, name = "", value = ""]) => [name, value])).toString(),
+    body: new URLSearchParams(fields).toString(),
   });
   const next = answer.headers.get("location");
   return next === null ? answer : open(phone, new URL(next, `http://${portal}/`).href);

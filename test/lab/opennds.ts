@@ -4,11 +4,7 @@ import { type Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import type { OpenOptions, Phone, PhonePage, PhoneRequest, PhoneResponse } from "./swarm.ts";
 
 const BRIDGE = "br-lan";
-const UPLINK = "wan0";
-const GATEWAY_ADDRESS = "10.91.0.1";
-const GATEWAY_UPLINK = "192.0.2.2";
-const PROVIDER_ADDRESS = "192.0.2.1";
-const SERVER_ADDRESS = "203.0.113.10";
+const ADDRESS = "10.91.0.1";
 
 /**
  * What is set beside openNDS's defaults, each to its advantage or without effect on speed:
@@ -30,6 +26,9 @@ const SETTINGS: Record<string, string> = {
   authidletimeout: "240",
 };
 
+/** Any address will do: the firewall takes port 80 of all but the gateway's own. */
+const FIRST_URL = "http://198.51.100.7/";
+
 const BROWSER: OpenOptions = {
   headers: {
     // openNDS reads this header without looking whether it is there.
@@ -48,21 +47,18 @@ export interface OpenNdsOptions {
 /** Debian's openNDS with its default splash page (click to continue), as the gateway of a namespace of its own. */
 export class OpenNds {
   readonly name = "openNDS";
-  /** Any address will do: the firewall takes port 80 of all but the gateway's own. */
-  readonly firstUrl = "http://198.51.100.7/";
   private gateway: LabHost | undefined;
   private process: LabProcess | undefined;
 
   constructor(private readonly options: OpenNdsOptions = {}) {}
 
   /**
-   * Starts openNDS, its dnsmasq and, behind the gateway's uplink, a host at 203.0.113.10.
+   * Starts openNDS and its dnsmasq in a namespace. If that has an uplink, phones go out by it once they have agreed.
+   * @returns the bridge in `host` for phones.
    * @throws with openNDS's output when it does not run within 30 s.
    */
-  async start(lab: Lab) {
-    const host = await lab.host("nds");
-    const server = await lab.host("nds-net");
-    await connect(lab, host, server);
+  async start(lab: Lab, host: LabHost): Promise<string> {
+    await makeGateway(host);
     const folder = `${lab.folder}/opennds`;
     writeFiles(folder, { ...SETTINGS, ...this.options.settings });
     this.gateway = host;
@@ -81,7 +77,7 @@ export class OpenNds {
     ).catch(() => {});
     if (!this.output().includes("openNDS is now running") || exitCode !== undefined)
       throw new Error(`openNDS does not run: ${this.output()}`);
-    return { host, bridge: BRIDGE, server: { host: server, address: SERVER_ADDRESS } };
+    return BRIDGE;
   }
 
   /** What openNDS has printed. */
@@ -99,7 +95,7 @@ export class OpenNds {
    * `http://GATEWAY:2050/opennds_preauth/?fas=…`, where the page is.
    */
   async fetchPage(phone: Phone): Promise<PhonePage> {
-    const page = await phone.openPage(this.firstUrl, BROWSER);
+    const page = await phone.openPage(FIRST_URL, BROWSER);
     if (page.requests !== 2 || !page.response.body.includes('name="continue"'))
       throw unexpected("the splash page", page.response);
     return page;
@@ -162,30 +158,24 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-/** The bridge for the phones, the uplink with a default route and address translation, and the host behind it. */
-async function connect(lab: Lab, gateway: LabHost, server: LabHost): Promise<void> {
-  await lab.cable(gateway, UPLINK, server, "eth0");
-  const ip = (host: LabHost, lines: string[]) =>
-    run(["ip", "-n", host.name, "-batch", "-"], { input: `${lines.join("\n")}\n` });
-  await ip(gateway, [
-    `link add ${BRIDGE} type bridge`,
-    `address add ${GATEWAY_ADDRESS}/22 brd + dev ${BRIDGE}`,
-    // openNDS waits for the bridge to be up, which a bridge is only with a port.
-    "link add radio0 type veth peer name radio1",
-    "link set radio1 up",
-    `link set radio0 master ${BRIDGE} up`,
-    `link set ${BRIDGE} up`,
-    `address add ${GATEWAY_UPLINK}/30 dev ${UPLINK}`,
-    `route add default via ${PROVIDER_ADDRESS}`,
-  ]);
-  await ip(server, [
-    `address add ${PROVIDER_ADDRESS}/30 dev eth0`,
-    `address add ${SERVER_ADDRESS}/32 dev lo`,
-  ]);
-  await gateway.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]);
-  await gateway.run(["nft", "-f", "-"], {
+/** The bridge for the phones, forwarding, and address translation for what leaves by anything else. */
+async function makeGateway(host: LabHost): Promise<void> {
+  await run(["ip", "-n", host.name, "-batch", "-"], {
+    input: [
+      `link add ${BRIDGE} type bridge`,
+      `address add ${ADDRESS}/22 brd + dev ${BRIDGE}`,
+      // openNDS waits for the bridge to be up, which a bridge is only with a port.
+      "link add radio0 type veth peer name radio1",
+      "link set radio1 up",
+      `link set radio0 master ${BRIDGE} up`,
+      `link set ${BRIDGE} up`,
+      "",
+    ].join("\n"),
+  });
+  await host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]);
+  await host.run(["nft", "-f", "-"], {
     input: `table ip uplink {
-      chain postrouting { type nat hook postrouting priority srcnat; oifname "${UPLINK}" masquerade; }
+      chain postrouting { type nat hook postrouting priority srcnat; oifname != { "lo", "${BRIDGE}" } masquerade; }
     }`,
   });
 }
@@ -230,7 +220,7 @@ const DNSMASQ_CONF = `interface=${BRIDGE}
 bind-interfaces
 no-resolv
 no-ping
-address=/#/${SERVER_ADDRESS}
+address=/#/203.0.113.10
 dhcp-range=10.91.0.10,10.91.3.250,1h
 dhcp-leasefile=/tmp/dhcp.leases
 dhcp-authoritative

@@ -1,5 +1,5 @@
 import { dlopen } from "bun:ffi";
-import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { run } from "../../src/host/run.ts";
 import { type Lab, LabHost } from "./lab.ts";
@@ -97,7 +97,7 @@ export interface PhonePage {
 export interface OpenOptions {
   headers?: Record<string, string>;
   /** IPv4 address of a host name; without it only addresses can be opened. */
-  resolve?: (name: string) => string | undefined;
+  resolve?: (name: string) => string | undefined | Promise<string | undefined>;
   /** For each request. Default 30,000. */
   timeoutMs?: number;
 }
@@ -185,7 +185,7 @@ export class Phone extends LabHost {
   async openPage(url: string, options: OpenOptions = {}): Promise<PhonePage> {
     let target = new URL(url);
     for (let requests = 1; ; requests++) {
-      const request = requestFor(this.name, target, options);
+      const request = await requestFor(this.name, target, options);
       const response = await this.request(request);
       const location = response.headers.get("location");
       if (response.status < 300 || response.status > 399 || location === null)
@@ -207,14 +207,19 @@ export class Phone extends LabHost {
     return promise;
   }
 
+  /** Runs `action` inside the phone; a socket that it makes before it returns is the phone's. */
+  inside<T>(action: () => T): T {
+    return inNamespace(this.namespace, action);
+  }
+
   private open(hostname: string, port: number, conversation: Conversation): void {
     // A name would be looked up by another thread, outside the phone.
     if (!isIPv4(hostname)) throw new TypeError(`${hostname} is not an IPv4 address`);
-    inNamespace(this.namespace, () =>
-      Bun.connect({ hostname, port, data: conversation, socket: conversationHandler }),
-    ).catch((error: unknown) => {
-      conversation.fail("connect", error instanceof Error ? error.message : String(error));
-    });
+    this.inside(() => Bun.connect({ hostname, port, data: conversation, socket: conversationHandler })).catch(
+      (error: unknown) => {
+        conversation.fail("connect", error instanceof Error ? error.message : String(error));
+      },
+    );
   }
 
   /** Lets go of the namespace; the lab removes it. */
@@ -223,8 +228,8 @@ export class Phone extends LabHost {
   }
 }
 
-function requestFor(phone: string, url: URL, options: OpenOptions): PhoneRequest {
-  const address = isIPv4(url.hostname) ? url.hostname : options.resolve?.(url.hostname);
+async function requestFor(phone: string, url: URL, options: OpenOptions): Promise<PhoneRequest> {
+  const address = isIPv4(url.hostname) ? url.hostname : await options.resolve?.(url.hostname);
   if (url.protocol !== "http:" || address === undefined)
     throw new PhoneError(phone, "malformed", `cannot open ${url.href}`);
   return {
@@ -539,6 +544,7 @@ export class Swarm {
       mkdirSync(`/etc/netns/${name}`, { recursive: true });
       writeFileSync(`/etc/netns/${name}/resolv.conf`, "");
     }
+    makeRoomForNeighbours(4 * this.phones.length + 4 * count);
     const { name: gateway } = this.bridgeHost;
     const batch = (lines: string[], namespace?: string) =>
       run(["ip", ...(namespace === undefined ? [] : ["-n", namespace]), "-batch", "-"], {
@@ -588,6 +594,20 @@ function tuneForLoad(): void {
   // With IPv6, each phone's neighbour discovery would be flooded to all the others.
   const ipv6 = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
   if (existsSync(ipv6)) for (const scope of [ipv6, ipv6.replace("default", "all")]) writeFileSync(scope, "1");
+}
+
+/**
+ * The kernel counts the neighbours of all network namespaces together against three limits of the whole machine, 128, 512
+ * and 1024 by default; above the second it forgets neighbours in use, above the third phones cannot send. They are raised,
+ * never lowered. Source: arp(7), gc_thresh1 to gc_thresh3.
+ */
+function makeRoomForNeighbours(count: number): void {
+  if (count <= 128) return;
+  for (const limit of [3, 2, 1]) {
+    const path = `/proc/sys/net/ipv4/neigh/default/gc_thresh${limit}`;
+    const wanted = 4_096 * limit;
+    if (Number(readFileSync(path, "utf8")) < wanted) writeFileSync(path, String(wanted));
+  }
 }
 
 function hexByte(value: number): string {
