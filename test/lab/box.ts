@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BoxStatus } from "../../src/portal/index.ts";
 import { type Lab, type LabHost, type LabProcess, until } from "./lab.ts";
@@ -44,7 +44,6 @@ export async function startBox(lab: Lab, name: string, options: LabBoxOptions = 
   const stateFolder = join(lab.folder, `${name}-state`);
   const runFolder = join(lab.folder, `${name}-run`);
   const configFile = join(lab.folder, `${name}.toml`);
-  mkdirSync(stateFolder, { recursive: true });
   writeFileSync(
     configFile,
     `${options.config ?? ""}\n[management]\nlisten = ["${MANAGEMENT_ADDRESS}:${MANAGEMENT_PORT}"]\n`,
