@@ -32,6 +32,7 @@ export const NFT_TABLE = "omerta_guest";
 /** A guest whom the kernel lets through, with how long still. */
 export interface Admitted {
   mac: string;
+  /** "" for a guest with IPv6 alone. */
   ipv4: string;
   seconds: number;
 }
@@ -116,8 +117,9 @@ function setElements(verb: "add" | "delete", guests: readonly Admitted[]): NftCo
   const element = (set: string, elem: unknown[]) => ({
     [verb]: { element: { family: "inet", table: NFT_TABLE, name: set, elem } },
   });
+  const withIpv4 = guests.filter((guest) => guest.ipv4 !== "");
   return [
-    element("released_ipv4", guests.map(ipv4Element)),
+    ...(withIpv4.length > 0 ? [element("released_ipv4", withIpv4.map(ipv4Element))] : []),
     element("released_mac", guests.map(macElement)),
     element(
       "guest_class",
@@ -126,6 +128,8 @@ function setElements(verb: "add" | "delete", guests: readonly Admitted[]): NftCo
   ];
 }
 
+/** nft refuses an empty list of elements. */
+const elements = (elem: readonly unknown[]) => (elem.length > 0 ? { elem } : {});
 const ipv4Element = (guest: Admitted) => ({
   elem: { val: { concat: [guest.mac, guest.ipv4] }, timeout: guest.seconds },
 });
@@ -208,14 +212,14 @@ function inetTable(plan: RulesetPlan, admitted: readonly Admitted[]): NftCommand
     ...t.replace,
     t.set("released_ipv4", ["ether_addr", "ipv4_addr"], {
       flags: ["timeout"],
-      ...(admitted.length > 0 ? { elem: admitted.map(ipv4Element) } : {}),
+      ...elements(admitted.filter((guest) => guest.ipv4 !== "").map(ipv4Element)),
     }),
     t.set("released_mac", "ether_addr", {
       flags: ["timeout"],
-      ...(admitted.length > 0 ? { elem: admitted.map(macElement) } : {}),
+      ...elements(admitted.map(macElement)),
     }),
     t.map("guest_class", "ether_addr", "mark", {
-      ...(admitted.length > 0 ? { elem: admitted.map((guest) => [guest.mac, guestClass(guest.mac)]) } : {}),
+      ...elements(admitted.map((guest) => [guest.mac, guestClass(guest.mac)])),
     }),
     t.map("class_priority", "mark", "classid", {
       elem: Array.from({ length: GUEST_CLASSES }, (_, index) => [index + 1, priorityOf(index + 1)]),
