@@ -282,7 +282,14 @@ function inetTable(plan: RulesetPlan, admitted: readonly Admitted[]): NftCommand
       match({ fib: { result: "type", flags: ["daddr"] } }, "unicast"),
       jump("guest_beyond"),
     ),
-    ...(plan.guestToGuest || plan.uplink !== undefined ? forReleased("guest_beyond", accept) : []),
+    // Bridged frames come by here as well where br_netfilter is loaded.
+    ...(plan.guestToGuest
+      ? [
+          t.rule("guest_beyond", match(payload("ip", "daddr"), guestNet4), accept),
+          t.rule("guest_beyond", match(payload("ip6", "daddr"), guestNet6), accept),
+        ]
+      : []),
+    ...(plan.uplink === undefined ? [] : forReleased("guest_beyond", accept)),
     ...refuse(t, "guest_beyond"),
 
     t.base("input", "filter", "input", 0),
@@ -395,7 +402,7 @@ function inetTable(plan: RulesetPlan, admitted: readonly Admitted[]): NftCommand
     t.chain("out_by_uplink"),
     t.rule("forward", fromGuest, jump("from_guest")),
     t.rule("forward", toGuest, jump("to_guest")),
-    ...(plan.guestToGuest ? forReleased("from_guest", toGuest, accept) : []),
+    ...(plan.guestToGuest ? [t.rule("from_guest", toGuest, accept)] : []),
     ...(plan.uplink === undefined
       ? []
       : forReleased("from_guest", match(meta("oifname"), plan.uplink), jump("out_by_uplink"))),

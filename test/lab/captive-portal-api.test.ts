@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { run } from "../../src/host/run.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { type LabBox, startBox } from "./box.ts";
-import { Guest, knock } from "./guest.ts";
+import { Guest, knock, speakIpv6 } from "./guest.ts";
 import { Lab, until } from "./lab.ts";
 import { Swarm } from "./swarm.ts";
 
@@ -52,7 +52,8 @@ describeNeeding(
 
     test("is advertised by option 37 of a router advertisement with hop limit 255", async () => {
       const [phone] = await swarm.addPhones(1);
-      const sniffer = phone?.spawn([
+      if (!phone) throw new Error("no phone");
+      const sniffer = phone.spawn([
         "tcpdump",
         "-l",
         "-n",
@@ -62,19 +63,30 @@ describeNeeding(
         "wlan0",
         "icmp6 and ip6[40] == 134",
       ]);
-      await until("the sniffer", () => sniffer?.output().includes("listening"));
+      await until("the sniffer", () => sniffer.output().includes("listening"));
       const text = Buffer.from(`https://${HOST}/captive-portal`).toString("hex");
       const frame = await until(
         "the option",
         () => {
-          const hex = (sniffer?.output() ?? "").replace(/^\s*0x[0-9a-f]+:\s*/gm, "").replaceAll(/[\s]/g, "");
-          return hex.includes(text) ? sniffer?.output() : undefined;
+          const hex = sniffer
+            .output()
+            .replace(/^\s*0x[0-9a-f]+:\s*/gm, "")
+            .replaceAll(/[\s]/g, "");
+          return hex.includes(text) ? sniffer.output() : undefined;
         },
         40_000,
       );
       expect(frame).toContain("hlim 255");
       expect(frame).toContain("unknown option (37)");
     }, 50_000);
+
+    test("is advertised by DHCPv6 option 103", async () => {
+      const [phone] = await swarm.addPhones(1);
+      if (!phone) throw new Error("no phone");
+      await speakIpv6(phone);
+      const asked = await phone.run([process.execPath, `${import.meta.dir}/dhcpv6-ask.ts`, "wlan0"]);
+      expect(asked.trim()).toBe(`https://${HOST}/captive-portal`);
+    });
 
     test("tells a phone that it is captive, then that it is not, over TLS that its certificate vouches for", async () => {
       const { phone } = await join();

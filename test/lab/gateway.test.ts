@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { type LabBox, startBox } from "./box.ts";
 import { lookUp } from "./dns.ts";
-import { Guest, knock, listenOn } from "./guest.ts";
+import { Guest, knock, listenOn, speakIpv6 } from "./guest.ts";
 import { Lab, until } from "./lab.ts";
-import { type Phone, Swarm } from "./swarm.ts";
+import { type Phone, Swarm, withNetworkOf } from "./swarm.ts";
 
 describeNeeding(LAB_NEEDS, "The guest gateway", () => {
   const lab = new Lab("gw");
@@ -97,6 +97,51 @@ describeNeeding(LAB_NEEDS, "The guest gateway", () => {
     expect(open.sort()).toEqual(led.sort());
     const console = await phone.request({ address: box.management.address, host: "192.168.77.1" });
     expect(console.status).toBe(302);
+  });
+
+  test("of all TCP ports on each of the box's addresses, a guest finds but the resolver's and the portal's", async () => {
+    const phone = await join();
+    for (const address of [box.address, box.management.address]) {
+      const open: number[] = [];
+      for (let first = 1; first <= 65_535; first += 500) {
+        const ports = Array.from({ length: Math.min(500, 65_536 - first) }, (_, index) => first + index);
+        await Promise.all(
+          ports.map(async (port) => (await knock(phone, address, port)) === "open" && open.push(port)),
+        );
+      }
+      expect(open).toEqual([53, 80]);
+    }
+  }, 120_000);
+
+  test("gives no answer on any UDP port but DHCP's and the resolver's", async () => {
+    const phone = await join();
+    const heard: string[] = [];
+    const echo = await withNetworkOf(box.host, () =>
+      Bun.udpSocket({
+        hostname: "0.0.0.0",
+        port: 5555,
+        socket: { data: (socket, data, port, from) => void socket.send(data, port, from) },
+      }),
+    );
+    const asking = await withNetworkOf(phone, () =>
+      Bun.udpSocket({ socket: { data: (_, data, port) => void heard.push(`${port} ${data}`) } }),
+    );
+    listeners.push(
+      () => echo.close(),
+      () => asking.close(),
+    );
+    for (const address of [box.address, box.management.address]) {
+      for (const port of [5555, 5300, 67, 8090, 123]) asking.send("knock", port, address);
+    }
+    await Bun.sleep(500);
+    expect(heard).toEqual([]);
+    // The control: the echo does answer on the management side.
+    const beside = await withNetworkOf(box.host, () =>
+      Bun.udpSocket({ socket: { data: (_, data, port) => void heard.push(`${port} ${data}`) } }),
+    );
+    listeners.push(() => beside.close());
+    beside.send("knock", 5555, box.management.address);
+    await until("the control", () => heard.includes("5555 knock"));
   });
 
   test("keeps the box's other networks to itself: no ARP answer, no ping", async () => {
@@ -192,18 +237,7 @@ describeNeeding(LAB_NEEDS, "The guest gateway", () => {
 
   test("serves IPv6 guests by the same rules", async () => {
     const phone = await join();
-    await phone.run([
-      "sh",
-      "-c",
-      "for scope in all wlan0; do echo 0 > /proc/sys/net/ipv6/conf/$scope/disable_ipv6; done",
-    ]);
-    await until("an address by SLAAC", async () =>
-      (await phone.run(["ip", "-6", "addr"])).includes("scope global"),
-    );
-    await until(
-      "it to be no longer tentative",
-      async () => !(await phone.run(["ip", "-6", "addr"])).includes("tentative"),
-    );
+    await speakIpv6(phone);
     const curl = async (url: string) => {
       const { exitCode, stdout } = await phone.tryRun([
         "curl",

@@ -1,4 +1,4 @@
-import type { LabHost } from "./lab.ts";
+import { type LabHost, until } from "./lab.ts";
 import { type Phone, type PhoneResponse, withNetworkOf } from "./swarm.ts";
 
 /** A phone with no means but its own: it resolves names by the box, and follows links and forms as a person would. */
@@ -69,4 +69,17 @@ export function listenOn(host: LabHost, port: number): () => void {
   const socket = { open: (connection: { end(): void }) => connection.end(), data() {} };
   const listener = withNetworkOf(host, () => Bun.listen({ hostname: "::", port, socket }));
   return () => listener.stop(true);
+}
+
+/** Turns IPv6 on in a phone (the swarm keeps it off) and waits for an address by SLAAC that it may use. */
+export async function speakIpv6(phone: Phone): Promise<void> {
+  await phone.run([
+    "sh",
+    "-c",
+    "for scope in all wlan0; do echo 0 > /proc/sys/net/ipv6/conf/$scope/disable_ipv6; done",
+  ]);
+  await until("an address by SLAAC", async () => {
+    const addresses = await phone.run(["ip", "-6", "addr"]);
+    return addresses.includes("scope global") && !addresses.includes("tentative");
+  });
 }
