@@ -1,6 +1,6 @@
 import type { CommunityDns } from "./dnsmasq-conf.ts";
+import type { Admitted } from "./firewall/index.ts";
 import type { Lease, LeaseEvent } from "./leases.ts";
-import type { Admitted } from "./nft-ruleset.ts";
 
 /** A station as the network knows it. */
 export interface Station {

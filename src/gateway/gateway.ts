@@ -5,9 +5,9 @@ import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
 import type { Journal } from "../store/index.ts";
 import type { GuestBackend, Station } from "./backend.ts";
+import type { Admitted } from "./firewall/index.ts";
 import { GuestSessions } from "./guest-sessions.ts";
 import type { LeaseEvent } from "./leases.ts";
-import type { Admitted } from "./nft-ruleset.ts";
 import { hasConsent, newSession, type Session, type SessionState } from "./session.ts";
 import type { SessionStore, StoredConsent } from "./session-store.ts";
 

@@ -10,10 +10,6 @@ import { RunError, run, tryRun } from "../host/run.ts";
 import { Supervised } from "../host/supervise.ts";
 import type { BackendEvents, GuestBackend, Station } from "./backend.ts";
 import { captiveDnsmasqConf, communityDnsmasqConf } from "./dnsmasq-conf.ts";
-import { GuestBridge } from "./guest-bridge.ts";
-import { type GuestNetwork, PORTS, SPOOFED_IPV4, SPOOFED_IPV6 } from "./guest-network.ts";
-import { type Lease, LineReader, leaseScript, parseLeaseEvent, parseLeases } from "./leases.ts";
-import { neighbourMac } from "./neighbours.ts";
 import {
   type Admitted,
   admitCommands,
@@ -21,7 +17,11 @@ import {
   NFT_TABLE,
   nftRuleset,
   type RulesetPlan,
-} from "./nft-ruleset.ts";
+} from "./firewall/index.ts";
+import { GuestBridge } from "./guest-bridge.ts";
+import { type GuestNetwork, PORTS, SPOOFED_IPV4, SPOOFED_IPV6 } from "./guest-network.ts";
+import { type Lease, LineReader, leaseScript, parseLeaseEvent, parseLeases } from "./leases.ts";
+import { neighbourMac } from "./neighbours.ts";
 import { sendCaptivePortalAdvertisement } from "./ra-captive-portal.ts";
 import { fairQueueing, type Queueing } from "./shaping.ts";
 

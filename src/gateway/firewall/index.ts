@@ -1,0 +1,4 @@
+export { admitCommands, expelCommands } from "./admission.ts";
+export type { Admitted, RulesetPlan } from "./plan.ts";
+export { nftRuleset } from "./ruleset.ts";
+export { NFT_TABLE } from "./table.ts";
