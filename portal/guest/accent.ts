@@ -1,37 +1,43 @@
-/** The operator's colour, made readable: each pair has at least the contrast of 4.5:1 that WCAG 2.2 (1.4.3) asks for. */
+/** The operator's colour on one kind of page, made readable. */
 export interface Palette {
-  /** Buttons, in light and dark. */
+  /** Stands out from the page by 3:1 at least (WCAG 2.2, 1.4.11). */
   button: string;
-  /** Words on buttons. */
+  /** Words on buttons: 4.5:1 (1.4.3). */
   onButton: "#fff" | "#000";
-  /** Links on the light page. */
-  linkLight: string;
-  /** Links on the dark page. */
-  linkDark: string;
+  /** 4.5:1 from the page (1.4.3). */
+  link: string;
 }
 
 export const PAGE_LIGHT = "#ffffff";
 export const PAGE_DARK = "#14181b";
-const MIN_CONTRAST = 4.5;
+const TEXT_CONTRAST = 4.5;
+const SHAPE_CONTRAST = 3;
 
-type Rgb = readonly [number, number, number];
+export type Rgb = readonly [number, number, number];
+const WHITE: Rgb = [255, 255, 255];
+const BLACK: Rgb = [0, 0, 0];
 
 /** @param accent "#rrggbb" */
-export function palette(accent: string): Palette {
+export function palette(accent: string): { light: Palette; dark: Palette } {
   const colour = parse(accent);
+  return { light: on(parse(PAGE_LIGHT), colour, BLACK), dark: on(parse(PAGE_DARK), colour, WHITE) };
+}
+
+function on(page: Rgb, colour: Rgb, towards: Rgb): Palette {
+  const button = mixUntil(SHAPE_CONTRAST, colour, page, towards);
   return {
-    button: accent,
-    onButton: contrast(colour, [255, 255, 255]) >= contrast(colour, [0, 0, 0]) ? "#fff" : "#000",
-    linkLight: hex(readable(colour, parse(PAGE_LIGHT), [0, 0, 0])),
-    linkDark: hex(readable(colour, parse(PAGE_DARK), [255, 255, 255])),
+    button: hex(button),
+    // Of black and white one always has 4.5:1 on any colour.
+    onButton: contrast(button, WHITE) >= contrast(button, BLACK) ? "#fff" : "#000",
+    link: hex(mixUntil(TEXT_CONTRAST, colour, page, towards)),
   };
 }
 
-/** Mixes a colour with black or white until it can be read on a page. */
-function readable(colour: Rgb, page: Rgb, towards: Rgb): Rgb {
+/** Mixes a colour with black or white until it stands out enough from a page. */
+function mixUntil(wanted: number, colour: Rgb, page: Rgb, towards: Rgb): Rgb {
   for (let share = 0; share < 1; share += 0.05) {
     const mixed = mix(colour, towards, share);
-    if (contrast(mixed, page) >= MIN_CONTRAST) return mixed;
+    if (contrast(mixed, page) >= wanted) return mixed;
   }
   return towards;
 }

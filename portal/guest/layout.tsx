@@ -39,39 +39,31 @@ export function Layout(props: LayoutProps) {
           <a class="k" href="#m">
             {t("nav.skip")}
           </a>
+          {path === undefined ? null : (
+            <LanguageChooser language={language} path={path} label={t("nav.language")} />
+          )}
           <main id="m">
             <h1>{title}</h1>
             {props.configBroken ? <p class="n">{t("problem.config")}</p> : null}
             {props.children}
           </main>
-          {path === undefined ? null : (
-            <LanguageChooser language={language} path={path} label={t("nav.language")} />
-          )}
         </body>
       </html>
     </>
   );
 }
 
+/** One line to swipe through at the top of the page, the page's own language first: each a single tap. */
 function LanguageChooser({ language, path, label }: { language: Language; path: string; label: string }) {
+  const others = LANGUAGES.filter(({ code }) => code !== language.code);
   return (
-    <footer>
-      <nav aria-label={label}>
-        <h2>{label}</h2>
-        <ul>
-          {LANGUAGES.map(({ code, name }) => (
-            <li>
-              {code === language.code ? (
-                <b lang={code}>{name}</b>
-              ) : (
-                <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
-                  {name}
-                </a>
-              )}
-            </li>
-          ))}
-        </ul>
-      </nav>
-    </footer>
+    <nav aria-label={label}>
+      <b lang={language.code}>{language.name}</b>
+      {others.map(({ code, name }) => (
+        <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
+          {name}
+        </a>
+      ))}
+    </nav>
   );
 }

@@ -92,7 +92,8 @@ export class Gateway implements Part {
 
   detail(): string {
     const released = this.admitted().length;
-    return `${this.backend.detail()}; ${this.sessions.size} guests, ${released} let through`;
+    const { size } = this.sessions;
+    return `${this.backend.detail()}; ${size === 1 ? "1 guest" : `${size} guests`}, ${released} let through`;
   }
 
   /** What the guest at an address sees of itself. @throws {GuestError} */

@@ -5,7 +5,7 @@ import { atIntervals } from "../host/intervals.ts";
 import { LinkMonitor } from "../host/link-monitor.ts";
 import type { Logger } from "../host/log.ts";
 import { applyNft, listNftSet, type NftCommand } from "../host/nft.ts";
-import { hasWayOut, setSysctl } from "../host/proc-net.ts";
+import { bridgePorts, hasWayOut, setSysctl } from "../host/proc-net.ts";
 import { RunError, run, tryRun } from "../host/run.ts";
 import { Supervised } from "../host/supervise.ts";
 import type { BackendEvents, GuestBackend, Station } from "./backend.ts";
@@ -197,7 +197,7 @@ export class KernelBackend implements GuestBackend {
 
   detail(): string {
     const { net, config } = this.options;
-    const ports = config.interfaces.length === 0 ? "no interface yet" : config.interfaces.join(", ");
+    const ports = bridgePorts(net.bridge).join(", ") || "no interface yet";
     const way = !config.uplink.allow ? "" : this.uplinkUp ? ", way out open" : ", no way out now";
     return `${net.ipv4.network}/${net.ipv4.prefix} on ${net.bridge} (${ports})${way}`;
   }
