@@ -6,7 +6,7 @@ function missing(need: Need): string | undefined {
   if (need === "root") return process.getuid?.() === 0 ? undefined : "it needs root";
   const program = need === "chromium" ? "chromium" : need.slice("program:".length);
   // Debian keeps some of these where only root's PATH looks.
-  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+  const path = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
   return Bun.which(program, { PATH: path }) ? undefined : `${program} is not installed`;
 }
 

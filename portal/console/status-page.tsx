@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { raw } from "hono/html";
 import { problemLine } from "../../src/config/index.ts";
 import type { BoxStatus } from "../../src/portal/status.ts";

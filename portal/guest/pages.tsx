@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { raw } from "hono/html";
 import type { Language, TextKey } from "../locales/index.ts";
 import { Layout } from "./layout.tsx";

@@ -35,8 +35,8 @@ const BROWSER: OpenOptions = {
     "user-agent": "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 (KHTML, like Gecko) Mobile",
     accept: "text/html,application/xhtml+xml",
   },
-  // With 250 phones it takes this long to come to the last.
-  timeoutMs: 90_000,
+  // With 250 phones the last may wait for a minute and a half.
+  timeoutMs: 150_000,
 };
 
 export interface OpenNdsOptions {
