@@ -17,7 +17,7 @@ import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { openDeviceKey } from "./identity/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
-import { Journal } from "./store/index.ts";
+import { DurableFile, Journal } from "./store/index.ts";
 
 export const VERSION = packageJson.version;
 
@@ -49,7 +49,10 @@ export interface Box {
 export async function composeBox(options: BoxOptions): Promise<Box> {
   const { mode, stateFolder, runFolder, log, bench } = options;
   const clock = systemClock;
-  const { config, problems, file } = loadConfig(options.configFile);
+  const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), String, String);
+  const kept = lastGood.read().value;
+  const { config, problems, file, good } = loadConfig(options.configFile, kept);
+  if (good !== undefined && good !== kept) lastGood.write(good);
   for (const problem of problems) log.error(`configuration: ${problemLine(problem)}`);
   const key = openDeviceKey(stateFolder);
 

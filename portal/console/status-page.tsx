@@ -10,12 +10,15 @@ export const STATUS_STYLE = [
   "p{margin:.4em 0}",
   ".w{overflow-x:auto}",
   "table{border-collapse:collapse;width:100%}",
-  "th,td{text-align:left;padding:.35em .8em .35em 0;border-bottom:1px solid #d5dade;vertical-align:top}",
+  "th,td{text-align:left;padding:.35em .8em .35em 0;border-bottom:1px solid #d5dade;vertical-align:baseline}",
+  "td:empty{padding:0}",
   "td.m{font-family:ui-monospace,monospace;font-size:.9em;white-space:nowrap}",
   ".failed{font-weight:700;color:#a01212}.running{color:#0b6b57}",
-  ".n{border:2px solid #a01212;border-radius:8px;padding:.2em 1em}",
+  ".n{border:2px solid #a01212;border-radius:8px;padding:.7em 1em;margin:1em 0}.n h2{margin-top:0}.n ul{margin-bottom:0;padding-inline-start:1.2em}",
   ".s{color:#4b555c}",
   "@media(prefers-color-scheme:dark){body{background:#14181b;color:#e9edf0}th,td{border-color:#39424a}.failed{color:#ff9a9a}.running{color:#66d3b8}.n{border-color:#ff9a9a}.s{color:#aab4bb}}",
+  // On a narrow screen a row is a block of lines rather than a line that is cut off.
+  "@media(max-width:40em){thead{position:absolute;left:-999em}tr{display:block;padding:.35em 0;border-bottom:1px solid}td,td.m{display:block;padding:0;border:0;white-space:normal;overflow-wrap:anywhere}td:first-child{font-weight:600}}",
 ].join("");
 
 const REFRESH_S = 5;
@@ -43,8 +46,8 @@ export function statusPage(status: BoxStatus): string {
             </p>
             {config.problems.length === 0 ? null : (
               <section class="n">
-                <h2>The configuration is broken: the box runs with its defaults</h2>
-                <p>{config.file} is kept as it is. Mend this, and restart the box:</p>
+                <h2>Part of the configuration is wrong and not in use</h2>
+                <p>{config.file} is kept as it is. Correct this, and restart the box:</p>
                 <ul>
                   {config.problems.map((problem) => (
                     <li>{problemLine(problem)}</li>
@@ -54,6 +57,7 @@ export function statusPage(status: BoxStatus): string {
             )}
             <h2>Parts</h2>
             <Table
+              title="Parts"
               head={["Part", "State", "Now"]}
               rows={parts.map((part) => [
                 part.name,
@@ -64,6 +68,7 @@ export function statusPage(status: BoxStatus): string {
             <h2>Guests</h2>
             <p class="s">
               {Object.entries(guestsByState)
+                .filter(([, count]) => count > 0)
                 .map(([state, count]) => `${count} ${state}`)
                 .join(", ")}
             </p>
@@ -71,6 +76,7 @@ export function statusPage(status: BoxStatus): string {
               <p>Nobody has joined yet.</p>
             ) : (
               <Table
+                title="Guests"
                 head={["Station", "Address", "State", "Language", "Time left"]}
                 mono={2}
                 rows={guests.map((guest) => [
@@ -84,6 +90,7 @@ export function statusPage(status: BoxStatus): string {
             )}
             <h2>Journal</h2>
             <Table
+              title="Journal"
               head={["Time (box’s clock, UTC)", "What", "Whom", "More"]}
               mono={1}
               rows={journal.map((entry) => [
@@ -108,21 +115,23 @@ type Cell = string | ReturnType<typeof Table>;
 
 /** @param mono how many of the first columns are in fixed width */
 function Table({
+  title,
   head,
   rows,
   mono = 0,
 }: {
+  title: string;
   head: readonly string[];
   rows: readonly (readonly Cell[])[];
   mono?: number;
 }) {
   return (
-    <section class="w" tabindex={0} aria-label={head[0] ?? ""}>
+    <section class="w" tabindex={0} aria-label={title}>
       <table>
         <thead>
           <tr>
-            {head.map((title) => (
-              <th scope="col">{title}</th>
+            {head.map((column) => (
+              <th scope="col">{column}</th>
             ))}
           </tr>
         </thead>

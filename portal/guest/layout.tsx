@@ -48,23 +48,55 @@ export function Layout(props: LayoutProps) {
             {props.configBroken ? <p class="n">{t("problem.config")}</p> : null}
             {props.children}
           </main>
+          {path === undefined ? null : (
+            <LanguageList language={language} path={path} label={t("nav.language")} />
+          )}
         </body>
       </html>
     </>
   );
 }
 
+interface ChooserProps {
+  language: Language;
+  path: string;
+  label: string;
+}
+
+function LanguageLink({ path, code, name }: { path: string; code: string; name: string }) {
+  return (
+    <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
+      {name}
+    </a>
+  );
+}
+
 /** One line to swipe through at the top of the page, the page's own language first: each a single tap. */
-function LanguageChooser({ language, path, label }: { language: Language; path: string; label: string }) {
+function LanguageChooser({ language, path, label }: ChooserProps) {
   const others = LANGUAGES.filter(({ code }) => code !== language.code);
   return (
     <nav aria-label={label}>
-      <b lang={language.code}>{language.name}</b>
+      <b lang={language.code} aria-current="true">
+        {language.name}
+      </b>
       {others.map(({ code, name }) => (
-        <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
-          {name}
-        </a>
+        <LanguageLink path={path} code={code} name={name} />
       ))}
     </nav>
+  );
+}
+
+/** All of them at the end, for those who did not find theirs at the top. */
+function LanguageList({ language, path, label }: ChooserProps) {
+  const others = LANGUAGES.filter(({ code }) => code !== language.code);
+  return (
+    <footer>
+      <h2>{label}</h2>
+      {others.map(({ code, name }) => (
+        <>
+          <LanguageLink path={path} code={code} name={name} />{" "}
+        </>
+      ))}
+    </footer>
   );
 }

@@ -57,16 +57,20 @@ function Notices({ facts, t }: { facts: BoxFacts; t: Words }) {
       <h2>{t("notices.heading")}</h2>
       <ul>
         {facts.notices.map((notice) => (
-          <li dir="auto">{notice}</li>
+          <li class="o" dir="auto">
+            {notice}
+          </li>
         ))}
       </ul>
     </section>
   );
 }
 
-function onlineKey({ internet, toldOnline }: BoxFacts): TextKey {
+/** What is said of being online: before consent what will be, after it what is. */
+function onlineKey({ internet, toldOnline }: BoxFacts, when: "before" | "after"): TextKey {
   if (!toldOnline) return "online.notTold";
-  return internet ? "online.uplink" : "online.told";
+  if (internet) return "online.uplink";
+  return when === "before" ? "online.told" : "on.told";
 }
 
 /**
@@ -80,22 +84,27 @@ export function welcomePage(context: PageContext, token: string, again = false):
     <Layout {...frame(context, t("welcome.title", { name: facts.name }))} path="/">
       {again ? <p class="n">{t("problem.again")}</p> : null}
       <Notices facts={facts} t={t} />
-      {facts.welcome === "" ? null : <p dir="auto">{facts.welcome}</p>}
+      {facts.welcome === "" ? null : (
+        <p class="o" dir="auto">
+          {facts.welcome}
+        </p>
+      )}
       <p>{t("welcome.what")}</p>
-      {facts.operator === "" ? null : <p dir="auto">{t("welcome.runBy", { operator: facts.operator })}</p>}
-      {facts.contact === "" ? null : <p dir="auto">{t("welcome.contact", { contact: facts.contact })}</p>}
+      {facts.operator === "" ? null : <p>{t("welcome.runBy", { operator: facts.operator })}</p>}
+      {facts.contact === "" ? null : <p>{t("welcome.contact", { contact: facts.contact })}</p>}
       <h2>{t("works.heading")}</h2>
       <ul>
-        <li>{t("works.box")}</li>
+        {facts.services.length === 0 ? <li>{t("works.box")}</li> : null}
         {facts.services.map(({ name }) => (
-          <li dir="auto">{name}</li>
+          <li>
+            <bdi>{name}</bdi>
+          </li>
         ))}
         <li>{t(facts.internet ? "works.internetYes" : "works.internetNo")}</li>
       </ul>
       <h2>{t("risks.heading")}</h2>
       <ul>
         <li>{t("risks.radio")}</li>
-        <li>{t("risks.operator")}</li>
         <li>{t("risks.machines")}</li>
         <li>{t("risks.log")}</li>
         <li>{t("risks.advice")}</li>
@@ -105,7 +114,7 @@ export function welcomePage(context: PageContext, token: string, again = false):
       </p>
       <form method="post" action="/agree">
         <Hidden token={token} language={language} />
-        <p class="s">{t(onlineKey(facts))}</p>
+        <p class="s">{t(onlineKey(facts, "before"))}</p>
         <button class="b" type="submit">
           {t("consent.button")}
         </button>
@@ -154,10 +163,9 @@ export function risksPage(context: PageContext): string {
 export function onPage(context: PageContext, timeLeft: string, qrSvg: string): string {
   const { facts, language } = context;
   const t = wordsOf(language);
-  const address = facts.portalUrl.replace(/^https?:\/\//, "");
+  const address = facts.portalUrl;
   return (
     <Layout {...frame(context, t("on.title"))} path="/on">
-      <Notices facts={facts} t={t} />
       <h2>{t("on.services")}</h2>
       {facts.services.length === 0 ? <p>{t("on.noServices")}</p> : null}
       {facts.services.map(({ name, description, url }) => (
@@ -166,7 +174,8 @@ export function onPage(context: PageContext, timeLeft: string, qrSvg: string): s
           {description === "" ? null : <small>{description}</small>}
         </a>
       ))}
-      <p>{t(onlineKey(facts))}</p>
+      <Notices facts={facts} t={t} />
+      <p class="s">{t(onlineKey(facts, "after"))}</p>
       <h2>{t("on.browser")}</h2>
       <p>{t("on.browserHow")}</p>
       <p>
@@ -228,6 +237,9 @@ export function problemPage(context: PageContext, key: ProblemKey, retryUrl: str
   return (
     <Layout {...frame(context, t("problem.title"))} refresh={{ seconds: 4, url: retryUrl }}>
       <p>{t(key)}</p>
+      <a class="b q" href={retryUrl}>
+        {t("nav.portal")}
+      </a>
     </Layout>
   ).toString();
 }

@@ -37,24 +37,24 @@ const language = (code: string, name: string, texts: Texts, direction: "ltr" | "
 
 export const ENGLISH = language("en", "English", en);
 
-/** In the order in which they are offered. */
+/** In the order in which they are offered: a script of each kind first, so that everybody sees at once that there is a choice. */
 export const LANGUAGES: readonly Language[] = [
   ENGLISH,
-  language("es", "Español", es),
-  language("fr", "Français", fr),
-  language("pt", "Português", pt),
   language("ar", "العربية", ar, "rtl"),
-  language("fa", "فارسی", fa, "rtl"),
-  language("ur", "اردو", ur, "rtl"),
-  language("hi", "हिन्दी", hi),
-  language("bn", "বাংলা", bn),
   language("zh", "中文", zh),
-  language("id", "Bahasa Indonesia", id),
-  language("vi", "Tiếng Việt", vi),
-  language("sw", "Kiswahili", sw),
-  language("tr", "Türkçe", tr),
+  language("hi", "हिन्दी", hi),
+  language("es", "Español", es),
+  language("bn", "বাংলা", bn),
   language("uk", "Українська", uk),
+  language("fr", "Français", fr),
+  language("fa", "فارسی", fa, "rtl"),
+  language("pt", "Português", pt),
+  language("ur", "اردو", ur, "rtl"),
+  language("id", "Bahasa Indonesia", id),
+  language("sw", "Kiswahili", sw),
   language("ru", "Русский", ru),
+  language("tr", "Türkçe", tr),
+  language("vi", "Tiếng Việt", vi),
 ];
 
 const byCode = new Map(LANGUAGES.map((entry) => [entry.code, entry]));

@@ -22,6 +22,12 @@ export function allowedAt(schema: JsonSchema, path: readonly (string | number)[]
   return allowed(nodeAt(schema, path));
 }
 
+/** What a key's own description says, for rules that a schema cannot put otherwise. */
+export function describedAt(schema: JsonSchema, path: readonly (string | number)[]): string {
+  const node = nodeAt(schema, path);
+  return node.description ?? allowed(node);
+}
+
 /** The keys that a table at a path may have. */
 export function knownKeysAt(schema: JsonSchema, path: readonly (string | number)[]): string[] {
   return Object.keys(nodeAt(schema, path).properties ?? {});

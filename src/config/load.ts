@@ -2,12 +2,15 @@ import { readFileSync } from "node:fs";
 import leven from "leven";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { z } from "zod";
-import { allowedAt, type JsonSchema, knownKeysAt } from "./allowed.ts";
+import { allowedAt, describedAt, type JsonSchema, knownKeysAt } from "./allowed.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { type Config, configSchema, defaultConfig } from "./schema.ts";
 
 /** Larger files are refused: a configuration of every key at its longest is under 32 KiB. */
 const MAX_BYTES = 262_144;
+
+/** Leaving out what is wrong can bring out what was hidden behind it; so often and no more. */
+const MAX_ROUNDS = 10;
 
 /** The result of reading a file that may be broken: always a configuration to run with. */
 export interface LoadedConfig {
@@ -16,6 +19,8 @@ export interface LoadedConfig {
   problems: readonly ConfigProblem[];
   /** The file that was read; undefined when there was none. */
   file: string | undefined;
+  /** The text of a good file, to be kept for the day when it is not. */
+  good?: string;
 }
 
 /**
@@ -24,32 +29,18 @@ export interface LoadedConfig {
  * @throws {ConfigError} with every problem at once
  */
 export function parseConfig(source: string, file = "omerta.toml"): Config {
-  if (source.length > MAX_BYTES) {
-    throw new ConfigError(file, [{ key: "", allowed: `the file is larger than ${MAX_BYTES / 1024} KiB` }]);
-  }
-  let table: Record<string, unknown>;
-  try {
-    table = parseToml(source.replace(/^\uFEFF/, ""));
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "";
-    throw new ConfigError(file, [
-      { key: "", allowed: `line ${error.line}, column ${error.column}: ${reason}` },
-    ]);
-  }
-  const result = configSchema.safeParse(table);
-  if (result.success) return result.data;
-  throw new ConfigError(
-    file,
-    result.error.issues.flatMap((issue) => problems(issue, table)),
-  );
+  const { config, problems } = mendedConfig(tableOf(source, file));
+  if (problems.length > 0) throw new ConfigError(file, problems);
+  return config;
 }
 
 /**
- * Reads a configuration file for a box that must start whatever the file says: a missing file gives the defaults,
- * a broken one the defaults with its problems. The file itself is never touched.
+ * Reads a configuration file for a box that must start whatever the file says. A missing file gives the defaults. In
+ * a file with wrong keys each of those gets its default, which is the safe choice for every key, and the rest holds.
+ * A file that is no TOML at all is replaced by the last good one, where there is one. The file itself is never touched.
+ * @param lastGood the text of the last good file
  */
-export function loadConfig(file: string | undefined): LoadedConfig {
+export function loadConfig(file: string | undefined, lastGood?: string): LoadedConfig {
   if (file === undefined) return { config: defaultConfig(), problems: [], file: undefined };
   let source: string;
   try {
@@ -59,14 +50,94 @@ export function loadConfig(file: string | undefined): LoadedConfig {
       return { config: defaultConfig(), problems: [], file: undefined };
     }
     const reason = error instanceof Error ? error.message : String(error);
-    return { config: defaultConfig(), problems: [{ key: "", allowed: `cannot be read: ${reason}` }], file };
+    return withoutFile(file, [{ key: "", allowed: `cannot be read: ${reason}` }], lastGood);
   }
   try {
-    return { config: parseConfig(source, file), problems: [], file };
+    const { config, problems } = mendedConfig(tableOf(source, file));
+    return { config, problems, file, ...(problems.length === 0 ? { good: source } : {}) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { config: defaultConfig(), problems: error.problems, file };
+    return withoutFile(file, error.problems, lastGood);
   }
+}
+
+function withoutFile(
+  file: string,
+  problems: readonly ConfigProblem[],
+  lastGood: string | undefined,
+): LoadedConfig {
+  const config =
+    lastGood === undefined ? defaultConfig() : mendedConfig(tableOf(lastGood, "the last good copy")).config;
+  const instead =
+    lastGood === undefined ? "the defaults are in use" : "the last good configuration is in use";
+  return { config, problems: [...problems, { key: "", allowed: instead }], file };
+}
+
+function tableOf(source: string, file: string): Record<string, unknown> {
+  if (source.length > MAX_BYTES) {
+    throw new ConfigError(file, [{ key: "", allowed: `the file is larger than ${MAX_BYTES / 1024} KiB` }]);
+  }
+  try {
+    return parseToml(source.replace(/^\uFEFF/, ""));
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "";
+    throw new ConfigError(file, [
+      { key: "", allowed: `line ${error.line}, column ${error.column}: ${reason}` },
+    ]);
+  }
+}
+
+/** A table with whatever is wrong in it left out, and what that was. */
+function mendedConfig(table: Record<string, unknown>): { config: Config; problems: ConfigProblem[] } {
+  const found: ConfigProblem[] = [];
+  let rest: Record<string, unknown> = structuredClone(table);
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const result = configSchema.safeParse(rest);
+    if (result.success) {
+      // Two rules may be broken at the same key: people need to read of it once.
+      return {
+        config: result.data,
+        problems: [...new Map(found.map((problem) => [problem.key, problem])).values()],
+      };
+    }
+    const { issues } = result.error;
+    // What is wrong in an entry that was left out in an earlier round has been said with it.
+    found.push(...issues.flatMap((issue) => problems(issue, rest)));
+    rest = without(rest, issues);
+  }
+  return { config: defaultConfig(), problems: onePerKey(found) };
+}
+
+/** Two rules may be broken at the same key: people need to read of it once. */
+function onePerKey(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  return [...new Map(problems.map((problem) => [problem.key, problem])).values()];
+}
+
+/** A copy without the keys that issues name; an entry of a list goes as a whole, and at last so does a whole table. */
+function without(
+  table: Record<string, unknown>,
+  issues: readonly z.core.$ZodIssue[],
+): Record<string, unknown> {
+  const copy = structuredClone(table);
+  const entries = new Map<unknown[], Set<number>>();
+  for (const issue of issues) {
+    const path = issue.path.map(String);
+    const paths = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...path, key]) : [path];
+    for (const one of paths) {
+      const first = one.findIndex((_, index) => Array.isArray(valueAt(copy, one.slice(0, index))));
+      const end = first < 0 ? one.length - 1 : first;
+      const holder = valueAt(copy, one.slice(0, end));
+      const last = one[end];
+      if (last === undefined || typeof holder !== "object" || holder === null) continue;
+      if (Array.isArray(holder)) entries.set(holder, (entries.get(holder) ?? new Set()).add(Number(last)));
+      else Reflect.deleteProperty(holder, last);
+    }
+  }
+  for (const [list, indexes] of entries) {
+    list.splice(0, list.length, ...list.filter((_, index) => !indexes.has(index)));
+  }
+  return copy;
 }
 
 const schema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
@@ -78,7 +149,7 @@ function problems(issue: z.core.$ZodIssue, table: unknown): ConfigProblem[] {
     return issue.keys.map((key) => ({ key: keyText([...path, key]), allowed: unknownKey(key, known) }));
   }
   const value = valueAt(table, path);
-  const allowed = allowedAt(schema, path);
+  const allowed = issue.code === "custom" ? describedAt(schema, path) : allowedAt(schema, path);
   if (value === undefined) return [{ key: keyText(path), allowed: `is missing; needed: ${allowed}` }];
   return [{ key: keyText(path), value: valueText(value), allowed }];
 }

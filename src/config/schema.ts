@@ -124,10 +124,18 @@ const tls = z
     "A certificate lets phones find the portal by RFC 8910 and RFC 8908 rather than by their probes alone.",
   );
 
+/** What guests' traffic is already led to, or must never reach. */
+const RESERVED_PORTS = [53, 67, 80, 443, 547, 5300, 8080, 8090, 8443];
+
 const service = z.strictObject({
   name: text(40).min(1).describe("what the button on the portal says"),
   description: text(120).default("").describe("one line under it"),
-  port: z.int().min(1).max(65_535).describe("the port on the box, opened to guests who have agreed"),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .refine((port) => !RESERVED_PORTS.includes(port))
+    .describe(`the port on the box, opened to guests who have agreed; not ${RESERVED_PORTS.join(", ")}`),
   protocol: z.enum(["tcp", "udp"]).default("tcp").describe("its transport"),
   path: z
     .string()

@@ -16,6 +16,7 @@ import {
   expelCommands,
   NFT_TABLE,
   nftRuleset,
+  PORTAL_MARK,
   type RulesetPlan,
 } from "./firewall/index.ts";
 import { GuestBridge } from "./guest-bridge.ts";
@@ -28,7 +29,6 @@ import { fairQueueing, type Queueing } from "./shaping.ts";
 const CONVERGE_EVERY_MS = 2_000;
 /** The shortest interval that RFC 4861 section 6.2.1 suggests for whoever joins without asking. */
 const ADVERTISE_EVERY_MS = 4_000;
-const CUT_AFTER_MS = 1_000;
 
 export interface KernelBackendOptions {
   config: Config["gateway"];
@@ -55,7 +55,6 @@ export class KernelBackend implements GuestBackend {
   private uplinkUp = false;
   private fifo: number | undefined;
   private stops: (() => void)[] = [];
-  private readonly cuts = new Set<ReturnType<typeof setTimeout>>();
   /** Changes to the kernel's tables run one after the other. */
   private queue: Promise<void> = Promise.resolve();
   private readonly waiting = { admit: new Map<string, Admitted>(), expel: new Map<string, Station>() };
@@ -133,7 +132,6 @@ export class KernelBackend implements GuestBackend {
 
   async stop(): Promise<void> {
     for (const stop of this.stops.splice(0)) stop();
-    for (const cut of this.cuts) clearTimeout(cut);
     await this.links.stop();
     await this.queue;
     await this.captiveDns.stop();
@@ -162,13 +160,7 @@ export class KernelBackend implements GuestBackend {
       this.waiting.expel.set(guest.mac, guest);
     }
     await this.flushSoon();
-    // Nothing of theirs passes any more. What is still tracked goes a little later: the answer to the guest who has
-    // just tapped "leave" is translated by it.
-    const cut = setTimeout(() => {
-      this.cuts.delete(cut);
-      for (const guest of guests) void this.cutConnections(guest).catch((error) => this.warn(error));
-    }, CUT_AFTER_MS);
-    this.cuts.add(cut);
+    for (const guest of guests) await this.cutConnections(guest);
   }
 
   leases(): readonly Lease[] {
@@ -347,11 +339,13 @@ export class KernelBackend implements GuestBackend {
     await run(["tc", "-batch", "-"], { input: `${batch.join("\n")}\n` });
   }
 
+  /** All but those to the portal: the answer to the guest who has just tapped "leave" is still on its way. */
   private async cutConnections({ ipv4 }: Station): Promise<void> {
     if (ipv4 === "") return;
+    const command = ["conntrack", "-D", "-s", ipv4, "-m", `0/${PORTAL_MARK}`];
+    const { exitCode, stderr } = await tryRun(command);
     // conntrack(8) exits with 1 when there was nothing to delete.
-    const { exitCode, stderr } = await tryRun(["conntrack", "-D", "-s", ipv4]);
-    if (exitCode > 1) this.warn(new RunError(["conntrack", "-D", "-s", ipv4], exitCode, stderr));
+    if (exitCode > 1) this.warn(new RunError(command, exitCode, stderr));
   }
 
   private async advertise(): Promise<void> {

@@ -116,7 +116,7 @@ export function guestApp(directory: GuestDirectory, desk: Pick<DeskClient, "show
     const { portalUrl } = facts();
     let qr = qrByUrl.get(portalUrl);
     if (qr === undefined) {
-      qr = renderSVG(`${portalUrl}/`, { border: 1 }).replace(/fill="white"/g, 'fill="#fff"');
+      qr = renderSVG(`${portalUrl}/`, { border: 4 }).replace(/fill="white"/g, 'fill="#fff"');
       qrByUrl.clear();
       qrByUrl.set(portalUrl, qr);
     }

@@ -1,4 +1,5 @@
 export { DatabaseError, openDatabase } from "./database.ts";
 export { type Document, openDocument } from "./document.ts";
+export { DurableFile } from "./durable-file.ts";
 export { GroupCommit } from "./group-commit.ts";
 export { Journal, type JournalEntry } from "./journal.ts";

@@ -2,6 +2,7 @@ import {
   accept,
   anyOf,
   count,
+  ct,
   dnat,
   drop,
   jump,
@@ -13,9 +14,23 @@ import {
   prefix,
 } from "../../host/nft.ts";
 import { PORTS, SPOOFED_IPV4, SPOOFED_IPV6 } from "../guest-network.ts";
-import { ipv4Source, ipv6Source, isIpv4, isIpv6, isTcp, isTcpOrUdp, matchesOf, port } from "./matches.ts";
+import {
+  ipv4Source,
+  ipv6Source,
+  isIpv4,
+  isIpv6,
+  isTcp,
+  isTcpOrUdp,
+  isUdp,
+  matchesOf,
+  port,
+} from "./matches.ts";
 import type { RulesetPlan } from "./plan.ts";
 import type { Table } from "./table.ts";
+
+/** Connection mark of what leads to the portal; guests' classes are below it. */
+export const PORTAL_MARK = 0x10000;
+const markPortal: NftStatement = { mangle: { key: ct("mark"), value: PORTAL_MARK } };
 
 /** Drops packets whose source is no guest's, before anything else sees them. */
 export function sourceRules(t: Table, plan: RulesetPlan): NftCommand[] {
@@ -62,8 +77,8 @@ export function leadRules(t: Table, plan: RulesetPlan): NftCommand[] {
     ];
   };
   const isDns = [isTcpOrUdp, match(port, 53)];
-  const isHttp = [isTcp, match(port, 80)];
-  const isHttps = [isTcp, match(port, 443)];
+  const isHttp = [isTcp, match(port, 80), markPortal];
+  const isHttps = [isTcp, match(port, 443), markPortal];
   const portal = {
     ipv4: anyOf([SPOOFED_IPV4, net.ipv4.address]),
     ipv6: anyOf([SPOOFED_IPV6, net.ipv6.address]),
@@ -80,6 +95,11 @@ export function leadRules(t: Table, plan: RulesetPlan): NftCommand[] {
     ...lead("lead_released", isDns, PORTS.communityDns),
     // Without a way out every plain-HTTP address leads to the portal still; with one, only the portal's own.
     ...lead("lead_released", isHttp, PORTS.portalHttp, plan.uplink === undefined ? undefined : portal),
+    // The portal's name stands for an address that is no one's: the services' buttons lead there, and so does what a
+    // browser remembers from before.
+    ...plan.services.flatMap(({ protocol, port: of }) =>
+      lead("lead_released", [protocol === "tcp" ? isTcp : isUdp, match(port, of)], of, portal),
+    ),
     ...(plan.tls
       ? ["lead_captive", "lead_released"].flatMap((chain) => lead(chain, isHttps, PORTS.portalHttps, portal))
       : []),
