@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
-import { loadConfig, problemLine } from "./config/index.ts";
+import { loadConfig, parseConfig, problemLine } from "./config/index.ts";
 import {
   BenchBackend,
   checkCertificate,
@@ -49,7 +49,7 @@ export interface Box {
 export async function composeBox(options: BoxOptions): Promise<Box> {
   const { mode, stateFolder, runFolder, log, bench } = options;
   const clock = systemClock;
-  const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), String, String);
+  const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), goodConfigText, String);
   const kept = lastGood.read().value;
   const { config, problems, file, good } = loadConfig(options.configFile, kept);
   if (good !== undefined && good !== kept) lastGood.write(good);
@@ -129,6 +129,12 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       journal.close();
     },
   };
+}
+
+/** @throws when it is no good configuration, so that a torn copy gives way to the one before it */
+function goodConfigText(text: string): string {
+  parseConfig(text);
+  return text;
 }
 
 /** Where a box keeps its sockets when it was not told: on a board under /run, elsewhere one folder for each state folder. */

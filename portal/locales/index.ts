@@ -74,7 +74,7 @@ export function negotiateLanguage(acceptLanguage: string | undefined): Language 
   for (const range of (acceptLanguage ?? "").slice(0, 500).split(",").slice(0, MAX_RANGES)) {
     const [tag = "", ...parameters] = range.trim().split(";");
     const weight = parameters
-      .map((parameter) => /^\s*q=([01](?:\.\d{0,3})?)\s*$/.exec(parameter)?.[1])
+      .map((parameter) => /^\s*q=([01](?:\.\d{0,3})?)\s*$/i.exec(parameter)?.[1])
       .find(Boolean);
     const quality = weight === undefined ? 1 : Number(weight);
     const found = languageOf(tag.trim());

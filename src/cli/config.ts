@@ -23,7 +23,10 @@ function check(file: string, { json }: { json?: boolean }): void {
   try {
     source = readFileSync(file === "-" ? "/dev/stdin" : file, "utf8");
   } catch (error) {
-    process.stderr.write(`omerta-box: ${error instanceof Error ? error.message : String(error)}\n`);
+    const reason = error instanceof Error ? error.message : String(error);
+    const problems = [{ key: "", allowed: `cannot be read: ${reason}` }];
+    if (json) process.stdout.write(`${JSON.stringify({ file, ok: false, problems })}\n`);
+    else process.stderr.write(`omerta-box: ${reason}\n`);
     process.exitCode = EXIT.failed;
     return;
   }

@@ -11,6 +11,8 @@ export interface JsonSchema {
   maxLength?: number;
   maxItems?: number;
   pattern?: string;
+  /** What a text must look like, in words. */
+  format?: string;
   properties?: Record<string, JsonSchema>;
   required?: string[];
   items?: JsonSchema;
@@ -61,7 +63,8 @@ export function allowed(node: JsonSchema): string {
 }
 
 function text(node: JsonSchema): string {
-  // A string with a format says in its description what it wants; a free one has only its length.
+  if (node.format !== undefined) return node.format;
+  // A string with a pattern says in its description what it wants; a free one has only its length.
   if (node.pattern !== undefined || node.maxLength === undefined) return node.description ?? "text";
   return node.minLength
     ? `text of ${node.minLength} to ${node.maxLength} characters`

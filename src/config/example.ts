@@ -33,16 +33,21 @@ function table(path: readonly string[], node: JsonSchema): string[] {
 function tables(path: readonly string[], node: JsonSchema): string[] {
   const lines = [...comment(node.description ?? ""), `# [[${path.join(".")}]]`];
   for (const [key, child] of Object.entries(node.items?.properties ?? {})) {
-    const value = child.default === undefined ? (child.type === "integer" ? 8080 : "…") : child.default;
-    lines.push(`# ${assignment(key, value)}  # ${child.description}: ${allowed(child)}`);
+    const value = child.default === undefined ? (child.type === "integer" ? 8081 : "…") : child.default;
+    lines.push(`# ${assignment(key, value)}  # ${explained(child)}`);
   }
   return lines;
 }
 
 function entry(key: string, node: JsonSchema): string[] {
+  return [...comment(explained(node)), assignment(key, node.default)];
+}
+
+/** What a key is for, and what it may be. */
+function explained(node: JsonSchema): string {
   const what = node.description ?? "";
   const may = allowed(node);
-  return [...comment(what.includes(may) ? what : `${what} (${may})`), assignment(key, node.default)];
+  return what.includes(may) ? what : `${what} (${may})`;
 }
 
 function isTable(node: JsonSchema): boolean {

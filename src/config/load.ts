@@ -9,6 +9,9 @@ import { type Config, configSchema, defaultConfig } from "./schema.ts";
 /** Larger files are refused: a configuration of every key at its longest is under 32 KiB. */
 const MAX_BYTES = 262_144;
 
+/** No key lies deeper than three tables and a list. */
+const MAX_DEPTH = 16;
+
 /** Leaving out what is wrong can bring out what was hidden behind it; so often and no more. */
 const MAX_ROUNDS = 10;
 
@@ -66,11 +69,19 @@ function withoutFile(
   problems: readonly ConfigProblem[],
   lastGood: string | undefined,
 ): LoadedConfig {
-  const config =
-    lastGood === undefined ? defaultConfig() : mendedConfig(tableOf(lastGood, "the last good copy")).config;
-  const instead =
-    lastGood === undefined ? "the defaults are in use" : "the last good configuration is in use";
-  return { config, problems: [...problems, { key: "", allowed: instead }], file };
+  const kept = lastGood === undefined ? undefined : readable(lastGood);
+  const instead = kept === undefined ? "the defaults are in use" : "the last good configuration is in use";
+  return { config: kept ?? defaultConfig(), problems: [...problems, { key: "", allowed: instead }], file };
+}
+
+/** What a kept copy says, if it can still be read: it was good once, but the medium or a newer box may differ. */
+function readable(source: string): Config | undefined {
+  try {
+    return mendedConfig(tableOf(source, "the last good copy")).config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return undefined;
+  }
 }
 
 function tableOf(source: string, file: string): Record<string, unknown> {
@@ -78,7 +89,10 @@ function tableOf(source: string, file: string): Record<string, unknown> {
     throw new ConfigError(file, [{ key: "", allowed: `the file is larger than ${MAX_BYTES / 1024} KiB` }]);
   }
   try {
-    return parseToml(source.replace(/^\uFEFF/, ""));
+    const table = parseToml(source.replace(/^\uFEFF/, ""));
+    if (isDeeper(table, MAX_DEPTH))
+      throw new ConfigError(file, [{ key: "", allowed: "it is nested too deep" }]);
+    return table;
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "";
@@ -88,6 +102,12 @@ function tableOf(source: string, file: string): Record<string, unknown> {
   }
 }
 
+/** Whether tables and lists lie in each other deeper than `levels`; looked at no further than that. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
 /** A table with whatever is wrong in it left out, and what that was. */
 function mendedConfig(table: Record<string, unknown>): { config: Config; problems: ConfigProblem[] } {
   const found: ConfigProblem[] = [];
@@ -95,11 +115,7 @@ function mendedConfig(table: Record<string, unknown>): { config: Config; problem
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const result = configSchema.safeParse(rest);
     if (result.success) {
-      // Two rules may be broken at the same key: people need to read of it once.
-      return {
-        config: result.data,
-        problems: [...new Map(found.map((problem) => [problem.key, problem])).values()],
-      };
+      return { config: result.data, problems: onePerKey(found) };
     }
     const { issues } = result.error;
     // What is wrong in an entry that was left out in an earlier round has been said with it.
@@ -149,7 +165,9 @@ function problems(issue: z.core.$ZodIssue, table: unknown): ConfigProblem[] {
     return issue.keys.map((key) => ({ key: keyText([...path, key]), allowed: unknownKey(key, known) }));
   }
   const value = valueAt(table, path);
-  const allowed = issue.code === "custom" ? describedAt(schema, path) : allowedAt(schema, path);
+  // A rule of several keys brings its own words.
+  const own = issue.message.startsWith("Invalid") ? describedAt(schema, path) : issue.message;
+  const allowed = issue.code === "custom" ? own : allowedAt(schema, path);
   if (value === undefined) return [{ key: keyText(path), allowed: `is missing; needed: ${allowed}` }];
   return [{ key: keyText(path), value: valueText(value), allowed }];
 }
@@ -181,6 +199,9 @@ function valueAt(table: unknown, path: readonly (string | number)[]): unknown {
 }
 
 function valueText(value: unknown): string {
-  const text = typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? String(value));
+  const isPlain = typeof value === "bigint" || typeof value === "number";
+  const text = isPlain
+    ? String(value).replace("Infinity", "inf").replace("NaN", "nan")
+    : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }

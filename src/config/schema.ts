@@ -1,31 +1,31 @@
-import { isIPv4 } from "node:net";
+import { isIP, isIPv4 } from "node:net";
 import { z } from "zod";
 
 /** A network interface name as the kernel allows it (15 bytes, no slash or white space; net/core/dev.c, dev_valid_name). */
 const interfaceName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/)
-  .describe("the name of a network interface, at most 15 letters, digits, '.', '_' or '-'");
+  .meta({ format: "the name of a network interface, at most 15 letters, digits, '.', '_' or '-'" });
 
 /** A DNS name (RFC 1123), lower case, with at least one dot. */
 const dnsName = z
   .string()
   .max(253)
   .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
-  .describe("a DNS name in lower case with a dot in it");
+  .meta({ format: "a DNS name in lower case with a dot in it" });
 
 const text = (max: number) => z.string().max(max);
 
 const subnet = z
   .string()
   .refine(isGuestSubnet)
-  .describe('"auto", or a private IPv4 network such as "10.20.0.0/20"');
+  .meta({ format: '"auto", or a private IPv4 network such as "10.20.0.0/20"' });
 
 /** Private space of RFC 1918 with its network address, a prefix of 16 to 26 bits. */
 function isGuestSubnet(value: string): boolean {
   if (value === "auto") return true;
-  const [address = "", length = ""] = value.split("/");
-  if (!isIPv4(address) || !/^(1[6-9]|2[0-6])$/.test(length)) return false;
+  const [address = "", length = "", ...rest] = value.split("/");
+  if (rest.length > 0 || !isIPv4(address) || !/^(1[6-9]|2[0-6])$/.test(length)) return false;
   const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number);
   const bits = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
   const isPrivate = a === 10 || (a === 172 && b >= 16 && b <= 31) || (a === 192 && b === 168);
@@ -34,9 +34,13 @@ function isGuestSubnet(value: string): boolean {
 
 const listenAddress = z
   .string()
-  .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$/)
-  .refine((value) => Number(value.slice(value.lastIndexOf(":") + 1)) <= 65_535)
-  .describe('an address and a port such as "192.168.7.1:8090" or "[fd00::1]:8090"');
+  .refine(isListenAddress)
+  .meta({ format: 'an address and a port such as "192.168.7.1:8090" or "[fd00::1]:8090"' });
+
+function isListenAddress(value: string): boolean {
+  const [, v4 = "", v6 = "", port = ""] = /^(?:([\d.]+)|\[([0-9a-fA-F:.]+)\]):(\d{1,5})$/.exec(value) ?? [];
+  return isIP(v4 === "" ? v6 : v4) === (v4 === "" ? 6 : 4) && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 const box = z
   .strictObject({
@@ -245,7 +249,23 @@ const log = z
   .describe("What is written down.");
 
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
-export const configSchema = z.strictObject({ box, portal, gateway, management, log });
+export const configSchema = z
+  .strictObject({ box, portal, gateway, management, log })
+  .superRefine(({ box, portal, gateway }, context) => {
+    const texts = [box.name, box.name, box.operator, box.contact, portal.welcome, ...portal.notices];
+    const all = [...texts, ...gateway.services.map((service) => service.name)];
+    const bytes = all.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    if (bytes <= MAX_TEXT_BYTES) return;
+    const longest = portal.notices.length > 0 ? "notices" : "welcome";
+    context.addIssue({
+      code: "custom",
+      path: ["portal", longest],
+      message: `less: all that the operator puts on the first page may have ${MAX_TEXT_BYTES} bytes together, so that it fits into one round trip; it has ${bytes} (letters of many scripts have two or three)`,
+    });
+  });
+
+/** The page of the longest language and this stay within ten packets, the initial window of TCP (RFC 6928). */
+const MAX_TEXT_BYTES = 5_000;
 
 export type Config = z.output<typeof configSchema>;
 export type ServiceConfig = z.output<typeof service>;

@@ -8,7 +8,7 @@ import type { GuestBackend, Station } from "./backend.ts";
 import type { Admitted } from "./firewall/index.ts";
 import { GuestSessions } from "./guest-sessions.ts";
 import type { LeaseEvent } from "./leases.ts";
-import { hasConsent, newSession, type Session, type SessionState } from "./session.ts";
+import { hasConsent, newSession, type Session, type SessionState, step } from "./session.ts";
 import type { SessionStore, StoredConsent } from "./session-store.ts";
 
 const SWEEP_EVERY_MS = 1_000;
@@ -44,8 +44,10 @@ export interface GatewayOptions {
 export class Gateway implements Part {
   readonly name = "gateway";
   readonly sessions: GuestSessions;
-  private stops: (() => void)[] = [];
+  private stops: (() => Promise<void>)[] = [];
   private readonly uplinkListeners = new Set<() => void>();
+  /** Whom the kernel lets through still although the session is over: it refused, and is asked again. */
+  private readonly overdue = new Map<string, Station>();
 
   constructor(private readonly options: GatewayOptions) {
     this.sessions = new GuestSessions(() => options.clock.monotonicMs());
@@ -84,7 +86,7 @@ export class Gateway implements Part {
   }
 
   async stop(): Promise<void> {
-    for (const stop of this.stops.splice(0)) stop();
+    for (const stop of this.stops.splice(0)) await stop();
     await this.backend.stop();
     await this.checkpoint();
     this.options.store.close();
@@ -116,12 +118,15 @@ export class Gateway implements Part {
     const { config, store, journal } = this.options;
     const before = await this.sessionAt(address);
     const durationMs = config.consent_minutes * 60_000;
-    const session = this.sessions.dispatch(before, { kind: "agreed", language, durationMs });
+    const agreed = { kind: "agreed", language, durationMs } as const;
+    // On the medium first: whatever comes between finds a session that has not agreed yet.
     await Promise.all([
-      store.save([this.stored(session)]),
-      journal.append(this.name, "guest-agreed", session.mac, { ipv4: session.ipv4, language }),
+      store.save([this.stored(step(before, agreed, this.nowMs()))]),
+      journal.append(this.name, "guest-agreed", before.mac, { ipv4: before.ipv4, language }),
     ]);
-    return this.viewOf(await this.letThrough(session));
+    const now = this.sessions.get(before.mac) ?? before;
+    if (hasConsent(before) && !hasConsent(now)) return this.viewOf(now); // Left meanwhile.
+    return this.viewOf(await this.letThrough(this.sessions.dispatch(now, agreed)));
   }
 
   /** The guest at an address leaves. @throws {GuestError} */
@@ -138,7 +143,8 @@ export class Gateway implements Part {
 
   private async sessionAt(address: string): Promise<Session> {
     const known = this.sessions.at(address);
-    if (known) return known;
+    // DHCP says whose an IPv4 address is. An IPv6 address is whose the neighbour table says, as long as that is fresh.
+    if (known && (known.ipv4 === address || this.sessions.isFreshAt(address))) return known;
     const station = await this.backend.stationAt(address);
     if (!station) throw new GuestError("unknown-station");
     const session = this.sessions.meet(station.mac, station.ipv4);
@@ -157,6 +163,7 @@ export class Gateway implements Part {
   }
 
   private async letThrough(session: Session): Promise<Session> {
+    this.overdue.delete(session.mac);
     await this.backend.admit([this.admittedOf(session)]);
     const now = this.sessions.get(session.mac) ?? session;
     return this.sessions.dispatch(now, { kind: "admitted" });
@@ -164,10 +171,20 @@ export class Gateway implements Part {
 
   private async end(session: Session, kind: string): Promise<Session> {
     const ended = this.sessions.dispatch(session, { kind: "ended" });
-    await this.backend.expel([session]);
-    await this.options.store.remove(session.mac);
-    await this.options.journal.append(this.name, kind, session.mac, { ipv4: session.ipv4 });
+    // Each is done whatever becomes of the others: an end that is half done must not come back with a restart.
+    const done = await Promise.allSettled([
+      this.expel(session),
+      this.options.store.remove(session.mac),
+      this.options.journal.append(this.name, kind, session.mac, { ipv4: session.ipv4 }),
+    ]);
+    for (const result of done) if (result.status === "rejected") throw result.reason;
     return ended;
+  }
+
+  private async expel({ mac, ipv4 }: Station): Promise<void> {
+    this.overdue.set(mac, { mac, ipv4 });
+    await this.backend.expel([{ mac, ipv4 }]);
+    this.overdue.delete(mac);
   }
 
   private async onLease({ kind, mac, ipv4 }: LeaseEvent): Promise<void> {
@@ -197,17 +214,31 @@ export class Gateway implements Part {
     this.options.log.info(
       up ? "the way to the internet is open to guests" : "the way to the internet is gone",
     );
-    void this.options.journal.append(this.name, up ? "uplink-up" : "uplink-down");
+    this.options.journal
+      .append(this.name, up ? "uplink-up" : "uplink-down")
+      .catch((error) => this.options.log.error({ error }, "journal"));
     for (const listener of this.uplinkListeners) listener();
   }
 
   private async sweep(): Promise<void> {
     const now = this.nowMs();
-    for (const session of this.sessions.all()) {
-      if (hasConsent(session) && session.endsAtMs <= now) await this.end(session, "guest-expired");
-      // What could not be let through when its owner agreed is tried again.
-      else if (session.state === "consented") await this.letThrough(session);
+    for (const station of [...this.overdue.values()]) {
+      await this.expel(station).catch((error) => this.failed(station, error));
     }
+    for (const session of this.sessions.all()) {
+      try {
+        if (hasConsent(session) && session.endsAtMs <= now) await this.end(session, "guest-expired");
+        // What could not be let through when its owner agreed is tried again.
+        else if (session.state === "consented") await this.letThrough(session);
+      } catch (error) {
+        // One guest's trouble is not the others'.
+        this.failed(session, error);
+      }
+    }
+  }
+
+  private failed({ mac }: Station, error: unknown): void {
+    this.options.log.error({ error }, `guest ${mac}`);
   }
 
   private async checkpoint(): Promise<void> {

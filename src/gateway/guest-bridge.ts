@@ -34,6 +34,8 @@ export class GuestBridge {
     // An address is answered for on its own interface only: guests learn nothing of the box's other networks.
     setSysctl(`net/ipv4/conf/${bridge}/arp_ignore`, 1);
     setSysctl(`net/ipv4/conf/${bridge}/send_redirects`, 0);
+    // Where guests may reach each other they do so through the box, which looks at who has agreed (RFC 3069).
+    setSysctl(`net/ipv4/conf/${bridge}/proxy_arp_pvlan`, this.guestToGuest ? 1 : 0);
     const commands = [
       `link set ${bridge} up`,
       `addr replace ${ipv4.address}/${ipv4.prefix} dev ${bridge}`,
@@ -56,11 +58,11 @@ export class GuestBridge {
       const commands = missing.map((port) => `link set ${port} master ${bridge} up`);
       await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
     }
-    const changed = bridgePorts(bridge).filter((port) => isIsolatedPort(port) === this.guestToGuest);
+    const changed = bridgePorts(bridge).filter((port) => !isIsolatedPort(port));
     for (const port of changed) {
       // A port has no address of its own: guests must not meet the box there.
       setSysctl(`net/ipv6/conf/${port}/disable_ipv6`, 1);
-      await run(["bridge", "link", "set", "dev", port, "isolated", this.guestToGuest ? "off" : "on"]);
+      await run(["bridge", "link", "set", "dev", port, "isolated", "on"]);
     }
     return [...new Set([...missing, ...changed])];
   }

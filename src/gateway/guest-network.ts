@@ -17,8 +17,8 @@ export interface GuestNetwork {
   /** A unique local network (RFC 4193), always /64. */
   ipv6: { network: string; prefix: 64; address: string };
   leaseSeconds: number;
-  /** New stations a minute that may get an address: within one lease time never more than the pool holds. */
-  newcomersPerMinute: number;
+  /** New stations an hour that may get an address: within one lease time never more than the pool holds. */
+  newcomersPerHour: number;
   newcomersBurst: number;
 }
 
@@ -48,7 +48,7 @@ export function planGuestNetwork(
   const poolSize = size - RESERVED - 1;
   const leaseSeconds = config.lease_minutes * 60;
   const burst = Math.min(config.limits.newcomers_per_second * 60, Math.floor(poolSize / 2));
-  const fitting = Math.floor(((poolSize - burst) * 60) / leaseSeconds);
+  const fitting = Math.floor(((poolSize - burst) * 3600) / leaseSeconds);
   const v6 = uniqueLocalNetwork(keyHash);
   return {
     bridge: config.bridge,
@@ -63,7 +63,8 @@ export function planGuestNetwork(
     },
     ipv6: { network: `${v6}::`, prefix: 64, address: `${v6}::1` },
     leaseSeconds,
-    newcomersPerMinute: Math.max(1, Math.min(config.limits.newcomers_per_second * 60, fitting)),
+    // The smallest pool with the longest lease takes one an hour.
+    newcomersPerHour: Math.min(config.limits.newcomers_per_second * 3600, fitting),
     newcomersBurst: Math.max(1, burst),
   };
 }

@@ -2,11 +2,20 @@ import { hasConsent, newSession, type Session, type SessionEvent, step } from ".
 
 /** More are refused: the address pool is far smaller, and what is over it is an attack. */
 const MAX_SESSIONS = 16_384;
+/** Further addresses of one station; phones keep a handful (RFC 8981), and more than that must not cost the others. */
+const MAX_FURTHER = 16;
+
+/** IPv6 addresses change hands: who has one is asked of the kernel anew after this long. */
+const FRESH_MS = 5_000;
 
 /** The guests of this box, in memory: one session a station, found by its MAC address or by any of its addresses. */
 export class GuestSessions {
   private readonly byMac = new Map<string, Session>();
   private readonly macByAddress = new Map<string, string>();
+  /** The further addresses of each station, oldest first. */
+  private readonly further = new Map<string, string[]>();
+  /** When each of these was last found in the kernel's neighbour table, on the monotonic clock in ms. */
+  private readonly foundAtMs = new Map<string, number>();
   private readonly listeners = new Set<(session: Session) => void>();
 
   /** @param nowMs the monotonic clock */
@@ -27,6 +36,11 @@ export class GuestSessions {
   at(address: string): Session | undefined {
     const mac = this.macByAddress.get(address);
     return mac === undefined ? undefined : this.byMac.get(mac);
+  }
+
+  /** Whether a station was found at a further address so lately that it need not be looked up again. */
+  isFreshAt(address: string): boolean {
+    return this.nowMs() - (this.foundAtMs.get(address) ?? Number.NEGATIVE_INFINITY) < FRESH_MS;
   }
 
   /** Told of every session that changed, after the change. @returns a function that ends it */
@@ -52,7 +66,13 @@ export class GuestSessions {
 
   /** Remembers that a station has a further address (IPv6). */
   alsoAt(mac: string, address: string): void {
-    if (this.byMac.has(mac) && this.macByAddress.size < 4 * MAX_SESSIONS) this.macByAddress.set(address, mac);
+    if (!this.byMac.has(mac)) return;
+    const before = (this.further.get(mac) ?? []).filter((other) => other !== address);
+    const addresses = [...before, address];
+    if (addresses.length > MAX_FURTHER) this.leave(mac, addresses.shift());
+    this.further.set(mac, addresses);
+    this.macByAddress.set(address, mac);
+    this.foundAtMs.set(address, this.nowMs());
   }
 
   /** @returns the session after the event */
@@ -63,15 +83,22 @@ export class GuestSessions {
   }
 
   forget(mac: string): void {
+    this.leave(mac, this.byMac.get(mac)?.ipv4);
+    for (const address of this.further.get(mac) ?? []) this.leave(mac, address);
+    this.further.delete(mac);
     this.byMac.delete(mac);
-    for (const [address, owner] of this.macByAddress) if (owner === mac) this.macByAddress.delete(address);
+  }
+
+  /** An address is a station's no more, if it still was. */
+  private leave(mac: string, address: string | undefined): void {
+    if (address === undefined || this.macByAddress.get(address) !== mac) return;
+    this.macByAddress.delete(address);
+    this.foundAtMs.delete(address);
   }
 
   private keep(session: Session, before?: Session): void {
     this.byMac.set(session.mac, session);
-    if (before && before.ipv4 !== session.ipv4 && this.macByAddress.get(before.ipv4) === session.mac) {
-      this.macByAddress.delete(before.ipv4);
-    }
+    if (before && before.ipv4 !== session.ipv4) this.leave(session.mac, before.ipv4);
     if (session.ipv4 !== "") this.macByAddress.set(session.ipv4, session.mac);
     for (const listener of this.listeners) listener(session);
   }

@@ -54,7 +54,7 @@ export class KernelBackend implements GuestBackend {
   private admitted: () => readonly Admitted[] = () => [];
   private uplinkUp = false;
   private fifo: number | undefined;
-  private stops: (() => void)[] = [];
+  private stops: (() => unknown)[] = [];
   /** Changes to the kernel's tables run one after the other. */
   private queue: Promise<void> = Promise.resolve();
   private readonly waiting = { admit: new Map<string, Admitted>(), expel: new Map<string, Station>() };
@@ -105,7 +105,8 @@ export class KernelBackend implements GuestBackend {
     await this.applyRuleset();
     await this.bridge.up();
     await this.links.start();
-    if (this.options.config.uplink.allow) this.forward();
+    const { uplink, guest_to_guest } = this.options.config;
+    if (uplink.allow || guest_to_guest) this.forward();
     await this.readLeaseEvents();
     this.writeCaptiveConf();
     this.writeCommunityConf();
@@ -131,7 +132,7 @@ export class KernelBackend implements GuestBackend {
   }
 
   async stop(): Promise<void> {
-    for (const stop of this.stops.splice(0)) stop();
+    for (const stop of this.stops.splice(0)) await stop();
     await this.links.stop();
     await this.queue;
     await this.captiveDns.stop();

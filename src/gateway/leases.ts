@@ -1,3 +1,5 @@
+import { isIPv4 } from "node:net";
+
 /** A DHCPv4 lease as dnsmasq keeps it. */
 export interface Lease {
   mac: string;
@@ -15,7 +17,6 @@ export interface LeaseEvent {
 }
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
-const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const MAX_LINE = 512;
 
 /** dnsmasq's lease file: `ENDS MAC ADDRESS NAME CLIENT-ID`, a line a lease. Lines of other shapes (DHCPv6, a torn last line) are passed over. */
@@ -24,7 +25,7 @@ export function parseLeases(text: string): Lease[] {
   for (const line of text.split("\n")) {
     const [ends = "", mac = "", ipv4 = "", name, clientId] = line.split(" ");
     if (clientId === undefined || name === undefined) continue;
-    if (/^\d{1,15}$/.test(ends) && MAC.test(mac) && IPV4.test(ipv4))
+    if (/^\d{1,15}$/.test(ends) && MAC.test(mac) && isIPv4(ipv4))
       leases.push({ mac, ipv4, endsAtS: Number(ends) });
   }
   return leases;
@@ -34,7 +35,7 @@ export function parseLeases(text: string): Lease[] {
 export function parseLeaseEvent(line: string): LeaseEvent | undefined {
   const [kind, mac = "", ipv4 = ""] = line.trim().split(" ");
   if (kind !== "add" && kind !== "old" && kind !== "del") return undefined;
-  return MAC.test(mac) && IPV4.test(ipv4) ? { kind, mac, ipv4 } : undefined;
+  return MAC.test(mac) && isIPv4(ipv4) ? { kind, mac, ipv4 } : undefined;
 }
 
 /** Cuts a byte stream into lines; a line longer than 512 characters is dropped whole. */

@@ -1,26 +1,31 @@
 /**
  * Does something now and again, the next time `everyMs` after the last one ended, never twice at once.
  * @param failed told of what was thrown; the rounds go on
- * @returns a function that ends it
+ * @returns a function that ends it, and waits for a round that is under way
  */
 export function atIntervals(
   everyMs: number,
   action: () => Promise<void> | void,
   failed: (error: unknown) => void,
-): () => void {
+): () => Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let ended = false;
+  let running = Promise.resolve();
   const round = async () => {
     try {
       await action();
     } catch (error) {
       failed(error);
     }
-    if (!ended) timer = setTimeout(round, everyMs);
+    if (!ended) timer = setTimeout(start, everyMs);
   };
-  timer = setTimeout(round, everyMs);
-  return () => {
+  const start = () => {
+    running = round();
+  };
+  timer = setTimeout(start, everyMs);
+  return async () => {
     ended = true;
     clearTimeout(timer);
+    await running;
   };
 }

@@ -18,6 +18,8 @@ export class Lifecycle {
   private readonly entries: Entry[];
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private stopping = false;
+  /** Tries that are under way. */
+  private readonly retries = new Set<Promise<void>>();
 
   constructor(
     parts: readonly Part[],
@@ -33,6 +35,7 @@ export class Lifecycle {
   async stop(): Promise<void> {
     this.stopping = true;
     for (const timer of this.timers) clearTimeout(timer);
+    await Promise.all(this.retries);
     for (const entry of [...this.entries].reverse()) {
       // One that failed half-way has something to undo as well.
       if (entry.state === "stopped") continue;
@@ -63,17 +66,23 @@ export class Lifecycle {
       entry.state = "failed";
       entry.reason = error instanceof Error ? error.message : String(error);
       this.log.error({ part: entry.part.name, error }, `failed; next try in ${retryMs / 1000} s`);
-      this.later(entry, retryMs);
+      if (!this.stopping) this.later(entry, retryMs);
     }
   }
 
   private later(entry: Entry, retryMs: number): void {
-    const timer = setTimeout(async () => {
+    const timer = setTimeout(() => {
       this.timers.delete(timer);
-      if (this.stopping) return;
-      await entry.part.stop().catch(() => undefined);
-      await this.startPart(entry, Math.min(retryMs * 2, LONGEST_RETRY_MS));
+      const retry = this.retry(entry, Math.min(retryMs * 2, LONGEST_RETRY_MS)).finally(() =>
+        this.retries.delete(retry),
+      );
+      this.retries.add(retry);
     }, retryMs);
     this.timers.add(timer);
+  }
+
+  private async retry(entry: Entry, retryMs: number): Promise<void> {
+    await entry.part.stop().catch(() => undefined);
+    if (!this.stopping) await this.startPart(entry, retryMs);
   }
 }

@@ -4,6 +4,8 @@ export type { Logger } from "pino";
 
 /** Longer texts in a log line are cut. */
 const MAX_TEXT = 2_000;
+/** Longer lines are replaced by their beginning: what cannot be cut in its parts is cut as a whole. */
+const MAX_LINE = 16_384;
 /** Log lines a second at most; what is over is counted and said in one line. */
 const MAX_LINES_PER_SECOND = 200;
 
@@ -63,12 +65,18 @@ function rateLimited(out: { write(line: string): void }, nowMs: () => number): D
       }
       if (lines < MAX_LINES_PER_SECOND) {
         lines += 1;
-        out.write(line);
+        out.write(line.length > MAX_LINE ? shortened(line) : line);
       } else {
         dropped += 1;
       }
     },
   };
+}
+
+/** A line without the fields that make it too long. */
+function shortened(line: string): string {
+  const { level, time, msg, part } = JSON.parse(line) as Record<string, unknown>;
+  return `${JSON.stringify({ level, time, part, msg: cut(msg), cut: line.length })}\n`;
 }
 
 function humanLine(json: string): string {
@@ -82,5 +90,7 @@ function humanLine(json: string): string {
   const mark = level >= 50 ? "✗" : level >= 40 ? "!" : "·";
   const clock = new Date(time).toTimeString().slice(0, 8);
   const cause = error?.message ? `: ${error.message.split("\n")[0]}` : "";
-  return `  ${clock} ${mark} ${part ? `${part}: ` : ""}${msg ?? ""}${cause}\n`;
+  // What strangers put into a text is not to steer the terminal.
+  const words = `${part ? `${part}: ` : ""}${msg ?? ""}${cause}`.replace(/\p{Cc}+/gu, " ");
+  return `  ${clock} ${mark} ${words}\n`;
 }

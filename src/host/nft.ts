@@ -39,7 +39,7 @@ export const over = (rate: number, per: "second" | "minute", burst: number): Nft
 });
 
 /** Matches while at most `rate` packets per `per` arrive, all together. */
-export const within = (rate: number, per: "second" | "minute", burst: number): NftStatement => ({
+export const within = (rate: number, per: "second" | "minute" | "hour", burst: number): NftStatement => ({
   limit: { rate, per, burst },
 });
 

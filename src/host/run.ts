@@ -25,6 +25,30 @@ export interface RunResult {
   stderr: string;
 }
 
+/** How long the pipes of a program that has ended are still read. */
+const PIPES_TIMEOUT_MS = 1_000;
+
+/** Reads a stream as text; what has come so far can be taken before its end. */
+function textOf(stream: ReadableStream<Uint8Array>): { ended: Promise<void>; text(): Promise<string> } {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  const read = async () => {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += decoder.decode(value, { stream: true });
+    }
+  };
+  return {
+    ended: read().catch(() => undefined),
+    async text() {
+      await reader.cancel().catch(() => undefined);
+      return text + decoder.decode();
+    },
+  };
+}
+
 /**
  * Runs a program to its end and returns what it printed, whatever its exit status.
  * A program that cannot be started gives exit code 127, as a shell would.
@@ -40,12 +64,11 @@ export async function tryRun(command: readonly string[], options: RunOptions = {
       ...(options.env ? { env: { ...process.env, ...options.env } } : {}),
       ...(options.cwd ? { cwd: options.cwd } : {}),
     });
-    const [stdout, stderr, exitCode] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
-    return { exitCode, stdout, stderr };
+    const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
+    const exitCode = await child.exited;
+    // A process of its own that it left behind may hold the pipes open for ever.
+    await Promise.race([Promise.all([stdout.ended, stderr.ended]), Bun.sleep(PIPES_TIMEOUT_MS)]);
+    return { exitCode, stdout: await stdout.text(), stderr: await stderr.text() };
   } catch (error) {
     return { exitCode: 127, stdout: "", stderr: error instanceof Error ? error.message : String(error) };
   }

@@ -35,7 +35,8 @@ export class Supervised {
   async start(): Promise<void> {
     this.wanted = true;
     await endLeftover(this.pidFile, this.options.command);
-    this.launch();
+    // Stopped meanwhile.
+    if (this.wanted) this.launch();
   }
 
   async stop(): Promise<void> {
@@ -116,7 +117,7 @@ async function endLeftover(pidFile: string, command: readonly string[]): Promise
   const isOurs = () => {
     const running = readOr(`/proc/${pid}/cmdline`, "").split("\0").filter(Boolean);
     // A wrapper such as setpriv replaces itself by what it runs: compare the ends.
-    return running.length > 0 && command.join("\0").endsWith(running.slice(1).join("\0"));
+    return running.length > 0 && command.slice(-running.length).join("\0") === running.join("\0");
   };
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     if (!isOurs()) break;

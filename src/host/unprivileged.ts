@@ -17,12 +17,16 @@ export function withoutRights(): readonly string[] {
 }
 
 /**
- * The user for processes that face guests: `names` in order, as far as they exist. When the program lies where other
- * users cannot read it (a checkout in root's home), the process keeps its user and gives up its capabilities alone.
+ * The user for processes that face guests: `names` in order, as far as they exist. When the program or the run folder lies
+ * where other users cannot go (a checkout in root's home), the process keeps its user and gives up its capabilities alone.
  */
-export function unprivilegedUser(names: readonly string[], program: string): UnprivilegedUser {
+export function unprivilegedUser(
+  names: readonly string[],
+  program: string,
+  runFolder: string,
+): UnprivilegedUser {
   const isRoot = process.getuid?.() === 0;
-  const ids = isRoot && isReadableByAll(program) ? lookUp(names) : undefined;
+  const ids = isRoot && isReadableByAll(program) && isReachableByAll(runFolder) ? lookUp(names) : undefined;
   if (!ids) return { ids: undefined, prefix: withoutRights() };
   return { ids, prefix: [...withoutRights(), `--reuid=${ids.uid}`, `--regid=${ids.gid}`, "--clear-groups"] };
 }
@@ -42,8 +46,11 @@ const OTHERS_READ = 0o004;
 const OTHERS_ENTER = 0o001;
 
 function isReadableByAll(program: string): boolean {
-  if ((statSync(program).mode & OTHERS_READ) === 0) return false;
-  for (let folder = dirname(resolve(program)); ; folder = dirname(folder)) {
+  return (statSync(program).mode & OTHERS_READ) !== 0 && isReachableByAll(dirname(resolve(program)));
+}
+
+function isReachableByAll(lowest: string): boolean {
+  for (let folder = resolve(lowest); ; folder = dirname(folder)) {
     if ((statSync(folder).mode & OTHERS_ENTER) === 0) return false;
     if (folder === dirname(folder)) return true;
   }

@@ -12,7 +12,7 @@ import { openDocument } from "../store/index.ts";
 
 const schema = z.strictObject({
   /** PKCS #8 in PEM. */
-  privateKey: z.string().startsWith("-----BEGIN PRIVATE KEY-----").nullable(),
+  privateKey: z.string().refine(isPrivateKey).nullable(),
 });
 
 /** The box's own Ed25519 key, made here at the first start; it never leaves the device. */
@@ -34,9 +34,21 @@ export function openDeviceKey(stateFolder: string): DeviceKey {
     document.update((data) => {
       data.privateKey = pem.toString();
     });
+    // Written once only, it would have no copy before it: the box would be another one after a torn file.
+    document.update(() => {});
   }
+  // One that was read from its copy has to be written back.
+  if (document.origin === "previous") document.update(() => {});
   chmodSync(path, 0o600);
   return deviceKey(createPrivateKey(document.data.privateKey ?? ""));
+}
+
+function isPrivateKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === "ed25519";
+  } catch {
+    return false;
+  }
 }
 
 function deviceKey(privateKey: KeyObject): DeviceKey {

@@ -51,7 +51,12 @@ export function deskApi(gateway: Gateway, facts: () => PortalFacts) {
       stream(c, async (out) => {
         let waiting: DeskEvent[] = [{ kind: "facts", facts: facts() }];
         let wake = () => {};
+        let cutOff = () => {};
+        const isCutOff = new Promise<"cut off">((resolve) => {
+          cutOff = () => resolve("cut off");
+        });
         const tell = (event: DeskEvent) => {
+          if (waiting.length >= MAX_BEHIND) return cutOff();
           waiting.push(event);
           wake();
         };
@@ -62,11 +67,12 @@ export function deskApi(gateway: Gateway, facts: () => PortalFacts) {
         const timer = setInterval(() => tell({ kind: "alive" }), ALIVE_EVERY_MS);
         out.onAbort(() => wake());
         try {
-          while (!out.aborted && waiting.length <= MAX_BEHIND) {
+          while (!out.aborted) {
             const lines = waiting.map((event) => `${JSON.stringify(event)}\n`).join("");
             waiting = [];
-            if (lines !== "") await out.write(lines);
-            else {
+            if (lines !== "") {
+              if ((await Promise.race([out.write(lines), isCutOff])) === "cut off") return;
+            } else {
               await new Promise<void>((resolve) => {
                 wake = resolve;
               });

@@ -248,7 +248,9 @@ export function guestApp(directory: GuestDirectory, desk: Pick<DeskClient, "show
   });
 
   app.notFound((c) =>
-    c.req.method === "GET" ? seeOther("/") : new Response(null, { status: 404, headers: NO_STORE }),
+    c.req.method === "GET" || c.req.method === "HEAD"
+      ? seeOther("/")
+      : new Response(null, { status: 404, headers: NO_STORE }),
   );
   app.onError(() => new Response(null, { status: 500, headers: NO_STORE }));
   return app;

@@ -17,6 +17,8 @@ interface Remembered {
  */
 export class GuestDirectory {
   private readonly guests = new Map<string, Remembered>();
+  /** Questions under way, by address; what is told of a guest meanwhile makes its answer old. */
+  private readonly asking = new Map<string, symbol>();
   private live = false;
   private stopped = false;
   private latest: PortalFacts | undefined;
@@ -39,7 +41,7 @@ export class GuestDirectory {
       try {
         for await (const event of this.desk.events()) {
           if (event.kind === "facts") this.learn(event.facts);
-          else if (event.kind === "guest") this.guests.delete(event.address);
+          else if (event.kind === "guest") this.forget(event.address);
           this.live = true;
         }
       } catch {
@@ -59,7 +61,14 @@ export class GuestDirectory {
   async at(address: string): Promise<GuestView> {
     const known = this.remembered(address);
     if (known) return known;
-    return this.remember(address, await this.desk.view(address));
+    const question = Symbol();
+    this.asking.set(address, question);
+    try {
+      const view = await this.desk.view(address);
+      return this.asking.get(address) === question ? this.remember(address, view) : view;
+    } finally {
+      if (this.asking.get(address) === question) this.asking.delete(address);
+    }
   }
 
   /** The guest at an address if it is known without asking. */
@@ -74,17 +83,20 @@ export class GuestDirectory {
 
   remember(address: string, view: GuestView): GuestView {
     if (this.guests.size >= MAX_GUESTS) this.guests.clear();
+    this.asking.delete(address);
     this.guests.set(address, { view, atMs: this.nowMs() });
     return view;
   }
 
   forget(address: string): void {
+    this.asking.delete(address);
     this.guests.delete(address);
   }
 
   private learn(facts: PortalFacts): void {
     this.latest = facts;
     this.version += 1;
+    this.asking.clear();
     this.guests.clear();
   }
 }

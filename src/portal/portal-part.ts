@@ -31,7 +31,7 @@ export class PortalPart implements Part {
 
   async start(): Promise<void> {
     const { gateway, facts, certificate, runFolder, log } = this.options;
-    const user = unprivilegedUser(USERS, CLI);
+    const user = unprivilegedUser(USERS, CLI, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
     this.desk = serveSocket(deskSocket, deskApi(gateway, facts).fetch, user.ids);
     const listens = gateway.backend.portalListens.map(listenText);

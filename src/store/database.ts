@@ -7,6 +7,9 @@ export class DatabaseError extends Error {
   override readonly name = "DatabaseError";
 }
 
+/** A file that is a database no more. */
+class UnreadableError extends Error {}
+
 export interface OpenedDatabase {
   db: Database;
   /** The name under which an unreadable file was set aside, if there was one. */
@@ -37,6 +40,8 @@ function migrated(path: string, migrations: readonly string[]): Database {
     db.run("PRAGMA synchronous = FULL");
     db.run("PRAGMA busy_timeout = 5000");
     db.run("PRAGMA foreign_keys = ON");
+    // A page that a dying card has lost is found now rather than when a guest waits.
+    if (db.query("PRAGMA quick_check(1)").values()[0]?.[0] !== "ok") throw new UnreadableError(path);
     const row = db.query<{ user_version: number }, []>("PRAGMA user_version").get();
     const version = row?.user_version ?? 0;
     if (version > migrations.length) {
@@ -59,8 +64,8 @@ function migrated(path: string, migrations: readonly string[]): Database {
 }
 
 function isUnreadable(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT";
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return error instanceof UnreadableError || /^SQLITE_(NOTADB|CORRUPT)/.test(code);
 }
 
 function setAsideDatabase(path: string): string {

@@ -50,7 +50,13 @@ export function openDocument<T>(path: string, schema: z.ZodType<T>, initial: () 
     get data() {
       return low.data;
     },
-    update: (change) => low.update(change),
+    update(change) {
+      // On a copy: a change that fails, or cannot be written, leaves the document as it was.
+      const next = structuredClone(low.data);
+      change(next);
+      adapter.write(next);
+      low.data = next;
+    },
     origin: adapter.origin,
     setAside: adapter.setAside,
   };

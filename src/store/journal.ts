@@ -50,6 +50,7 @@ export class Journal {
     const { db, setAside } = openDatabase(this.path, MIGRATIONS);
     this.db = db;
     this.commit = new GroupCommit(db);
+    this.prune(db);
     return { setAside };
   }
 

@@ -59,9 +59,14 @@ describeNeeding(LAB_NEEDS, "What the operator may choose", () => {
     expect([lease.prefixLength, lease.leaseSeconds]).toEqual([24, 120]);
   });
 
-  test("guests reach each other where that is allowed", async () => {
+  test("guests who have agreed reach each other where that is allowed, others do not", async () => {
     const [{ phone: first }, { phone: second }] = [await join(), await join()];
     ends.push(listenOn(second, 7000));
+    expect(await knock(first, second.address ?? "", 7000)).toBe("refused");
+    await new Guest(first).consent();
+    // The other has not agreed: its answers do not pass.
+    expect(await knock(first, second.address ?? "", 7000)).not.toBe("open");
+    await new Guest(second).consent();
     expect(await knock(first, second.address ?? "", 7000)).toBe("open");
     const page = await new Guest(first).get("omerta.internal", "/risks");
     expect(page.body).toContain("On this box, other guests can reach your device.");

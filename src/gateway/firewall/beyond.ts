@@ -40,7 +40,7 @@ const setMark: NftStatement = {
 /** What beyond the box a guest may reach: nothing, or the uplink, or other guests, as planned. */
 export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
   const { fromGuest, toGuest, guestNet4, guestNet6, forReleased } = matchesOf(plan);
-  const uplink = plan.uplink;
+  const { uplink, guestToGuest } = plan;
   return [
     // Refused before routing: a box that does not forward at all would drop in silence, and a phone would wait.
     t.base("beyond", "filter", "prerouting", 0),
@@ -51,14 +51,7 @@ export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
       match({ fib: { result: "type", flags: ["daddr"] } }, "unicast"),
       jump("guest_beyond"),
     ),
-    // Bridged frames come by here as well where br_netfilter is loaded.
-    ...(plan.guestToGuest
-      ? [
-          t.rule("guest_beyond", match(payload("ip", "daddr"), guestNet4), accept),
-          t.rule("guest_beyond", match(payload("ip6", "daddr"), guestNet6), accept),
-        ]
-      : []),
-    ...(uplink === undefined ? [] : forReleased(t, "guest_beyond", accept)),
+    ...(guestToGuest || uplink !== undefined ? forReleased(t, "guest_beyond", accept) : []),
     ...refuse(t, "guest_beyond"),
 
     t.base("forward", "filter", "forward", 0),
@@ -67,7 +60,7 @@ export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
     t.chain("out_by_uplink"),
     t.rule("forward", fromGuest, jump("from_guest")),
     t.rule("forward", toGuest, jump("to_guest")),
-    ...(plan.guestToGuest ? [t.rule("from_guest", toGuest, accept)] : []),
+    ...(guestToGuest ? forReleased(t, "from_guest", toGuest, accept) : []),
     ...(uplink === undefined
       ? []
       : forReleased(t, "from_guest", match(meta("oifname"), uplink), jump("out_by_uplink"))),

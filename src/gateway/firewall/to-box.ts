@@ -136,7 +136,7 @@ function dhcpRules(t: Table, { net }: RulesetPlan): NftCommand[] {
     t.rule("guest_dhcp", match(mac, "@stations"), forEach("stations", mac), accept),
     t.rule(
       "guest_dhcp",
-      within(net.newcomersPerMinute, "minute", net.newcomersBurst),
+      within(net.newcomersPerHour, "hour", net.newcomersBurst),
       forEach("stations", mac),
       accept,
     ),

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { defaultConfig, exampleConfig, parseConfig } from "../../../src/config/index.ts";
+
+const COMMITTED = resolve(import.meta.dir, "../../../rootfs-overlay/etc/omerta-box/omerta.example.toml");
+
+describe("the example of a configuration", () => {
+  test("parses to the defaults", () => {
+    expect(parseConfig(exampleConfig())).toEqual(defaultConfig());
+  });
+
+  test("is the one that is committed (omerta-box config example > rootfs-overlay/etc/omerta-box/omerta.example.toml)", () => {
+    expect(readFileSync(COMMITTED, "utf8")).toBe(exampleConfig());
+  });
+
+  test("names every key of the schema", () => {
+    const example = exampleConfig();
+    for (const name of keysOf(defaultConfig())) expect(example).toMatch(new RegExp(`^(# )?${name} = `, "m"));
+    for (const name of ["name", "description", "port", "protocol", "path"]) {
+      expect(example).toMatch(new RegExp(`^# ${name} = `, "m"));
+    }
+  });
+
+  test("has a comment above every key and every table", () => {
+    const lines = exampleConfig().split("\n");
+    for (const [index, line] of lines.entries()) {
+      if (/^(\[|[a-z_]+ = )/.test(line)) expect(lines[index - 1]).toStartWith("# ");
+    }
+  });
+
+  test("still parses when the entry that it shows commented out is filled in", () => {
+    const filled = exampleConfig()
+      .replace(/^# (\[\[gateway\.services\]\])$/m, "$1")
+      .replace(/^# ((?:name|description|port|protocol|path) = .*)$/gm, "$1");
+    const config = parseConfig(filled);
+    expect(config.gateway.services).toMatchObject([
+      { name: "…", description: "", protocol: "tcp", path: "/", port: expect.any(Number) },
+    ]);
+  });
+
+  test("has no line that is too wide to read, but for the entries of a list", () => {
+    for (const line of exampleConfig().split("\n")) {
+      if (!/^# [a-z_]+ = /.test(line)) expect(line.length).toBeLessThanOrEqual(100);
+    }
+  });
+
+  test("says nothing twice in one comment", () => {
+    for (const line of exampleConfig().split("\n")) {
+      const [, first, second] = /^#.*# (.{8,}): (.+)$/.exec(line) ?? [];
+      if (first !== undefined) expect(second).not.toBe(first);
+    }
+  });
+});
+
+function keysOf(table: object): string[] {
+  return Object.entries(table).flatMap(([key, value]) => {
+    if (Array.isArray(value) && key === "services") return [];
+    return typeof value === "object" && !Array.isArray(value) ? keysOf(value) : [key];
+  });
+}

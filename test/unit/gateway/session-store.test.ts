@@ -1,0 +1,86 @@
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SessionStore, type StoredConsent } from "../../../src/gateway/session-store.ts";
+import { scratchFolders } from "../scratch.ts";
+
+const scratch = scratchFolders();
+
+const AMINA: StoredConsent = {
+  mac: "02:00:00:00:00:01",
+  ipv4: "10.20.0.16",
+  language: "ar",
+  remainingMs: 5_000,
+};
+const BAHATI: StoredConsent = {
+  mac: "02:00:00:00:00:02",
+  ipv4: "10.20.0.17",
+  language: "sw",
+  remainingMs: 9_000,
+};
+
+function openStore(path = join(scratch(), "sessions.sqlite")) {
+  const store = new SessionStore(path);
+  return { store, path, opened: store.open() };
+}
+
+describe("the store of agreements", () => {
+  test("gives back what was saved, also to the next daemon", async () => {
+    const { store, path } = openStore();
+    await store.save([AMINA, BAHATI]);
+    store.close();
+    const again = openStore(path).store;
+    expect(again.all()).toEqual([AMINA, BAHATI]);
+    again.close();
+  });
+
+  test("keeps one agreement a station: the latest", async () => {
+    const { store } = openStore();
+    await store.save([AMINA]);
+    await store.save([{ ...AMINA, ipv4: "10.20.0.99", remainingMs: 1_000 }]);
+    expect(store.all()).toEqual([{ ...AMINA, ipv4: "10.20.0.99", remainingMs: 1_000 }]);
+    store.close();
+  });
+
+  test("keeps an agreement that is just ending as one that is just ending", async () => {
+    const { store } = openStore();
+    await store.save([
+      { ...AMINA, remainingMs: -20 },
+      { ...BAHATI, remainingMs: 0.2 },
+    ]);
+    expect(store.all().map(({ remainingMs }) => remainingMs)).toEqual([1, 1]);
+    store.close();
+  });
+
+  test("forgets who left, and only those", async () => {
+    const { store } = openStore();
+    await store.save([AMINA, BAHATI]);
+    await store.remove(AMINA.mac);
+    await store.remove("02:00:00:00:00:99");
+    expect(store.all()).toEqual([BAHATI]);
+    store.close();
+  });
+
+  test("takes saving nobody for what it is", async () => {
+    const { store } = openStore();
+    await store.save([]);
+    expect(store.all()).toEqual([]);
+    store.close();
+  });
+
+  test("that cannot be read is set aside and begun anew", async () => {
+    const path = join(scratch(), "sessions.sqlite");
+    writeFileSync(path, "no database".repeat(1_000));
+    const { store, opened } = openStore(path);
+    expect(opened).toEqual({ setAside: `${path}.torn` });
+    await store.save([AMINA]);
+    expect(store.all()).toEqual([AMINA]);
+    store.close();
+  });
+
+  test("refuses to be used when it is closed", () => {
+    const store = new SessionStore(join(scratch(), "sessions.sqlite"));
+    expect(() => store.all()).toThrow("not open");
+    expect(() => store.save([AMINA])).toThrow("not open");
+  });
+});
