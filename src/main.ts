@@ -41,6 +41,8 @@ export interface Box {
   portalUrl: string;
   /** The operator's page. */
   consoleUrls: string[];
+  /** Parts that do not run as they should, in words. */
+  troubles(): string[];
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -52,9 +54,11 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), goodConfigText, String);
   const kept = lastGood.read().value;
   const { config, problems, file, good } = loadConfig(options.configFile, kept);
-  if (good !== undefined && good !== kept) lastGood.write(good);
+  const unkept = (what: string) => (error: unknown) => log.error({ error }, `${what} could not be written`);
+  if (good !== undefined && good !== kept)
+    attempt(() => lastGood.write(good), unkept("the last good configuration"));
   for (const problem of problems) log.error(`configuration: ${problemLine(problem)}`);
-  const key = openDeviceKey(stateFolder);
+  const key = openDeviceKey(stateFolder, (message) => log.error(message));
 
   const checked = checkCertificate(config.gateway.tls, clock.wallMs());
   if (typeof checked === "string") log.error(`phones are left to find the portal by themselves: ${checked}`);
@@ -62,8 +66,9 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const net = planGuestNetwork(config.gateway, key.hash, ipv4NetworksInUse(config.gateway.bridge));
 
   const journal = new Journal(join(stateFolder, "journal.sqlite"), clock, config.log.journal_entries);
-  const lost = journal.open().setAside;
-  if (lost) log.error(`the journal could not be read; it is in ${lost}, and a new one has begun`);
+  const { setAside, volatile } = journal.open();
+  if (setAside) log.error(`the journal could not be read; it is in ${setAside}, and a new one has begun`);
+  if (volatile) log.error(`the journal is not kept through a restart: ${volatile}`);
   const backend: GuestBackend = bench
     ? new BenchBackend(bench.address, bench.portalPort)
     : new KernelBackend({
@@ -80,11 +85,14 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const facts = (): PortalFacts => ({
     ...config.box,
     ...config.portal,
-    services: config.gateway.services.map(({ name, description, port, path }) => ({
-      name,
-      description,
-      url: `http://${config.gateway.name}:${port}${path}`,
-    })),
+    // A button leads to a page; a service that speaks UDP has none.
+    services: config.gateway.services
+      .filter(({ protocol }) => protocol === "tcp")
+      .map(({ name, description, port, path }) => ({
+        name,
+        description,
+        url: `http://${config.gateway.name}:${port}${path}`,
+      })),
     portalUrl: backend.portalUrl,
     portalHosts: [...backend.portalHosts],
     internet: backend.uplinkUsable,
@@ -119,16 +127,31 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   return {
     portalUrl: backend.portalUrl,
     consoleUrls: listen.map((text) => `http://${text}/`),
+    troubles: () =>
+      lifecycle
+        .status()
+        .filter(({ state }) => state !== "running")
+        .map(({ name, detail }) => `${name}: ${detail}`),
     async start() {
-      await journal.append("box", "started", "", { version: VERSION, mode, problems: problems.length });
+      const detail = { version: VERSION, mode, problems: problems.length };
+      await journal.append("box", "started", "", detail).catch(unkept("the journal"));
       await lifecycle.start();
     },
     async stop() {
       await lifecycle.stop();
-      await journal.append("box", "stopped");
+      await journal.append("box", "stopped").catch(unkept("the journal"));
       journal.close();
     },
   };
+}
+
+/** What can go on without goes on. */
+function attempt(action: () => void, failed: (error: unknown) => void): void {
+  try {
+    action();
+  } catch (error) {
+    failed(error);
+  }
 }
 
 /** @throws when it is no good configuration, so that a torn copy gives way to the one before it */

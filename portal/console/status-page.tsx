@@ -13,10 +13,10 @@ export const STATUS_STYLE = [
   "th,td{text-align:left;padding:.35em .8em .35em 0;border-bottom:1px solid #d5dade;vertical-align:baseline}",
   "td:empty{padding:0}",
   "td.m{font-family:ui-monospace,monospace;font-size:.9em;white-space:nowrap}",
-  ".failed{font-weight:700;color:#a01212}.running{color:#0b6b57}",
+  ".failed,.troubled{font-weight:700;color:#a01212}.running{color:#0b6b57}",
   ".n{border:2px solid #a01212;border-radius:8px;padding:.7em 1em;margin:1em 0}.n h2{margin-top:0}.n ul{margin-bottom:0;padding-inline-start:1.2em}",
   ".s{color:#4b555c}",
-  "@media(prefers-color-scheme:dark){body{background:#14181b;color:#e9edf0}th,td{border-color:#39424a}.failed{color:#ff9a9a}.running{color:#66d3b8}.n{border-color:#ff9a9a}.s{color:#aab4bb}}",
+  "@media(prefers-color-scheme:dark){body{background:#14181b;color:#e9edf0}th,td{border-color:#39424a}.failed,.troubled{color:#ff9a9a}.running{color:#66d3b8}.n{border-color:#ff9a9a}.s{color:#aab4bb}}",
   // On a narrow screen a row is a block of lines rather than a line that is cut off.
   "@media(max-width:40em){thead{position:absolute;left:-999em}tr{display:block;padding:.35em 0;border-bottom:1px solid}td,td.m{display:block;padding:0;border:0;white-space:normal;overflow-wrap:anywhere}td:first-child{font-weight:600}}",
 ].join("");

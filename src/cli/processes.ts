@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { serveGuests, serveTlsFront, splitListen } from "../portal/index.ts";
+import { serveGuests, serveTlsFront, splitListen, tlsMaterial } from "../portal/index.ts";
 import { untilSignal } from "./signals.ts";
 
 const collect = (value: string, before: string[]) => [...before, value];
@@ -25,24 +25,19 @@ export function portalCommand(): Command {
 
 interface TlsFrontArguments {
   portalSocket: string;
-  certificate: string;
-  key: string;
   listen: string[];
 }
 
 /** The process that holds the portal's TLS key; started by `run`. */
 export function tlsFrontCommand(): Command {
   return new Command("tls-front")
-    .description("decrypt for the portal; started by run")
+    .description("decrypt for the portal, with certificate and key from standard input; started by run")
     .requiredOption("--portal-socket <socket>", "the portal's private socket")
-    .requiredOption("--certificate <file>", "the certificate chain (PEM)")
-    .requiredOption("--key <file>", "its private key (PEM)")
     .option("--listen <address:port>", "where to listen", collect, [])
-    .action(async ({ portalSocket, certificate, key, listen }: TlsFrontArguments) => {
+    .action(async ({ portalSocket, listen }: TlsFrontArguments) => {
       const server = serveTlsFront({
         listens: listen.map(splitListen),
-        certificateFile: certificate,
-        keyFile: key,
+        tls: tlsMaterial.parse(await Bun.stdin.json()),
         portalSocket,
       });
       await untilSignal();

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { loadConfig } from "../config/index.ts";
@@ -47,7 +47,7 @@ async function runBox(options: RunOptions): Promise<void> {
   const runFolder = resolve(options.run ?? defaultRunFolder(mode, stateFolder));
   const configFile = resolve(options.config ?? DEFAULT_CONFIG[mode]);
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
-  mkdirSync(runFolder, { recursive: true, mode: 0o755 });
+  makeOwnFolder(runFolder);
   const { config } = loadConfig(configFile);
   const log = createLog({
     level: config.log.level,
@@ -73,17 +73,48 @@ async function runBox(options: RunOptions): Promise<void> {
     ...(bench ? { bench } : {}),
   });
   await box.start();
-  if (bench) process.stdout.write(welcomeText(box));
+  if (bench) {
+    await answers(box.portalUrl);
+    process.stdout.write(welcomeText(box));
+  }
   const signal = await ended;
   if (bench) process.stdout.write(`\nStopping (${signal})\n`);
   await box.stop();
   process.exit(0);
 }
 
-function welcomeText({ portalUrl, consoleUrls }: Box): string {
+/** Waits until the portal's process answers, for a few seconds at most: what is wrong then is shown as trouble. */
+async function answers(url: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 5_000; waitedMs += 50) {
+    if (
+      await fetch(url).then(
+        (response) => response.ok,
+        () => false,
+      )
+    )
+      return;
+    await Bun.sleep(50);
+  }
+}
+
+/**
+ * A folder that nobody else can put anything into: in /tmp another user could have been there first.
+ * @throws when it is somebody else's
+ */
+function makeOwnFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o755 });
+  const { uid, mode } = lstatSync(path);
+  const isOurs = uid === process.getuid?.() && (mode & 0o170022) === 0o040000;
+  if (!isOurs) throw new Error(`${path} must be a folder that only this user can write to`);
+}
+
+function welcomeText({ portalUrl, consoleUrls, troubles }: Box): string {
+  const wrong = troubles();
   return [
     "",
-    "The box is up.",
+    ...(wrong.length === 0
+      ? ["The box is up."]
+      : ["The box is up, but not all of it:", ...wrong.map((one) => `  ${one}`)]),
     "",
     `  Portal, as a guest sees it     ${portalUrl}/`,
     ...consoleUrls.map((url) => `  Status page for the operator   ${url}`),

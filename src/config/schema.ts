@@ -75,7 +75,9 @@ const online = z
     with_uplink: z
       .boolean()
       .default(true)
-      .describe("let a guest's phone find the internet by itself once its owner has agreed"),
+      .describe(
+        "let a guest's phone find the internet by itself once its owner has agreed; false keeps the names of the phones' probes from resolving, and with them some sites such as www.google.com",
+      ),
     without_uplink: z
       .boolean()
       .default(true)
@@ -165,6 +167,12 @@ const limits = z
       .describe(
         "new connections to the portal that one guest may make in a second, with bursts of four times as many",
       ),
+    guest_connections: z
+      .int()
+      .min(16)
+      .max(65_535)
+      .default(1024)
+      .describe("connections through the uplink that one guest may hold open at a time"),
     dns_per_second: z
       .int()
       .min(1)
@@ -251,17 +259,33 @@ const log = z
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
   .strictObject({ box, portal, gateway, management, log })
-  .superRefine(({ box, portal, gateway }, context) => {
+  .superRefine(({ box, portal, gateway, management }, context) => {
+    const refuse = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: "custom", path, message });
+    const { bridge, interfaces, uplink, services } = gateway;
+    if (uplink.interface !== "" && [bridge, ...interfaces].includes(uplink.interface)) {
+      refuse(["gateway", "uplink", "interface"], "an interface that is not of the guest network");
+    }
+    if (interfaces.includes(bridge))
+      refuse(["gateway", "bridge"], "a name that is not one of gateway.interfaces");
+    const managed = management.listen.map((text) => Number(text.slice(text.lastIndexOf(":") + 1)));
+    for (const [index, { port }] of services.entries()) {
+      if (managed.includes(port)) {
+        refuse(
+          ["gateway", "services", index, "port"],
+          "a port that is not the operator's page's (management.listen)",
+        );
+      }
+    }
     const texts = [box.name, box.name, box.operator, box.contact, portal.welcome, ...portal.notices];
     const all = [...texts, ...gateway.services.map((service) => service.name)];
     const bytes = all.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     if (bytes <= MAX_TEXT_BYTES) return;
     const longest = portal.notices.length > 0 ? "notices" : "welcome";
-    context.addIssue({
-      code: "custom",
-      path: ["portal", longest],
-      message: `less: all that the operator puts on the first page may have ${MAX_TEXT_BYTES} bytes together, so that it fits into one round trip; it has ${bytes} (letters of many scripts have two or three)`,
-    });
+    refuse(
+      ["portal", longest],
+      `less: all that the operator puts on the first page may have ${MAX_TEXT_BYTES} bytes together, so that it fits into one round trip; it has ${bytes} (letters of many scripts have two or three)`,
+    );
   });
 
 /** The page of the longest language and this stay within ten packets, the initial window of TCP (RFC 6928). */

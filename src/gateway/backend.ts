@@ -1,4 +1,3 @@
-import type { CommunityDns } from "./dnsmasq-conf.ts";
 import type { Admitted } from "./firewall/index.ts";
 import type { Lease, LeaseEvent } from "./leases.ts";
 
@@ -41,6 +40,6 @@ export interface GuestBackend {
   hasJustJoined(mac: string): Promise<boolean>;
   /** One line for the operator. */
   detail(): string;
+  /** What keeps it from serving guests now; undefined while nothing does. */
+  trouble(): string | undefined;
 }
-
-export type { CommunityDns };

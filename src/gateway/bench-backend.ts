@@ -33,6 +33,10 @@ export class BenchBackend implements GuestBackend {
     return false;
   }
 
+  trouble(): undefined {
+    return undefined;
+  }
+
   detail(): string {
     return "bench: no guest network; whoever opens the portal on this machine is a guest";
   }

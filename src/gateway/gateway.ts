@@ -46,6 +46,8 @@ export class Gateway implements Part {
   readonly sessions: GuestSessions;
   private stops: (() => Promise<void>)[] = [];
   private readonly uplinkListeners = new Set<() => void>();
+  /** Why agreements are not kept through a restart; undefined while they are. */
+  private unkept: string | undefined;
   /** Whom the kernel lets through still although the session is over: it refused, and is asked again. */
   private readonly overdue = new Map<string, Station>();
 
@@ -65,9 +67,10 @@ export class Gateway implements Part {
 
   async start(): Promise<void> {
     const { backend, store, log } = this.options;
-    const { setAside } = store.open();
+    const { setAside, volatile } = store.open();
     if (setAside)
       log.error(`guests' agreements could not be read; they are in ${setAside}, and guests are asked again`);
+    if (volatile) this.notKept(volatile);
     for (const consent of store.all()) this.restore(consent);
     await backend.start(
       {
@@ -77,7 +80,9 @@ export class Gateway implements Part {
       },
       () => this.admitted(),
     );
-    for (const lease of backend.leases()) this.sessions.meet(lease.mac, lease.ipv4);
+    for (const lease of backend.leases()) {
+      if (this.sessions.meet(lease.mac, lease.ipv4)?.ipv4 === lease.ipv4) this.sessions.claim(lease.mac);
+    }
     const failed = (error: unknown) => log.error({ error }, "guests");
     this.stops.push(
       atIntervals(SWEEP_EVERY_MS, () => this.sweep(), failed),
@@ -96,6 +101,11 @@ export class Gateway implements Part {
     const released = this.admitted().length;
     const { size } = this.sessions;
     return `${this.backend.detail()}; ${size === 1 ? "1 guest" : `${size} guests`}, ${released} let through`;
+  }
+
+  trouble(): string | undefined {
+    const unkept = this.unkept === undefined ? undefined : `agreements are not kept: ${this.unkept}`;
+    return this.backend.trouble() ?? unkept;
   }
 
   /** What the guest at an address sees of itself. @throws {GuestError} */
@@ -119,11 +129,12 @@ export class Gateway implements Part {
     const before = await this.sessionAt(address);
     const durationMs = config.consent_minutes * 60_000;
     const agreed = { kind: "agreed", language, durationMs } as const;
-    // On the medium first: whatever comes between finds a session that has not agreed yet.
+    // On the medium first: whatever comes between finds a session that has not agreed yet. A medium that cannot be
+    // written keeps nobody out: the agreement then lasts until the box restarts.
     await Promise.all([
       store.save([this.stored(step(before, agreed, this.nowMs()))]),
       journal.append(this.name, "guest-agreed", before.mac, { ipv4: before.ipv4, language }),
-    ]);
+    ]).catch((error) => this.notKept(error));
     const now = this.sessions.get(before.mac) ?? before;
     if (hasConsent(before) && !hasConsent(now)) return this.viewOf(now); // Left meanwhile.
     return this.viewOf(await this.letThrough(this.sessions.dispatch(now, agreed)));
@@ -132,7 +143,9 @@ export class Gateway implements Part {
   /** The guest at an address leaves. @throws {GuestError} */
   async leave(address: string): Promise<GuestView> {
     const session = await this.sessionAt(address);
-    return hasConsent(session) ? this.viewOf(await this.end(session, "guest-left")) : this.viewOf(session);
+    if (!hasConsent(session)) return this.viewOf(session);
+    await this.end([session], "guest-left");
+    return this.viewOf(this.sessions.get(session.mac) ?? session);
   }
 
   /** Told when the way to the internet comes or goes. */
@@ -149,8 +162,12 @@ export class Gateway implements Part {
     if (!station) throw new GuestError("unknown-station");
     const session = this.sessions.meet(station.mac, station.ipv4);
     if (!session) throw new GuestError("full");
-    this.sessions.alsoAt(station.mac, address);
-    return session;
+    if (station.ipv4 === "" || station.ipv4 === session.ipv4) {
+      if (address !== session.ipv4) this.sessions.alsoAt(station.mac, address);
+      return session;
+    }
+    // The kernel's neighbour table says that the station is at another address now.
+    return await this.moved(session, station.ipv4);
   }
 
   private viewOf(session: Session): GuestView {
@@ -166,25 +183,29 @@ export class Gateway implements Part {
     this.overdue.delete(session.mac);
     await this.backend.admit([this.admittedOf(session)]);
     const now = this.sessions.get(session.mac) ?? session;
-    return this.sessions.dispatch(now, { kind: "admitted" });
+    if (hasConsent(now)) return this.sessions.dispatch(now, { kind: "admitted" });
+    await this.expel([now]); // Left meanwhile.
+    return now;
   }
 
-  private async end(session: Session, kind: string): Promise<Session> {
-    const ended = this.sessions.dispatch(session, { kind: "ended" });
+  /** Ends sessions, all by one transaction of the kernel. */
+  private async end(sessions: readonly Session[], kind: string): Promise<void> {
+    if (sessions.length === 0) return;
+    for (const session of sessions) this.sessions.dispatch(session, { kind: "ended" });
     // Each is done whatever becomes of the others: an end that is half done must not come back with a restart.
-    const done = await Promise.allSettled([
-      this.expel(session),
-      this.options.store.remove(session.mac),
-      this.options.journal.append(this.name, kind, session.mac, { ipv4: session.ipv4 }),
+    const kept = sessions.flatMap(({ mac, ipv4 }) => [
+      this.options.store.remove(mac),
+      this.options.journal.append(this.name, kind, mac, { ipv4 }),
     ]);
-    for (const result of done) if (result.status === "rejected") throw result.reason;
-    return ended;
+    const [expelled, ...written] = await Promise.allSettled([this.expel(sessions), ...kept]);
+    for (const result of written) if (result.status === "rejected") this.notKept(result.reason);
+    if (expelled.status === "rejected") throw expelled.reason;
   }
 
-  private async expel({ mac, ipv4 }: Station): Promise<void> {
-    this.overdue.set(mac, { mac, ipv4 });
-    await this.backend.expel([{ mac, ipv4 }]);
-    this.overdue.delete(mac);
+  private async expel(stations: readonly Station[]): Promise<void> {
+    for (const { mac, ipv4 } of stations) this.overdue.set(mac, { mac, ipv4 });
+    await this.backend.expel(stations.map(({ mac, ipv4 }) => ({ mac, ipv4 })));
+    for (const { mac } of stations) this.overdue.delete(mac);
   }
 
   private async onLease({ kind, mac, ipv4 }: LeaseEvent): Promise<void> {
@@ -197,17 +218,26 @@ export class Gateway implements Part {
       this.sessions.meet(mac, ipv4);
       return;
     }
-    const moved = session.ipv4 !== ipv4;
-    // A phone that renews in mid-stay must not meet the portal again; one that has come back must.
-    if (!moved && kind === "old" && !(await this.backend.hasJustJoined(mac))) return;
-    const joined = this.sessions.dispatch(session, { kind: "joined", ipv4 });
-    if (moved && hasConsent(joined)) await this.move(session, joined);
+    // DHCP believes whatever MAC address a packet names. Who has agreed is moved only if its own frames have asked:
+    // else one forged packet would take it off the network.
+    const hasAsked = await this.backend.hasJustJoined(mac);
+    if (hasConsent(session) && !hasAsked) return;
+    const now = this.sessions.get(mac) ?? session;
+    if (now.ipv4 !== ipv4) await this.moved(now, ipv4);
+    else {
+      this.sessions.claim(mac);
+      // A phone that renews in mid-stay must not meet the portal again; one that has come back must.
+      if (hasAsked) this.sessions.dispatch(now, { kind: "joined", ipv4 });
+    }
   }
 
-  private async move(from: Station, to: Session): Promise<void> {
+  /** A station is at another address now, and what it had agreed to goes with it. */
+  private async moved(from: Session, ipv4: string): Promise<Session> {
+    const to = this.sessions.dispatch(from, { kind: "joined", ipv4 });
+    if (!hasConsent(to)) return to;
     if (from.ipv4 !== "") await this.backend.expel([{ mac: from.mac, ipv4: from.ipv4 }]);
-    await this.options.store.save([this.stored(to)]);
-    await this.letThrough(to);
+    await this.options.store.save([this.stored(to)]).catch((error) => this.notKept(error));
+    return await this.letThrough(to);
   }
 
   private onUplink(up: boolean): void {
@@ -222,32 +252,38 @@ export class Gateway implements Part {
 
   private async sweep(): Promise<void> {
     const now = this.nowMs();
-    for (const station of [...this.overdue.values()]) {
-      await this.expel(station).catch((error) => this.failed(station, error));
-    }
-    for (const session of this.sessions.all()) {
-      try {
-        if (hasConsent(session) && session.endsAtMs <= now) await this.end(session, "guest-expired");
-        // What could not be let through when its owner agreed is tried again.
-        else if (session.state === "consented") await this.letThrough(session);
-      } catch (error) {
-        // One guest's trouble is not the others'.
-        this.failed(session, error);
-      }
+    if (this.overdue.size > 0)
+      await this.expel([...this.overdue.values()]).catch((error) => this.failed(error));
+    const over = this.sessions.all().filter((session) => hasConsent(session) && session.endsAtMs <= now);
+    await this.end(over, "guest-expired").catch((error) => this.failed(error));
+    // What could not be let through when its owner agreed is tried again; one guest's trouble is not the others'.
+    for (const { mac } of this.sessions.all()) {
+      const session = this.sessions.get(mac);
+      if (session?.state === "consented") await this.letThrough(session).catch((error) => this.failed(error));
     }
   }
 
-  private failed({ mac }: Station, error: unknown): void {
-    this.options.log.error({ error }, `guest ${mac}`);
+  private failed(error: unknown): void {
+    this.options.log.error({ error }, "guests");
+  }
+
+  /** The medium cannot be written: said once, and to the operator for as long as the box runs. */
+  private notKept(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.unkept === undefined) this.options.log.error({ error }, "agreements are not kept");
+    this.unkept = reason;
   }
 
   private async checkpoint(): Promise<void> {
-    await this.options.store.save(
-      this.sessions
-        .all()
-        .filter(hasConsent)
-        .map((session) => this.stored(session)),
-    );
+    const { store } = this.options;
+    await store
+      .save(
+        this.sessions
+          .all()
+          .filter(hasConsent)
+          .map((session) => this.stored(session)),
+      )
+      .catch((error) => this.notKept(error));
   }
 
   private restore({ mac, ipv4, language, remainingMs }: StoredConsent): void {

@@ -95,7 +95,7 @@ function parseNetwork(text: string): Ipv4Network {
   return { network: ipv4Number(address), prefix: Number(prefix) };
 }
 
-export function ipv4Number(text: string): number {
+function ipv4Number(text: string): number {
   return text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }
 
@@ -107,10 +107,4 @@ function ipv4Text(value: number): string {
 function uniqueLocalNetwork(keyHash: Uint8Array): string {
   const hex = Buffer.from(keyHash.subarray(8, 13)).toString("hex");
   return `fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}:1`;
-}
-
-/** Whether an IPv4 address is one that a guest can have. */
-export function isGuestIpv4({ ipv4 }: GuestNetwork, address: string): boolean {
-  const value = ipv4Number(address);
-  return value > ipv4Number(ipv4.address) && value <= ipv4Number(ipv4.last);
 }

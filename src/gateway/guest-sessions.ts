@@ -38,6 +38,12 @@ export class GuestSessions {
     return mac === undefined ? undefined : this.byMac.get(mac);
   }
 
+  /** Every address at which a station is known. */
+  addressesOf({ mac, ipv4 }: Session): string[] {
+    const further = this.further.get(mac) ?? [];
+    return ipv4 === "" ? further : [ipv4, ...further];
+  }
+
   /** Whether a station was found at a further address so lately that it need not be looked up again. */
   isFreshAt(address: string): boolean {
     return this.nowMs() - (this.foundAtMs.get(address) ?? Number.NEGATIVE_INFINITY) < FRESH_MS;
@@ -56,7 +62,14 @@ export class GuestSessions {
     if (this.byMac.size >= MAX_SESSIONS && !this.makeRoom()) return undefined;
     const session = newSession(mac, ipv4, this.nowMs());
     this.keep(session);
+    this.claim(mac);
     return session;
+  }
+
+  /** The station's IPv4 address is its own now, whoever had it before: addresses are given anew sooner than agreements end. */
+  claim(mac: string): void {
+    const ipv4 = this.byMac.get(mac)?.ipv4 ?? "";
+    if (ipv4 !== "") this.macByAddress.set(ipv4, mac);
   }
 
   /** Puts a session back as it was before a restart. */
@@ -98,8 +111,9 @@ export class GuestSessions {
 
   private keep(session: Session, before?: Session): void {
     this.byMac.set(session.mac, session);
-    if (before && before.ipv4 !== session.ipv4) this.leave(session.mac, before.ipv4);
-    if (session.ipv4 !== "") this.macByAddress.set(session.ipv4, session.mac);
+    const moved = before !== undefined && before.ipv4 !== session.ipv4;
+    if (moved) this.leave(session.mac, before.ipv4);
+    if (moved || !this.macByAddress.has(session.ipv4)) this.claim(session.mac);
     for (const listener of this.listeners) listener(session);
   }
 

@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { GroupCommit, openDatabase } from "../store/index.ts";
+import { GroupCommit, type OpenedDatabase, openDatabase } from "../store/index.ts";
 
 /** An agreement that outlives restarts. It is kept with the time that was left, not with a date: a Pi has no battery clock. */
 export interface StoredConsent {
@@ -27,12 +27,12 @@ export class SessionStore {
 
   constructor(private readonly path: string) {}
 
-  /** @returns the name under which an unreadable store was set aside, if there was one */
-  open(): { setAside: string | undefined } {
-    const { db, setAside } = openDatabase(this.path, MIGRATIONS);
+  /** @returns what is wrong with the medium, if something is */
+  open(): Pick<OpenedDatabase, "setAside" | "volatile"> {
+    const { db, setAside, volatile } = openDatabase(this.path, MIGRATIONS);
     this.db = db;
     this.commit = new GroupCommit(db);
-    return { setAside };
+    return { setAside, volatile };
   }
 
   close(): void {

@@ -29,3 +29,29 @@ export function atIntervals(
     await running;
   };
 }
+
+/**
+ * An action that never runs twice at once: asked for while it runs, it runs once more after that, however often it
+ * was asked for.
+ * @returns kept when a run that began after the call is over
+ */
+export function onceAtATime(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const start = () => {
+    running = action().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (!running) return start();
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return start();
+      });
+    return next;
+  };
+}

@@ -49,11 +49,13 @@ export class Lifecycle {
   }
 
   status(): ({ name: string } & PartStatus)[] {
-    return this.entries.map(({ part, state, reason }) => ({
-      name: part.name,
-      state,
-      detail: state === "running" ? part.detail() : reason,
-    }));
+    return this.entries.map(({ part, state, reason }) => {
+      if (state !== "running") return { name: part.name, state, detail: reason };
+      const trouble = part.trouble?.();
+      const detail = part.detail();
+      if (trouble === undefined) return { name: part.name, state, detail };
+      return { name: part.name, state: "troubled", detail: `${trouble} (${detail})` };
+    });
   }
 
   private async startPart(entry: Entry, retryMs: number): Promise<void> {

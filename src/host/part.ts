@@ -1,6 +1,6 @@
 /** How a part is, in words that an operator reads. */
 export interface PartStatus {
-  state: "stopped" | "running" | "failed";
+  state: "stopped" | "running" | "troubled" | "failed";
   /** One line: what it does now, or why it failed. */
   detail: string;
 }
@@ -15,4 +15,6 @@ export interface Part {
   stop(): Promise<void>;
   /** One line about what it does now. */
   detail(): string;
+  /** What is wrong with it although it runs; undefined while nothing is. */
+  trouble?(): string | undefined;
 }

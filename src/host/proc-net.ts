@@ -10,6 +10,16 @@ function sysctlPath(name: string): string {
   return `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
 }
 
+/** A kernel parameter of this network namespace; "" where there is none. */
+export function sysctl(name: string): string {
+  return readOr(sysctlPath(name));
+}
+
+/** The MAC address of an interface; "" where there is none. */
+export function interfaceMac(name: string): string {
+  return readOr(`/sys/class/net/${name}/address`);
+}
+
 export function interfaceExists(name: string): boolean {
   return existsSync(`/sys/class/net/${name}`);
 }

@@ -9,6 +9,8 @@ export interface SuperviseOptions {
   runFolder: string;
   log: Logger;
   env?: Record<string, string>;
+  /** Given to it on its standard input, anew at each start. */
+  input?: () => string;
   /** Takes each line of its standard output instead of the log. */
   onLine?: (line: string) => void;
 }
@@ -17,6 +19,8 @@ const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
 /** A process that ran this long is healthy again: the next wait is the shortest. */
 const HEALTHY_AFTER_MS = 30_000;
+/** After this long it is believed to have started. */
+const STEADY_AFTER_MS = 5_000;
 
 /** One program that the daemon keeps running: started again, with growing waits, whenever it ends. */
 export class Supervised {
@@ -24,8 +28,18 @@ export class Supervised {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private waitMs = FIRST_WAIT_MS;
   private wanted = false;
+  private startedMs = 0;
+  /** How it ended the last time, with its last words. */
+  private ended: string | undefined;
+  private lastError = "";
 
   constructor(private readonly options: SuperviseOptions) {}
+
+  /** Why it does not run as it should; undefined once it has run for some seconds. */
+  get trouble(): string | undefined {
+    const isSteady = this.child !== undefined && performance.now() - this.startedMs > STEADY_AFTER_MS;
+    return this.ended === undefined || isSteady ? undefined : `${this.options.name} ${this.ended}`;
+  }
 
   get pid(): number | undefined {
     return this.child?.pid;
@@ -64,16 +78,17 @@ export class Supervised {
   private launch(): void {
     const { name, command, log, env } = this.options;
     const startedMs = performance.now();
-    let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+    let child: Bun.Subprocess<"ignore" | Uint8Array, "pipe", "pipe">;
     try {
       child = Bun.spawn([...command], {
-        stdin: "ignore",
+        stdin: this.options.input === undefined ? "ignore" : new TextEncoder().encode(this.options.input()),
         stdout: "pipe",
         stderr: "pipe",
         ...(env ? { env: { ...process.env, ...env } } : {}),
       });
     } catch (error) {
       log.error({ error }, `${name} cannot be started`);
+      this.ended = `cannot be started: ${error instanceof Error ? error.message : String(error)}`;
       this.again(startedMs);
       return;
     }
@@ -81,12 +96,17 @@ export class Supervised {
     mkdirSync(this.options.runFolder, { recursive: true });
     writeFileSync(this.pidFile, String(child.pid));
     void pipeLines(child.stdout, this.options.onLine ?? ((line) => log.debug({ from: name }, line)));
-    void pipeLines(child.stderr, (line) => log.debug({ from: name }, line));
+    this.startedMs = startedMs;
+    void pipeLines(child.stderr, (line) => {
+      this.lastError = line;
+      log.debug({ from: name }, line);
+    });
     void child.exited.then((code) => {
       if (this.child === child) this.child = undefined;
       if (!this.wanted) return;
       const exit = String(child.signalCode ?? `status ${code}`);
-      log.warn(`${name} ended (${exit}); starting it again in ${this.waitMs} ms`);
+      this.ended = `ended (${exit})${this.lastError === "" ? "" : `: ${this.lastError}`}`;
+      log.warn(`${name} ${this.ended}; starting it again in ${this.waitMs} ms`);
       this.again(startedMs);
     });
   }

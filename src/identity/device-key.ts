@@ -24,23 +24,33 @@ export interface DeviceKey {
   hash: Uint8Array;
 }
 
-/** Reads the device key from a folder of state, or makes it there, readable by the daemon alone. */
-export function openDeviceKey(stateFolder: string): DeviceKey {
+/**
+ * Reads the device key from a folder of state, or makes it there, readable by the daemon alone. Where the medium cannot
+ * be written, a new key lasts until the restart.
+ * @param told of what an operator should know
+ */
+export function openDeviceKey(stateFolder: string, told: (message: string) => void = () => {}): DeviceKey {
   const path = join(stateFolder, "device-key.json");
   const document = openDocument(path, schema, () => ({ privateKey: null }));
-  if (document.data.privateKey === null) {
-    const { privateKey } = generateKeyPairSync("ed25519");
-    const pem = privateKey.export({ type: "pkcs8", format: "pem" });
-    document.update((data) => {
-      data.privateKey = pem.toString();
-    });
-    // Written once only, it would have no copy before it: the box would be another one after a torn file.
-    document.update(() => {});
+  for (const aside of document.setAside) told(`the device key was torn; what is left of it is in ${aside}`);
+  if (document.origin === "none" && document.setAside.length > 0) told("this box has a new device key");
+  const kept = document.data.privateKey;
+  const privateKey = kept === null ? generateKeyPairSync("ed25519").privateKey : createPrivateKey(kept);
+  try {
+    if (kept === null) {
+      document.update((data) => {
+        data.privateKey = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+      });
+      // Written once only, it would have no copy before it: the box would be another one after a torn file.
+      document.update(() => {});
+    }
+    // One that was read from its copy has to be written back.
+    if (document.origin === "previous") document.update(() => {});
+    chmodSync(path, 0o600);
+  } catch (error) {
+    told(`the device key is not kept: ${error instanceof Error ? error.message : String(error)}`);
   }
-  // One that was read from its copy has to be written back.
-  if (document.origin === "previous") document.update(() => {});
-  chmodSync(path, 0o600);
-  return deviceKey(createPrivateKey(document.data.privateKey ?? ""));
+  return deviceKey(privateKey);
 }
 
 function isPrivateKey(pem: string): boolean {

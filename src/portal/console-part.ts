@@ -4,6 +4,7 @@ import type { Server } from "bun";
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { STATUS_STYLE, statusPage } from "../../portal/console/status-page.tsx";
+import { atIntervals } from "../host/intervals.ts";
 import type { Part } from "../host/part.ts";
 import { serveSocket } from "./socket-server.ts";
 import { boxStatus, type StatusSource } from "./status.ts";
@@ -15,6 +16,8 @@ export interface ConsolePartOptions {
   runFolder: string;
 }
 
+const BIND_EVERY_MS = 2_000;
+
 /** Where the command line finds a running box. */
 export const CONTROL_SOCKET = "control.sock";
 
@@ -22,6 +25,10 @@ export const CONTROL_SOCKET = "control.sock";
 export class ConsolePart implements Part {
   readonly name = "console";
   private servers: Server<undefined>[] = [];
+  /** Addresses that it listens on already. */
+  private readonly bound = new Set<string>();
+  private refusal = "";
+  private endRetries: () => Promise<void> = async () => {};
 
   constructor(private readonly options: ConsolePartOptions) {}
 
@@ -30,21 +37,34 @@ export class ConsolePart implements Part {
     const startedMs = source.monotonicMs();
     const app = consoleApp(source, startedMs);
     this.servers.push(serveSocket(join(runFolder, CONTROL_SOCKET), (request) => app.fetch(request)));
-    for (const text of listen) {
-      const { address, port } = splitListen(text);
-      this.servers.push(
-        Bun.serve({
-          hostname: address,
-          port,
-          development: false,
-          fetch: (request) => (isLocalName(request) ? app.fetch(request) : new Response("", { status: 421 })),
-        }),
-      );
-    }
+    const fetch = (request: Request) =>
+      isLocalName(request) ? app.fetch(request) : new Response("", { status: 421 });
+    const bind = () => {
+      for (const text of listen.filter((one) => !this.bound.has(one))) this.bind(text, fetch);
+    };
+    bind();
+    // An address of the management side may come later than the box.
+    this.endRetries = atIntervals(BIND_EVERY_MS, bind, () => {});
   }
 
   async stop(): Promise<void> {
+    await this.endRetries();
+    this.bound.clear();
     await Promise.all(this.servers.splice(0).map((server) => server.stop(true)));
+  }
+
+  trouble(): string | undefined {
+    return this.bound.size === this.options.listen.length ? undefined : this.refusal;
+  }
+
+  private bind(text: string, fetch: (request: Request) => Response | Promise<Response>): void {
+    const { address, port } = splitListen(text);
+    try {
+      this.servers.push(Bun.serve({ hostname: address, port, development: false, fetch }));
+      this.bound.add(text);
+    } catch (error) {
+      this.refusal = `${text}: ${error instanceof Error ? error.message : String(error)}`;
+    }
   }
 
   detail(): string {

@@ -61,7 +61,9 @@ export function deskApi(gateway: Gateway, facts: () => PortalFacts) {
           wake();
         };
         const ends = [
-          gateway.sessions.onChange((session) => tell({ kind: "guest", address: session.ipv4 })),
+          gateway.sessions.onChange((session) => {
+            for (const address of gateway.sessions.addressesOf(session)) tell({ kind: "guest", address });
+          }),
           gateway.onUplinkChange(() => tell({ kind: "facts", facts: facts() })),
         ];
         const timer = setInterval(() => tell({ kind: "alive" }), ALIVE_EVERY_MS);

@@ -101,7 +101,7 @@ export class GuestDirectory {
   }
 }
 
-/** Events name a guest by its IPv4 address: what is known by an IPv6 address is asked for again soon. */
+/** An IPv6 address may have changed hands unnoticed: it is asked for again soon. */
 const IPV6_FRESH_MS = 1_000;
 
 function isFresh(address: string, { atMs }: Remembered, nowMs: number): boolean {

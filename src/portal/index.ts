@@ -3,4 +3,4 @@ export type { PortalFacts } from "./desk-api.ts";
 export { PortalPart } from "./portal-part.ts";
 export { serveGuests } from "./serve-guests.ts";
 export type { BoxStatus } from "./status.ts";
-export { serveTlsFront } from "./tls-front.ts";
+export { serveTlsFront, tlsMaterial } from "./tls-front.ts";

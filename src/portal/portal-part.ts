@@ -1,11 +1,11 @@
-import { chmodSync, chownSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Server } from "bun";
 import { type Gateway, PORTS, type PortalCertificate } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
 import { Supervised } from "../host/supervise.ts";
-import { unprivilegedUser, withoutRights } from "../host/unprivileged.ts";
+import { unprivilegedUser } from "../host/unprivileged.ts";
 import { deskApi, type PortalFacts } from "./desk-api.ts";
 import { serveSocket } from "./socket-server.ts";
 
@@ -37,37 +37,29 @@ export class PortalPart implements Part {
     const listens = gateway.backend.portalListens.map(listenText);
     const tlsFolder = join(runFolder, "portal");
     const tlsSocket = join(tlsFolder, "tls.sock");
-    const supervised = (name: string, prefix: readonly string[], ...args: string[]) =>
-      new Supervised({ name, command: [...prefix, process.execPath, CLI, name, ...args], runFolder, log });
-    this.processes = [
-      supervised(
-        "portal",
-        user.prefix,
-        "--desk",
-        deskSocket,
-        ...listens.flatMap((listen) => ["--listen", listen]),
-        ...(certificate ? ["--tls-socket", tlsSocket] : []),
-      ),
-    ];
+    const supervised = (name: string, args: readonly string[], input?: () => string) =>
+      new Supervised({
+        name,
+        command: [...user.prefix, process.execPath, CLI, name, ...args],
+        runFolder,
+        log,
+        ...(input ? { input } : {}),
+      });
+    const listening = (texts: readonly string[]) => texts.flatMap((listen) => ["--listen", listen]);
+    const toTls = certificate ? ["--tls-socket", tlsSocket] : [];
+    this.processes = [supervised("portal", ["--desk", deskSocket, ...listening(listens), ...toTls])];
     if (certificate) {
       makeSocketFolder(tlsFolder, user.ids);
       const tlsListens = gateway.backend.portalListens.map(({ address }) =>
         listenText({ address, port: PORTS.portalHttps }),
       );
-      this.processes.push(
-        supervised(
-          "tls-front",
-          // It must read the operator's key, so it keeps the daemon's user, without any of its rights.
-          withoutRights(),
-          "--portal-socket",
-          tlsSocket,
-          "--certificate",
-          certificate.certificateFile,
-          "--key",
-          certificate.keyFile,
-          ...tlsListens.flatMap((listen) => ["--listen", listen]),
-        ),
-      );
+      const material = () =>
+        JSON.stringify({
+          cert: readFileSync(certificate.certificateFile, "utf8"),
+          key: readFileSync(certificate.keyFile, "utf8"),
+        });
+      const args = ["--portal-socket", tlsSocket, ...listening(tlsListens)];
+      this.processes.push(supervised("tls-front", args, material));
     }
     for (const child of this.processes) await child.start();
   }
@@ -79,6 +71,10 @@ export class PortalPart implements Part {
     this.desk = undefined;
   }
 
+  trouble(): string | undefined {
+    return this.processes.map((child) => child.trouble).find((trouble) => trouble !== undefined);
+  }
+
   detail(): string {
     const { gateway, certificate } = this.options;
     return `${gateway.backend.portalUrl}${certificate ? `, and https://${certificate.host}` : ""}`;
@@ -88,9 +84,9 @@ export class PortalPart implements Part {
 const listenText = ({ address, port }: { address: string; port: number }): string =>
   `${address.includes(":") ? `[${address}]` : address}:${port}`;
 
-/** The portal makes its socket here; the set-group-id bit keeps it open to the TLS front, which runs in the daemon's group. */
+/** The portal makes its socket here, for the TLS front, which runs as the same user, and for nobody else. */
 function makeSocketFolder(folder: string, ids: { uid: number; gid: number } | undefined): void {
   mkdirSync(folder, { recursive: true });
-  if (ids) chownSync(folder, ids.uid, process.getgid?.() ?? 0);
-  chmodSync(folder, 0o2710);
+  if (ids) chownSync(folder, ids.uid, ids.gid);
+  chmodSync(folder, 0o700);
 }

@@ -3,6 +3,7 @@ import type { Server } from "bun";
 import { DeskClient } from "./desk-client.ts";
 import { guestApp, type Peer } from "./guest-app.ts";
 import { GuestDirectory } from "./guest-directory.ts";
+import { PEER_HEADER } from "./peer-header.ts";
 
 export interface GuestServerOptions {
   /** The daemon's socket for the portal. */
@@ -11,9 +12,6 @@ export interface GuestServerOptions {
   /** Where the TLS front hands on what it decrypted; undefined without a certificate. */
   tlsSocket?: string;
 }
-
-/** The header by which the TLS front names its peer; believed on its private socket alone. */
-export const PEER_HEADER = "x-omerta-peer";
 
 /** s without a byte before a connection is closed: a slow client holds little, and not for long. */
 const IDLE_S = 10;
@@ -49,7 +47,7 @@ export function serveGuests(options: GuestServerOptions): { stop(): Promise<void
         },
       }),
     );
-    chmodSync(options.tlsSocket, 0o660);
+    chmodSync(options.tlsSocket, 0o600);
   }
   return {
     async stop() {

@@ -1,10 +1,14 @@
-import { readFileSync } from "node:fs";
-import { PEER_HEADER } from "./serve-guests.ts";
+import { z } from "zod";
+import { PEER_HEADER } from "./peer-header.ts";
+
+/** What the daemon hands to the front on its standard input, so that the front need not be able to read the files. */
+export const tlsMaterial = z.strictObject({ cert: z.string(), key: z.string() });
+export type TlsMaterial = z.output<typeof tlsMaterial>;
 
 export interface TlsFrontOptions {
   listens: readonly { address: string; port: number }[];
-  certificateFile: string;
-  keyFile: string;
+  /** The certificate chain and its key, PEM. */
+  tls: TlsMaterial;
   /** The portal's private socket. */
   portalSocket: string;
 }
@@ -15,12 +19,11 @@ const ANSWER_TIMEOUT_MS = 8_000;
 
 /** The process that holds the certificate's key, so that the portal need not: it decrypts and hands on. */
 export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void> } {
-  const tls = { cert: readFileSync(options.certificateFile), key: readFileSync(options.keyFile) };
   const servers = options.listens.map(({ address, port }) =>
     Bun.serve({
       hostname: address,
       port,
-      tls,
+      tls: options.tls,
       idleTimeout: IDLE_S,
       maxRequestBodySize: MAX_REQUEST_BYTES,
       development: false,

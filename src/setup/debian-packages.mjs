@@ -5,6 +5,7 @@ import { runShown } from "./run-shown.mjs";
 
 /** While this file is there and says 101, Debian's packages do not start their services when they are installed. */
 const POLICY = "/usr/sbin/policy-rc.d";
+const POLICY_MARK = "# Put here for a moment by the set-up of the Omerta Box.";
 
 /**
  * Installs the Debian packages that are missing where that is possible, and otherwise says what to type.
@@ -18,24 +19,36 @@ export async function ensureDebianPackages(root, groups, without) {
   const missing = missingPackages(wanted);
   if (missing.length === 0) return;
   const isRoot = process.getuid?.() === 0;
-  if (!isRoot || !existsSync("/usr/bin/apt-get")) {
+  const advice = () => {
     const line = `apt-get install --no-install-recommends ${missing.join(" ")}`;
     process.stderr.write(`Debian packages are missing. As root:\n\n  ${line}\n\n${without}\n\n`);
-    return;
-  }
+  };
+  if (!isRoot || !existsSync("/usr/bin/apt-get")) return advice();
   process.stderr.write(`Installing Debian packages: ${missing.join(" ")}\n`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  const ownPolicy = !existsSync(POLICY);
+  const ownPolicy = !existsSync(POLICY) || readFileSync(POLICY, "utf8").includes(POLICY_MARK);
   // Among them are peers for the tests, such as another captive portal: none of them may start on this machine.
-  if (ownPolicy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  if (ownPolicy) writeFileSync(POLICY, `#!/bin/sh\n${POLICY_MARK}\nexit 101\n`, { mode: 0o755 });
+  const remove = () => rmSync(POLICY, { force: true });
+  // Interrupted, it must not stay: no service of this machine would start at its installation any more.
+  if (ownPolicy) process.once("exit", remove);
+  const ends = ["SIGINT", "SIGTERM", "SIGHUP"].map(
+    (signal) => /** @type {const} */ ([signal, () => process.exit(130)]),
+  );
+  for (const [signal, end] of ends) process.once(signal, end);
   try {
     await runShown(["apt-get", "update", "-q"], { env, quiet: true });
     await runShown(["apt-get", "install", "-y", "-q", "--no-install-recommends", ...missing], {
       env,
       quiet: true,
     });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n`);
+    return advice();
   } finally {
-    if (ownPolicy) rmSync(POLICY, { force: true });
+    for (const [signal, end] of ends) process.off(signal, end);
+    process.off("exit", remove);
+    if (ownPolicy) remove();
   }
   disableServices(missing.map((name) => omertaBox.debianServices[name]).filter(Boolean));
 }

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** A database whose schema this version of the box cannot use. */
@@ -12,6 +12,8 @@ class UnreadableError extends Error {}
 
 export interface OpenedDatabase {
   db: Database;
+  /** Why nothing is kept: the medium cannot be written, and the database lives in memory alone. */
+  volatile: string | undefined;
   /** The name under which an unreadable file was set aside, if there was one. */
   setAside: string | undefined;
 }
@@ -25,12 +27,23 @@ export interface OpenedDatabase {
 export function openDatabase(path: string, migrations: readonly string[]): OpenedDatabase {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   try {
-    return { db: migrated(path, migrations), setAside: undefined };
+    return { db: migrated(path, migrations), setAside: undefined, volatile: undefined };
   } catch (error) {
-    if (error instanceof DatabaseError || !isUnreadable(error)) throw error;
-    const aside = setAsideDatabase(path);
-    return { db: migrated(path, migrations), setAside: aside };
+    if (error instanceof DatabaseError) throw error;
+    if (!isUnreadable(error)) return inMemory(error, migrations);
   }
+  try {
+    const aside = setAsideDatabase(path);
+    return { db: migrated(path, migrations), setAside: aside, volatile: undefined };
+  } catch (error) {
+    return inMemory(error, migrations);
+  }
+}
+
+/** A full or read-only medium: the box serves all the same, and forgets. */
+function inMemory(reason: unknown, migrations: readonly string[]): OpenedDatabase {
+  const volatile = reason instanceof Error ? reason.message : String(reason);
+  return { db: migrated(":memory:", migrations), setAside: undefined, volatile };
 }
 
 function migrated(path: string, migrations: readonly string[]): Database {
@@ -41,7 +54,9 @@ function migrated(path: string, migrations: readonly string[]): Database {
     db.run("PRAGMA busy_timeout = 5000");
     db.run("PRAGMA foreign_keys = ON");
     // A page that a dying card has lost is found now rather than when a guest waits.
-    if (db.query("PRAGMA quick_check(1)").values()[0]?.[0] !== "ok") throw new UnreadableError(path);
+    if (isQuicklyChecked(path) && db.query("PRAGMA quick_check(1)").values()[0]?.[0] !== "ok") {
+      throw new UnreadableError(path);
+    }
     const row = db.query<{ user_version: number }, []>("PRAGMA user_version").get();
     const version = row?.user_version ?? 0;
     if (version > migrations.length) {
@@ -61,6 +76,13 @@ function migrated(path: string, migrations: readonly string[]): Database {
     db.close();
     throw error;
   }
+}
+
+/** A larger file would keep the box from starting for too long on a slow card. */
+const MAX_CHECKED_BYTES = 64 * 1024 * 1024;
+
+function isQuicklyChecked(path: string): boolean {
+  return path !== ":memory:" && statSync(path).size <= MAX_CHECKED_BYTES;
 }
 
 function isUnreadable(error: unknown): boolean {

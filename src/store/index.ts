@@ -1,4 +1,4 @@
-export { DatabaseError, openDatabase } from "./database.ts";
+export { DatabaseError, type OpenedDatabase, openDatabase } from "./database.ts";
 export { type Document, openDocument } from "./document.ts";
 export { DurableFile } from "./durable-file.ts";
 export { GroupCommit } from "./group-commit.ts";

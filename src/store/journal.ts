@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import type { Clock } from "../host/clock.ts";
-import { openDatabase } from "./database.ts";
+import { type OpenedDatabase, openDatabase } from "./database.ts";
 import { GroupCommit } from "./group-commit.ts";
 
 const MIGRATIONS = [
@@ -45,13 +45,13 @@ export class Journal {
     private readonly maxEntries: number,
   ) {}
 
-  /** @returns the name under which an unreadable journal was set aside, if there was one */
-  open(): { setAside: string | undefined } {
-    const { db, setAside } = openDatabase(this.path, MIGRATIONS);
+  /** @returns what is wrong with the medium, if something is */
+  open(): Pick<OpenedDatabase, "setAside" | "volatile"> {
+    const { db, setAside, volatile } = openDatabase(this.path, MIGRATIONS);
     this.db = db;
     this.commit = new GroupCommit(db);
     this.prune(db);
-    return { setAside };
+    return { setAside, volatile };
   }
 
   close(): void {

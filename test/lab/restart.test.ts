@@ -32,11 +32,6 @@ describeNeeding(LAB_NEEDS, "Restarts", () => {
   /** Listed from outside: a command inside the namespace would find itself. */
   const processes = async () =>
     (await run(["ip", "netns", "pids", box.host.name])).split("\n").filter(Boolean);
-  const rejoinBridge = async () => {
-    for (const index of swarm.phones.keys()) {
-      await box.host.run(["ip", "link", "set", `phone${index}`, "master", box.bridge]);
-    }
-  };
 
   test("a guest is served on while the daemon is dead, and after it is back", async () => {
     const phone = await join();
@@ -66,7 +61,6 @@ describeNeeding(LAB_NEEDS, "Restarts", () => {
     const phone = await join();
     await new Guest(phone).consent("sw");
     await box.restart("SIGTERM");
-    await rejoinBridge();
     const session = (await box.status()).guests.find(({ mac }) => mac === phone.mac);
     expect(session?.state).toBe("released");
     expect(session?.language).toBe("sw");
@@ -89,11 +83,12 @@ describeNeeding(LAB_NEEDS, "Restarts", () => {
     await until("DHCP", () => phone.dhcp({ tries: 2 }).catch(() => undefined), 15_000);
   });
 
-  test("stopped, it leaves no bridge, no firewall and no process", async () => {
+  test("stopped, it leaves no guest network, no firewall and no process", async () => {
     await box.stop("SIGTERM");
     expect(await box.process.exited).toBe(0);
     expect(await box.host.run(["nft", "list", "tables"])).toBe("");
-    expect((await box.host.tryRun(["ip", "link", "show", box.bridge])).exitCode).not.toBe(0);
+    // What something else has plugged into the bridge stays plugged in, without an address to talk to.
+    expect(await box.host.run(["ip", "addr", "show", "dev", box.bridge])).not.toContain("inet");
     await until("its processes to be gone", async () => (await processes()).length === 0);
   });
 });

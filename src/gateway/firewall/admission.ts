@@ -37,7 +37,8 @@ function changeElements(verb: "add" | "delete", guests: readonly Admitted[]): Nf
   ];
 }
 
-const elements = (elem: readonly unknown[]) => (elem.length > 0 ? { elem } : {});
+/** nft refuses an empty list of elements. */
+export const elements = (elem: readonly unknown[]) => (elem.length > 0 ? { elem } : {});
 const hasIpv4 = (guest: Admitted) => guest.ipv4 !== "";
 const ipv4Element = (guest: Admitted) => ({
   elem: { val: { concat: [guest.mac, guest.ipv4] }, timeout: guest.seconds },

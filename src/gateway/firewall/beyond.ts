@@ -3,6 +3,7 @@ import {
   anyOf,
   ct,
   drop,
+  forEach,
   jump,
   masquerade,
   match,
@@ -10,11 +11,12 @@ import {
   type NftCommand,
   type NftStatement,
   overBytesEach,
+  overConnectionsEach,
   payload,
   prefix,
   rejectProhibited,
 } from "../../host/nft.ts";
-import { ipv4Source, ipv6Source, mac, matchesOf, refuse } from "./matches.ts";
+import { ipv4Source, ipv6Source, isNew, mac, matchesOf, refuse } from "./matches.ts";
 import type { RulesetPlan } from "./plan.ts";
 import type { Table } from "./table.ts";
 
@@ -48,7 +50,10 @@ export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
     t.rule(
       "beyond",
       fromGuest,
-      match({ fib: { result: "type", flags: ["daddr"] } }, "unicast"),
+      match(
+        { fib: { result: "type", flags: ["daddr"] } },
+        anyOf(["unicast", "unreachable", "blackhole", "prohibit"]),
+      ),
       jump("guest_beyond"),
     ),
     ...(guestToGuest || uplink !== undefined ? forReleased(t, "guest_beyond", accept) : []),
@@ -68,6 +73,9 @@ export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
     ...outByUplink(t, plan),
     t.rule("to_guest", drop),
 
+    // With forwarding on, nobody beyond the uplink may use the box as a way to its other networks.
+    ...(uplink === undefined ? [] : [t.rule("forward", match(meta("iifname"), uplink), isNew, drop)]),
+
     ...(uplink === undefined
       ? []
       : [
@@ -79,13 +87,17 @@ export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
 }
 
 /** On the way out, and back: private networks refused, each guest held to its rate, its class set for the queues. */
-function outByUplink(t: Table, { uplink, blockPrivate, guestRateKbit }: RulesetPlan): NftCommand[] {
+function outByUplink(t: Table, { uplink, blockPrivate, guestRateKbit, limits }: RulesetPlan): NftCommand[] {
   if (uplink === undefined) return [];
-  const back = [match(meta("iifname"), uplink), match(ct("state"), anyOf(["established", "related"]))];
+  const answers = [match(meta("iifname"), uplink), match(ct("state"), anyOf(["established", "related"]))];
+  const back = [
+    [...answers, match(payload("ip", "daddr"), "@answers_ipv4")],
+    [...answers, match(payload("ip6", "daddr"), "@answers_ipv6")],
+  ];
   const kbytes = Math.max(1, Math.ceil(guestRateKbit / 8));
   const isLimited = guestRateKbit > 0;
   const down = (set: string, protocol: "ip" | "ip6") =>
-    t.rule("to_guest", ...back, overBytesEach(set, payload(protocol, "daddr"), kbytes), drop);
+    t.rule("to_guest", ...answers, overBytesEach(set, payload(protocol, "daddr"), kbytes), drop);
   return [
     ...(blockPrivate
       ? [
@@ -94,11 +106,21 @@ function outByUplink(t: Table, { uplink, blockPrivate, guestRateKbit }: RulesetP
         ]
       : []),
     ...(isLimited ? [t.rule("out_by_uplink", overBytesEach("up_rate", mac, kbytes), drop)] : []),
+    t.rule(
+      "out_by_uplink",
+      isNew,
+      overConnectionsEach("guest_connections", mac, limits.guest_connections),
+      drop,
+    ),
+    t.rule("out_by_uplink", forEach("answers_ipv4", ipv4Source)),
+    t.rule("out_by_uplink", forEach("answers_ipv6", ipv6Source)),
     t.rule("out_by_uplink", setMark),
     t.rule("out_by_uplink", setPriority),
     t.rule("out_by_uplink", accept),
     ...(isLimited ? [down("down_rate_ipv4", "ip"), down("down_rate_ipv6", "ip6")] : []),
-    t.rule("to_guest", ...back, setPriority),
-    t.rule("to_guest", ...back, accept),
+    ...back.flatMap((condition) => [
+      t.rule("to_guest", ...condition, setPriority),
+      t.rule("to_guest", ...condition, accept),
+    ]),
   ];
 }

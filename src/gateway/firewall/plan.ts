@@ -12,6 +12,8 @@ export interface RulesetPlan {
   blockPrivate: boolean;
   /** TLS is served to guests (RFC 8908 wants it). */
   tls: boolean;
+  /** Stations that have a lease: to them DHCP is open whatever flood there is. */
+  known: readonly string[];
   services: readonly { port: number; protocol: "tcp" | "udp" }[];
 }
 

@@ -1,6 +1,6 @@
 import { drop, forEach, match, meta, type NftCommand, over, payload } from "../../host/nft.ts";
 import { GUEST_CLASSES, priorityOf } from "../shaping.ts";
-import { admissionSets } from "./admission.ts";
+import { admissionSets, elements } from "./admission.ts";
 import { beyondRules } from "./beyond.ts";
 import { leadRules, sourceRules } from "./lead.ts";
 import type { Admitted, RulesetPlan } from "./plan.ts";
@@ -31,14 +31,25 @@ export function nftRuleset(plan: RulesetPlan, admitted: readonly Admitted[]): Nf
   ];
 }
 
+/** How long after a guest's last packet answers still reach it, in s: no longer than that outlives a session. */
+const ANSWERS_S = 60;
+
 /** What the kernel remembers of each station to hold it to its share. */
-function limitSets(t: Table, { net }: RulesetPlan): NftCommand[] {
+function limitSets(t: Table, { net, known }: RulesetPlan): NftCommand[] {
   return [
     t.map("class_priority", "mark", "classid", {
       elem: Array.from({ length: GUEST_CLASSES }, (_, index) => [index + 1, priorityOf(index + 1)]),
     }),
     // Stations that have asked for an address within the last two lease times.
-    t.set("stations", "ether_addr", { flags: ["timeout"], timeout: 2 * net.leaseSeconds }),
+    t.set("stations", "ether_addr", {
+      flags: ["timeout"],
+      timeout: 2 * net.leaseSeconds,
+      ...elements([...new Set(known)].map((mac) => ({ elem: { val: mac, timeout: 2 * net.leaseSeconds } }))),
+    }),
+    // Whom guests have spoken to by the uplink lately: only from there does anything come back.
+    t.set("answers_ipv4", "ipv4_addr", { flags: ["timeout"], timeout: ANSWERS_S }),
+    t.set("answers_ipv6", "ipv6_addr", { flags: ["timeout"], timeout: ANSWERS_S }),
+    t.set("guest_connections", "ether_addr"),
     // Stations that asked with no address yet: they have just joined, this is no renewal (RFC 2131 section 4.3.2).
     t.set("joining", "ether_addr", { flags: ["timeout"], timeout: 20 }),
     ...["dhcp_rate", "nd_rate", "dns_rate", "connection_rate", "up_rate"].map((name) =>

@@ -1,0 +1,148 @@
+import { renderSVG } from "uqr";
+import {
+  leavePage,
+  leftPage,
+  onPage,
+  type PageContext,
+  type ProblemKey,
+  problemPage,
+  refreshPage,
+  risksPage,
+  welcomePage,
+} from "../../portal/guest/pages.tsx";
+import { guestStyle } from "../../portal/guest/style.ts";
+import { durationText } from "../../portal/guest/words.ts";
+import type { Language } from "../../portal/locales/index.ts";
+import type { GuestView } from "../gateway/index.ts";
+import type { PortalFacts } from "./desk-api.ts";
+import { DeskError } from "./desk-client.ts";
+import type { FormTokens } from "./form-token.ts";
+import type { GuestDirectory } from "./guest-directory.ts";
+import { PageCache } from "./page-cache.ts";
+
+/** Before the daemon has told anything: the least that a page needs. */
+const STARTING: PortalFacts = {
+  name: "Omerta Box",
+  operator: "",
+  contact: "",
+  welcome: "",
+  notices: [],
+  accent: "#0b6b57",
+  services: [],
+  portalUrl: "",
+  portalHosts: [],
+  internet: false,
+  toldOnline: false,
+  guestToGuest: false,
+  configBroken: false,
+};
+
+/** Light modules that a QR code needs around it (ISO/IEC 18004). */
+const QR_QUIET_ZONE = 4;
+
+/** The guests' pages as answers, each rendered once for as long as what the daemon told holds. */
+export class GuestPages {
+  private readonly cache = new PageCache();
+  private kept: { facts: PortalFacts; headers: Headers; hosts: Set<string>; qr: string } | undefined;
+
+  constructor(
+    private readonly directory: GuestDirectory,
+    private readonly tokens: FormTokens,
+  ) {}
+
+  get facts(): PortalFacts {
+    return this.directory.facts ?? STARTING;
+  }
+
+  /** Whether guests may call the portal by this host name or address. */
+  isOurHost(host: string): boolean {
+    return this.derived().hosts.has(host);
+  }
+
+  /** @param again the form came back too late, or from elsewhere: the guest is asked to tap once more */
+  welcome(address: string, language: Language, again = false): Response {
+    return this.cached(`welcome ${language.code} ${again}`, this.tokens.of(address), (token) =>
+      welcomePage(this.context(language), token, again),
+    );
+  }
+
+  risks(language: Language): Response {
+    return this.cached(`risks ${language.code}`, "", () => risksPage(this.context(language)));
+  }
+
+  leave(address: string, language: Language): Response {
+    return this.cached(`leave ${language.code}`, this.tokens.of(address), (token) =>
+      leavePage(this.context(language), token),
+    );
+  }
+
+  left(language: Language): Response {
+    return this.html(leftPage(this.context(language)));
+  }
+
+  on(view: GuestView, language: Language): Response {
+    const timeLeft = durationText(language, view.secondsLeft);
+    return this.cached(`on ${language.code} ${timeLeft}`, "", () =>
+      onPage(this.context(language), timeLeft, this.derived().qr),
+    );
+  }
+
+  /** A page that leads on by itself, for clients that ignore a redirect. */
+  refresh(language: Language): Response {
+    return this.html(refreshPage(this.context(language), `${this.facts.portalUrl}/`));
+  }
+
+  /** What a request that the desk could not answer gets. @throws what is no {@link DeskError} */
+  problem(error: unknown, language: Language, retryPath: string): Response {
+    if (!(error instanceof DeskError)) throw error;
+    const keys: Record<DeskError["reason"], ProblemKey> = {
+      "unknown-station": "problem.unknown",
+      full: "problem.full",
+      unreachable: "problem.starting",
+    };
+    const retryUrl = `${retryPath}?lang=${language.code}`;
+    return this.html(problemPage(this.context(language), keys[error.reason], retryUrl), 503);
+  }
+
+  private context(language: Language): PageContext {
+    return { facts: this.facts, language };
+  }
+
+  private cached(key: string, token: string, render: (token: string) => string): Response {
+    const page = this.cache.page(key, this.directory.version, token, render);
+    return new Response(page, { headers: this.derived().headers });
+  }
+
+  private html(page: string, status = 200): Response {
+    return new Response(page, { status, headers: this.derived().headers });
+  }
+
+  /** What follows from the facts, worked out when they change. */
+  private derived() {
+    const { facts } = this;
+    if (this.kept?.facts !== facts) {
+      this.kept = {
+        facts,
+        headers: pageHeaders(facts.accent),
+        hosts: new Set(facts.portalHosts),
+        qr: renderSVG(`${facts.portalUrl}/`, { border: QR_QUIET_ZONE }).replace(
+          /fill="white"/g,
+          'fill="#fff"',
+        ),
+      };
+    }
+    return this.kept;
+  }
+}
+
+/** The style in the page is the only thing that a browser may take from it besides its words. */
+function pageHeaders(accent: string): Headers {
+  const digest = new Bun.CryptoHasher("sha256").update(guestStyle(accent)).digest("base64");
+  return new Headers({
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": `default-src 'none';style-src 'sha256-${digest}';form-action 'self';base-uri 'none';frame-ancestors 'none'`,
+  });
+}
