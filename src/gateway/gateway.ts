@@ -218,17 +218,17 @@ export class Gateway implements Part {
       this.sessions.meet(mac, ipv4);
       return;
     }
-    // DHCP believes whatever MAC address a packet names. Who has agreed is moved only if its own frames have asked:
-    // else one forged packet would take it off the network.
-    const hasAsked = await this.backend.hasJustJoined(mac);
-    if (hasConsent(session) && !hasAsked) return;
-    const now = this.sessions.get(mac) ?? session;
-    if (now.ipv4 !== ipv4) await this.moved(now, ipv4);
-    else {
-      this.sessions.claim(mac);
-      // A phone that renews in mid-stay must not meet the portal again; one that has come back must.
-      if (hasAsked) this.sessions.dispatch(now, { kind: "joined", ipv4 });
+    // DHCP believes whatever MAC address a packet names: one forged packet must not take a guest off the network. Who
+    // has agreed and has another address now is moved when it speaks to the portal from there, as every phone does.
+    if (session.ipv4 !== ipv4) {
+      if (!hasConsent(session)) await this.moved(session, ipv4);
+      return;
     }
+    this.sessions.claim(mac);
+    // A phone that renews in mid-stay must not meet the portal again; one that has come back must.
+    if (!(await this.backend.hasJustJoined(mac))) return;
+    const now = this.sessions.get(mac);
+    if (now) this.sessions.dispatch(now, { kind: "joined", ipv4: now.ipv4 });
   }
 
   /** A station is at another address now, and what it had agreed to goes with it. */

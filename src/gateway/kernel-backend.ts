@@ -16,7 +16,7 @@ import { type GuestNetwork, PORTS, SPOOFED_IPV4, SPOOFED_IPV6 } from "./guest-ne
 import { KernelSets } from "./kernel-sets.ts";
 import { LeaseEvents } from "./lease-events.ts";
 import { type Lease, parseLeases } from "./leases.ts";
-import { neighbourMac } from "./neighbours.ts";
+import { ipv6Neighbours, neighbourMac } from "./neighbours.ts";
 import { sendCaptivePortalAdvertisement } from "./ra-captive-portal.ts";
 import { shapeUplink, unshapeUplink } from "./uplink-shaping.ts";
 
@@ -143,7 +143,11 @@ export class KernelBackend implements GuestBackend {
 
   async expel(guests: readonly Station[]): Promise<void> {
     await this.sets.expel(guests);
-    for (const guest of guests) await this.cutConnections(guest);
+    const ipv6 = await ipv6Neighbours(this.options.net.bridge);
+    for (const { mac, ipv4 } of guests) {
+      if (ipv4 !== "") await this.cutConnections("ipv4", ipv4);
+      for (const address of ipv6.get(mac) ?? []) await this.cutConnections("ipv6", address);
+    }
   }
 
   leases(): readonly Lease[] {
@@ -290,9 +294,8 @@ export class KernelBackend implements GuestBackend {
   }
 
   /** All but those to the portal: the answer to the guest who has just tapped "leave" is still on its way. */
-  private async cutConnections({ ipv4 }: Station): Promise<void> {
-    if (ipv4 === "") return;
-    const command = ["conntrack", "-D", "-s", ipv4, "-m", `0/${PORTAL_MARK}`];
+  private async cutConnections(family: "ipv4" | "ipv6", address: string): Promise<void> {
+    const command = ["conntrack", "-D", "-f", family, "-s", address, "-m", `0/${PORTAL_MARK}`];
     const { exitCode, stderr } = await tryRun(command);
     // conntrack(8) exits with 1 when there was nothing to delete.
     if (exitCode > 1) this.warn(new RunError(command, exitCode, stderr));

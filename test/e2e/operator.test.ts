@@ -14,6 +14,7 @@ import {
   type PhoneWithBrowser,
   tap,
   textsOf,
+  visit,
 } from "./person.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -97,11 +98,11 @@ describeNeeding([...LAB_NEEDS, "chromium"], "What the operator set and sees", ()
       const box = await startBox(lab, "seen", { config: '[box]\nname = "Elm Street"\n' });
       const { browser, address } = await joinsAt(box);
       const guest = await browser.page({ locale: "ar-EG" });
-      await guest.goto("http://example.com/");
+      await visit(guest, "http://example.com/");
       await tap(guest, textsOf("ar")("consent.button"));
 
       const page = await sitsAt(box.host);
-      await page.goto(`http://${box.management.address}:${box.management.port}/`);
+      await visit(page, `http://${box.management.address}:${box.management.port}/`);
       expect(await heading(page)).toBe("Elm Street");
       for (const part of ["gateway", "portal", "console"])
         expect(await page.getByRole("row", { name: `${part} running` }).isVisible()).toBe(true);
@@ -119,7 +120,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "What the operator set and sees", ()
       const box = await startBox(lab, "shut");
       const { browser } = await joinsAt(box);
       const page = await browser.page();
-      await page.goto("http://example.com/");
+      await visit(page, "http://example.com/");
       await tap(page, EN("consent.button"));
       for (const host of [box.management.address, box.address, `[${box.address6}]`, "omerta.internal"]) {
         const failure = await page
@@ -150,14 +151,14 @@ describeNeeding([...LAB_NEEDS, "chromium"], "What the operator set and sees", ()
         const box = await startBox(lab, name, { config });
         const { browser } = await joinsAt(box);
         const guest = await browser.page();
-        await guest.goto("http://example.com/");
+        await visit(guest, "http://example.com/");
         expect(await guest.getByText(EN("problem.config")).isVisible()).toBe(true);
         await inspect(guest, `broken-${name}-welcome`);
         await tap(guest, EN("consent.button"));
         expect(await heading(guest)).toBe(EN("on.title"));
 
         const page = await sitsAt(box.host);
-        await page.goto(await consoleUrl(box));
+        await visit(page, await consoleUrl(box));
         const text = await page.getByRole("main").textContent();
         expect(text).toContain("Part of the configuration is wrong");
         expect(text).toContain(join(lab.folder, `${name}.toml`));
@@ -180,7 +181,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "What the operator set and sees", ()
         const box = await startBox(lab, name, { config: oddConfig(accent) });
         const { browser } = await joinsAt(box);
         const page = await browser.page({ locale: language });
-        await page.goto("http://example.com/");
+        await visit(page, "http://example.com/");
         expect(await heading(page)).toContain("<b>& Nachbarschaftsnetzwerk");
         expect(await page.locator("main b, main i").count()).toBe(0);
         await inspect(page, `${name}-welcome`);

@@ -55,6 +55,18 @@ export function textsOf(code: string): Words {
   return wordsOf(language);
 }
 
+/** Opens an address, once more when the network changed under it: a further IPv6 address makes Chromium give up. */
+export async function visit(page: Page, url: string): Promise<void> {
+  for (let tries = 3; ; tries -= 1) {
+    try {
+      await page.goto(url);
+      return;
+    } catch (error) {
+      if (tries === 1 || !String(error).includes("ERR_NETWORK_CHANGED")) throw error;
+    }
+  }
+}
+
 /** Taps what carries these words, link or button, and waits for the page that it leads to. */
 export async function tap(page: Page, words: string): Promise<void> {
   const target = page

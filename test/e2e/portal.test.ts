@@ -20,6 +20,7 @@ import {
   tap,
   textsOf,
   UPRIGHT,
+  visit,
 } from "./person.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -98,7 +99,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
 
   const cannotOpen = async (url: string): Promise<void> => {
     const other = await phone.browser.page();
-    const failure = await other.goto(url).catch((error: Error) => error.message);
+    const failure = await visit(other, url).catch((error: Error) => error.message);
     expect(failure).toContain("ERR_CONNECTION_REFUSED");
     await other.context().close();
   };
@@ -116,7 +117,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
     await page?.context().close();
     page = undefined;
     const leaving = await phone.browser.page();
-    await leaving.goto(`${PORTAL}/leave?lang=en`);
+    await visit(leaving, `${PORTAL}/leave?lang=en`);
     await tap(leaving, textsOf("en")("leave.button"));
     await leaving.context().close();
   }, TIMEOUT_MS);
@@ -140,7 +141,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
         const libraryUrl = `${PORTAL}:${LIBRARY.port}/library/`;
 
         await cannotOpen(libraryUrl);
-        await page.goto(world);
+        await visit(page, world);
         expect(page.url()).toBe(`${PORTAL}/`);
         expect(await page.locator("html").getAttribute("lang")).toBe(language);
         expect(await page.locator("html").getAttribute("dir")).toBe(direction);
@@ -176,7 +177,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
         expect(await heading(page)).toBe(t("left.title"));
         await picture("5-left");
         await cannotOpen(libraryUrl);
-        await page.goto(world);
+        await visit(page, world);
         expect(await heading(page)).toBe(t("welcome.title", { name: "Elm Street" }));
       },
       TIMEOUT_MS,
@@ -187,7 +188,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
     "changes the language by one tap, and keeps it from there to the end",
     async () => {
       const page = await opensBrowser({ locale: "en-US", javaScript: false });
-      await page.goto("http://example.com/");
+      await visit(page, "http://example.com/");
       await tap(page, "فارسی");
       const t = textsOf("fa");
       expect(await heading(page)).toBe(t("welcome.title", { name: "Elm Street" }));
@@ -213,7 +214,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
     async () => {
       const t = textsOf("en");
       const page = await opensBrowser();
-      await page.goto("http://example.com/");
+      await visit(page, "http://example.com/");
 
       await page.keyboard.press("Tab");
       const skip = page.getByRole("link", { name: t("nav.skip") });
@@ -246,7 +247,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
     async () => {
       const t = textsOf("en");
       const page = await opensBrowser();
-      await page.goto("http://example.com/");
+      await visit(page, "http://example.com/");
       await inspect(page, "page-1-welcome");
       await tap(page, t("risks.more"));
       await inspect(page, "page-2-risks");
@@ -267,7 +268,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
       const page = await opensBrowser({ viewport: SMALL, javaScript: false });
       const overflows: Record<string, number> = {};
       for (const { code } of LANGUAGES) {
-        await page.goto(`${PORTAL}/?lang=${code}`);
+        await visit(page, `${PORTAL}/?lang=${code}`);
         overflows[code] = await sidewaysOverflow(page);
         await screenshot(page, `language-${code}`);
       }
@@ -281,7 +282,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
     async () => {
       const t = textsOf("en");
       const page = await opensBrowser();
-      await page.goto("http://example.com/");
+      await visit(page, "http://example.com/");
       await box.restart("SIGKILL");
       await tap(page, t("consent.button"));
       expect(await page.getByText(t("problem.again")).isVisible()).toBe(true);
@@ -301,7 +302,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
         const page = await other.browser.page();
         process.kill(box.process.pid, "SIGSTOP");
         try {
-          await page.goto("http://example.com/");
+          await visit(page, "http://example.com/");
           expect(await heading(page)).toBe(t("problem.title"));
           expect(await page.getByText(t("problem.starting")).isVisible()).toBe(true);
           // To load itself again is what this page is for, and it holds nothing that a reload would take away.

@@ -46,7 +46,7 @@ function limitSets(t: Table, { net, known }: RulesetPlan): NftCommand[] {
       timeout: 2 * net.leaseSeconds,
       ...elements([...new Set(known)].map((mac) => ({ elem: { val: mac, timeout: 2 * net.leaseSeconds } }))),
     }),
-    // Whom guests have spoken to by the uplink lately: only from there does anything come back.
+    // Guests who have sent something by the uplink lately: to nobody else does anything come back.
     t.set("answers_ipv4", "ipv4_addr", { flags: ["timeout"], timeout: ANSWERS_S }),
     t.set("answers_ipv6", "ipv6_addr", { flags: ["timeout"], timeout: ANSWERS_S }),
     t.set("guest_connections", "ether_addr"),
