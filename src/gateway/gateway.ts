@@ -162,7 +162,8 @@ export class Gateway implements Part {
     if (!station) throw new GuestError("unknown-station");
     const session = this.sessions.meet(station.mac, station.ipv4);
     if (!session) throw new GuestError("full");
-    if (station.ipv4 === "" || station.ipv4 === session.ipv4) {
+    // Behind an IPv6 address the station's IPv4 address is what DHCP says, and DHCP believes forged packets.
+    if (station.ipv4 !== address || station.ipv4 === session.ipv4) {
       if (address !== session.ipv4) this.sessions.alsoAt(station.mac, address);
       return session;
     }
@@ -236,8 +237,10 @@ export class Gateway implements Part {
     const to = this.sessions.dispatch(from, { kind: "joined", ipv4 });
     if (!hasConsent(to)) return to;
     if (from.ipv4 !== "") await this.backend.expel([{ mac: from.mac, ipv4: from.ipv4 }]);
-    await this.options.store.save([this.stored(to)]).catch((error) => this.notKept(error));
-    return await this.letThrough(to);
+    const now = this.sessions.get(to.mac) ?? to;
+    if (!hasConsent(now)) return now; // Left meanwhile.
+    await this.options.store.save([this.stored(now)]).catch((error) => this.notKept(error));
+    return await this.letThrough(this.sessions.get(now.mac) ?? now);
   }
 
   private onUplink(up: boolean): void {

@@ -97,6 +97,7 @@ export class Supervised {
     writeFileSync(this.pidFile, String(child.pid));
     void pipeLines(child.stdout, this.options.onLine ?? ((line) => log.debug({ from: name }, line)));
     this.startedMs = startedMs;
+    this.lastError = "";
     void pipeLines(child.stderr, (line) => {
       this.lastError = line;
       log.debug({ from: name }, line);

@@ -25,8 +25,8 @@ export interface OpenedDatabase {
  * @throws {DatabaseError} when the file was written by a newer version
  */
 export function openDatabase(path: string, migrations: readonly string[]): OpenedDatabase {
-  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   try {
+    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
     return { db: migrated(path, migrations), setAside: undefined, volatile: undefined };
   } catch (error) {
     if (error instanceof DatabaseError) throw error;

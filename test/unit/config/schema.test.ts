@@ -143,6 +143,7 @@ test("numbers are accepted to their very ends and not beyond", () => {
     ["gateway.guest_rate_kbit", 0, 10_000_000],
     ["gateway.uplink.up_kbit", 0, 10_000_000],
     ["gateway.limits.connections", 4, 65_535],
+    ["gateway.limits.guest_connections", 16, 65_535],
     ["gateway.limits.newcomers_per_second", 1, 1000],
     ["log.journal_entries", 1000, 10_000_000],
   ] as const;
@@ -155,4 +156,62 @@ test("numbers are accepted to their very ends and not beyond", () => {
     ]);
     expect([key, accepts(`${key} = ${least}.5`)]).toEqual([key, false]);
   }
+});
+
+describe("settings that must fit each other", () => {
+  /** The keys that are named as wrong. */
+  const wrong = (toml: string) => {
+    const found = configSchema.safeParse(Bun.TOML.parse(toml));
+    return found.success ? [] : found.error.issues.map(({ path }) => path.join("."));
+  };
+  const service = (port: number) => `[[gateway.services]]\nname = "Library"\nport = ${port}`;
+
+  test("the uplink is no interface of the guest network", () => {
+    const interfaces = 'gateway.interfaces = ["wlan0"]\n';
+    expect(wrong(`${interfaces}gateway.uplink.interface = "eth0"`)).toEqual([]);
+    expect(wrong(`${interfaces}gateway.uplink.interface = ""`)).toEqual([]);
+    expect(wrong(`${interfaces}gateway.uplink.interface = "wlan0"`)).toEqual(["gateway.uplink.interface"]);
+    expect(wrong('gateway.uplink.interface = "br-guest"')).toEqual(["gateway.uplink.interface"]);
+  });
+
+  test("the bridge is none of its own ports", () => {
+    expect(wrong('gateway.bridge = "wlan0"\ngateway.interfaces = ["wlan0"]')).toEqual(["gateway.bridge"]);
+  });
+
+  test("a service has another port than the operator's page", () => {
+    const listen = 'management.listen = ["192.168.7.1:9000", "[fd00::1]:9001"]\n';
+    expect(wrong(listen + service(9_002))).toEqual([]);
+    for (const port of [9_000, 9_001]) {
+      expect(wrong(listen + service(port))).toEqual(["gateway.services.0.port"]);
+    }
+  });
+
+  test("what the operator puts on the first page fits into one round trip, counted in bytes", () => {
+    const page = (notice: string) =>
+      `box.name = "x"\nportal.welcome = "${notice}"\nportal.notices = [${Array(5).fill(`"${notice}"`).join(",")}]`;
+    expect(wrong(page("x".repeat(400)))).toEqual([]);
+    // 400 letters of Devanagari are 1,200 bytes.
+    expect(wrong(page("न".repeat(400)))).toEqual(["portal.notices"]);
+  });
+
+  test("those texts may have 5,000 bytes together and not one more", () => {
+    const bytes = (notice: number) =>
+      `box.name = "x"\nportal.welcome = "${"न".repeat(600)}"\nportal.notices = ["${"न".repeat(400)}", "${"न".repeat(400)}", "${"न".repeat(200)}", "${"x".repeat(notice)}"]`;
+    expect(wrong(bytes(198))).toEqual([]);
+    expect(wrong(bytes(199))).toEqual(["portal.notices"]);
+  });
+
+  test("a welcome that is too long beside other texts is what is named where there are no notices", () => {
+    const services = Array.from({ length: 20 }, (_, index) =>
+      service(9_100 + index).replace("Library", "न".repeat(40)),
+    );
+    const all = (name: string) =>
+      `box.name = "${name}"
+box.operator = "${"न".repeat(120)}"
+box.contact = "${"न".repeat(120)}"
+portal.welcome = "${"न".repeat(600)}"
+${services.join("\n")}`;
+    expect(wrong(all("x"))).toEqual([]);
+    expect(wrong(all("न".repeat(60)))).toEqual(["portal.welcome"]);
+  });
 });

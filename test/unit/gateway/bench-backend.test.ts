@@ -21,4 +21,8 @@ describe("the bench's guest network", () => {
     expect(bench.uplinkUsable).toBe(false);
     expect(bench.leases()).toEqual([]);
   });
+
+  test("is never in trouble", () => {
+    expect(bench.trouble()).toBeUndefined();
+  });
 });

@@ -19,8 +19,14 @@ export class FakeBackend implements GuestBackend {
   /** Whether letting a guest through fails. */
   admitFails: (guest: Admitted) => boolean = () => false;
   expelFails = false;
+  /** What it tells the operator that is wrong with it. */
+  wrong: string | undefined;
+  /** What it was asked to take out, request by request. */
+  readonly expelled: Station[][] = [];
   /** Called before a guest is let through. */
-  beforeAdmit: (guest: Admitted) => void = () => {};
+  beforeAdmit: (guest: Admitted) => void | Promise<void> = () => {};
+  /** Called before guests are taken out. */
+  beforeExpel: () => void | Promise<void> = () => {};
   private told: BackendEvents | undefined;
 
   get events(): BackendEvents {
@@ -43,13 +49,15 @@ export class FakeBackend implements GuestBackend {
 
   async admit(guests: readonly Admitted[]): Promise<void> {
     for (const guest of guests) {
-      this.beforeAdmit(guest);
+      await this.beforeAdmit(guest);
       if (this.admitFails(guest)) throw new Error("nft: no such table");
       this.kernel.set(guest.mac, guest);
     }
   }
 
   async expel(guests: readonly Station[]): Promise<void> {
+    this.expelled.push([...guests]);
+    await this.beforeExpel();
     if (this.expelFails) throw new Error("nft: no such table");
     for (const { mac, ipv4 } of guests) if (this.kernel.get(mac)?.ipv4 === ipv4) this.kernel.delete(mac);
   }
@@ -64,6 +72,10 @@ export class FakeBackend implements GuestBackend {
 
   async hasJustJoined(mac: string): Promise<boolean> {
     return this.joining.has(mac);
+  }
+
+  trouble(): string | undefined {
+    return this.wrong;
   }
 
   detail(): string {

@@ -57,6 +57,24 @@ describe("the sessions of the guests", () => {
     expect(sessions.at(ipOf(1))?.mac).toBe(macOf(2));
   });
 
+  test("do not take an address back that another station has claimed since", () => {
+    const { sessions } = guests();
+    const old = sessions.meet(macOf(1), ipOf(1));
+    sessions.meet(macOf(2), ipOf(1));
+    if (old) sessions.dispatch(old, { kind: "ended" });
+    expect(sessions.at(ipOf(1))?.mac).toBe(macOf(2));
+    sessions.claim(macOf(1));
+    expect(sessions.at(ipOf(1))?.mac).toBe(macOf(1));
+  });
+
+  test("claim nothing for a station without an IPv4 address, nor for one that is not known", () => {
+    const { sessions } = guests();
+    sessions.meet(macOf(1), "");
+    sessions.claim(macOf(1));
+    sessions.claim(macOf(2));
+    expect(sessions.at("")).toBeUndefined();
+  });
+
   test("tell of every change, once, after it, and of nothing once that has ended", () => {
     const { sessions } = guests();
     const heard: string[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SessionStore, type StoredConsent } from "../../../src/gateway/session-store.ts";
 import { scratchFolders } from "../scratch.ts";
@@ -18,6 +18,13 @@ const BAHATI: StoredConsent = {
   language: "sw",
   remainingMs: 9_000,
 };
+
+/** Where no file can be: a folder is there, for root too. */
+function unwritable(): string {
+  const path = join(scratch(), "sessions.sqlite");
+  mkdirSync(path);
+  return path;
+}
 
 function openStore(path = join(scratch(), "sessions.sqlite")) {
   const store = new SessionStore(path);
@@ -72,7 +79,15 @@ describe("the store of agreements", () => {
     const path = join(scratch(), "sessions.sqlite");
     writeFileSync(path, "no database".repeat(1_000));
     const { store, opened } = openStore(path);
-    expect(opened).toEqual({ setAside: `${path}.torn` });
+    expect(opened).toEqual({ setAside: `${path}.torn`, volatile: undefined });
+    await store.save([AMINA]);
+    expect(store.all()).toEqual([AMINA]);
+    store.close();
+  });
+
+  test("that cannot be opened is one in memory, and says why", async () => {
+    const { store, opened } = openStore(unwritable());
+    expect(opened).toEqual({ setAside: undefined, volatile: expect.stringContaining("unable to open") });
     await store.save([AMINA]);
     expect(store.all()).toEqual([AMINA]);
     store.close();

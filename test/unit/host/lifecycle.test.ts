@@ -65,6 +65,23 @@ describe("the lifecycle", () => {
     expect(lifecycle.status().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
   });
 
+  test("tells of a part that runs and is troubled, for as long as it is", async () => {
+    const { all } = parts("gateway", "portal");
+    let trouble: string | undefined = "no interface";
+    for (const part of all) part.trouble = () => (part.name === "gateway" ? trouble : undefined);
+    const lifecycle = new Lifecycle(all, capturedLog().log);
+    await lifecycle.start();
+    expect(lifecycle.status()).toEqual([
+      { name: "gateway", state: "troubled", detail: "no interface (gateway at work)" },
+      { name: "portal", state: "running", detail: "portal at work" },
+    ]);
+    trouble = undefined;
+    expect(lifecycle.status()[0]).toEqual({ name: "gateway", state: "running", detail: "gateway at work" });
+    await lifecycle.stop();
+    trouble = "no interface";
+    expect(lifecycle.status()[0]?.state).toBe("stopped");
+  });
+
   test("starts the others when one fails", async () => {
     const { all, said, failures } = parts("gateway", "portal", "console");
     failures.set("gateway", 1);

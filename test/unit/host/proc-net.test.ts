@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { bridgePorts, hasWayOut, interfaceExists, ipv4NetworksInUse } from "../../../src/host/proc-net.ts";
+import {
+  bridgePorts,
+  hasWayOut,
+  interfaceExists,
+  interfaceMac,
+  ipv4NetworksInUse,
+  isIsolatedPort,
+  sysctl,
+} from "../../../src/host/proc-net.ts";
 
 describe("the kernel's own words about its network", () => {
   test("say which interfaces there are", () => {
@@ -15,6 +23,17 @@ describe("the kernel's own words about its network", () => {
 
   test("know no way out by an interface that is not there", () => {
     expect(hasWayOut("no-such-iface")).toBe(false);
+  });
+
+  test("tell an interface's address, and nothing of one that is not there", () => {
+    expect(interfaceMac("lo")).toBe("00:00:00:00:00:00");
+    expect([interfaceMac("no-such-iface"), isIsolatedPort("no-such-iface")]).toEqual(["", false]);
+  });
+
+  test("tell a parameter by its dots or, where an interface's name may hold one, by slashes", () => {
+    expect(sysctl("net.ipv4.ip_forward")).toMatch(/^[01]$/);
+    expect(sysctl("net/ipv4/ip_forward")).toBe(sysctl("net.ipv4.ip_forward"));
+    expect(sysctl("net/ipv4/conf/eth0.10/no-such-parameter")).toBe("");
   });
 
   test("know no ports of what is no bridge", () => {

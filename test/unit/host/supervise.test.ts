@@ -1,7 +1,7 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Supervised } from "../../../src/host/supervise.ts";
+import { Supervised, type SuperviseOptions } from "../../../src/host/supervise.ts";
 import { capturedLog } from "../captured-log.ts";
 import { scratchFolders } from "../scratch.ts";
 
@@ -20,10 +20,10 @@ async function spawned(...command: string[]): Promise<Bun.Subprocess> {
   return child;
 }
 
-function supervised(command: readonly string[], onLine?: (line: string) => void) {
+function supervised(command: readonly string[], more: Pick<SuperviseOptions, "input" | "onLine"> = {}) {
   const runFolder = scratch();
   const { log, lines, until } = capturedLog();
-  const program = new Supervised({ name: "program", command, runFolder, log, ...(onLine ? { onLine } : {}) });
+  const program = new Supervised({ name: "program", command, runFolder, log, ...more });
   return { program, lines, until, pidFile: join(runFolder, "program.pid") };
 }
 
@@ -123,13 +123,76 @@ describe("a supervised program", () => {
   });
 });
 
+describe("the trouble with a supervised program", () => {
+  test("is none while it has never ended", async () => {
+    const { program } = supervised(["sleep", "100"]);
+    await program.start();
+    expect(program.trouble).toBeUndefined();
+    await program.stop();
+  });
+
+  test("is how it ended, with its last words", async () => {
+    const { program, until } = supervised(["sh", "-c", "echo first >&2; echo address in use >&2; exit 2"]);
+    await program.start();
+    const [end] = await until(/^program ended/);
+    const { trouble } = program;
+    await program.stop();
+    expect(trouble).toBe("program ended (status 2): address in use");
+    expect(end?.msg).toBe(`${trouble}; starting it again in 200 ms`);
+  });
+
+  test("is that it cannot be started at all", async () => {
+    const { program } = supervised(["no-such-program-at-all"]);
+    await program.start();
+    const { trouble } = program;
+    await program.stop();
+    expect(trouble).toStartWith("program cannot be started: ");
+  });
+
+  test("is over once it has run for some seconds again, and not before", async () => {
+    const flag = join(scratch(), "ran");
+    const { program, until } = supervised([
+      "sh",
+      "-c",
+      `[ -e '${flag}' ] && exec sleep 100; : > '${flag}'; exit 3`,
+    ]);
+    await program.start();
+    await until(/^program ended/);
+    while (program.pid === undefined) await Bun.sleep(5);
+    expect(program.trouble).toBe("program ended (status 3)");
+    const now = performance.now();
+    const clock = jest.spyOn(performance, "now").mockImplementation(() => now + 6_000);
+    const later = program.trouble;
+    clock.mockRestore();
+    await program.stop();
+    expect(later).toBeUndefined();
+  });
+});
+
+describe("what a supervised program is given on its standard input", () => {
+  test("comes to its end, and is asked for anew at each start", async () => {
+    const heard: string[] = [];
+    let starts = 0;
+    const { program, until } = supervised(["sh", "-c", "cat; exit 1"], {
+      input: () => {
+        starts += 1;
+        return `start ${starts}\n`;
+      },
+      onLine: (line) => void heard.push(line),
+    });
+    await program.start();
+    await until(/^program ended/, 2);
+    await program.stop();
+    expect(heard.slice(0, 2)).toEqual(["start 1", "start 2"]);
+  });
+});
+
 describe("the lines that a supervised program prints on standard output", () => {
   test("go to who asked for them, and what it complains of to the log", async () => {
     const heard: string[] = [];
-    const { program, until } = supervised(
-      ["sh", "-c", "echo told; echo complained >&2; exec sleep 100"],
-      (line) => heard.push(line),
-    );
+    const { program, until } = supervised(["sh", "-c", "echo told; echo complained >&2; exec sleep 100"], {
+      onLine: (line) => void heard.push(line),
+    });
     await program.start();
     await until(/^complained$/);
     while (heard.length === 0) await new Promise(setImmediate);

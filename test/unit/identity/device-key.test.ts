@@ -64,4 +64,27 @@ describe("the key of the device", () => {
     writeFileSync(path, JSON.stringify({ privateKey: broken }));
     expect(openDeviceKey(folder).publicKey.length).toBe(32);
   });
+
+  test("that cannot be written is used all the same, and the operator is told", () => {
+    const told: string[] = [];
+    const { publicKey } = openDeviceKey("/proc/no-such-folder", (message) => void told.push(message));
+    expect(publicKey.length).toBe(32);
+    expect(told).toEqual([expect.stringContaining("the device key is not kept: ")]);
+  });
+
+  test("that was torn is told to the operator, and a new one only where every copy was", () => {
+    const folder = scratch();
+    const told: string[] = [];
+    const open = () => openDeviceKey(folder, (message) => void told.push(message));
+    open();
+    expect(told).toEqual([]);
+    writeFileSync(join(folder, "device-key.json"), "");
+    open();
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain("the device key was torn");
+    told.length = 0;
+    for (const name of readdirSync(folder)) writeFileSync(join(folder, name), "");
+    open();
+    expect(told.at(-1)).toBe("this box has a new device key");
+  });
 });

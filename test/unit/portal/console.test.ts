@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { STATUS_STYLE, statusPage, uptimeText } from "../../../portal/console/status-page.tsx";
@@ -20,12 +20,12 @@ function freePort(): number {
   return port;
 }
 
-async function startedConsole() {
+async function startedConsole(others: readonly string[] = []) {
   const runFolder = scratch();
   const { gateway, journal, clock } = await gatewayWithDesk(runFolder);
   const port = freePort();
   const part = new ConsolePart({
-    listen: [`127.0.0.1:${port}`],
+    listen: [...others, `127.0.0.1:${port}`],
     runFolder,
     source: {
       name: "Harbour",
@@ -112,6 +112,31 @@ describe("the operator's status", () => {
   });
 });
 
+describe("an address of the operator's page that is not to be had", () => {
+  test("keeps the others from nothing, is told of, and is taken as soon as it can be", async () => {
+    jest.useFakeTimers();
+    const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const text = `127.0.0.1:${taken.port}`;
+    const { part, port } = await startedConsole([text]);
+    // Before all else that is ended: the store commits by the clock.
+    ends.push(() => jest.useRealTimers());
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+    expect(part.trouble()).toStartWith(`${text}: `);
+    taken.stop(true);
+    jest.advanceTimersByTime(2_000);
+    expect(part.trouble()).toBeUndefined();
+    expect((await fetch(`http://${text}/`)).status).toBe(200);
+  });
+
+  test("is taken again when the part is started again", async () => {
+    const { part, port } = await startedConsole();
+    await part.stop();
+    expect(part.trouble()).toBeDefined();
+    await part.start();
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+  });
+});
+
 describe("the status page", () => {
   const STATUS: BoxStatus = {
     name: "Harbour",
@@ -128,6 +153,13 @@ describe("the status page", () => {
   test("shows what failed and why", () => {
     expect(statusPage(STATUS)).toContain('<span class="failed">failed</span>');
     expect(statusPage(STATUS)).toContain("nft: not permitted");
+  });
+
+  test("shows what runs in trouble, and why", () => {
+    const parts = [{ name: "gateway", state: "troubled" as const, detail: "no interface (br-guest)" }];
+    const html = statusPage({ ...STATUS, parts });
+    expect(html).toContain('<span class="troubled">troubled</span>');
+    expect(html).toContain("no interface (br-guest)");
   });
 
   test("lists what is wrong with the configuration", () => {

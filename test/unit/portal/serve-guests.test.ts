@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Server } from "bun";
 import { run } from "../../../src/host/run.ts";
 import { serveGuests } from "../../../src/portal/serve-guests.ts";
-import { serveTlsFront } from "../../../src/portal/tls-front.ts";
+import { serveTlsFront, type TlsMaterial } from "../../../src/portal/tls-front.ts";
 import { describeNeeding } from "../../needs.ts";
 import { scratchFolders } from "../scratch.ts";
 import { gatewayWithDesk } from "./desk-gateway.ts";
@@ -183,6 +183,7 @@ describeNeeding(["program:openssl"], "the process that holds the certificate's k
   let front: ReturnType<typeof serveTlsFront>;
   let portal: Server<undefined> | undefined;
   let socket = "";
+  let tls: TlsMaterial = { cert: "", key: "" };
   const seen: { peer: string | null; host: string | null; method: string; body: string }[] = [];
 
   const servePortal = () =>
@@ -208,13 +209,13 @@ describeNeeding(["program:openssl"], "the process that holds the certificate's k
       ...["-subj", "/CN=box.example", "-addext", "subjectAltName=DNS:box.example", "-days", "10"],
       ...["-keyout", keyFile, "-out", certificateFile],
     ]);
+    tls = { cert: readFileSync(certificateFile, "utf8"), key: readFileSync(keyFile, "utf8") };
     socket = join(folder, "tls.sock");
     portal = servePortal();
     port = freePort();
     front = serveTlsFront({
       listens: [{ address: "127.0.0.1", port }],
-      certificateFile,
-      keyFile,
+      tls,
       portalSocket: socket,
     });
   });
@@ -254,4 +255,26 @@ describeNeeding(["program:openssl"], "the process that holds the certificate's k
     portal = servePortal();
     expect((await ask("/")).status).toBe(303);
   });
+
+  test("is given certificate and key on its standard input, and no file", async () => {
+    const own = freePort();
+    const cli = resolve(import.meta.dir, "../../../src/cli/main.ts");
+    const child = Bun.spawn(
+      [process.execPath, cli, "tls-front", "--portal-socket", socket, "--listen", `127.0.0.1:${own}`],
+      { stdin: new TextEncoder().encode(JSON.stringify(tls)), stdout: "ignore", stderr: "ignore" },
+    );
+    const answers = () =>
+      fetch(`https://127.0.0.1:${own}/`, { redirect: "manual", tls: { rejectUnauthorized: false } }).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    let status = 0;
+    while (status === 0 && child.exitCode === null) {
+      status = await answers();
+      await Bun.sleep(10);
+    }
+    child.kill();
+    await child.exited;
+    expect(status).toBe(303);
+  }, 20_000);
 });

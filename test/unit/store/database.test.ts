@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -66,6 +67,33 @@ describe("an opened database", () => {
     expect(db.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
     // 2 is FULL: https://www.sqlite.org/pragma.html#pragma_synchronous
     expect(db.query("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+    db.close();
+  });
+});
+
+describe("a medium that cannot be written", () => {
+  test.each([
+    [
+      "a folder stands in the file's place",
+      () => {
+        const path = join(scratch(), "state.sqlite");
+        mkdirSync(path);
+        return path;
+      },
+    ],
+    ["nobody may make a file there", () => "/proc/state.sqlite"],
+    ["nobody may make its folder there", () => "/proc/no-such-folder/state.sqlite"],
+  ])("leaves a database in memory that is of use, and says why: %s", (_, path) => {
+    const { db, setAside, volatile } = openDatabase(path(), STEPS);
+    expect(stepsOf(db)).toEqual(["one", "two"]);
+    expect(setAside).toBeUndefined();
+    expect(volatile).toBeString();
+    db.close();
+  });
+
+  test("is not what a database is that was written: it is kept", () => {
+    const { db, volatile } = openDatabase(join(scratch(), "state.sqlite"), STEPS);
+    expect(volatile).toBeUndefined();
     db.close();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { Journal } from "../../../src/store/index.ts";
@@ -161,7 +161,20 @@ describe("the journal", () => {
     const path = join(scratch(), "journal.sqlite");
     writeFileSync(path, "this was a journal once".repeat(200));
     const journal = new Journal(path, new FakeClock(), 100);
-    expect(journal.open()).toEqual({ setAside: `${path}.torn` });
+    expect(journal.open()).toEqual({ setAside: `${path}.torn`, volatile: undefined });
+    await journal.append("box", "started");
+    expect(journal.tail(10)).toHaveLength(1);
+    journal.close();
+  });
+
+  test("that cannot be opened is one in memory, and says why", async () => {
+    const path = join(scratch(), "journal.sqlite");
+    mkdirSync(path);
+    const journal = new Journal(path, new FakeClock(), 100);
+    expect(journal.open()).toEqual({
+      setAside: undefined,
+      volatile: expect.stringContaining("unable to open"),
+    });
     await journal.append("box", "started");
     expect(journal.tail(10)).toHaveLength(1);
     journal.close();

@@ -23,6 +23,7 @@ const CLOSED: RulesetPlan = {
   uplink: undefined,
   blockPrivate: true,
   tls: false,
+  known: [],
   services: [],
 };
 const OPEN: RulesetPlan = {
@@ -231,8 +232,52 @@ describe("the firewall of the guest network", () => {
 
   test("lets back from the uplink only what answers a guest", () => {
     const back = rulesOf(nftRuleset(OPEN, []), "to_guest").filter((rule) => verdictOf(rule) === "accept");
-    expect(back).toHaveLength(1);
-    expect(JSON.stringify(back[0]?.expr)).toContain('{"set":["established","related"]}');
+    expect(back).toHaveLength(2);
+    for (const rule of back) {
+      expect(says(rule, '{"set":["established","related"]}') && says(rule, '"wan0"')).toBe(true);
+      expect(says(rule, "@answers_ipv")).toBe(true);
+    }
+  });
+
+  test("remembers for a minute to whom answers may come back, and only who has been let out", () => {
+    const commands = nftRuleset(OPEN, []);
+    for (const family of ["ipv4", "ipv6"]) {
+      const set = added<{ name: string; timeout?: number }>(commands, "set").find(
+        ({ name }) => name === `answers_${family}`,
+      );
+      expect(set?.timeout).toBe(60);
+      const filling = added<Rule>(commands, "rule").filter(
+        (rule) => says(rule, `"set":"@answers_${family}"`) && says(rule, '"update"'),
+      );
+      expect(filling.map(({ chain }) => chain)).toEqual(["out_by_uplink"]);
+    }
+  });
+
+  test("holds each guest to its connections through the uplink, before the packet is let out", () => {
+    const plan = { ...OPEN, limits: { ...OPEN.limits, guest_connections: 77 } };
+    const rules = rulesOf(nftRuleset(plan, []), "out_by_uplink");
+    const limiting = rules.findIndex((rule) => says(rule, "@guest_connections"));
+    expect(JSON.stringify(rules[limiting])).toContain('"ct count":{"val":77,"inv":true}');
+    expect(verdictOf(rules[limiting] as Rule)).toBe("drop");
+    expect(limiting).toBeLessThan(rules.findIndex((rule) => verdictOf(rule) === "accept"));
+  });
+
+  test("knows from its first moment who has a lease, each once", () => {
+    const stations = (known: string[]) =>
+      added<{ name: string; elem?: unknown }>(nftRuleset({ ...CLOSED, known }, []), "set").find(
+        ({ name }) => name === "stations",
+      )?.elem;
+    const timeout = 2 * NET.leaseSeconds;
+    expect(stations([AMINA.mac, BAHATI.mac, AMINA.mac])).toEqual([
+      { elem: { val: AMINA.mac, timeout } },
+      { elem: { val: BAHATI.mac, timeout } },
+    ]);
+    expect(stations([])).toBeUndefined();
+  });
+
+  test("looks at what the box cannot route as well as at what it can, before routing refuses it", () => {
+    const [rule] = rulesOf(nftRuleset(CLOSED, []), "beyond");
+    expect(JSON.stringify(rule)).toContain('{"set":["unicast","unreachable","blackhole","prohibit"]}');
   });
 
   test("resets TCP that it refuses, before routing can drop it in silence", () => {
@@ -369,6 +414,11 @@ describeNeeding(["root", "program:nft"], "nft itself", () => {
     expect(await check(commands)).toBe("accepted");
   });
 
+  test("accepts the ruleset with stations that have a lease already", async () => {
+    const known = [AMINA.mac, BAHATI.mac, AMINA.mac];
+    expect(await check(nftRuleset({ ...OPEN, known }, [AMINA]))).toBe("accepted");
+  });
+
   test("accepts a guest who has no IPv4 address", async () => {
     expect(await check(nftRuleset(CLOSED, [IPV6_ONLY]))).toBe("accepted");
     expect(await check([...nftRuleset(CLOSED, []), ...admitCommands([IPV6_ONLY, AMINA])])).toBe("accepted");
@@ -395,10 +445,17 @@ describeNeeding(["root", "program:nft"], "nft itself", () => {
   }, 30_000);
 
   test("accepts every limit at its least and at its most", async () => {
-    const least = { connections: 4, connections_per_second: 1, dns_per_second: 1, newcomers_per_second: 1 };
+    const least = {
+      connections: 4,
+      connections_per_second: 1,
+      guest_connections: 16,
+      dns_per_second: 1,
+      newcomers_per_second: 1,
+    };
     const most = {
       connections: 65_535,
       connections_per_second: 100_000,
+      guest_connections: 65_535,
       dns_per_second: 100_000,
       newcomers_per_second: 1_000,
     };
