@@ -19,7 +19,10 @@ describeNeeding(LAB_NEEDS, "A bus arrives", () => {
     swarm = new Swarm(lab, box.host, box.bridge);
     await swarm.addPhones(PHONES);
   }, 120_000);
-  afterAll(() => lab.close(), 60_000);
+  afterAll(async () => {
+    swarm.close();
+    await lab.close();
+  }, 60_000);
 
   test("250 phones join within 10 s: DHCP, probe, page, consent; all are served", async () => {
     const startedMs = performance.now();

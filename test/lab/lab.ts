@@ -150,6 +150,7 @@ export class Lab {
         timeoutMs: 60_000,
       });
     }
+    mkdirSync("/etc/netns", { recursive: true });
     for (const entry of readdirSync("/etc/netns", { withFileTypes: true })) {
       if (entry.name.startsWith(this.prefix))
         rmSync(`/etc/netns/${entry.name}`, { recursive: true, force: true });

@@ -1,0 +1,17 @@
+import { type Bench, runBench } from "./bench.ts";
+import { portal } from "./portal.ts";
+
+const BENCHES: readonly Bench[] = [portal];
+
+const [name, ...options] = process.argv.slice(2);
+const bench = BENCHES.find((entry) => entry.name === name);
+if (name === "--list") {
+  for (const entry of BENCHES) process.stdout.write(`${entry.name.padEnd(12)} ${entry.summary}\n`);
+} else if (bench !== undefined) {
+  await runBench(bench, options);
+} else {
+  process.stderr.write(
+    `${name === undefined ? "which benchmark?" : `no benchmark ${name}:`} --list, or one of ${BENCHES.map((entry) => entry.name).join(", ")}\n`,
+  );
+  process.exitCode = 2;
+}
