@@ -2,9 +2,9 @@ import { run } from "../../src/host/run.ts";
 import { type LabBox, startBox } from "../lab/box.ts";
 import type { Lab, LabHost } from "../lab/lab.ts";
 import type { Phone, PhonePage, PhoneRequest } from "../lab/swarm.ts";
+import { UPLINK } from "../lab/world.ts";
 import { lookUpFrom } from "./dns-query.ts";
 import type { Subject } from "./subject.ts";
-import { UPLINK } from "./uplink.ts";
 
 /** Any address: the box takes port 80 of all of them. */
 const FIRST_URL = "http://198.51.100.7/";

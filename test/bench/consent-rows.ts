@@ -12,9 +12,9 @@ export async function consentRows(context: BenchContext, pair: Pair<Stand>): Pro
   const close = [listenIn(pair.ours.world), listenIn(pair.reference.world)];
   for (let index = 0; index < CONSENTS; index++) {
     for (const side of ["ours", "reference"] as const) {
-      const { subject, world, phones } = pair[side];
+      const { subject, phones } = pair[side];
       const phone = phones[index];
-      if (phone !== undefined) times[side].push(await consentToFirstPacket(subject, world, phone));
+      if (phone !== undefined) times[side].push(await consentToFirstPacket(subject, phone));
     }
   }
   for (const end of close) end();

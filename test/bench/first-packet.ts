@@ -1,6 +1,7 @@
+import type { LabHost } from "../lab/lab.ts";
 import { type Phone, withNetworkOf } from "../lab/swarm.ts";
+import { WORLD } from "../lab/world.ts";
 import type { Subject } from "./subject.ts";
-import type { UplinkedHost } from "./uplink.ts";
 
 /** The port of a phone's own https check. Gateways answer it before consent with a refusal, or not at all. */
 const PORT = 443;
@@ -9,9 +10,9 @@ const KNOCK_TIMEOUT_MS = 100;
 const GIVE_UP_MS = 30_000;
 
 /** Starts a server behind the uplink that takes TCP connections and says nothing. @returns what ends it. */
-export function listenIn(world: UplinkedHost["world"]): () => void {
-  const listener = withNetworkOf(world.host, () =>
-    Bun.listen({ hostname: world.address, port: PORT, socket: { data: () => {} } }),
+export function listenIn(world: LabHost): () => void {
+  const listener = withNetworkOf(world, () =>
+    Bun.listen({ hostname: WORLD, port: PORT, socket: { data: () => {} } }),
   );
   return () => listener.stop(true);
 }
@@ -21,13 +22,9 @@ export function listenIn(world: UplinkedHost["world"]): () => void {
  * to the nearest 2. The phone must not have consented before.
  * @throws when the phone gets through without consent, or not at all within 30 s.
  */
-export async function consentToFirstPacket(
-  subject: Subject,
-  { address }: UplinkedHost["world"],
-  phone: Phone,
-): Promise<number> {
+export async function consentToFirstPacket(subject: Subject, phone: Phone): Promise<number> {
   const consent = await subject.consentRequest(phone);
-  const passes = await phone.connect(address, PORT, KNOCK_TIMEOUT_MS).then(
+  const passes = await phone.connect(WORLD, PORT, KNOCK_TIMEOUT_MS).then(
     () => true,
     () => false,
   );
@@ -36,7 +33,7 @@ export async function consentToFirstPacket(
   const answered = phone.request(consent);
   const through = new Promise<number>((resolve, reject) => {
     const knock = () =>
-      phone.connect(address, PORT, KNOCK_TIMEOUT_MS).then(
+      phone.connect(WORLD, PORT, KNOCK_TIMEOUT_MS).then(
         () => {
           clearInterval(timer);
           resolve(performance.now() - sent);

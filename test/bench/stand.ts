@@ -1,9 +1,9 @@
 import { until } from "../lab/lab.ts";
 import { type Phone, Swarm } from "../lab/swarm.ts";
+import { type UplinkedHost, uplinkedHost } from "../lab/world.ts";
 import type { BenchContext } from "./bench.ts";
 import { cpuSeconds } from "./cpu-time.ts";
 import type { Subject } from "./subject.ts";
-import { type UplinkedHost, uplinkedHost } from "./uplink.ts";
 
 export const MOST_PHONES = 250;
 /** Seconds of CPU in a second. */

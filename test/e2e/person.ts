@@ -55,14 +55,17 @@ export function textsOf(code: string): Words {
   return wordsOf(language);
 }
 
-/** Opens an address, once more when the network changed under it: a further IPv6 address makes Chromium give up. */
+/** What Chromium says when an address has come or gone while it was looking a name up or loading a page. */
+const NETWORK_CHANGED = /ERR_NETWORK_CHANGED|ERR_NAME_NOT_RESOLVED/;
+
+/** Opens an address, up to three times when the network changed under it. */
 export async function visit(page: Page, url: string): Promise<void> {
   for (let tries = 3; ; tries -= 1) {
     try {
       await page.goto(url);
       return;
     } catch (error) {
-      if (tries === 1 || !String(error).includes("ERR_NETWORK_CHANGED")) throw error;
+      if (tries === 1 || !NETWORK_CHANGED.test(String(error))) throw error;
     }
   }
 }

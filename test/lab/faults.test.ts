@@ -7,12 +7,11 @@ import { type LabBox, startBox } from "./box.ts";
 import { Guest, knock, listenOn, speakIpv6 } from "./guest.ts";
 import { Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import { Phone, Swarm, withNetworkOf } from "./swarm.ts";
+import { uplinkedHost, WORLD, WORLD_IPV6 } from "./world.ts";
 
 const CLI = resolve(import.meta.dir, "../../src/cli/main.ts");
 const FORGE = join(import.meta.dir, "dhcp-forge.ts");
 const SERVICE = '[[gateway.services]]\nname = "Library"\nport = 8088\n';
-const WORLD_IPV4 = "198.18.0.10";
-const WORLD_IPV6 = "2001:db8:1::1";
 
 /** Runs the daemon at the end of its arguments with its state on a medium without a free byte, of its own mounts only. */
 const ON_FULL_DISK = `
@@ -29,18 +28,8 @@ describeNeeding([...LAB_NEEDS, "program:curl"], "Faults", () => {
 
   beforeAll(async () => {
     await lab.open();
-    const host = await lab.host("box");
-    world = await lab.host("world");
-    await lab.cable(host, "wan0", world, "eth0");
-    for (const [end, device, ...addresses] of [
-      [host, "wan0", "192.0.2.2/24", "2001:db8:1::2/64"],
-      [world, "eth0", "192.0.2.1/24", `${WORLD_IPV4}/32`, `${WORLD_IPV6}/64`],
-    ] as const) {
-      for (const address of addresses)
-        await end.run(["ip", "addr", "add", address, "dev", device, ...nodad(address)]);
-    }
-    await host.run(["ip", "route", "add", "default", "via", "192.0.2.1"]);
-    await host.run(["ip", "route", "add", "default", "via", WORLD_IPV6]);
+    const { host, world: beyond } = await uplinkedHost(lab, "box");
+    world = beyond;
     box = await startBox(lab, "box", {
       host,
       config: `
@@ -172,7 +161,7 @@ describeNeeding([...LAB_NEEDS, "program:curl"], "Faults", () => {
     const phone = await newPhone();
     await speakIpv6(phone);
     await new Guest(phone).consent();
-    const streams = [await streamTo(phone, WORLD_IPV4), await streamTo(phone, WORLD_IPV6)];
+    const streams = [await streamTo(phone, WORLD), await streamTo(phone, WORLD_IPV6)];
     for (const { received } of streams) await until("the stream", () => received() > 5);
     await new Guest(phone).leave();
     for (const { sent } of streams) await sentMore(sent, 5);
@@ -344,7 +333,6 @@ describeNeeding([...LAB_NEEDS, "program:curl"], "Faults", () => {
 
 const isRunning = (part: { state: string }) => part.state === "running";
 const gatewayOf = (status: BoxStatus | undefined) => status?.parts.find((part) => part.name === "gateway");
-const nodad = (address: string) => (address.includes(":") ? ["nodad"] : []);
 
 /** @returns whether it was sent; a socket tells of an earlier packet's refusal when the next one is sent */
 function sendUnasked(send: () => boolean): boolean {

@@ -4,8 +4,8 @@ import { type LabBox, startBox } from "./box.ts";
 import { Guest, knock, listenOn } from "./guest.ts";
 import { Lab, type LabHost, until } from "./lab.ts";
 import { Swarm, withNetworkOf } from "./swarm.ts";
+import { uplinkedHost, WORLD } from "./world.ts";
 
-const WORLD = "198.18.0.10";
 const RATE_KBIT = 4_000;
 
 describeNeeding(LAB_NEEDS, "What the operator may choose", () => {
@@ -17,15 +17,10 @@ describeNeeding(LAB_NEEDS, "What the operator may choose", () => {
 
   beforeAll(async () => {
     await lab.open();
-    const host = await lab.host("box");
-    world = await lab.host("world");
-    await lab.cable(host, "wan0", world, "eth0");
-    await host.run(["ip", "addr", "add", "192.0.2.2/24", "dev", "wan0"]);
-    await host.run(["ip", "route", "add", "default", "via", "192.0.2.1"]);
-    await world.run(["ip", "addr", "add", "192.0.2.1/24", "dev", "eth0"]);
-    await world.run(["ip", "addr", "add", `${WORLD}/32`, "dev", "eth0"]);
+    const uplinked = await uplinkedHost(lab, "box");
+    world = uplinked.world;
     box = await startBox(lab, "box", {
-      host,
+      host: uplinked.host,
       config: `
         [gateway]
         guest_to_guest = true

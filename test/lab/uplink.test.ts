@@ -6,9 +6,8 @@ import { lookUp } from "./dns.ts";
 import { Guest, knock, listenOn } from "./guest.ts";
 import { Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import { Swarm, withNetworkOf } from "./swarm.ts";
+import { uplinkedHost, WORLD } from "./world.ts";
 
-/** Of the range for device tests (RFC 2544): dnsmasq takes the documentation ranges for an attack by DNS rebinding. */
-const WORLD = "198.18.0.10";
 const PRIVATE_BEYOND = "192.168.50.9";
 const UPLINK_KBIT = 8_000;
 
@@ -22,14 +21,10 @@ describeNeeding(LAB_NEEDS, "The way to the internet", () => {
 
   beforeAll(async () => {
     await lab.open();
-    const host = await lab.host("box");
-    world = await lab.host("world");
-    await lab.cable(host, "wan0", world, "eth0");
-    await host.run(["ip", "addr", "add", "192.0.2.2/24", "dev", "wan0"]);
-    await host.run(["ip", "route", "add", "default", "via", "192.0.2.1"]);
-    for (const address of ["192.0.2.1/24", `${WORLD}/32`, `${PRIVATE_BEYOND}/32`]) {
-      await world.run(["ip", "addr", "add", address, "dev", "eth0"]);
-    }
+    const uplinked = await uplinkedHost(lab, "box");
+    const { host } = uplinked;
+    world = uplinked.world;
+    await world.run(["ip", "addr", "add", `${PRIVATE_BEYOND}/32`, "dev", "eth0"]);
     // The provider's resolver, with one name of the wide web and one that points back into the guests' own world.
     world.spawn([
       ...["dnsmasq", "-k", "-C", "/dev/null", "-R", "-h", "--pid-file=", "--user=root"],
