@@ -57,6 +57,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const unkept = (what: string) => (error: unknown) => log.error({ error }, `${what} could not be written`);
   if (good !== undefined && good !== kept)
     attempt(() => lastGood.write(good), unkept("the last good configuration"));
+  log.level = config.log.level;
   for (const problem of problems) log.error(`configuration: ${problemLine(problem)}`);
   const key = openDeviceKey(stateFolder, (message) => log.error(message));
 

@@ -1,7 +1,6 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { loadConfig } from "../config/index.ts";
 import { createLog } from "../host/log.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
 import { untilSignal } from "./signals.ts";
@@ -48,11 +47,7 @@ async function runBox(options: RunOptions): Promise<void> {
   const configFile = resolve(options.config ?? DEFAULT_CONFIG[mode]);
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   makeOwnFolder(runFolder);
-  const { config } = loadConfig(configFile);
-  const log = createLog({
-    level: config.log.level,
-    human: process.stdout.isTTY === true || mode === "bench",
-  });
+  const log = createLog({ level: "info", human: process.stdout.isTTY === true || mode === "bench" });
 
   if (mode === "bench") process.stdout.write("Starting the Omerta Box in bench mode\n");
   const ended = untilSignal();

@@ -1,3 +1,4 @@
+import type { Config } from "../config/index.ts";
 import { type OnlineAnswer, PROBE_FAMILIES, type ProbeFamily } from "./probe-families.ts";
 import type { SessionState } from "./session.ts";
 
@@ -48,4 +49,9 @@ export function answerProbe({ family, online }: RecognisedProbe, view: Detection
   if (view.state !== "released" || online === undefined) return caught;
   if (!view.toldOnline) return family.offline === "portal" ? caught : { kind: "offline" };
   return view.armed && family.rearms ? caught : { kind: "online", answer: online };
+}
+
+/** Whether a guest who has agreed is told that it is online: the operator's choice for a box with, or without, a way out. */
+export function isToldOnline(online: Config["gateway"]["online"], uplinkUp: boolean): boolean {
+  return uplinkUp ? online.with_uplink : online.without_uplink;
 }

@@ -5,6 +5,7 @@ import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
 import type { Journal } from "../store/index.ts";
 import type { GuestBackend, Station } from "./backend.ts";
+import { isToldOnline } from "./captive-detection.ts";
 import type { Admitted } from "./firewall/index.ts";
 import { GuestSessions } from "./guest-sessions.ts";
 import type { LeaseEvent } from "./leases.ts";
@@ -61,8 +62,7 @@ export class Gateway implements Part {
 
   /** Whether a guest who has agreed is told that it is online, with things as they are. */
   get toldOnline(): boolean {
-    const { online } = this.options.config;
-    return this.backend.uplinkUsable ? online.with_uplink : online.without_uplink;
+    return isToldOnline(this.options.config.online, this.backend.uplinkUsable);
   }
 
   async start(): Promise<void> {

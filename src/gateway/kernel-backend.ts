@@ -9,6 +9,7 @@ import { hasWayOut, interfaceExists, setSysctl } from "../host/proc-net.ts";
 import { RunError, tryRun } from "../host/run.ts";
 import { Supervised } from "../host/supervise.ts";
 import type { BackendEvents, GuestBackend, Station } from "./backend.ts";
+import { isToldOnline } from "./captive-detection.ts";
 import { captiveDnsmasqConf, communityDnsmasqConf } from "./dnsmasq-conf.ts";
 import { type Admitted, NFT_TABLE, nftRuleset, PORTAL_MARK, type RulesetPlan } from "./firewall/index.ts";
 import { GuestBridge } from "./guest-bridge.ts";
@@ -232,7 +233,7 @@ export class KernelBackend implements GuestBackend {
     const { runFolder, net, config, tlsHost, resolvFile } = this.options;
     const dns = {
       resolvFile: this.uplinkUp ? (resolvFile ?? "/etc/resolv.conf") : undefined,
-      toldOnline: this.uplinkUp ? config.online.with_uplink : config.online.without_uplink,
+      toldOnline: isToldOnline(config.online, this.uplinkUp),
     };
     const hosts = tlsHost === undefined ? [net.name] : [net.name, tlsHost];
     writeFileSync(join(runFolder, "dnsmasq-community.conf"), communityDnsmasqConf(net, dns, hosts));

@@ -1,5 +1,4 @@
-import type { Database } from "bun:sqlite";
-import { GroupCommit, type OpenedDatabase, openDatabase } from "../store/index.ts";
+import { KeptDatabase } from "../store/index.ts";
 
 /** An agreement that outlives restarts. It is kept with the time that was left, not with a date: a Pi has no battery clock. */
 export interface StoredConsent {
@@ -22,36 +21,31 @@ const MIGRATIONS = [
 
 /** The consents on the medium. */
 export class SessionStore {
-  private db: Database | undefined;
-  private commit: GroupCommit | undefined;
+  private readonly database: KeptDatabase;
 
-  constructor(private readonly path: string) {}
+  constructor(path: string) {
+    this.database = new KeptDatabase("session store", path, MIGRATIONS);
+  }
 
   /** @returns what is wrong with the medium, if something is */
-  open(): Pick<OpenedDatabase, "setAside" | "volatile"> {
-    const { db, setAside, volatile } = openDatabase(this.path, MIGRATIONS);
-    this.db = db;
-    this.commit = new GroupCommit(db);
-    return { setAside, volatile };
+  open(): ReturnType<KeptDatabase["open"]> {
+    return this.database.open();
   }
 
   close(): void {
-    this.commit?.flush();
-    this.db?.close();
-    this.db = undefined;
-    this.commit = undefined;
+    this.database.close();
   }
 
   all(): StoredConsent[] {
-    return this.opened()
-      .db.query<Row, []>("SELECT mac, ipv4, language, remaining_ms FROM consent")
+    return this.database.opened.db
+      .query<Row, []>("SELECT mac, ipv4, language, remaining_ms FROM consent")
       .all()
       .map(({ remaining_ms, ...row }) => ({ ...row, remainingMs: remaining_ms }));
   }
 
   /** Kept when all of them are on the medium. */
   save(consents: readonly StoredConsent[]): Promise<void> {
-    const { db, commit } = this.opened();
+    const { db, commit } = this.database.opened;
     return commit.write(() => {
       const put = db.query(
         "INSERT INTO consent (mac, ipv4, language, remaining_ms) VALUES (?1, ?2, ?3, ?4) " +
@@ -64,12 +58,7 @@ export class SessionStore {
   }
 
   remove(mac: string): Promise<void> {
-    const { db, commit } = this.opened();
+    const { db, commit } = this.database.opened;
     return commit.write(() => db.query("DELETE FROM consent WHERE mac = ?").run(mac));
-  }
-
-  private opened(): { db: Database; commit: GroupCommit } {
-    if (!this.db || !this.commit) throw new Error("the session store is not open");
-    return { db: this.db, commit: this.commit };
   }
 }

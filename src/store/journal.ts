@@ -1,7 +1,6 @@
 import type { Database } from "bun:sqlite";
 import type { Clock } from "../host/clock.ts";
-import { type OpenedDatabase, openDatabase } from "./database.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { KeptDatabase } from "./kept-database.ts";
 
 const MIGRATIONS = [
   `CREATE TABLE entry (
@@ -35,30 +34,26 @@ type Row = { id: number; wall_ms: number; part: string; kind: string; subject: s
 
 /** What happened on this box, in order, kept through power cuts. The oldest entries go first. */
 export class Journal {
-  private db: Database | undefined;
-  private commit: GroupCommit | undefined;
+  private readonly database: KeptDatabase;
   private appended = 0;
 
   constructor(
-    private readonly path: string,
+    path: string,
     private readonly clock: Clock,
     private readonly maxEntries: number,
-  ) {}
+  ) {
+    this.database = new KeptDatabase("journal", path, MIGRATIONS);
+  }
 
   /** @returns what is wrong with the medium, if something is */
-  open(): Pick<OpenedDatabase, "setAside" | "volatile"> {
-    const { db, setAside, volatile } = openDatabase(this.path, MIGRATIONS);
-    this.db = db;
-    this.commit = new GroupCommit(db);
-    this.prune(db);
-    return { setAside, volatile };
+  open(): ReturnType<KeptDatabase["open"]> {
+    const found = this.database.open();
+    this.prune(this.database.opened.db);
+    return found;
   }
 
   close(): void {
-    this.commit?.flush();
-    this.db?.close();
-    this.db = undefined;
-    this.commit = undefined;
+    this.database.close();
   }
 
   /** Kept when the entry is on the medium. @throws RangeError when the detail is larger than 16 KiB */
@@ -71,7 +66,7 @@ export class Journal {
     const text = JSON.stringify(detail);
     if (text.length > MAX_DETAIL)
       throw new RangeError(`journal entry ${kind}: detail is larger than ${MAX_DETAIL} characters`);
-    const { db, commit } = this.opened();
+    const { db, commit } = this.database.opened;
     const wallMs = Math.round(this.clock.wallMs());
     await commit.write(() => {
       db.query("INSERT INTO entry (wall_ms, part, kind, subject, detail) VALUES (?, ?, ?, ?, ?)").run(
@@ -88,18 +83,13 @@ export class Journal {
 
   /** The last entries, newest first. */
   tail(count: number): JournalEntry[] {
-    return this.opened()
-      .db.query<Row, [number]>("SELECT * FROM entry ORDER BY id DESC LIMIT ?")
+    return this.database.opened.db
+      .query<Row, [number]>("SELECT * FROM entry ORDER BY id DESC LIMIT ?")
       .all(count)
       .map(({ wall_ms, detail, ...row }) => ({ ...row, wallMs: wall_ms, detail: JSON.parse(detail) }));
   }
 
   private prune(db: Database): void {
     db.query("DELETE FROM entry WHERE id <= (SELECT max(id) FROM entry) - ?").run(this.maxEntries);
-  }
-
-  private opened(): { db: Database; commit: GroupCommit } {
-    if (!this.db || !this.commit) throw new Error("the journal is not open");
-    return { db: this.db, commit: this.commit };
   }
 }

@@ -4,7 +4,7 @@ import { type Words, wordsOf } from "../../portal/guest/words.ts";
 import { languageOf } from "../../portal/locales/index.ts";
 import type { LabBox } from "../lab/box.ts";
 import { audit, type Browser, openBrowser, type Page, screenshot } from "../lab/browser.ts";
-import { until } from "../lab/lab.ts";
+import { speakIpv6 } from "../lab/guest.ts";
 import { type Swarm, withNetworkOf } from "../lab/swarm.ts";
 
 /** Where the portal lives for a guest's browser. */
@@ -24,13 +24,9 @@ export interface PhoneWithBrowser {
 export async function joins(swarm: Swarm): Promise<PhoneWithBrowser> {
   const [phone] = await swarm.addPhones(1);
   if (!phone) throw new Error("no phone");
-  // A swarm is without IPv6; a phone is not.
-  await phone.run(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0"]);
   const { address } = await phone.dhcp();
-  // Chromium gives up what it is loading when an address comes.
-  await until("the phone's IPv6 address", async () =>
-    /inet6 .* scope global/.test(await phone.run(["ip", "-6", "address", "show", "-tentative"])),
-  );
+  // Before the browser is there: Chromium gives up what it is loading when an address comes.
+  await speakIpv6(phone);
   return { browser: await openBrowser({ host: phone }), address };
 }
 
