@@ -20,7 +20,7 @@ export class GuestBridge {
     private readonly guestToGuest: boolean,
   ) {}
 
-  /** Makes it, or makes it whole: also one that hostapd has made. */
+  /** Makes it, or makes it whole: also one that hostapd has made. @throws Error when it does not stand after that */
   async up(): Promise<void> {
     const { bridge, ipv4, ipv6 } = this.net;
     if (!interfaceExists(bridge)) await run(["ip", "link", "add", bridge, "type", "bridge"]);
@@ -42,6 +42,7 @@ export class GuestBridge {
     ];
     await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
     await this.attachPorts();
+    if (!(await this.stands())) throw new Error(`${bridge} does not keep the addresses that it was given`);
   }
 
   /** Whether it is there, up, and has its addresses. */
@@ -106,7 +107,8 @@ export class GuestBridge {
 
   /** A locally administered address that stays the same whatever ports come and go. */
   private macAddress(): string {
-    const digits = this.net.ipv6.network.replace(/[^0-9a-f]/g, "").padEnd(12, "0");
-    return `02:${(digits.slice(2, 12).match(/../g) ?? []).join(":")}`;
+    const groups = this.net.ipv6.network.split(":").slice(0, 3);
+    const digits = groups.map((group) => group.padStart(4, "0")).join("");
+    return `02:${(digits.slice(2).match(/../g) ?? []).join(":")}`;
   }
 }

@@ -103,8 +103,12 @@ function ipv4Text(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
 }
 
-/** fd00::/8, 40 bits of global id from the key, subnet 1 (RFC 4193 section 3.2). */
+/**
+ * fd00::/8, 40 bits of global id from the key, subnet 1 (RFC 4193 section 3.2), without leading zeros: as the kernel's
+ * tools write it (RFC 5952 section 4.1), so that what they print can be compared with it.
+ */
 function uniqueLocalNetwork(keyHash: Uint8Array): string {
-  const hex = Buffer.from(keyHash.subarray(8, 13)).toString("hex");
-  return `fd${hex.slice(0, 2)}:${hex.slice(2, 6)}:${hex.slice(6, 10)}:1`;
+  const id = new DataView(keyHash.buffer, keyHash.byteOffset + 8, 5);
+  const groups = [0xfd00 | id.getUint8(0), id.getUint16(1), id.getUint16(3), 1];
+  return groups.map((group) => group.toString(16)).join(":");
 }

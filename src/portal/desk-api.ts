@@ -5,6 +5,7 @@ import { stream } from "hono/streaming";
 import { z } from "zod";
 import type { BoxFacts } from "../../portal/guest/pages.tsx";
 import { type Gateway, GuestError } from "../gateway/index.ts";
+import type { Logger } from "../host/log.ts";
 
 /** What the portal's process is told of the box. */
 export interface PortalFacts extends BoxFacts {
@@ -32,12 +33,13 @@ const language = z.string().regex(/^[a-z]{2,3}$/);
  * The narrow side of the daemon that faces the portal's process, over a Unix socket. It can ask about a guest by
  * address, report that a page was shown, that the guest agreed or left, and nothing else.
  */
-export function deskApi(gateway: Gateway, facts: () => PortalFacts) {
+export function deskApi(gateway: Gateway, facts: () => PortalFacts, log: Logger) {
   const guest = zValidator("query", z.strictObject({ address }));
   return new Hono()
     .use(bodyLimit({ maxSize: 4096 }))
     .onError((error, c) => {
       if (error instanceof GuestError) return c.json({ error: error.reason }, 409);
+      log.error({ error }, `${c.req.method} ${c.req.path}`);
       return c.json({ error: "failed" as const, detail: error.message }, 500);
     })
     .get("/guest", guest, async (c) => c.json(await gateway.view(c.req.valid("query").address), 200))

@@ -33,7 +33,7 @@ export class PortalPart implements Part {
     const { gateway, facts, certificate, runFolder, log } = this.options;
     const user = unprivilegedUser(USERS, CLI, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
-    this.desk = serveSocket(deskSocket, deskApi(gateway, facts).fetch, user.ids);
+    this.desk = serveSocket(deskSocket, deskApi(gateway, facts, log).fetch, user.ids);
     const listens = gateway.backend.portalListens.map(listenText);
     const tlsFolder = join(runFolder, "portal");
     const tlsSocket = join(tlsFolder, "tls.sock");

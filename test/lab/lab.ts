@@ -1,8 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { run, tryRun } from "../../src/host/run.ts";
 
 /** Every namespace, folder and process of a lab carries this prefix, so that a later run can find what a crashed one left. */
 export const LAB_PREFIX = "omb-";
+
+/** What the labs' processes printed, for whoever looks into a failed test. */
+const OUTPUTS = join(import.meta.dir, "../output");
 
 /** A process that the lab started and ends. */
 export interface LabProcess {
@@ -136,6 +140,9 @@ export class Lab {
 
   async close(): Promise<void> {
     await Promise.all(this.processes.map((process) => process.stop()));
+    const outputs = this.processes.map((process) => process.output()).filter((text) => text !== "");
+    mkdirSync(OUTPUTS, { recursive: true });
+    writeFileSync(join(OUTPUTS, `${this.prefix}processes.log`), outputs.join("\n"));
     await this.sweep();
     rmSync(this.folder, { recursive: true, force: true });
   }

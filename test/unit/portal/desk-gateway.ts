@@ -24,6 +24,6 @@ export async function gatewayWithDesk(folder: string) {
   backend.stations.set(STATION.ipv4, STATION);
   const facts = (): PortalFacts => ({ ...FACTS, internet: backend.uplinkUsable });
   const socket = join(folder, "desk.sock");
-  const serve = () => serveSocket(socket, deskApi(gateway, facts).fetch);
+  const serve = () => serveSocket(socket, deskApi(gateway, facts, log).fetch);
   return { gateway, backend, journal, clock, socket, serve };
 }
