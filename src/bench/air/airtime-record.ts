@@ -46,22 +46,14 @@ export class AirtimeRecord {
   }
 
   /**
-   * The most airtime that lies in any span of `windowMs`, wherever it begins. Such a span can be moved, without losing
-   * any, until it ends with a frame or begins with one: only those are looked at.
+   * The most airtime that lies in any span of `windowMs`, wherever it begins. Such a span can be moved on, without
+   * losing any, until it ends with a frame: only those are looked at.
    */
   mostInWindowMs(modem: string, windowMs: number, band?: Band): number {
     const entries = this.entries(modem, band);
     const before = runningTotals(entries);
     const untilMs = (ms: number) => totalUntil(entries, before, ms);
-    let most = 0;
-    for (const { startMs, endMs } of entries) {
-      most = Math.max(
-        most,
-        untilMs(endMs) - untilMs(endMs - windowMs),
-        untilMs(startMs + windowMs) - untilMs(startMs),
-      );
-    }
-    return most;
+    return entries.reduce((most, { endMs }) => Math.max(most, untilMs(endMs) - untilMs(endMs - windowMs)), 0);
   }
 
   private forget(entries: AirtimeEntry[], beforeMs: number): void {

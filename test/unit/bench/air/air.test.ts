@@ -92,6 +92,17 @@ describe("a frame on the air", () => {
     modems.a.transmit(bytes(20), ignore);
     time.advance(10_000);
     expect(heard.b.length).toBe(1);
+    modems.a.position = { x: 50_000, y: 0 };
+    modems.a.transmit(bytes(20), ignore);
+    time.advance(10_000);
+    expect(heard.b.length).toBe(1);
+  });
+
+  test("goes farther on a lower frequency, in free space", () => {
+    const { air, modems } = onAir({ a: 0, b: 1_000 }, { pathLoss: FREE_SPACE });
+    const rssiDbm = (frequencyHz: number) =>
+      air.rssiDbm(modems.a, modems.b, channel(PRESETS.LongFast, { frequencyHz }));
+    expect(rssiDbm(434_000_000) - rssiDbm(868_000_000)).toBeCloseTo(6.02, 2);
   });
 });
 
@@ -130,6 +141,17 @@ describe("frames that meet", () => {
     expect(met(-20, 50, { receiver: "holds-on" }).heard).toEqual([1]);
   });
 
+  test("leave the second where the receiver has let go of the first", () => {
+    const { time, modems, heard } = onAir({ first: -200, middle: 0, second: 200 }, { receiver: "holds-on" });
+    modems.second.configure(channel(PRESETS.LongFast, { powerDbm: 30 }));
+    modems.first.transmit(bytes(200, 1), ignore);
+    time.advance(FREE_SYMBOLS * SYMBOL_MS + 1);
+    modems.middle.configure(channel());
+    modems.second.transmit(bytes(30, 2), ignore);
+    time.advance(10_000);
+    expect(heard.middle.map((frame) => frame.bytes[0])).toEqual([2]);
+  });
+
   test("do not harm the second when the first ends before the last five symbols of its preamble", () => {
     const airtimeMs = timeOnAirMs(PRESETS.LongFast, 30);
     const early = airtimeMs - FREE_SYMBOLS * SYMBOL_MS;
@@ -143,6 +165,15 @@ describe("frames that meet", () => {
     modems.first.transmit(bytes(30, 1), () => modems.first.transmit(bytes(30, 2), ignore));
     time.advance(10_000);
     expect(heard.middle.map((frame) => frame.bytes[0])).toEqual([1, 2]);
+
+    // Here the second begins before the end of the first is dealt with, though at the same time.
+    const other = onAir({ first: -200, middle: 0, second: 200 });
+    other.time.after(timeOnAirMs(PRESETS.LongFast, 30), () =>
+      other.modems.second.transmit(bytes(30, 2), ignore),
+    );
+    other.modems.first.transmit(bytes(30, 1), ignore);
+    other.time.advance(10_000);
+    expect(other.heard.middle.map((frame) => frame.bytes[0])).toEqual([1, 2]);
   });
 
   test("are weighed against the sum of all others", () => {
@@ -235,8 +266,9 @@ describe("a modem", () => {
     const busy = () => Object.values(modems).map((modem) => modem.isBusy());
     expect(busy()).toEqual([false, false, false, false, false]);
     const airtimeMs = modems.a.transmit(bytes(100), ignore);
+    time.advance(2 * SYMBOL_MS - 0.01);
     expect(busy()).toEqual([true, false, false, false, false]);
-    time.advance(2 * SYMBOL_MS);
+    time.advance(0.01);
     expect(busy()).toEqual([true, true, false, false, false]);
     time.advance(airtimeMs - 2 * SYMBOL_MS - 0.01);
     expect(busy()).toEqual([true, true, false, false, false]);

@@ -95,6 +95,18 @@ describe("a radio on a modem", () => {
     expect(air.airtime.totalMs("a")).toBe(300);
   });
 
+  test("hears no more once it is closed, while the next one on the same modem does", () => {
+    const { time, modems, b, received, send } = twoRadios();
+    void b.close();
+    const next = new ModemRadio({ modem: modems.b, settings: channel(), timers: time });
+    let heard = 0;
+    next.on("received", () => heard++);
+    void next.open();
+    send(10);
+    time.advance(60_000);
+    expect([received.length, heard]).toEqual([0, 1]);
+  });
+
   test("lets the host listen before it talks", () => {
     const { time, a, b, send } = twoRadios();
     expect(b.capabilities.listensBeforeTalk).toBe(true);
