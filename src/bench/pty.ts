@@ -1,5 +1,6 @@
 import { dlopen, FFIType } from "bun:ffi";
 import { closeSync, constants, openSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import type { ReadableStreamDefaultReader } from "node:stream/web";
 import { lastErrno, libc, SystemError } from "../lora/serial/libc.ts";
 import { raw, readTermios, writeTermios } from "../lora/serial/termios.ts";
 import type { Firmware, ToHost } from "./firmware.ts";
