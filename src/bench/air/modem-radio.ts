@@ -1,4 +1,5 @@
 import type { Timers } from "../../host/timers.ts";
+import { bitRate } from "../../lora/airtime/time-on-air.ts";
 import type { ChannelSettings } from "../../lora/modulation.ts";
 import {
   type FailureReason,
@@ -53,10 +54,9 @@ export class ModemRadio extends Radio {
   }
 
   get capabilities(): RadioCapabilities {
-    const { spreadingFactor, bandwidthHz, codingRate } = this.settings.modulation;
     return {
       maxPayloadBytes: MAX_FRAME_BYTES,
-      bitRate: ((spreadingFactor * bandwidthHz) / 2 ** spreadingFactor) * (4 / codingRate),
+      bitRate: bitRate(this.settings.modulation),
       access: "raw",
       routes: false,
       acknowledges: false,

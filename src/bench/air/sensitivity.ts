@@ -36,7 +36,3 @@ export const sensitivityDbm = (
   { spreadingFactor, bandwidthHz }: Pick<Modulation, "spreadingFactor" | "bandwidthHz">,
   noiseFigureDb: number,
 ): number => noiseFloorDbm(bandwidthHz, noiseFigureDb) + snrLimitDb(spreadingFactor);
-
-/** How long one symbol takes, in ms. */
-export const symbolMs = ({ spreadingFactor, bandwidthHz }: Modulation): number =>
-  (2 ** spreadingFactor / bandwidthHz) * 1_000;

@@ -1,7 +1,7 @@
+import { symbolMs } from "../../lora/airtime/time-on-air.ts";
 import type { ChannelSettings } from "../../lora/modulation.ts";
 import type { AirModem } from "./air-modem.ts";
 import type { Loss } from "./air-stats.ts";
-import { symbolMs } from "./sensitivity.ts";
 
 /**
  * What a receiver must hear undisturbed of the preamble: its last symbols. It can lose those before (LoRaSim: Bor et

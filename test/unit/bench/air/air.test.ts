@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { FREE_SPACE } from "../../../../src/bench/air/path-loss.ts";
-import { symbolMs } from "../../../../src/bench/air/sensitivity.ts";
-import { timeOnAirMs } from "../../../../src/lora/airtime/time-on-air.ts";
+import { symbolMs, timeOnAirMs } from "../../../../src/lora/airtime/time-on-air.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import { bytes, channel, ignore, onAir } from "./on-air.ts";
 
