@@ -3,7 +3,7 @@
  * Renders the cases by Debian's `openscad`: every part of every set of parameters as STL into `build/`, and with
  * `--pictures` (which needs `xvfb-run`) a picture of each set into `pictures/`: `bun hardware/lora-case/render.ts`.
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -61,16 +61,25 @@ function echoesIn(log: string): Record<string, number[]> {
 
 /** @throws {RenderError} */
 export async function render(what: Render, how: { picture?: string } = {}): Promise<Rendered> {
-  const overrides = Object.entries(what.overrides ?? {}).flatMap(([name, value]) => [
-    "-D",
-    `${name}=${value}`,
-  ]);
+  const set = parameterSets(what.case)[what.set];
+  if (set === undefined) throw new RenderError(`${what.case} has no set ${what.set}`);
+  let sets = join(FOLDER, `${what.case}.json`);
+  if (what.overrides !== undefined) {
+    // A set's values win over `-D`: the changed ones go into a set of their own.
+    sets = `${what.to}.json`;
+    const changed = Object.entries(what.overrides).map(([name, value]) => [name, String(value)]);
+    const parameters = { ...set, ...Object.fromEntries(changed) };
+    writeFileSync(
+      sets,
+      JSON.stringify({ parameterSets: { [what.set]: parameters }, fileFormatVersion: "1" }),
+    );
+  }
   const child = Bun.spawn(
     [
       ...(how.picture === undefined ? [] : ["xvfb-run", "-a"]),
       "openscad",
-      ...["-o", what.to, "-p", join(FOLDER, `${what.case}.json`), "-P", what.set],
-      ...["-D", `part="${what.part}"`, ...overrides],
+      ...["-o", what.to, "-p", sets, "-P", what.set],
+      ...["-D", `part="${what.part}"`],
       ...(how.picture === undefined
         ? []
         : [`--camera=${how.picture}`, "--imgsize=960,560", "--colorscheme=Tomorrow"]),

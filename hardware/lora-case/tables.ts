@@ -74,8 +74,9 @@ function powerTable(bands: readonly Band[]): string {
 
 const BATTERIES = [
   { name: "LiPo 1000 mAh", milliampHours: 1_000 },
-  { name: "LiFePO4 18650, 1500 mAh", milliampHours: 1_500 },
   { name: "18650, 3000 mAh", milliampHours: 3_000 },
+  // As a USB power supply sees it: 12.8 V · 6 Ah · 85 % / 5 V.
+  { name: "LiFePO4 12.8 V 6 Ah by USB", milliampHours: 13_000 },
 ] as const;
 
 function duration(hours: number): string {
@@ -83,6 +84,7 @@ function duration(hours: number): string {
 }
 
 function runTimeTable(boards: readonly Board[]): string {
+  const sources: string[] = [];
   const rows = boards.flatMap((board) => {
     const { power } = board;
     if (power === null || board.kind === "finished") return [];
@@ -94,14 +96,15 @@ function runTimeTable(boards: readonly Board[]): string {
           ({ milliampHours }) =>
             `${duration(runTimeHours(power, milliampHours, 0.01))} / ${duration(runTimeHours(power, milliampHours, 0.1))}`,
         ),
-        power.source,
+        String(
+          (sources.includes(power.source) ? sources.indexOf(power.source) : sources.push(power.source) - 1) +
+            1,
+        ),
       ],
     ];
   });
-  return table(
-    ["board", "listening / sending, mA", ...BATTERIES.map(({ name }) => name), "where the currents are from"],
-    rows,
-  );
+  const head = ["board", "listening / sending, mA", ...BATTERIES.map(({ name }) => name), "currents from"];
+  return `${table(head, rows)}\n\nCurrents from:\n\n${sources.map((source, index) => `${index + 1}. ${source}`).join("\n")}`;
 }
 
 /** Each table by the name of its place in the README. */

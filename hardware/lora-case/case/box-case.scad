@@ -22,14 +22,14 @@ battery_width = 21;
 battery_height = 20;
 
 /* [Openings] */
-// Around the rubber of a USB-C plug
+// Around the rubber of a USB-C plug: 12.35 by 6.5 at most
 usb_opening_width = 13;
 usb_opening_height = 8;
 // SMA: 6.5
 antenna_hole = 6.5;
 
 /* [Walls and fits] */
-wall = 3.2;
+wall = 3.6;
 floor_thickness = 2;
 lid_thickness = 3.4;
 // Around the board and the battery, on every side
@@ -59,6 +59,8 @@ lip_height = 2;
 lip_thickness = 1.6;
 lip_gap = 0.3;
 headroom = 1;
+// From the inner edge of the wall, which presses on the cord
+seal_from = 0.2;
 has_battery = battery_length > 0 && battery_width > 0;
 
 board_lane = board_width + 2 * clearance;
@@ -80,14 +82,14 @@ ears = [
 ];
 
 assert(wall >= min_wall && floor_thickness >= min_wall, "wall and floor_thickness must not be below min_wall");
-assert(wall >= seal_width + 0.8, "wall must be 0.8 wider than the seal, which it presses on");
+assert(wall - seal_from - seal_width >= min_wall - e, "wall leaves less than min_wall outside the seal");
 assert(lid_thickness - seal_depth >= min_wall, "lid_thickness leaves less than min_wall below the seal");
 assert((ear_diameter - screw_clearance_hole) / 2 >= min_wall, "ear_diameter leaves less than min_wall around the screw");
 assert(usb_opening_width + 2 < inner_width, "usb_opening_width is more than the case is wide");
 assert(usb_at[1] + usb_opening_height / 2 + min_wall <= body_height, "the USB opening meets the rim: raise headroom or lower usb_height");
 
-echo(body = [inner_length + 2 * wall, inner_width + 2 * (ear_out + ear_diameter / 2), body_height]);
-echo(board_at = board_at, battery_at = battery_at, usb_at = usb_at, antenna_at = antenna_at, body_height = body_height);
+echo(board_at = board_at, battery_at = battery_at, usb_at = usb_at, antenna_at = antenna_at, first_ear = ears[0],
+  inner = [inner_length, inner_width, inner_height]);
 
 module walls_outline() {
   translate([-wall, -wall]) rounded_square([inner_length + 2 * wall, inner_width + 2 * wall], corner + wall);
@@ -154,8 +156,8 @@ module lid() {
       }
     }
     if (seal_width > 0) translate([0, 0, lid_thickness - seal_depth]) linear_extrude(seal_depth + e) difference() {
-      out = (wall + seal_width) / 2;
-      in = (wall - seal_width) / 2;
+      out = seal_from + seal_width;
+      in = seal_from;
       translate([-out, -out]) rounded_square([inner_length + 2 * out, inner_width + 2 * out], corner + out);
       translate([-in, -in]) rounded_square([inner_length + 2 * in, inner_width + 2 * in], corner + in);
     }

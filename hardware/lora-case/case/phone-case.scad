@@ -69,14 +69,15 @@ $fn = 48;
 e = 0.01;
 divider = 1.4;
 headroom = 0.5;
-ear_diameter = 7;
 
 cavity_size = [phone_width + 2 * phone_clearance, phone_height + 2 * phone_clearance];
 tray_size = [cavity_size.x + 2 * tray_wall, cavity_size.y + 2 * tray_wall];
 rim_start = plate + phone_thickness + 0.1;
 tray_height = rim_start + grip + 0.8;
 
-board_lane = board_width + 2 * clearance;
+ear_diameter = 7;
+// A narrow board stands off the side wall, so that its plug passes the screw's ear.
+board_lane = max(board_width + 2 * clearance, ear_diameter + usb_opening_width / 2 + 0.5 + board_width / 2 + clearance);
 battery_lane = battery_width + 2 * clearance;
 inner_width = board_lane + divider + battery_lane;
 inner_length = max(board_length + 2 * clearance + antenna_room, battery_length + 2 * clearance);
@@ -85,7 +86,7 @@ pocket_height = pocket_floor + inner_height;
 
 // In the pocket as it is printed, open side up, seen from the phone's side: left and right change places.
 is_board_first = board_side == "right";
-board_at = [is_board_first ? clearance : battery_lane + divider + clearance, clearance, pocket_floor + rail_height];
+board_at = [is_board_first ? board_lane - clearance - board_width : battery_lane + divider + clearance, clearance, pocket_floor + rail_height];
 battery_at = [is_board_first ? board_lane + divider + clearance : clearance, clearance, pocket_floor];
 divider_x = is_board_first ? board_lane : battery_lane;
 usb_at = [board_at.x + board_width / 2, board_at.z + usb_height];
@@ -110,10 +111,9 @@ assert(pocket_outer.x <= tray_size.x, "the pocket is wider than the phone: take 
 assert(pocket_top_on_tray <= camera_at.y, "the pocket covers the camera: lower pocket_from_bottom or take a shorter battery");
 assert((ear_diameter - screw_clearance_hole) / 2 >= min_wall, "ear_diameter leaves less than min_wall around the screw");
 
-echo(tray = [tray_size.x, tray_size.y, tray_height], pocket = [pocket_outer.x, pocket_outer.y, pocket_height]);
 echo(phone_at = [tray_wall + phone_clearance, tray_wall + phone_clearance, plate], camera_at = camera_at,
   pocket_on_tray = pocket_on_tray, board_at = board_at, battery_at = battery_at, usb_at = usb_at, antenna_at = antenna_at,
-  pocket_height = pocket_height);
+  first_ear = ears[0], inner = [inner_width, inner_length, inner_height]);
 
 module phone_outline(grow) {
   translate([tray_wall - grow, tray_wall - grow])
