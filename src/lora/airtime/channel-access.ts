@@ -11,13 +11,16 @@ export interface ChannelAccessOptions {
 
 /** The channel must have been free for so many slots before the count begins. */
 const GAP_SLOTS = 2;
-const FIRST_WINDOW = 8;
+const FIRST_WINDOW = 16;
 const LARGEST_WINDOW = 128;
+/** Two stations that began at the same moment must be told apart before they spoil a whole burst of each other's. */
+const DOUBT_WINDOW = 8;
 
 /**
  * Listen before talk with random back-off, as IEEE 802.11's distributed coordination function (section 10.3.4): after a
- * gap of silence a random number of free slots is counted down; while somebody talks, the count stands still. Each time
- * that it had to stand still the window doubles for the next turn, and it shrinks again with every turn that was calm.
+ * gap of silence a random number of free slots is counted down; while somebody talks, the count stands still, so that
+ * who has waited is nearer to its turn. When two turn out to have begun together the window doubles, and it shrinks again
+ * with every turn that was calm.
  */
 export class ChannelAccess {
   private window = FIRST_WINDOW;
@@ -36,8 +39,22 @@ export class ChannelAccess {
 
   /** Calls `won` when this station may begin. One contention at a time. */
   contend(won: () => void): void {
-    let slotsLeft = Math.floor(this.options.random() * this.window);
-    let gapLeft = GAP_SLOTS;
+    this.countDown(GAP_SLOTS, this.window, won);
+  }
+
+  /** Within a turn: listens for a short random time whether somebody else believes that it is theirs, and waits then. */
+  doubt(won: () => void): void {
+    this.countDown(0, DOUBT_WINDOW, (wasBusy) => {
+      this.window = wasBusy
+        ? Math.min(this.window * 2, LARGEST_WINDOW)
+        : Math.max(Math.floor(this.window / 2), FIRST_WINDOW);
+      won();
+    });
+  }
+
+  private countDown(gapSlots: number, window: number, won: (wasBusy: boolean) => void): void {
+    let slotsLeft = Math.floor(this.options.random() * window);
+    let gapLeft = gapSlots;
     let wasBusy = false;
     const slot = () => {
       if (this.options.isBusy()) {
@@ -47,10 +64,7 @@ export class ChannelAccess {
       else if (slotsLeft > 0) slotsLeft -= 1;
       if (gapLeft === 0 && slotsLeft === 0 && !this.options.isBusy()) {
         this.cancel = undefined;
-        this.window = wasBusy
-          ? Math.min(this.window * 2, LARGEST_WINDOW)
-          : Math.max(Math.floor(this.window / 2), FIRST_WINDOW);
-        won();
+        won(wasBusy);
         return;
       }
       this.cancel = this.options.timers.after(this.options.slotMs, slot);

@@ -28,6 +28,8 @@ export interface PacedCarrierOptions {
 const MAX_PHY_BYTES = 255;
 const DEFAULT_SOS_RESERVE = 0.2;
 const DEFAULT_BURST_FRAMES = 20;
+/** After the first and the second frame of a burst. */
+const BURST_DOUBTS = 2;
 /** A radio that says nothing of a frame for so long after it must have left is given up. */
 const SILENT_RADIO_MS = 30_000;
 /** How often a frame that the radio's own queue had no room for is tried again. */
@@ -48,6 +50,9 @@ export class PacedCarrier implements FrameCarrier {
   /** With the radio, and not on the air yet. */
   private flying: { frame: QueuedFrame; giveUp: () => void } | undefined;
   private burstLeftMs = 0;
+  /** Frames of this burst before which it is still doubted that the turn is ours alone. */
+  private doubtsLeft = 0;
+  private isSure = false;
   private cancelTimer: (() => void) | undefined;
   private closed: string | undefined;
   private readonly onClosed = (reason: string) => this.close(reason);
@@ -175,20 +180,36 @@ export class PacedCarrier implements FrameCarrier {
       return;
     }
     if (!ledger.ensure(frame.airtimeMs, nowMs, this.pump)) return;
-    if (this.access && this.burstLeftMs < frame.airtimeMs) {
-      this.access.contend(() => {
-        this.burstLeftMs = Math.max(this.burstMs, frame.airtimeMs);
-        this.pump();
-      });
-      return;
-    }
+    if (this.access && !this.isOurTurn(this.access, frame)) return;
     this.transmit(frame, nowMs);
   };
+
+  /** @returns whether a frame may go now; if not, there will be another pump */
+  private isOurTurn(access: ChannelAccess, { airtimeMs }: QueuedFrame): boolean {
+    if (this.burstLeftMs < airtimeMs || this.options.isBusy?.()) {
+      this.burstLeftMs = 0;
+      access.contend(() => {
+        this.burstLeftMs = Math.max(this.burstMs, airtimeMs);
+        this.doubtsLeft = BURST_DOUBTS;
+        this.isSure = true;
+        this.pump();
+      });
+      return false;
+    }
+    if (this.isSure || this.doubtsLeft === 0) return true;
+    this.doubtsLeft -= 1;
+    access.doubt(() => {
+      this.isSure = true;
+      this.pump();
+    });
+    return false;
+  }
 
   private transmit(frame: QueuedFrame, nowMs: number): void {
     const { radio, ledger, timers } = this.options;
     this.queue.remove(frame);
     this.burstLeftMs -= frame.airtimeMs;
+    this.isSure = false;
     // Written down before it is sent: what the radio then does not send is lost to us, never to the law.
     ledger.record(nowMs, frame.airtimeMs);
     const giveUp = timers.after(frame.airtimeMs + SILENT_RADIO_MS, () => {
