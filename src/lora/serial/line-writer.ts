@@ -9,6 +9,8 @@ export type WriteSome = (bytes: Uint8Array) => number;
 export interface LineWriterOptions {
   path: string;
   timers: Timers;
+  /** Calls `task` once the event loop has come round, without a wait. */
+  soon: (task: () => void) => void;
   write: WriteSome;
   /** Bytes that the hardware has not been given yet. */
   unsent: () => number;
@@ -18,12 +20,20 @@ export interface LineWriterOptions {
 
 /**
  * Bun can tell when a descriptor is readable, and has nothing yet that says when one is writable without blocking: a
- * write that the kernel does not take is tried again, at first after a millisecond and at most after
- * {@link LONGEST_WAIT_MS}. Between the tries the line stays busy: at 3 Mbit/s that wait is 2,400 bytes, and the kernel
- * holds 4,096 for a UART and more for USB.
+ * write that the kernel does not take is tried again, at first after a millisecond and at most after this. Between the
+ * tries the line stays busy: at 3 Mbit/s that wait is 2,400 bytes, and the kernel holds 4,096 for a UART, more for USB.
  */
-const FIRST_WAIT_MS = 1;
 const LONGEST_WAIT_MS = 8;
+const FIRST_WAIT_MS = 1;
+/** Having taken so much at once, the kernel may take more at once; after less its buffer is full. */
+const PLENTY_BYTES = 512;
+/**
+ * On a line as fast as memory, a pseudo-terminal, waiting a millisecond is most of the time. There it is tried again in
+ * the next turns of the event loop, some 2 µs each: more of them when that brought plenty, fewer when it did not. On a
+ * UART it never does, and the fewest turns before each wait are all it costs.
+ */
+const FEWEST_TURNS = 4;
+const MOST_TURNS = 1024;
 /** After so much the event loop has its turn, however fast the line takes it. */
 const BURST_BYTES = 256 * 1024;
 /** The deepest FIFO of an adapter that TIOCOUTQ knows nothing of (CP2102N: 512 bytes, FT232H: 1 KB). */
@@ -39,6 +49,8 @@ export class LineWriter {
   private readonly waiting = new Set<() => void>();
   /** When the last character will have left the UART at the latest, if nothing holds it up. */
   private lineFreeAtMs = 0;
+  /** Turns of the event loop that are worth a try before a wait: more when they help, fewer when they do not. */
+  private worthTurns = FEWEST_TURNS;
 
   constructor(private readonly options: LineWriterOptions) {}
 
@@ -85,22 +97,43 @@ export class LineWriter {
   }
 
   private async writeAll(bytes: Uint8Array): Promise<void> {
-    const { path, write } = this.options;
-    let waitMs = FIRST_WAIT_MS;
     let burst = 0;
-    for (let written = 0; written < bytes.length; ) {
-      const taken = this.asking(() => write(written === 0 ? bytes : bytes.subarray(written)));
-      written += taken;
-      burst += taken;
-      this.occupyLine(taken);
-      if (taken > 0) waitMs = FIRST_WAIT_MS;
-      if (written === bytes.length) return;
-      if (taken > 0 && burst < BURST_BYTES) continue;
-      await this.pause(waitMs);
-      if (this.closed) throw canceled(path);
-      if (taken === 0) waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
-      burst = 0;
+    let turns = 0;
+    let waitMs = FIRST_WAIT_MS;
+    for (let rest = bytes; rest.length > 0; ) {
+      const taken = this.take(rest);
+      rest = rest.subarray(taken);
+      if (rest.length === 0) return;
+      if (taken >= PLENTY_BYTES) {
+        if (turns > 0) this.worthTurns = Math.min(this.worthTurns * 2, MOST_TURNS);
+        turns = 0;
+        waitMs = FIRST_WAIT_MS;
+        burst += taken;
+        if (burst < BURST_BYTES) continue;
+        burst = 0;
+        await this.turn();
+      } else if (turns < this.worthTurns && waitMs === FIRST_WAIT_MS) {
+        turns++;
+        await this.turn();
+      } else {
+        if (turns > 0) this.worthTurns = Math.max(this.worthTurns >> 1, FEWEST_TURNS);
+        turns = 0;
+        await this.pause(waitMs);
+        waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+      }
     }
+  }
+
+  private take(bytes: Uint8Array): number {
+    const { path, write } = this.options;
+    if (this.closed) throw canceled(path);
+    const taken = this.asking(() => write(bytes));
+    this.occupyLine(taken);
+    return taken;
+  }
+
+  private turn(): Promise<void> {
+    return new Promise(this.options.soon);
   }
 
   private asking(question: () => number): number {

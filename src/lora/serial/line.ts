@@ -31,6 +31,7 @@ export class Line implements BindingPortInterface {
     this.writer = new LineWriter({
       path: openOptions.path,
       timers: systemTimers,
+      soon: setImmediate,
       write: writeSomeTo(descriptor),
       unsent: () => unsentBytesOf(descriptor),
       characterMs: () => (bits * 1_000) / this.baudRate,

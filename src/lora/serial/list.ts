@@ -51,7 +51,6 @@ function lineInfo(
   const field = (name: string) => (usb === undefined ? undefined : textOf(join(usb.folder, name)));
   const stablePaths = links.get(path) ?? [];
   const byId = stablePaths.find((link) => link.includes("/serial/by-id/"));
-  const driver = followed(join(device, "driver"));
   return {
     path,
     manufacturer: field("manufacturer"),
@@ -61,9 +60,19 @@ function lineInfo(
     productId: field("idProduct"),
     locationId: usb?.interface,
     pnpId: byId === undefined ? undefined : basename(byId),
-    driver: driver === undefined ? undefined : basename(driver),
+    driver: driverOf(device),
     stablePaths,
   };
+}
+
+/** Since Linux 6.5 a UART's own device sits below two of the serial core, whose drivers are `port` and `ctrl`. */
+function driverOf(device: string): string | undefined {
+  for (const folder of [device, dirname(device), dirname(dirname(device))]) {
+    const driver = basename(followed(join(folder, "driver")) ?? "");
+    if (driver === "") return undefined;
+    if (driver !== "port" && driver !== "ctrl") return driver;
+  }
+  return undefined;
 }
 
 /** The USB device that a folder of sysfs belongs to, and which of its interfaces. */
