@@ -10,7 +10,10 @@ export interface ChannelAccessOptions {
 }
 
 /** The channel must have been free for so many slots before the count begins. */
-const GAP_SLOTS = 2;
+const GAP_SLOTS = 4;
+/** An answer is there before anybody else may begin. */
+const ANSWER_GAP_SLOTS = 1;
+const ANSWER_WINDOW = 3;
 const FIRST_WINDOW = 16;
 const LARGEST_WINDOW = 128;
 /** Two stations that began at the same moment must be told apart before they spoil a whole burst of each other's. */
@@ -38,8 +41,9 @@ export class ChannelAccess {
   }
 
   /** Calls `won` when this station may begin. One contention at a time. */
-  contend(won: () => void): void {
-    this.countDown(GAP_SLOTS, this.window, won);
+  contend(isAnswer: boolean, won: () => void): void {
+    if (isAnswer) this.countDown(ANSWER_GAP_SLOTS, ANSWER_WINDOW, won);
+    else this.countDown(GAP_SLOTS, this.window, won);
   }
 
   /** Within a turn: listens for a short random time whether somebody else believes that it is theirs, and waits then. */

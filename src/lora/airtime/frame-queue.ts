@@ -4,6 +4,8 @@ import type { Fate } from "../radio.ts";
 export interface QueuedFrame {
   bytes: Uint8Array;
   priority: Priority;
+  /** Goes before all others. */
+  isAnswer: boolean;
   airtimeMs: number;
   tell: (fate: Fate) => void;
 }
@@ -66,19 +68,24 @@ export class FrameQueue {
   airtimeAheadMs(priority: Priority): number {
     const nowMs = this.nowMs();
     return this.entries
-      .filter(({ frame, sinceMs }) => scoreOf(frame.priority, nowMs - sinceMs) <= scoreOf(priority, 0))
+      .filter(
+        ({ frame, sinceMs }) => scoreOf(frame, nowMs - sinceMs) <= scoreOf({ priority, isAnswer: false }, 0),
+      )
       .reduce((sum, { frame }) => sum + frame.airtimeMs, 0);
   }
 
   private goesBefore(a: Entry, b: Entry): boolean {
     const nowMs = this.nowMs();
-    const difference =
-      scoreOf(a.frame.priority, nowMs - a.sinceMs) - scoreOf(b.frame.priority, nowMs - b.sinceMs);
-    return difference === 0 ? a.order < b.order : difference < 0;
+    const [first, second] = [scoreOf(a.frame, nowMs - a.sinceMs), scoreOf(b.frame, nowMs - b.sinceMs)];
+    return first === second ? a.order < b.order : first < second;
   }
 }
 
 /** The lowest goes first. */
-function scoreOf(priority: Priority, waitedMs: number): number {
-  return priority === "sos" ? Number.NEGATIVE_INFINITY : rankOf(priority) * STEP_MS - waitedMs;
+function scoreOf(
+  { priority, isAnswer }: Pick<QueuedFrame, "priority" | "isAnswer">,
+  waitedMs: number,
+): number {
+  if (isAnswer) return Number.NEGATIVE_INFINITY;
+  return priority === "sos" ? -Number.MAX_VALUE : rankOf(priority) * STEP_MS - waitedMs;
 }

@@ -1,5 +1,5 @@
 import type { Timers } from "../../host/timers.ts";
-import type { FrameCarrier } from "../frame-carrier.ts";
+import type { FrameCarrier, SendOptions } from "../frame-carrier.ts";
 import type { ChannelSettings } from "../modulation.ts";
 import type { Priority } from "../priority.ts";
 import type { FailureReason, Fate, Radio, Received } from "../radio.ts";
@@ -78,28 +78,32 @@ export class PacedCarrier implements FrameCarrier {
     return timeOnAirMs(channel.modulation, Math.min(MAX_PHY_BYTES, bytes + radio.capabilities.overheadBytes));
   }
 
-  etaMs(bytes: number, priority: Priority): number {
+  etaMs(airtimeMs: number, priority: Priority): number {
     const { ledger, timers } = this.options;
     const nowMs = timers.monotonicMs();
-    const airtimeMs = this.airtimeMs(bytes);
-    const aheadMs =
-      this.queue.airtimeAheadMs(priority) +
-      (this.flying ? this.airtimeMs(this.flying.frame.bytes.length) : 0);
     const share = this.shareOf(priority);
-    // The whole of the queue counts as one transmission where it fits; where not, at the rate that the limits leave.
-    const together = aheadMs + airtimeMs;
-    const startMs = ledger.earliestStartMs(together, nowMs, share);
+    const flyingMs = this.flying?.frame.airtimeMs ?? 0;
+    // The whole of it counts as one transmission where it fits; where not, at the rate that the limits leave.
+    const together = this.queue.airtimeAheadMs(priority) + flyingMs + airtimeMs;
     const accessMs = this.access?.meanMs ?? 0;
+    const startMs = ledger.earliestStartMs(together, nowMs, share);
     if (Number.isFinite(startMs)) return startMs - nowMs + together + accessMs;
-    if (!ledger.canEver(airtimeMs, share)) return Number.POSITIVE_INFINITY;
-    const slowest = Math.min(
-      ...ledger.subBand.limits.map((limit) => (limit.airtimeMs * share) / limit.windowMs),
-      1,
+    const oneMs = this.airtimeMs(this.maxFrameBytes);
+    if (!ledger.canEver(Math.min(airtimeMs, oneMs), share)) return Number.POSITIVE_INFINITY;
+    const rates = ledger.subBand.limits.map((limit) => (limit.airtimeMs * share) / limit.windowMs);
+    return (
+      ledger.earliestStartMs(Math.min(together, oneMs), nowMs, share) -
+      nowMs +
+      together / Math.min(...rates, 1)
     );
-    return ledger.earliestStartMs(airtimeMs, nowMs, share) - nowMs + together / slowest + accessMs;
   }
 
-  send(bytes: Uint8Array, priority: Priority, told: (fate: Fate) => void): () => void {
+  send(
+    bytes: Uint8Array,
+    priority: Priority,
+    told: (fate: Fate) => void,
+    { isAnswer = false }: SendOptions = {},
+  ): () => void {
     const { timers, ledger } = this.options;
     const tell = (fate: Fate) => void timers.after(0, () => told(fate));
     const refusal = this.refusalOf(bytes);
@@ -108,7 +112,7 @@ export class PacedCarrier implements FrameCarrier {
       return () => {};
     }
     const airtimeMs = this.airtimeMs(bytes.length);
-    const frame: QueuedFrame = { bytes: bytes.slice(), priority, airtimeMs, tell };
+    const frame: QueuedFrame = { bytes: bytes.slice(), priority, isAnswer, airtimeMs, tell };
     if (!ledger.canEver(airtimeMs, this.shareOf(priority))) {
       tell(
         failed("airtime", `${Math.ceil(airtimeMs)} ms on the air is more than ${ledger.subBand.name} allows`),
@@ -185,10 +189,10 @@ export class PacedCarrier implements FrameCarrier {
   };
 
   /** @returns whether a frame may go now; if not, there will be another pump */
-  private isOurTurn(access: ChannelAccess, { airtimeMs }: QueuedFrame): boolean {
+  private isOurTurn(access: ChannelAccess, { airtimeMs, isAnswer }: QueuedFrame): boolean {
     if (this.burstLeftMs < airtimeMs || this.options.isBusy?.()) {
       this.burstLeftMs = 0;
-      access.contend(() => {
+      access.contend(isAnswer, () => {
         this.burstLeftMs = Math.max(this.burstMs, airtimeMs);
         this.doubtsLeft = BURST_DOUBTS;
         this.isSure = true;

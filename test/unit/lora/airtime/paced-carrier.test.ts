@@ -166,7 +166,7 @@ describe("a paced carrier", () => {
         (queue, bytes) => {
           const { time, carrier, fates, sends } = carrierOn(EU);
           for (const [size, priority] of queue) sends(size, priority);
-          const etaMs = carrier.etaMs(bytes, "direct");
+          const etaMs = carrier.etaMs(carrier.airtimeMs(bytes), "direct");
           sends(bytes, "direct");
           const before = time.monotonicMs();
           time.runUntil(() => reason(fates.at(-1)) === "on-air", 10 * HOUR_MS);
