@@ -28,7 +28,7 @@ export interface Pty {
   write(bytes: Uint8Array): boolean;
   /** Bytes from the host, in pieces of any size; what comes before there is a listener waits. @returns ends it */
   onData(listener: (bytes: Uint8Array) => void): () => void;
-  /** Unplugs it: the host reads the end and writes EIO from the moment that this returns. May be called again. */
+  /** Unplugs it: some ms later at the latest the host reads the end and writes fail with EIO. May be called again. */
   hangUp(): void;
 }
 
@@ -153,7 +153,7 @@ class OpenPty implements Pty {
     this.queue = [];
     this.queued = 0;
     if (this.options.link !== undefined) rmSync(this.options.link, { force: true });
-    // Takes the stream's own copy of the descriptor away at once: the line hangs up with the last one.
+    // Closes Bun's own copy of the descriptor, on another thread: the line hangs up with the last one.
     this.reader.cancel().catch(() => {});
     closeSync(this.master);
     closeSync(this.host);

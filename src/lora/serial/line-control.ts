@@ -14,6 +14,7 @@ const TCIOFLUSH = 2;
 /** flock(2) */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 
 /** linux/serial.h, struct serial_struct of 64-bit machines: 72 bytes, `flags` after four words. */
 const SERIAL_STRUCT_BYTES = 72;
@@ -22,8 +23,8 @@ const FLAGS_OFFSET = 16;
 const ASYNC_LOW_LATENCY = 1 << 13;
 
 /**
- * Keeps other programs out: those that lock as well, and by TIOCEXCL all that do not run as root. The lock ends with
- * the descriptor, TIOCEXCL by {@link unlockLine}.
+ * Keeps other programs out: those that lock as well, and by TIOCEXCL all that do not run as root. Both end by
+ * {@link unlockLine}.
  * @throws {SystemError} EAGAIN when another program holds the lock
  */
 export function lockLine(descriptor: number): void {
@@ -31,8 +32,12 @@ export function lockLine(descriptor: number): void {
   ioctl(descriptor, "TIOCEXCL", TIOCEXCL, 0);
 }
 
-/** TIOCEXCL would outlive us where another program has the line open. A line that has hung up needs it no more. */
+/**
+ * Neither need end with the descriptor: TIOCEXCL lasts while another program has the line open, the lock while a copy of
+ * the descriptor is open, and Bun closes its own in its own time. That a line that has hung up says no does no harm.
+ */
 export function unlockLine(descriptor: number): void {
+  libc().flock(descriptor, LOCK_UN);
   libc().ioctl(descriptor, TIOCNXCL, null);
 }
 

@@ -46,7 +46,7 @@ export class LineReader {
     void stale.cancel();
   }
 
-  /** Reads that are under way fail as `canceled`. The stream's own copy of the descriptor is closed at once. */
+  /** Reads that are under way fail as `canceled`. Bun closes its own copy of the descriptor within some ms. */
   close(): void {
     this.closed = true;
     this.rest = undefined;

@@ -53,6 +53,38 @@ export const LOCAL = {
   IEXTEN: 0o100000,
 } as const;
 
+/**
+ * termbits.h: a rate's place here is its number in CBAUD; from 57,600 on they count from BOTHER, whose own number means
+ * a rate by itself. Programs that only know the numbers, as stty, see those rates.
+ */
+const STANDARD_RATES = [
+  [0, 50, 75, 110, 134, 150, 200, 300, 600, 1_200, 1_800, 2_400, 4_800, 9_600, 19_200, 38_400],
+  [
+    0, // BOTHER itself.
+    57_600,
+    115_200,
+    230_400,
+    460_800,
+    500_000,
+    576_000,
+    921_600,
+    1_000_000,
+    1_152_000,
+    1_500_000,
+    2_000_000,
+    2_500_000,
+    3_000_000,
+    3_500_000,
+    4_000_000,
+  ],
+];
+
+function rateBits(baudRate: number): number {
+  const [slow, fast] = STANDARD_RATES.map((rates) => rates.indexOf(baudRate));
+  if (slow !== undefined && slow > 0) return slow;
+  return CONTROL.BOTHER + Math.max(fast ?? 0, 0);
+}
+
 const VTIME = 5;
 const VMIN = 6;
 
@@ -105,8 +137,8 @@ export function writeTermios(descriptor: number, termios: Termios): void {
   const view = new DataView(bytes.buffer);
   view.setUint32(OFFSET.input, termios.input, true);
   view.setUint32(OFFSET.output, termios.output, true);
-  // BOTHER: the speed is the number itself; with CIBAUD empty the input follows the output.
-  const control = (termios.control & ~(CONTROL.CBAUD | CONTROL.CIBAUD)) | CONTROL.BOTHER;
+  // With CIBAUD empty, the input follows the output.
+  const control = (termios.control & ~(CONTROL.CBAUD | CONTROL.CIBAUD)) | rateBits(termios.baudRate);
   view.setUint32(OFFSET.control, control >>> 0, true);
   view.setUint32(OFFSET.local, termios.local, true);
   view.setUint8(OFFSET.characters + VMIN, termios.minBytes);
