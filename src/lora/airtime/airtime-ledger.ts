@@ -1,3 +1,11 @@
+import {
+  allowedMs,
+  LimitWindow,
+  type Planned,
+  ROUNDING_MS,
+  roomBesideMs,
+  type Use,
+} from "./airtime-forecast.ts";
 import type { AirtimeLimit, SubBand } from "./regions.ts";
 
 /** Airtime that is set apart on the medium before any of it is used, so that no restart makes it free again. */
@@ -17,19 +25,26 @@ export interface LedgerOptions {
   nowMs: number;
 }
 
-interface Use {
-  /** When the transmission has ended, or will have. */
-  endMs: number;
-  airtimeMs: number;
+/** A transmission in the ledger, for what turns out afterwards. */
+export interface Recorded {
+  /** It left the antenna at this moment: a radio may wait with what it was given. Earlier than written down is nothing. */
+  endedAt(endMs: number): void;
+  /** The radio has sent none of it, and will not: its airtime is free again. Once. */
+  takeBack(): void;
 }
 
 /** A reservation is this share of what a window allows: few writes, and little lost with a power cut. */
 const RESERVED_SHARE = 0.02;
 
+/** So long after a daemon has ended its radio may still send what it was given last. */
+const UNKNOWN_END_MS = 30_000;
+
 /**
- * What was sent in one sub-band, and when more may be. In no window of a limit's length is more on the air than the limit:
- * a transmission starts only when all that ends within the window before its start, counted whole, leaves room for all
- * of it. (Any later window holds no more of the past, and no window more of the new one than its whole length.)
+ * What was sent in one sub-band, and when more may be. In no window of a limit's length is more on the air than the
+ * limit; what lies across a window's edge counts by the part inside. A new transmission only has to fit into the window
+ * that ends with it: any that ends earlier holds less of it, any that ends later less of the past, and what comes after
+ * it is measured itself. A transmission is written down when the radio is given it, which is not after it begins, and
+ * its end is put off when it turns out to be later ({@link Recorded.endedAt}): windows then hold at most what is counted.
  */
 export class AirtimeLedger {
   /** By their end, which is the order in which they were made. */
@@ -57,41 +72,84 @@ export class AirtimeLedger {
   canEver(airtimeMs: number, share = 1): boolean {
     const { longestMs, limits } = this.subBand;
     if (longestMs !== undefined && airtimeMs > longestMs) return false;
-    return limits.every((limit) => airtimeMs <= limit.airtimeMs * share);
+    return limits.every((limit) => airtimeMs <= allowedMs(limit, share));
   }
 
-  /** Milliseconds on the air in the window of a limit that ends now, transmissions at its edge counted whole. */
+  /** Milliseconds on the air in the window of a limit that ends now. */
   usedMs({ windowMs }: AirtimeLimit, nowMs: number): number {
     let sum = 0;
     for (let index = this.uses.length - 1; index >= this.head; index -= 1) {
       const use = this.uses[index];
       if (!use || use.endMs <= nowMs - windowMs) break;
-      sum += use.airtimeMs;
+      sum += Math.min(use.airtimeMs, use.endMs - (nowMs - windowMs));
     }
     return sum;
   }
 
+  /** How much may be sent from now on without a pause, in ms; Infinity where there is no limit. */
+  roomMs(nowMs: number, share = 1): number {
+    const rooms = this.subBand.limits.map((limit) => allowedMs(limit, share) - this.usedMs(limit, nowMs));
+    return Math.max(0, Math.min(...rooms));
+  }
+
   /**
    * The earliest moment at which a transmission of this length may start, at or after `fromMs`.
-   * @param share of what each limit allows, 0 to 1
+   * @param share of what each limit of long windows allows, 0 to 1
    * @returns Infinity where it never may
    */
   earliestStartMs(airtimeMs: number, fromMs: number, share = 1): number {
     if (!this.canEver(airtimeMs, share)) return Number.POSITIVE_INFINITY;
-    const pauseEndsMs = this.subBand.pauseMs === undefined ? fromMs : this.lastEndMs + this.subBand.pauseMs;
-    let startMs = Math.max(fromMs, pauseEndsMs);
-    for (const limit of this.subBand.limits)
-      startMs = Math.max(startMs, this.earliestIn(limit, airtimeMs, fromMs, share));
+    const planned = { airtimeMs, share };
+    let startMs = Math.max(fromMs, this.lastEndMs + (this.subBand.pauseMs ?? Number.NEGATIVE_INFINITY));
+    for (const limit of this.subBand.limits) {
+      startMs = Math.max(startMs, this.earliestIn(limit, planned, fromMs));
+    }
     return startMs;
   }
 
+  /**
+   * When the last of these would have left, were they sent in this order from `fromMs` on, each as early as it may.
+   * @returns Infinity where one of them never may
+   */
+  forecastEndMs(queue: Iterable<Planned>, fromMs: number): number {
+    const uses = this.uses.slice(this.head);
+    const windows = this.subBand.limits.map((limit) => new LimitWindow(limit, uses));
+    const { pauseMs = Number.NEGATIVE_INFINITY } = this.subBand;
+    let endMs = fromMs;
+    let lastEndMs = this.lastEndMs;
+    for (const planned of queue) {
+      if (!this.canEver(planned.airtimeMs, planned.share)) return Number.POSITIVE_INFINITY;
+      let startMs = Math.max(endMs, lastEndMs + pauseMs);
+      for (const window of windows) startMs = window.earliestStartMs(planned, startMs);
+      endMs = startMs + planned.airtimeMs;
+      lastEndMs = endMs;
+      const use = { endMs, airtimeMs: planned.airtimeMs };
+      uses.push(use);
+      for (const window of windows) window.added(use);
+    }
+    return endMs;
+  }
+
   /** A transmission that begins now is written down. Its airtime was made durable by {@link ensure}. */
-  record(startMs: number, airtimeMs: number): void {
-    this.lastEndMs = Math.max(this.lastEndMs, startMs + airtimeMs);
-    if (this.subBand.limits.length === 0) return;
-    this.reservedMs = Math.max(0, this.reservedMs - airtimeMs);
-    this.uses.push({ endMs: this.lastEndMs, airtimeMs });
-    this.forgetBefore(startMs - this.longestWindowMs);
+  record(startMs: number, airtimeMs: number): Recorded {
+    const lastEndMs = this.lastEndMs;
+    const use = { endMs: Math.max(lastEndMs, startMs + airtimeMs), airtimeMs };
+    this.lastEndMs = use.endMs;
+    const usedUpMs = Math.min(this.reservedMs, airtimeMs);
+    if (this.subBand.limits.length > 0) {
+      this.reservedMs -= usedUpMs;
+      this.uses.push(use);
+      this.forgetBefore(startMs - this.longestWindowMs);
+    }
+    return {
+      endedAt: (endMs) => this.putOff(use, endMs),
+      takeBack: () => {
+        const index = this.uses.lastIndexOf(use);
+        if (index >= 0) this.uses.splice(index, 1);
+        this.reservedMs += usedUpMs;
+        if (this.lastEndMs === use.endMs) this.lastEndMs = lastEndMs;
+      },
+    };
   }
 
   /**
@@ -99,40 +157,46 @@ export class AirtimeLedger {
    * @returns true when it is already; otherwise `then` is called once when more has been
    */
   ensure(airtimeMs: number, nowMs: number, then: () => void): boolean {
-    if (this.subBand.limits.length === 0) return true;
+    if (this.subBand.limits.length === 0 || this.reservedMs >= airtimeMs) return true;
     if (this.reserving) {
       this.reserving.waiting.push(then);
       return false;
     }
-    if (this.reservedMs >= airtimeMs) return true;
     const reservedMs = Math.max(airtimeMs, this.reservationMs);
     const reserving = { wantedMs: reservedMs, waiting: [then] };
     this.reserving = reserving;
     this.options.reserve({ subBand: this.subBand.name, atMs: nowMs, airtimeMs: reservedMs }, () => {
       this.reserving = undefined;
-      // What was left of the one before is given up: of each it holds that nothing starts by it after the next.
+      // What was left of the one before lapses: after a restart that one counts as used before this one was made.
       this.reservedMs = reserving.wantedMs;
       for (const call of reserving.waiting) call();
     });
     return false;
   }
 
-  private earliestIn(
-    { windowMs, airtimeMs: allowedMs }: AirtimeLimit,
-    airtimeMs: number,
-    fromMs: number,
-    share: number,
-  ): number {
-    const roomMs = allowedMs * share - airtimeMs;
-    let sum = 0;
-    // From the newest back: what still fits beside the new one may stay in the window, the rest must have left it.
+  private earliestIn(limit: AirtimeLimit, planned: Planned, fromMs: number): number {
+    const beforeMs = limit.windowMs - planned.airtimeMs;
+    let roomMs = roomBesideMs(limit, planned);
+    // From the newest back: what still fits beside the new one may stay in its window, the rest must have left it.
     for (let index = this.uses.length - 1; index >= this.head; index -= 1) {
       const use = this.uses[index];
-      if (!use || use.endMs <= fromMs - windowMs) break;
-      sum += use.airtimeMs;
-      if (sum > roomMs) return use.endMs + windowMs;
+      if (!use || use.endMs <= fromMs - beforeMs) break;
+      if (use.airtimeMs > roomMs) return use.endMs - roomMs + beforeMs + ROUNDING_MS;
+      roomMs -= use.airtimeMs;
     }
     return fromMs;
+  }
+
+  /** Those behind it end no earlier, so that the order stays. */
+  private putOff(use: Use, endMs: number): void {
+    this.lastEndMs = Math.max(this.lastEndMs, endMs);
+    if (endMs <= use.endMs) return;
+    for (let index = this.uses.length - 1; index >= this.head; index -= 1) {
+      const other = this.uses[index];
+      if (!other) break;
+      other.endMs = Math.max(other.endMs, endMs);
+      if (other === use) break;
+    }
   }
 
   private forgetBefore(ms: number): void {
@@ -144,16 +208,13 @@ export class AirtimeLedger {
   }
 }
 
-/** Two runs of the daemon may read the same clock so differently. */
-const CLOCK_SLACK_MS = 20;
-
 /**
- * Of an earlier run it is known when airtime was set apart, not when it was used: at the latest it began when the next
- * was set apart, and for the last one it ended just now.
+ * Of an earlier run it is known when airtime was set apart, not when it was used: at the latest when the next was set
+ * apart, but for a frame that the radio held while the daemon ended and began anew.
  */
 function endedAtTheLatest(earlier: readonly Reservation[], nowMs: number): Use[] {
-  return earlier.map(({ airtimeMs }, index) => {
-    const nextMs = earlier[index + 1]?.atMs ?? nowMs;
-    return { endMs: Math.min(nowMs, nextMs + airtimeMs + CLOCK_SLACK_MS), airtimeMs };
-  });
+  return earlier.map(({ airtimeMs }, index) => ({
+    endMs: Math.min(nowMs, earlier[index + 1]?.atMs ?? nowMs) + UNKNOWN_END_MS,
+    airtimeMs,
+  }));
 }
