@@ -1,0 +1,134 @@
+import type { Timers } from "../../host/timers.ts";
+import type { Readings } from "./readings.ts";
+
+/** The firmware's own short airtime is a share of two bins of 7.5 s (RNode_Firmware, Config.h and update_airtime). */
+const OWN_SHORT_WINDOW_MS = 15_000;
+/** So much of a packet's airtime is taken for all of it: the firmware counts a little less than the datasheet does. */
+const ENOUGH = 0.6;
+/** Shorter deafness than this may also come from the host or from USB. */
+const LONG_ENOUGH_MS = 150;
+const POLLS_PER_PACKET = 5;
+const LONGEST_POLL_MS = 200;
+/** How long the host and the line may take beside what the firmware waits. */
+const MARGIN_MS = 300;
+/** A channel that others use more than this makes the firmware wait longer. */
+const BUSY_SHARE = 0.01;
+/** A packet may take longer by half of what it takes on a free channel, so many times. */
+const MOST_EXTENSIONS = 12;
+/** Until the firmware says: its shortest slot, and the last slot of its shortest contention window (Config.h). */
+const DEFAULT_TIMING = { slotMs: 24, quietMs: 48 };
+const DEFAULT_LAST_SLOT = 14;
+
+export type Evidence = "airtime" | "deaf" | "ready" | "time";
+
+export interface TransmitWatchOptions {
+  timers: Timers;
+  readings: Readings;
+  /** Asks the firmware whether it is ready. */
+  poll: () => void;
+  /** The packet has left the antenna. */
+  sent: (evidence: Evidence) => void;
+}
+
+/**
+ * Finds out when the packet that the firmware holds has left the antenna, which no firmware since 1.52 says outright.
+ * Three things give it away: right after sending, the firmware reports more airtime of its own; while it sends it is
+ * deaf, so that a question is answered late; and firmware with flow control says unasked that it is ready. The first can
+ * be hidden by older airtime that goes out of its window at that moment, and is missing on AVR boards; the second is too
+ * short at high rates to be told from a slow host. Where all fail, the longest time that it can have taken decides.
+ */
+export class TransmitWatch {
+  private airtimeMs = 0;
+  private watching = false;
+  private ownShort = 0;
+  private askedMs: number | undefined;
+  /** Answers still to come to what was asked for earlier packets. */
+  private stale = 0;
+  private extensions = 0;
+  private stopPolls: () => void = () => {};
+  private stopDeadline: () => void = () => {};
+
+  constructor(private readonly options: TransmitWatchOptions) {}
+
+  /** A packet of this airtime was handed to the firmware, which holds no other. */
+  begin(airtimeMs: number): void {
+    this.airtimeMs = airtimeMs;
+    this.watching = true;
+    this.extensions = 0;
+    if (airtimeMs >= LONG_ENOUGH_MS) this.poll();
+    this.waitFor(this.longestMs);
+  }
+
+  /** The packet is watched no more. */
+  end(): void {
+    if (this.askedMs !== undefined) this.stale += 1;
+    this.askedMs = undefined;
+    this.watching = false;
+    this.stopPolls();
+    this.stopDeadline();
+  }
+
+  /** {@link Readings.channelTime} was told anew. */
+  onChannelTime(): void {
+    const ownShort = this.options.readings.channelTime?.ownShort ?? 0;
+    const riseMs = (ownShort - this.ownShort) * OWN_SHORT_WINDOW_MS;
+    this.ownShort = ownShort;
+    if (this.watching && riseMs >= this.airtimeMs * ENOUGH) this.conclude("airtime");
+  }
+
+  onReady(hasRoom: boolean): void {
+    if (this.stale > 0) {
+      this.stale -= 1;
+      return;
+    }
+    const { askedMs } = this;
+    this.askedMs = undefined;
+    if (!this.watching) return;
+    if (askedMs === undefined) {
+      if (hasRoom) this.conclude("ready");
+      return;
+    }
+    const deafMs = this.options.timers.monotonicMs() - askedMs;
+    if (deafMs >= Math.max(LONG_ENOUGH_MS, this.airtimeMs) * ENOUGH) this.conclude("deaf");
+  }
+
+  /** What a packet takes at most on a free channel. */
+  private get longestMs(): number {
+    const { phyTiming = DEFAULT_TIMING, lastSlot = DEFAULT_LAST_SLOT } = this.options.readings;
+    return this.airtimeMs + 2 * phyTiming.quietMs + lastSlot * phyTiming.slotMs + MARGIN_MS;
+  }
+
+  private get isChannelBusy(): boolean {
+    const { channelTime } = this.options.readings;
+    return channelTime !== undefined && channelTime.useShort - channelTime.ownShort > BUSY_SHARE;
+  }
+
+  private poll(): void {
+    if (this.askedMs === undefined) {
+      this.askedMs = this.options.timers.monotonicMs();
+      this.options.poll();
+    }
+    const everyMs = Math.min(this.airtimeMs / POLLS_PER_PACKET, LONGEST_POLL_MS);
+    this.stopPolls = this.options.timers.after(everyMs, () => this.poll());
+  }
+
+  private waitFor(ms: number): void {
+    this.stopDeadline = this.options.timers.after(ms, () => {
+      // Deaf to a question, it is sending just now.
+      const mayWait = this.isChannelBusy || this.askedMs !== undefined;
+      if (mayWait && this.extensions < MOST_EXTENSIONS) {
+        this.extensions += 1;
+        this.waitFor(this.longestMs / 2);
+        return;
+      }
+      this.conclude("time");
+      // An answer that has not come by now was lost.
+      this.stale = 0;
+    });
+  }
+
+  private conclude(evidence: Evidence): void {
+    this.end();
+    this.options.sent(evidence);
+  }
+}
