@@ -141,7 +141,10 @@ class OpenPty implements Pty {
     this.listeners.add(listener);
     if (!this.started) {
       this.started = true;
-      void this.receive();
+      this.receive().catch((error) => {
+        // A read that was under way while it was hung up may end in any way.
+        if (!this.hungUp) throw error;
+      });
     }
     return () => this.listeners.delete(listener);
   }

@@ -43,14 +43,14 @@ export class LineReader {
     const stale = this.source;
     this.source = this.open();
     this.rest = undefined;
-    void stale.cancel();
+    end(stale);
   }
 
   /** Reads that are under way fail as `canceled`. Bun closes its own copy of the descriptor within some ms. */
   close(): void {
     this.closed = true;
     this.rest = undefined;
-    void this.source.cancel();
+    end(this.source);
   }
 
   /** @returns undefined when what came is stale */
@@ -70,4 +70,9 @@ export class LineReader {
   private open(): ReadableStreamDefaultReader<Uint8Array> {
     return Bun.file(this.descriptor).stream().getReader();
   }
+}
+
+function end(source: ReadableStreamDefaultReader<Uint8Array>): void {
+  // One that has failed only says so again.
+  source.cancel().catch(() => {});
 }

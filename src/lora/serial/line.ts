@@ -16,6 +16,8 @@ const closeAsync = promisify(closeDescriptor);
 /** A serial line that is open: what `@serialport/stream` reads and writes. */
 export class Line implements BindingPortInterface {
   readonly openOptions: Required<LineOpenOptions>;
+  /** How the device went away, once it has: of all that then fails, this is the reason. */
+  lost: BindingError | undefined;
   private descriptor: number | undefined;
   private readonly reader: LineReader;
   private readonly writer: LineWriter;
@@ -58,13 +60,13 @@ export class Line implements BindingPortInterface {
     if (buffer.length < offset + length)
       throw new RangeError(`"buffer" is too small for ${offset} + ${length}`);
     this.opened();
-    return { buffer, bytesRead: await this.reader.read(buffer, offset, length) };
+    return { buffer, bytesRead: await this.noticing(this.reader.read(buffer, offset, length)) };
   }
 
   async write(buffer: Buffer): Promise<void> {
     expectBuffer(buffer);
     this.opened();
-    await this.writer.write(buffer);
+    await this.noticing(this.writer.write(buffer));
   }
 
   async update(options: UpdateOptions): Promise<void> {
@@ -116,6 +118,15 @@ export class Line implements BindingPortInterface {
   private opened(): number {
     if (this.descriptor === undefined) throw new BindingError(this.openOptions.path, "not open");
     return this.descriptor;
+  }
+
+  private async noticing<T>(transfer: Promise<T>): Promise<T> {
+    try {
+      return await transfer;
+    } catch (error) {
+      if (error instanceof BindingError && error.disconnected) this.lost ??= error;
+      throw error;
+    }
   }
 
   private asking<T>(ask: (descriptor: number) => T): T {

@@ -43,7 +43,6 @@ class SerialPort extends EventEmitter<PortEvents> implements Port {
   ) {
     super();
     stream.on("data", (bytes: Buffer) => this.emit("data", bytes));
-    // A write that fails comes as an error first; what follows it says nothing new.
     stream.on("error", (error) => this.end(error));
     stream.on("close", (error?: Error | null) => this.end(error ?? undefined));
   }
@@ -59,7 +58,7 @@ class SerialPort extends EventEmitter<PortEvents> implements Port {
         this.stream.write(Buffer.from(bytes), (error) => (error ? reject(error) : resolve())),
       );
     } catch (error) {
-      throw new PortError(this.name, detailOf(this.name, error));
+      throw new PortError(this.name, detailOf(this.name, this.stream.port?.lost ?? error));
     } finally {
       this.waitingBytes -= bytes.length;
     }
@@ -94,7 +93,8 @@ class SerialPort extends EventEmitter<PortEvents> implements Port {
 
   private end(error: Error | undefined): void {
     if (this.closed) return;
-    this.closed = closedBy(this.name, error, this.closing !== undefined);
+    // The stream may say first that it is of no use any more, and then why.
+    this.closed = closedBy(this.name, this.stream.port?.lost ?? error, this.closing !== undefined);
     // A stream that has failed does not close its line by itself.
     if (this.stream.isOpen) this.stream.close(() => {});
     this.emit("closed", this.closed);
