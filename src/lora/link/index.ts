@@ -1,0 +1,4 @@
+export { addressText, type LinkAddress, linkAddressOf, parseAddress } from "./address.ts";
+export { type Admission, type Arrived, Link, type LinkMessage, MAX_MESSAGE_BYTES } from "./link.ts";
+export type { MessageCode } from "./message-code.ts";
+export type { Neighbour } from "./neighbours.ts";

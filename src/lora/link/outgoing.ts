@@ -1,0 +1,167 @@
+import type { Timers } from "../../host/timers.ts";
+import type { FrameCarrier } from "../frame-carrier.ts";
+import type { Priority } from "../priority.ts";
+import type { Fate } from "../radio.ts";
+import type { LinkAddress } from "./address.ts";
+import { encodeFrame, type ReportFrame } from "./frame.ts";
+import { split } from "./pieces.ts";
+
+/** What a message on its way needs of the link. */
+export interface OutgoingContext {
+  readonly address: LinkAddress;
+  readonly timers: Timers;
+  readonly random: () => number;
+  /** undefined while no radio is there. */
+  carrier(): FrameCarrier | undefined;
+  nextNumber(): number;
+  /** The message is at its end; no fate comes after this. */
+  ended(outgoing: Outgoing): void;
+}
+
+export interface OutgoingMessage {
+  /** Coded, where that is shorter. */
+  bytes: Uint8Array;
+  isCoded: boolean;
+  priority: Priority;
+  /** On the monotonic clock. */
+  expiresAtMs: number;
+  told: (fate: Fate) => void;
+}
+
+/**
+ * A message on its way: its pieces, and the frames of it that wait in the carrier. What drives it differs between a
+ * message to one box and one to everyone.
+ */
+export abstract class Outgoing {
+  number: number;
+  protected pieces: Uint8Array[] = [];
+  private splitForBytes = 0;
+  /** Frames that the carrier has, each with what takes it back. */
+  private readonly queued = new Map<symbol, () => void>();
+  private wait: (() => void) | undefined;
+  private readonly expiry: () => void;
+  private wasToldOnAir = false;
+  protected isEnded = false;
+
+  protected constructor(
+    protected readonly context: OutgoingContext,
+    readonly message: OutgoingMessage,
+  ) {
+    this.number = context.nextNumber();
+    const leftMs = message.expiresAtMs - context.timers.monotonicMs();
+    this.expiry = context.timers.after(leftMs, () => this.expire());
+  }
+
+  abstract readonly destination: LinkAddress | undefined;
+
+  /** Sends what is due now, if a radio is there and nothing is under way. */
+  abstract go(): void;
+
+  /** The other side says what it has. */
+  abstract onReport(report: ReportFrame): void;
+
+  /** Time on the air that is still to be handed to the carrier, at least, in ms. */
+  abstract backlogMs(carrier: FrameCarrier): number;
+
+  protected abstract expire(): void;
+
+  /** Whether frames of it wait in the carrier. */
+  get isUnderWay(): boolean {
+    return this.queued.size > 0;
+  }
+
+  get isWaiting(): boolean {
+    return this.wait !== undefined;
+  }
+
+  /** Ends it, with this as its last fate. */
+  end(fate: Fate): void {
+    if (this.isEnded) return;
+    this.tell(fate);
+    this.finish();
+  }
+
+  /** It was not taken on: nothing is told of it. */
+  discard(): void {
+    this.finish();
+  }
+
+  /** Ends it; its last fate has been told. */
+  protected finish(): void {
+    this.isEnded = true;
+    this.expiry();
+    this.pause();
+    this.context.ended(this);
+  }
+
+  /** Tells once that it is on the air. */
+  protected tellOnAir(): void {
+    if (!this.wasToldOnAir) this.tell({ state: "on-air" });
+    this.wasToldOnAir = true;
+  }
+
+  /** Takes its frames back and waits for another {@link go}. */
+  pause(): void {
+    this.wait?.();
+    this.wait = undefined;
+    const cancels = [...this.queued.values()];
+    this.queued.clear();
+    for (const cancel of cancels) cancel();
+  }
+
+  /** The pieces for this carrier. @returns whether they are other ones than before, under a new number */
+  protected prepare({ maxFrameBytes }: FrameCarrier): boolean {
+    if (this.splitForBytes > 0 && maxFrameBytes >= this.splitForBytes) return false;
+    const isNew = this.splitForBytes > 0;
+    this.splitForBytes = maxFrameBytes;
+    this.pieces = split(this.message.bytes, maxFrameBytes);
+    if (isNew) this.number = this.context.nextNumber();
+    return isNew;
+  }
+
+  /**
+   * Hands one piece to the carrier.
+   * @param left called with its fate once that is final and the message still goes on
+   */
+  protected sendPiece(
+    carrier: FrameCarrier,
+    index: number,
+    wantsReport: boolean,
+    left: (fate: Fate) => void,
+  ): void {
+    const id = Symbol();
+    const frame = encodeFrame({
+      kind: "data",
+      source: this.context.address,
+      destination: this.destination,
+      message: this.number,
+      index,
+      count: this.pieces.length,
+      isCoded: this.message.isCoded,
+      wantsReport,
+      body: this.pieces[index] ?? new Uint8Array(),
+    });
+    const onFate = (fate: Fate) => {
+      if (fate.state !== "queued" && this.queued.delete(id)) left(fate);
+    };
+    this.queued.set(id, carrier.send(frame, this.message.priority, onFate));
+  }
+
+  private tell(fate: Fate): void {
+    this.context.timers.after(0, () => this.message.told(fate));
+  }
+
+  /** Calls `task` later, instead of what was waited for before. */
+  protected waitFor(delayMs: number, task: () => void): void {
+    this.wait?.();
+    this.wait = this.context.timers.after(delayMs, () => {
+      this.wait = undefined;
+      task();
+    });
+  }
+
+  protected stopWaiting(): void {
+    this.wait?.();
+    this.wait = undefined;
+  }
+}

@@ -1,0 +1,147 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  type DataFrame,
+  decodeFrame,
+  encodeFrame,
+  FrameError,
+  type LinkFrame,
+  MAX_REPORTED,
+  type ReportFrame,
+} from "../../../../src/lora/link/frame.ts";
+
+const address = fc.integer({ min: 1, max: 2 ** 24 - 1 });
+const message = fc.integer({ min: 0, max: 0xffff });
+
+const data: fc.Arbitrary<DataFrame> = fc
+  .record({
+    source: address,
+    destination: fc.option(address, { nil: undefined }),
+    message,
+    count: fc.integer({ min: 1, max: 255 }),
+    seed: fc.nat(),
+    isCoded: fc.boolean(),
+    wantsReport: fc.boolean(),
+    body: fc.uint8Array({ maxLength: 244 }),
+  })
+  .map(({ seed, ...frame }) => ({ kind: "data", ...frame, index: seed % frame.count }));
+
+const report: fc.Arbitrary<ReportFrame> = fc
+  .record({
+    source: address,
+    destination: address,
+    message,
+    base: fc.integer({ min: 0, max: 255 }),
+    beyond: fc.array(fc.boolean(), { maxLength: MAX_REPORTED }),
+  })
+  // A piece that is not there ends no list.
+  .map(({ beyond, ...frame }) => ({
+    kind: "report",
+    ...frame,
+    beyond: beyond.slice(0, beyond.lastIndexOf(true) + 1),
+  }));
+
+const frame: fc.Arbitrary<LinkFrame> = fc.oneof(data, report);
+
+describe("a frame of the link", () => {
+  test("is the same after it was encoded and decoded", () => {
+    fc.assert(fc.property(frame, (given) => expect(decodeFrame(encodeFrame(given))).toEqual(given)));
+  });
+
+  test("has a short header: 9 bytes to one box, 6 to everyone", () => {
+    const whole = {
+      kind: "data",
+      source: 1,
+      message: 7,
+      index: 0,
+      count: 1,
+      isCoded: true,
+      wantsReport: true,
+    } as const;
+    const body = new Uint8Array(5);
+    expect(encodeFrame({ ...whole, destination: 2, body }).length).toBe(5 + 9);
+    expect(encodeFrame({ ...whole, destination: undefined, body }).length).toBe(5 + 6);
+  });
+
+  test("has these bytes", () => {
+    const bytes = encodeFrame({
+      kind: "data",
+      source: 0x010203,
+      destination: 0xa0b0c0,
+      message: 0x1234,
+      index: 2,
+      count: 9,
+      isCoded: true,
+      wantsReport: false,
+      body: Uint8Array.of(0xff, 0x00),
+    });
+    expect(Buffer.from(bytes).toString("hex")).toBe("4c010203a0b0c012340209ff00");
+    const told = encodeFrame({
+      kind: "report",
+      source: 0xa0b0c0,
+      destination: 0x010203,
+      message: 0x1234,
+      base: 3,
+      beyond: [false, true, false, false, false, false, false, false, true],
+    });
+    expect(Buffer.from(told).toString("hex")).toBe("60a0b0c001020312340340" + "80");
+  });
+
+  test("is all that bytes from the air are decoded to, and what is none is an error that names the field", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        try {
+          const decoded = decodeFrame(bytes);
+          // Nothing is read into it: it encodes to the same bytes.
+          expect(encodeFrame(decoded)).toEqual(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(FrameError);
+          expect((error as FrameError).message).toMatch(
+            /^(first byte|source|destination|message|index|count|base|bitmap): /,
+          );
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test("survives what a lossy line does to it: cut, or with a bit turned", () => {
+    fc.assert(
+      fc.property(frame, fc.nat(), fc.nat(), (given, cut, bit) => {
+        const bytes = encodeFrame(given);
+        const turned = bytes.slice();
+        const at = bit % (turned.length * 8);
+        turned[at >> 3] = (turned[at >> 3] ?? 0) ^ (0x80 >> (at & 7));
+        for (const broken of [bytes.slice(0, cut % bytes.length), turned]) {
+          try {
+            expect(encodeFrame(decodeFrame(broken))).toEqual(broken);
+          } catch (error) {
+            expect(error).toBeInstanceOf(FrameError);
+          }
+        }
+      }),
+    );
+  });
+
+  test.each([
+    ["source", { source: 0 }],
+    ["source", { source: 2 ** 24 }],
+    ["destination", { destination: 0 }],
+    ["message", { message: 65_536 }],
+    ["count", { count: 256 }],
+    ["index", { index: 1 }],
+  ])("is not made with a wrong %s", (field, wrong) => {
+    const right: DataFrame = {
+      kind: "data",
+      source: 1,
+      destination: 2,
+      message: 3,
+      index: 0,
+      count: 1,
+      isCoded: false,
+      wantsReport: false,
+      body: new Uint8Array(1),
+    };
+    expect(() => encodeFrame({ ...right, ...wrong })).toThrow(`${field}: `);
+  });
+});
