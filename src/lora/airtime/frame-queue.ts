@@ -58,20 +58,39 @@ export class FrameQueue {
     return this.entries.length < before;
   }
 
+  /** @returns puts it back to where it was, as if it had waited here all the time */
+  take(frame: QueuedFrame): () => void {
+    const entry = this.entries.find((other) => other.frame === frame);
+    if (!entry) return () => {};
+    this.remove(frame);
+    return () => void this.entries.push(entry);
+  }
+
   takeAll(): QueuedFrame[] {
     const frames = this.entries.map(({ frame }) => frame);
     this.entries = [];
     return frames;
   }
 
-  /** Time on the air of all that would go before a new frame of this priority. */
-  airtimeAheadMs(priority: Priority): number {
+  /** The most urgent that is neither an SOS nor an answer. */
+  firstOfTheOthers(): QueuedFrame | undefined {
+    let first: Entry | undefined;
+    for (const entry of this.entries) {
+      const { priority, isAnswer } = entry.frame;
+      if (priority === "sos" || isAnswer) continue;
+      if (!first || this.goesBefore(entry, first)) first = entry;
+    }
+    return first?.frame;
+  }
+
+  /** All that would go before a new frame of this priority, in the order in which they go. */
+  ahead(priority: Priority): QueuedFrame[] {
     const nowMs = this.nowMs();
+    const newScore = scoreOf({ priority, isAnswer: false }, 0);
     return this.entries
-      .filter(
-        ({ frame, sinceMs }) => scoreOf(frame, nowMs - sinceMs) <= scoreOf({ priority, isAnswer: false }, 0),
-      )
-      .reduce((sum, { frame }) => sum + frame.airtimeMs, 0);
+      .filter(({ frame, sinceMs }) => scoreOf(frame, nowMs - sinceMs) <= newScore)
+      .sort((a, b) => (this.goesBefore(a, b) ? -1 : 1))
+      .map(({ frame }) => frame);
   }
 
   private goesBefore(a: Entry, b: Entry): boolean {

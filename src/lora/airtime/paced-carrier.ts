@@ -3,8 +3,9 @@ import type { FrameCarrier, SendOptions } from "../frame-carrier.ts";
 import type { ChannelSettings } from "../modulation.ts";
 import type { Priority } from "../priority.ts";
 import type { FailureReason, Fate, Radio, Received } from "../radio.ts";
-import type { AirtimeLedger } from "./airtime-ledger.ts";
+import type { AirtimeLedger, Recorded } from "./airtime-ledger.ts";
 import { ChannelAccess } from "./channel-access.ts";
+import { unaccountedMs } from "./firmware-airtime.ts";
 import { FrameQueue, type QueuedFrame } from "./frame-queue.ts";
 import { symbolMs, timeOnAirMs } from "./time-on-air.ts";
 
@@ -18,7 +19,7 @@ export interface PacedCarrierOptions {
   random: () => number;
   /** Whether others are on the channel now, where the host can know: then it listens before it talks. */
   isBusy?: () => boolean;
-  /** The share of each limit that is kept for what is most urgent; default 0.2. */
+  /** The share of each limit of long windows that is kept for what is most urgent; default 0.2. */
   sosReserve?: number;
   /** What may go in one turn after one contention, in ms on the air; default 20 frames of the largest size. */
   burstMs?: number;
@@ -34,43 +35,75 @@ const BURST_DOUBTS = 2;
 const SILENT_RADIO_MS = 30_000;
 /** How often a frame that the radio's own queue had no room for is tried again. */
 const FULL_RADIO_RETRY_MS = 250;
+/** Of a frame that failed so it is certain that no part of it was on the air. */
+const NOT_SENT: readonly FailureReason[] = ["queue-full", "too-large", "airtime"];
+/** After so many in a row one other frame goes that may: nobody can silence a box by calling for help without end. */
+const SOS_IN_A_ROW = 8;
+/** Longer queues are foretold in proportion. */
+const MAX_FORETOLD_FRAMES = 4_096;
+
+interface Flight {
+  frame: QueuedFrame;
+  recorded: Recorded;
+  /** When it will have left if it goes at once. */
+  endMs: number;
+  giveUp: () => void;
+  putBack: () => void;
+}
 
 const failed = (reason: FailureReason, detail: string): Fate => ({ state: "failed", reason, detail });
 
 /**
  * A radio that keeps within the law's airtime: frames wait here, the most urgent first, and one at a time goes to the
  * radio when the ledger has room and, on a raw radio, the channel is free. A station that has won the channel sends what
- * is in its queue as one burst, up to a limit (as the transmission opportunity of IEEE 802.11, section 10.23.2.4).
+ * is in its queue as one burst, up to a limit (as the transmission opportunity of IEEE 802.11, section 10.23.2.4). What
+ * firmware sends of its own accord, as repetitions and acknowledgements, counts as the firmware reports it; a frame from
+ * here is to everyone, so that no firmware repeats it for want of an acknowledgement.
  */
 export class PacedCarrier implements FrameCarrier {
   private readonly queue: FrameQueue;
   private readonly access: ChannelAccess | undefined;
   private readonly burstMs: number;
   private readonly sosReserve: number;
-  /** With the radio, and not on the air yet. */
-  private flying: { frame: QueuedFrame; giveUp: () => void } | undefined;
+  /** With the radio, and not known to have left it. */
+  private flying: Flight | undefined;
   private burstLeftMs = 0;
   /** Frames of this burst before which it is still doubted that the turn is ours alone. */
   private doubtsLeft = 0;
   private isSure = false;
+  /** Until then nobody else can have begun since our last frame. */
+  private turnUntilMs = Number.NEGATIVE_INFINITY;
+  private sosInARow = 0;
+  private fitting: { ofBytes: number; bytes: number } | undefined;
   private cancelTimer: (() => void) | undefined;
   private closed: string | undefined;
+  private readonly slotMs: number;
   private readonly onClosed = (reason: string) => this.close(reason);
+  private readonly onChanged = () => this.accountForFirmware();
 
   constructor(private readonly options: PacedCarrierOptions) {
     const { radio, channel, timers, random, isBusy } = options;
     this.queue = new FrameQueue(() => timers.monotonicMs());
     this.sosReserve = options.sosReserve ?? DEFAULT_SOS_RESERVE;
+    this.slotMs = 4 * symbolMs(channel.modulation);
     this.burstMs = options.burstMs ?? DEFAULT_BURST_FRAMES * this.airtimeMs(this.maxFrameBytes);
     if (isBusy && radio.capabilities.access === "raw") {
-      this.access = new ChannelAccess({ slotMs: 4 * symbolMs(channel.modulation), timers, random, isBusy });
+      this.access = new ChannelAccess({ slotMs: this.slotMs, timers, random, isBusy });
     }
     radio.once("closed", this.onClosed);
+    radio.on("changed", this.onChanged);
   }
 
+  /** What the radio takes and every priority may send: a short dwell time leaves less than the radio does. */
   get maxFrameBytes(): number {
-    const { maxPayloadBytes, overheadBytes } = this.options.radio.capabilities;
-    return Math.min(maxPayloadBytes, MAX_PHY_BYTES - overheadBytes);
+    const ofBytes = this.radioMaxBytes;
+    if (this.fitting?.ofBytes !== ofBytes) {
+      const { ledger } = this.options;
+      let bytes = ofBytes;
+      while (bytes > 0 && !ledger.canEver(this.airtimeMs(bytes), 1 - this.sosReserve)) bytes -= 1;
+      this.fitting = { ofBytes, bytes };
+    }
+    return this.fitting.bytes;
   }
 
   airtimeMs(bytes: number): number {
@@ -82,20 +115,19 @@ export class PacedCarrier implements FrameCarrier {
     const { ledger, timers } = this.options;
     const nowMs = timers.monotonicMs();
     const share = this.shareOf(priority);
-    const flyingMs = this.flying?.frame.airtimeMs ?? 0;
-    // The whole of it counts as one transmission where it fits; where not, at the rate that the limits leave.
-    const together = this.queue.airtimeAheadMs(priority) + flyingMs + airtimeMs;
-    const accessMs = this.access?.meanMs ?? 0;
-    const startMs = ledger.earliestStartMs(together, nowMs, share);
-    if (Number.isFinite(startMs)) return startMs - nowMs + together + accessMs;
-    const oneMs = this.airtimeMs(this.maxFrameBytes);
-    if (!ledger.canEver(Math.min(airtimeMs, oneMs), share)) return Number.POSITIVE_INFINITY;
-    const rates = ledger.subBand.limits.map((limit) => (limit.airtimeMs * share) / limit.windowMs);
-    return (
-      ledger.earliestStartMs(Math.min(together, oneMs), nowMs, share) -
-      nowMs +
-      together / Math.min(...rates, 1)
-    );
+    const frames = Math.max(1, Math.ceil(airtimeMs / this.airtimeMs(this.maxFrameBytes)));
+    if (frames > MAX_FORETOLD_FRAMES) {
+      const part = MAX_FORETOLD_FRAMES / frames;
+      return this.etaMs(airtimeMs * part, priority) / part;
+    }
+    const ahead = this.queue
+      .ahead(priority)
+      .map((frame) => ({ airtimeMs: frame.airtimeMs, share: this.shareOf(frame.priority) }));
+    const own = Array.from({ length: frames }, () => ({ airtimeMs: airtimeMs / frames, share }));
+    const aheadMs = ahead.reduce((sum, frame) => sum + frame.airtimeMs, 0);
+    const turns = Math.ceil((aheadMs + airtimeMs) / this.burstMs);
+    const fromMs = Math.max(nowMs, this.flying?.endMs ?? nowMs);
+    return ledger.forecastEndMs([...ahead, ...own], fromMs) - nowMs + turns * (this.access?.meanMs ?? 0);
   }
 
   send(
@@ -124,7 +156,10 @@ export class PacedCarrier implements FrameCarrier {
     if (displaced !== frame) tell({ state: "queued" });
     this.pump();
     return () => {
-      if (this.queue.remove(frame)) tell(failed("cancelled", "taken back"));
+      if (!this.queue.remove(frame)) return;
+      tell(failed("cancelled", "taken back"));
+      // A smaller one behind it may go earlier.
+      this.pump();
     };
   }
 
@@ -143,20 +178,32 @@ export class PacedCarrier implements FrameCarrier {
   close(reason = "closed"): void {
     if (this.closed !== undefined) return;
     this.closed = reason;
-    this.options.radio.off("closed", this.onClosed);
+    const { radio, timers } = this.options;
+    radio.off("closed", this.onClosed);
+    radio.off("changed", this.onChanged);
     this.cancelTimer?.();
     this.access?.stop();
-    this.flying?.giveUp();
-    const given = this.flying ? [this.flying.frame, ...this.queue.takeAll()] : this.queue.takeAll();
+    const given = this.queue.takeAll();
+    if (this.flying) {
+      this.flying.giveUp();
+      // The radio may be about to send it.
+      this.flying.recorded.endedAt(timers.monotonicMs() + this.flying.frame.airtimeMs);
+      given.unshift(this.flying.frame);
+    }
     this.flying = undefined;
     for (const frame of given) frame.tell(failed("radio-gone", reason));
+  }
+
+  private get radioMaxBytes(): number {
+    const { maxPayloadBytes, overheadBytes } = this.options.radio.capabilities;
+    return Math.min(maxPayloadBytes, MAX_PHY_BYTES - overheadBytes);
   }
 
   private refusalOf({ length }: Uint8Array): Fate | undefined {
     if (this.closed !== undefined) return failed("radio-gone", this.closed);
     if (length === 0) return failed("refused", "the frame is empty");
-    if (length > this.maxFrameBytes)
-      return failed("too-large", `${length} bytes, more than ${this.maxFrameBytes}`);
+    if (length > this.radioMaxBytes)
+      return failed("too-large", `${length} bytes, more than ${this.radioMaxBytes}`);
     return undefined;
   }
 
@@ -171,10 +218,10 @@ export class PacedCarrier implements FrameCarrier {
     this.cancelTimer = undefined;
     const { ledger, timers } = this.options;
     const nowMs = timers.monotonicMs();
-    const frame = this.queue.first();
+    const frame = this.next(nowMs);
     if (!frame) {
-      // Nothing more to say: the turn is over, and the next word contends anew.
-      this.burstLeftMs = 0;
+      // Who hands in one frame at a time keeps its turn for a moment; after it the next word contends anew.
+      this.isSure = false;
       return;
     }
     const startMs = ledger.earliestStartMs(frame.airtimeMs, nowMs, this.shareOf(frame.priority));
@@ -188,9 +235,19 @@ export class PacedCarrier implements FrameCarrier {
     this.transmit(frame, nowMs);
   };
 
+  private next(nowMs: number): QueuedFrame | undefined {
+    const first = this.queue.first();
+    if (first?.priority !== "sos" || first.isAnswer || this.sosInARow < SOS_IN_A_ROW) return first;
+    const other = this.queue.firstOfTheOthers();
+    if (!other) return first;
+    const startMs = this.options.ledger.earliestStartMs(other.airtimeMs, nowMs, this.shareOf(other.priority));
+    return startMs <= nowMs ? other : first;
+  }
+
   /** @returns whether a frame may go now; if not, there will be another pump */
   private isOurTurn(access: ChannelAccess, { airtimeMs, isAnswer }: QueuedFrame): boolean {
-    if (this.burstLeftMs < airtimeMs || this.options.isBusy?.()) {
+    const isOver = !this.isSure && this.options.timers.monotonicMs() > this.turnUntilMs;
+    if (isOver || this.burstLeftMs < airtimeMs || this.options.isBusy?.()) {
       this.burstLeftMs = 0;
       access.contend(isAnswer, () => {
         this.burstLeftMs = Math.max(this.burstMs, airtimeMs);
@@ -211,32 +268,46 @@ export class PacedCarrier implements FrameCarrier {
 
   private transmit(frame: QueuedFrame, nowMs: number): void {
     const { radio, ledger, timers } = this.options;
-    this.queue.remove(frame);
+    const putBack = this.queue.take(frame);
     this.burstLeftMs -= frame.airtimeMs;
     this.isSure = false;
-    // Written down before it is sent: what the radio then does not send is lost to us, never to the law.
-    ledger.record(nowMs, frame.airtimeMs);
+    this.sosInARow = frame.priority === "sos" ? this.sosInARow + 1 : 0;
+    // Written down before it is sent: when the radio dies over it, its airtime is lost to us, never to the law.
+    const recorded = ledger.record(nowMs, frame.airtimeMs);
     const giveUp = timers.after(frame.airtimeMs + SILENT_RADIO_MS, () => {
-      if (this.flying?.frame !== frame) return;
       this.flying = undefined;
+      recorded.endedAt(timers.monotonicMs());
       frame.tell(failed("radio-gone", "the radio did not say what became of the frame"));
       this.pump();
     });
-    this.flying = { frame, giveUp };
+    this.flying = { frame, recorded, endMs: nowMs + frame.airtimeMs, giveUp, putBack };
     radio.send({ payload: frame.bytes, priority: frame.priority }, (fate) => this.onFate(frame, fate));
   }
 
   private onFate(frame: QueuedFrame, fate: Fate): void {
-    if (this.flying?.frame !== frame || fate.state === "queued") return;
-    this.flying.giveUp();
+    const { flying } = this;
+    if (flying?.frame !== frame || fate.state === "queued") return;
+    flying.giveUp();
     this.flying = undefined;
+    const nowMs = this.options.timers.monotonicMs();
+    this.turnUntilMs = nowMs + this.slotMs / 2;
+    if (fate.state === "failed" && NOT_SENT.includes(fate.reason)) flying.recorded.takeBack();
+    else flying.recorded.endedAt(nowMs);
     if (fate.state === "failed" && fate.reason === "queue-full") {
-      this.queue.add(frame);
+      flying.putBack();
       this.cancelTimer = this.options.timers.after(FULL_RADIO_RETRY_MS, this.pump);
       return;
     }
     // To everyone, so that nobody acknowledges: on the air is the end.
     frame.tell(fate.state === "failed" ? fate : { state: "on-air" });
     this.pump();
+  }
+
+  private accountForFirmware(): void {
+    const { radio, ledger, timers } = this.options;
+    if (radio.capabilities.access !== "managed") return;
+    const nowMs = timers.monotonicMs();
+    const moreMs = unaccountedMs(ledger, radio.status().airtimeShare, nowMs);
+    if (moreMs > 0) ledger.record(nowMs - moreMs, moreMs);
   }
 }
