@@ -5,6 +5,7 @@ import type { Firmware, ToHost } from "../../../../src/bench/firmware.ts";
 import { attachFirmware, openPty } from "../../../../src/bench/pty.ts";
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
+import type { Logger } from "../../../../src/host/log.ts";
 import type { Timers } from "../../../../src/host/timers.ts";
 import type { RadioDriver } from "../../../../src/lora/driver.ts";
 import type { Port } from "../../../../src/lora/port.ts";
@@ -47,6 +48,7 @@ export interface Station<F extends Firmware = Firmware> {
 export interface World {
   readonly timers: Timers;
   readonly air: Air;
+  readonly log: Logger;
   station(options: StationOptions): Promise<Station>;
   /** Lets time pass until something holds. @returns whether it came to hold within `limitMs` */
   until(holds: () => boolean, limitMs: number): Promise<boolean>;
@@ -61,7 +63,7 @@ abstract class AnyWorld implements World {
   abstract readonly air: Air;
   protected readonly stations: Station[] = [];
   protected readonly random = seededRandom(7);
-  readonly log = capturedLog();
+  readonly log = capturedLog().log;
 
   abstract station(options: StationOptions): Promise<Station>;
   abstract until(holds: () => boolean, limitMs: number): Promise<boolean>;
@@ -91,7 +93,7 @@ abstract class AnyWorld implements World {
     { driver }: StationOptions,
     more: Pick<Station, "firmware" | "noise" | "unplug">,
   ): Station {
-    const radio = driver.create(port, { timers: this.timers, random: this.random, log: this.log.log });
+    const radio = driver.create(port, { timers: this.timers, random: this.random, log: this.log });
     const station: Station = { radio, port, received: [], closed: [], ...more };
     radio.on("received", (packet) => station.received.push(packet));
     radio.on("closed", (reason) => station.closed.push(reason));
@@ -151,9 +153,9 @@ export class FasterTimers implements Timers {
   }
 }
 
-/** Real pseudo-terminals, and time that runs ten times as fast as it is, so that slow air does not make a slow test. */
+/** Real pseudo-terminals, and time that runs so much faster than it is that slow air does not make a slow test. */
 export class PtyWorld extends AnyWorld {
-  readonly timers = new FasterTimers(10);
+  readonly timers = new FasterTimers(25);
   readonly air = new Air({ timers: this.timers, seed: 5, pathLoss: FREE_SPACE });
 
   async station(options: StationOptions): Promise<Station> {

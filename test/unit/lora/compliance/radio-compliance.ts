@@ -1,0 +1,396 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { Firmware } from "../../../../src/bench/firmware.ts";
+import { seededRandom } from "../../../../src/bench/seeded-random.ts";
+import type { RadioDriver } from "../../../../src/lora/driver.ts";
+import { type ChannelSettings, PRESETS } from "../../../../src/lora/modulation.ts";
+import type { Priority } from "../../../../src/lora/priority.ts";
+import { type NodeId, type Outgoing, RadioError } from "../../../../src/lora/radio.ts";
+import { Fates } from "./fates.ts";
+import { type Board, MemoryWorld, PtyWorld, type Station, type World } from "./world.ts";
+
+/** One driver with the firmware that it is for. */
+export interface ComplianceSubject {
+  driver: RadioDriver;
+  powerOn: (board: Board) => Firmware;
+  /** A node that nobody is, where the driver knows nodes by name and needs not have met them. */
+  absent?: NodeId;
+  /** What must have passed before nodes know each other; default: nothing. */
+  meet?: (stations: readonly Station[], world: World) => Promise<void>;
+}
+
+/** What a firmware can do by what it is: the suite holds the driver to it. */
+export interface ComplianceTraits {
+  /** Its nodes have names, and a packet can go to one of them. */
+  addresses: boolean;
+  /** Packets to one node are acknowledged. */
+  acknowledges: boolean;
+  /** The host may set the channel. */
+  setsChannel: boolean;
+}
+
+/** More than any driver takes to open, send or give up a packet. */
+const LONG_MS = 120_000;
+const HOUR_MS = 3_600_000;
+
+/**
+ * What every radio driver must do, whatever its firmware: one suite, in virtual time over lines in memory and again over
+ * pseudo-terminals. Each test has an air and radios of its own.
+ */
+export function radioCompliance(
+  name: string,
+  traits: ComplianceTraits,
+  setup: () => Promise<ComplianceSubject>,
+): void {
+  complianceIn(`${name} in virtual time`, traits, setup, () => new MemoryWorld(), true);
+  complianceIn(`${name} over pseudo-terminals`, traits, setup, () => new PtyWorld(), false);
+}
+
+function complianceIn(
+  title: string,
+  traits: ComplianceTraits,
+  setup: () => Promise<ComplianceSubject>,
+  create: () => World,
+  isVirtual: boolean,
+): void {
+  const worlds: World[] = [];
+  afterEach(async () => {
+    for (const world of worlds.splice(0)) await world.end();
+  });
+
+  /** Radios that are open and know each other. */
+  async function opened(count: number) {
+    const subject = await setup();
+    const world = create();
+    worlds.push(world);
+    const stations: Station[] = [];
+    for (let i = 0; i < count; i++) stations.push(await world.station(subject));
+    await world.settled(Promise.all(stations.map(({ radio }) => radio.open())), LONG_MS);
+    await subject.meet?.(stations, world);
+    for (const { received } of stations) received.length = 0;
+    const [a, b = a, c = b] = stations;
+    if (!a || !b || !c) throw new Error("no stations");
+    return { subject, world, a, b, c };
+  }
+
+  /** Sends one packet and waits for what becomes of it. */
+  async function sent(world: World, { radio }: Station, outgoing: Outgoing): Promise<Fates> {
+    const fates = Fates.of(radio, outgoing);
+    if (!(await world.until(() => fates.final !== undefined, LONG_MS)))
+      throw new Error(`no final fate, only: ${fates.states.join(", ")}`);
+    return fates;
+  }
+
+  describe(title, () => {
+    test("opens, with capabilities and a status that can be", async () => {
+      const { a } = await opened(1);
+      const { capabilities } = a.radio;
+      expect(capabilities.maxPayloadBytes).toBeGreaterThanOrEqual(30);
+      expect(capabilities.maxPayloadBytes).toBeLessThanOrEqual(512);
+      expect(capabilities.overheadBytes).toBeGreaterThanOrEqual(0);
+      if (capabilities.bitRate !== undefined) expect(capabilities.bitRate).toBeGreaterThan(0);
+      const status = a.radio.status();
+      expect(status.firmware).not.toBe("");
+      for (const share of [status.airtimeShare, status.channelUse]) {
+        if (share === undefined) continue;
+        expect(share).toBeGreaterThanOrEqual(0);
+        expect(share).toBeLessThanOrEqual(1);
+      }
+      if (status.batteryPercent !== undefined) {
+        expect(status.batteryPercent).toBeGreaterThanOrEqual(0);
+        expect(status.batteryPercent).toBeLessThanOrEqual(100);
+      }
+      if (status.channel.frequencyHz !== undefined) expect(status.channel.frequencyHz).toBeGreaterThan(1e8);
+      expect(capabilities.acknowledges).toBe(traits.acknowledges);
+      if (traits.addresses) expect(status.self).toBeString();
+      for (const node of a.radio.nodes()) expect(node.id).not.toBe("");
+    });
+
+    test("says that there is no answer where nothing is at the other end", async () => {
+      const { driver } = await setup();
+      const world = create();
+      worlds.push(world);
+      const { radio, port, closed } = await world.station({ driver, powerOn: undefined });
+      const opening = world.settled(radio.open(), LONG_MS);
+      await expect(opening).rejects.toBeInstanceOf(RadioError);
+      await expect(opening).rejects.toMatchObject({ reason: "no-answer" });
+      await world.settled(radio.close(), LONG_MS);
+      await expect(port.write(Uint8Array.of(0))).rejects.toThrow();
+      expect(closed.length).toBeLessThanOrEqual(1);
+    });
+
+    test("finds its firmware by a probe, finds none on a silent line, and leaves the line usable", async () => {
+      const { driver, powerOn } = await setup();
+      const world = create();
+      worlds.push(world);
+      const context = { timers: world.timers, random: seededRandom(1), log: world.log };
+      const alive = await world.station({ driver, powerOn });
+      await world.until(() => false, driver.settleMs);
+      expect(await world.settled(driver.probe(alive.port, context), LONG_MS)).toBe(true);
+      expect(alive.port.listenerCount("data")).toBe(0);
+      await world.settled(alive.radio.open(), LONG_MS);
+      const silent = await world.station({ driver, powerOn: undefined });
+      expect(await world.settled(driver.probe(silent.port, context), LONG_MS)).toBe(false);
+      expect(silent.port.listenerCount("data")).toBe(0);
+      await silent.port.write(Uint8Array.of(0));
+    });
+
+    test("brings payloads of any size and any bytes through unchanged", async () => {
+      const { world, a, b } = await opened(2);
+      const { maxPayloadBytes } = a.radio.capabilities;
+      const random = seededRandom(3);
+      const all = Array.from({ length: maxPayloadBytes }, (_, index) => index + 1);
+      const some = [1, 2, 17, maxPayloadBytes >> 1, maxPayloadBytes - 1, maxPayloadBytes];
+      for (const size of isVirtual ? all : some) {
+        const payload = Uint8Array.from({ length: size }, () => Math.floor(random() * 256));
+        await sent(world, a, { payload, priority: "direct" });
+        if (!(await world.until(() => b.received.length > 0, LONG_MS)))
+          throw new Error(`${size} bytes did not arrive`);
+        const [packet, ...more] = b.received.splice(0);
+        expect(more).toEqual([]);
+        expect(packet?.payload).toEqual(payload);
+        if (packet?.rssiDbm !== undefined) expect(packet.rssiDbm).toBeWithin(-140, 0);
+        if (packet?.snrDb !== undefined) expect(packet.snrDb).toBeWithin(-25, 80);
+        if (packet?.hops !== undefined) expect(packet.hops).toBe(0);
+      }
+    }, 120_000);
+
+    test("brings the bytes that its own protocol is made of through unchanged", async () => {
+      const { world, a, b } = await opened(2);
+      const { maxPayloadBytes } = a.radio.capabilities;
+      const payloads = [
+        [0xc0, 0xdb, 0xdc, 0xdd, 0xc0, 0xc0, 0x00],
+        [0x94, 0xc3, 0x00, 0x04, 0x94, 0xc3],
+        [0x3e, 0x05, 0x00, 0x3c, 0x3e],
+        [...new TextEncoder().encode("+RCV=1,2,hi,-9,9\r\nAT\r\n+OK\r\n")],
+        [0, 0, 0, 0],
+        [0xff, 0xff, 0xff, 0xff],
+      ].map((bytes) => Uint8Array.from(bytes.slice(0, maxPayloadBytes)));
+      for (const payload of payloads) await sent(world, a, { payload, priority: "direct" });
+      expect(await world.until(() => b.received.length >= payloads.length, LONG_MS)).toBe(true);
+      expect(b.received.map(({ payload }) => payload)).toEqual(payloads);
+    });
+
+    test("refuses what is too large at once, and takes no harm from what is empty", async () => {
+      const { world, a } = await opened(1);
+      const { maxPayloadBytes } = a.radio.capabilities;
+      const tooLarge = Fates.of(a.radio, { payload: new Uint8Array(maxPayloadBytes + 1), priority: "sos" });
+      const empty = Fates.of(a.radio, { payload: new Uint8Array(), priority: "sos" });
+      await world.until(() => tooLarge.final !== undefined, isVirtual ? 1 : 100);
+      expect(tooLarge.told).toMatchObject([{ state: "failed", reason: "too-large" }]);
+      expect(await world.until(() => empty.final !== undefined, LONG_MS)).toBe(true);
+      expect([...tooLarge.faults, ...empty.faults]).toEqual([]);
+    });
+
+    test("says of what goes to everyone that it is queued, then on air, and no more", async () => {
+      const { world, a, b, c } = await opened(3);
+      const payload = Uint8Array.of(1, 2, 3);
+      const fates = await sent(world, a, { payload, priority: "direct" });
+      expect(await world.until(() => b.received.length > 0 && c.received.length > 0, LONG_MS)).toBe(true);
+      await world.until(() => false, isVirtual ? 60_000 : 5_000);
+      expect(fates.states).toEqual(["queued", "on-air"]);
+      expect(fates.faults).toEqual([]);
+      expect([b, c].map(({ received }) => received.map((packet) => packet.payload))).toEqual([
+        [payload],
+        [payload],
+      ]);
+      const { self } = a.radio.status();
+      for (const { received } of [b, c]) {
+        const from = received[0]?.from;
+        if (from !== undefined && self !== undefined) expect(from).toBe(self);
+      }
+    });
+
+    testIf(traits.addresses)(
+      "brings what goes to one node to that node, acknowledged where it can be",
+      async () => {
+        const { world, a, b } = await opened(3);
+        const { self } = b.radio.status();
+        if (self === undefined) throw new Error("status: self is not known");
+        const payload = Uint8Array.of(4, 5, 6);
+        const fates = await sent(world, a, { payload, priority: "direct", to: self });
+        expect(fates.final?.state).toBe(a.radio.capabilities.acknowledges ? "acknowledged" : "on-air");
+        expect(fates.faults).toEqual([]);
+        expect(await world.until(() => b.received.length > 0, LONG_MS)).toBe(true);
+        expect(b.received).toMatchObject([{ payload, to: self }]);
+      },
+    );
+
+    testIf(traits.acknowledges)("says when the peer does not acknowledge", async () => {
+      const { subject, world, a, b } = await opened(2);
+      const to = subject.absent ?? b.radio.status().self;
+      if (to === undefined) throw new Error("nobody to send to");
+      b.unplug();
+      const fates = await sent(world, a, { payload: Uint8Array.of(1), priority: "direct", to });
+      expect(fates.final).toMatchObject({ state: "failed", reason: "no-acknowledgement" });
+      expect(fates.faults).toEqual([]);
+    });
+
+    test("gives each of many packets one final fate, and brings all of them that it says were on air", async () => {
+      const { world, a, b } = await opened(2);
+      const count = isVirtual ? 30 : 12;
+      const all = Array.from({ length: count }, (_, index) =>
+        Fates.of(a.radio, { payload: Uint8Array.of(index, 9, 9), priority: "room" }),
+      );
+      expect(await world.until(() => all.every(({ final }) => final), isVirtual ? HOUR_MS : 600_000)).toBe(
+        true,
+      );
+      await world.until(() => b.received.length === count, isVirtual ? LONG_MS : 10_000);
+      expect(all.flatMap(({ faults }) => faults)).toEqual([]);
+      const onAir = all.flatMap(({ final }, index) => (final?.state === "on-air" ? [index] : []));
+      const failed = all.flatMap(({ final }) => (final?.state === "failed" ? [final.reason] : []));
+      expect(onAir.length).toBeGreaterThanOrEqual(count / 2);
+      expect(failed.every((reason) => reason === "queue-full" || reason === "airtime")).toBe(true);
+      expect(b.received.map(({ payload }) => payload[0])).toEqual(onAir);
+    }, 120_000);
+
+    test("lets what is urgent overtake", async () => {
+      const { world, a } = await opened(2);
+      const order: string[] = [];
+      const send = (label: string, priority: Priority) =>
+        Fates.of(a.radio, { payload: Uint8Array.of(1, 2, 3), priority }, ({ state }) => {
+          if (state === "on-air") order.push(label);
+        });
+      const all = [
+        ...Array.from({ length: 12 }, (_, index) => send(`background ${index}`, "background")),
+        send("sos", "sos"),
+      ];
+      expect(await world.until(() => all.every(({ final }) => final), isVirtual ? HOUR_MS : 600_000)).toBe(
+        true,
+      );
+      expect(order).toHaveLength(13);
+      expect(order.filter((label) => label !== "sos")).toEqual(
+        Array.from({ length: 12 }, (_, index) => `background ${index}`),
+      );
+      expect(order.indexOf("sos")).toBeLessThanOrEqual(6);
+    }, 120_000);
+
+    test("loses nothing to noise between what the firmware says", async () => {
+      const { world, a, b } = await opened(2);
+      const random = seededRandom(11);
+      const noises = [
+        (length: number) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+        (length: number) => new Uint8Array(length).fill(0x94),
+        (length: number) => new Uint8Array(length).fill(0xc0),
+        () => new TextEncoder().encode("I (312) boot: ESP-IDF v4.4 <2nd stage> \r\nE (1) +RCV=\r\n"),
+        () => Uint8Array.of(0x94, 0xc3, 0xff, 0xff),
+        () => Uint8Array.of(0x3e, 0xff, 0xff),
+      ];
+      const payloads = Array.from({ length: isVirtual ? 36 : noises.length }, (_, index) =>
+        Uint8Array.of(index, 0x55, 0xaa),
+      );
+      for (const [index, payload] of payloads.entries()) {
+        const noise = noises[index % noises.length]?.(1 + Math.floor(random() * 300));
+        if (noise) b.noise(noise);
+        if (noise && index % 2) a.noise(noise);
+        const fates = await sent(world, a, { payload, priority: "direct" });
+        expect(fates.states).toEqual(["queued", "on-air"]);
+        if (!(await world.until(() => b.received.length > index, LONG_MS)))
+          throw new Error(`packet ${index} did not arrive after noise of kind ${index % noises.length}`);
+      }
+      expect(b.received.map(({ payload }) => payload)).toEqual(payloads);
+      expect([...a.closed, ...b.closed]).toEqual([]);
+    }, 120_000);
+
+    test("gives back all that is under way when the line goes, and says so once", async () => {
+      const { world, a } = await opened(2);
+      const all = Array.from({ length: 8 }, () =>
+        Fates.of(a.radio, { payload: new Uint8Array(20).fill(1), priority: "direct" }),
+      );
+      await world.until(() => all.some(({ final }) => final), LONG_MS);
+      a.unplug();
+      expect(await world.until(() => all.every(({ final }) => final), 5_000)).toBe(true);
+      expect(await world.until(() => a.closed.length > 0, 5_000)).toBe(true);
+      const late = Fates.of(a.radio, { payload: Uint8Array.of(1), priority: "sos" });
+      await world.settled(a.radio.close(), LONG_MS);
+      await world.until(() => false, 3_000);
+      expect(a.closed).toHaveLength(1);
+      expect([...all, late].flatMap(({ faults }) => faults)).toEqual([]);
+      const failures = all.map(({ final }) => final).filter((fate) => fate?.state === "failed");
+      expect(failures.length).toBeGreaterThanOrEqual(1);
+      for (const fate of [...failures, late.final])
+        expect(fate).toMatchObject({ state: "failed", reason: "radio-gone" });
+    });
+
+    test("can be closed twice, and sends nothing before it is open or after it is closed", async () => {
+      const subject = await setup();
+      const world = create();
+      worlds.push(world);
+      const { radio, closed } = await world.station(subject);
+      const packet: Outgoing = { payload: Uint8Array.of(1), priority: "direct" };
+      const early = Fates.of(radio, packet);
+      expect(await world.until(() => early.final !== undefined, 100)).toBe(true);
+      await world.settled(radio.open(), LONG_MS);
+      const pending = Fates.of(radio, packet);
+      await world.settled(Promise.all([radio.close(), radio.close()]), LONG_MS);
+      await world.settled(radio.close(), LONG_MS);
+      const late = Fates.of(radio, packet);
+      expect(await world.until(() => pending.final !== undefined && late.final !== undefined, 1_000)).toBe(
+        true,
+      );
+      await world.until(() => false, 1_000);
+      for (const { final } of [early, late])
+        expect(final).toMatchObject({ state: "failed", reason: "radio-gone" });
+      // What it was faster than the goodbye may have reached the air.
+      if (pending.final?.state === "failed") expect(pending.final.reason).toBe("radio-gone");
+      expect([early, pending, late].flatMap(({ faults }) => faults)).toEqual([]);
+      expect(closed).toHaveLength(1);
+      await expect(radio.open()).rejects.toThrow();
+    });
+
+    test("sets the channel, or says that it cannot", async () => {
+      const { world, a, b } = await opened(2);
+      const channel: ChannelSettings = {
+        frequencyHz: 869_525_000,
+        modulation: PRESETS.MediumFast,
+        powerDbm: 10,
+      };
+      const change = async ({ radio }: Station) => {
+        try {
+          await world.settled(radio.setChannel(channel), LONG_MS);
+          return "set";
+        } catch (error) {
+          if (!(error instanceof RadioError)) throw error;
+          return error.reason;
+        }
+      };
+      const expected = traits.setsChannel ? "set" : "unsupported";
+      expect([await change(a), await change(b)]).toEqual([expected, expected]);
+      if (traits.setsChannel) {
+        const { spreadingFactor, bandwidthHz } = a.radio.status().channel.modulation ?? {};
+        expect([spreadingFactor, bandwidthHz]).toEqual([9, 250_000]);
+        expect(a.radio.status().channel.frequencyHz).toBeWithin(869_524_000, 869_526_000);
+        await expect(
+          world.settled(a.radio.setChannel({ ...channel, frequencyHz: 1_000 }), LONG_MS),
+        ).rejects.toMatchObject({ reason: "refused", message: expect.stringMatching(/frequencyHz/) });
+      }
+      await sent(world, a, { payload: Uint8Array.of(8), priority: "direct" });
+      expect(await world.until(() => b.received.length > 0, LONG_MS)).toBe(true);
+    });
+
+    test("may be told to leave in the middle of a transfer, again and again", async () => {
+      const subject = await setup();
+      const world = create();
+      worlds.push(world);
+      const listener = await world.station(subject);
+      await world.settled(listener.radio.open(), LONG_MS);
+      for (let round = 0; round < (isVirtual ? 10 : 3); round++) {
+        const station = await world.station(subject);
+        await world.settled(station.radio.open(), LONG_MS);
+        const all = Array.from({ length: 3 }, () =>
+          Fates.of(station.radio, { payload: new Uint8Array(10).fill(round), priority: "direct" }),
+        );
+        await world.until(() => false, 300 * round);
+        await world.settled(station.radio.close(), LONG_MS);
+        station.unplug();
+        expect(await world.until(() => all.every(({ final }) => final), 5_000)).toBe(true);
+        expect(all.flatMap(({ faults }) => faults)).toEqual([]);
+        expect(station.closed).toHaveLength(1);
+      }
+      expect(listener.closed).toEqual([]);
+    }, 60_000);
+  });
+}
+
+/** What a firmware does not have is no test of it, and none that was skipped. */
+const testIf = (has: boolean): ((title: string, body: () => Promise<void>) => void) =>
+  has ? (title, body) => test(title, body) : () => {};
