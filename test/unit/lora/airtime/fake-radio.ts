@@ -34,7 +34,10 @@ export class FakeRadio extends Radio {
   /** Takes packets and says nothing of them. */
   isDeaf = false;
 
-  constructor(private readonly timers: Timers) {
+  constructor(
+    private readonly timers: Timers,
+    private readonly channel = CHANNEL,
+  ) {
     super();
   }
 
@@ -51,7 +54,7 @@ export class FakeRadio extends Radio {
       return;
     }
     const startMs = this.timers.monotonicMs();
-    const airtimeMs = timeOnAirMs(CHANNEL.modulation, payload.length);
+    const airtimeMs = timeOnAirMs(this.channel.modulation, payload.length);
     this.seen.push({ startMs, endMs: startMs + airtimeMs, payload, priority });
     if (this.isDeaf) return;
     this.timers.after(0, () => told({ state: "queued" }));
@@ -64,7 +67,7 @@ export class FakeRadio extends Radio {
       hardware: undefined,
       self: undefined,
       name: undefined,
-      channel: CHANNEL,
+      channel: this.channel,
       airtimeShare: undefined,
       channelUse: undefined,
       batteryPercent: undefined,

@@ -1,0 +1,282 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { seededRandom } from "../../../../src/bench/seeded-random.ts";
+import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
+import { AirtimeLedger } from "../../../../src/lora/airtime/airtime-ledger.ts";
+import { PacedCarrier, type PacedCarrierOptions } from "../../../../src/lora/airtime/paced-carrier.ts";
+import { type SubBand, subBandOf } from "../../../../src/lora/airtime/regions.ts";
+import { PRESETS } from "../../../../src/lora/modulation.ts";
+import { PRIORITIES, type Priority, rankOf } from "../../../../src/lora/priority.ts";
+import type { Fate } from "../../../../src/lora/radio.ts";
+import { CHANNEL, FakeRadio } from "./fake-radio.ts";
+import { ManagedRadio } from "./managed-radio.ts";
+import { mostInAnyWindow } from "./rolling-window.ts";
+
+const HOUR_MS = 3_600_000;
+const EU = subBandOf("EU868", CHANNEL);
+const FREE: SubBand = { ...EU, limits: [] };
+const QUEUE_FULL: Fate = { state: "failed", reason: "queue-full", detail: "16 packets" };
+
+function carrierOn<R extends FakeRadio>(
+  subBand: SubBand,
+  radioOn: (time: VirtualTime) => R,
+  options: Partial<PacedCarrierOptions> = {},
+) {
+  const time = new VirtualTime();
+  const radio = radioOn(time);
+  const ledger = new AirtimeLedger({ subBand, nowMs: 0, reserve: (_, kept) => kept() });
+  const carrier = new PacedCarrier({
+    radio,
+    channel: CHANNEL,
+    ledger,
+    timers: time,
+    random: seededRandom(3),
+    ...options,
+  });
+  /** @returns when it had left, once it has */
+  const sends = (bytes: number, priority: Priority = "direct") => {
+    const sent: { leftMs?: number; last?: Fate; cancel: () => void } = { cancel: () => {} };
+    sent.cancel = carrier.send(new Uint8Array(bytes), priority, (fate) => {
+      sent.last = fate;
+      if (fate.state === "on-air") sent.leftMs = time.monotonicMs();
+    });
+    return sent;
+  };
+  return { time, radio, ledger, carrier, sends };
+}
+
+const rawRadio = (time: VirtualTime) => new FakeRadio(time);
+
+describe("what a paced carrier charges to the ledger", () => {
+  test("is nothing for a packet that the radio had no room for, however often", () => {
+    const { time, radio, ledger, carrier, sends } = carrierOn(EU, (t) => new ManagedRadio(t, () => 0));
+    for (let attempt = 0; attempt < 1_000; attempt += 1) radio.refusals.push(QUEUE_FULL);
+    const sent = sends(100);
+    time.advance(1_000_000);
+    expect(sent.leftMs).toBeNumber();
+    expect(ledger.roomMs(time.monotonicMs())).toBeCloseTo(360_000 - carrier.airtimeMs(100), 6);
+  });
+
+  test("counts from when a firmware really sent: no rolling hour overruns though packets wait in the radio", () => {
+    const random = seededRandom(11);
+    const { time, radio, sends } = carrierOn(EU, (t) => new ManagedRadio(t, () => random() ** 4 * 20_000));
+    for (let at = 0; at < 12 * HOUR_MS; at += 5_000) {
+      if (random() < 0.1) radio.refusals.push(QUEUE_FULL);
+      sends(1 + Math.floor(random() * 233), PRIORITIES[Math.floor(random() * 5)]);
+      time.advance(5_000);
+    }
+    const share = mostInAnyWindow(radio.seen, HOUR_MS) / 360_000;
+    expect(share).toBeLessThanOrEqual(1);
+    expect(share).toBeGreaterThan(0.95);
+  });
+
+  test("holds what the firmware says that it sent of its own accord", () => {
+    const { time, radio, ledger } = carrierOn(EU, (t) => new ManagedRadio(t, () => 0));
+    time.advance(HOUR_MS);
+    radio.reports(0.04);
+    expect(ledger.roomMs(time.monotonicMs())).toBeCloseTo(360_000 - 144_000, 6);
+    // The same said again is not more.
+    radio.reports(0.04);
+    radio.reports(0.01);
+    expect(ledger.roomMs(time.monotonicMs())).toBeCloseTo(360_000 - 144_000, 6);
+    radio.reports(0.5);
+    expect(ledger.roomMs(time.monotonicMs())).toBe(0);
+  });
+});
+
+describe("the airtime of a frame that was with the radio when the carrier was closed", () => {
+  test("counts as if it left last: the radio may send it yet", () => {
+    const { time, ledger, carrier, sends } = carrierOn(EU, (t) => new ManagedRadio(t, () => 60_000));
+    sends(100);
+    time.advance(10_000);
+    carrier.close();
+    const frameMs = carrier.airtimeMs(100);
+    // It is in every window that ends an hour after that, whole.
+    expect(ledger.roomMs(10_000 + HOUR_MS)).toBeCloseTo(360_000 - frameMs, 6);
+    expect(ledger.roomMs(10_001 + HOUR_MS + frameMs)).toBe(360_000);
+  });
+});
+
+describe("a packet that the radio had no room for", () => {
+  test("keeps its place before what came after it", () => {
+    const { time, radio, sends } = carrierOn(FREE, (t) => new ManagedRadio(t, () => 0));
+    radio.refusals.push(QUEUE_FULL);
+    sends(1);
+    sends(2);
+    time.advance(60_000);
+    expect(radio.seen.map(({ payload }) => payload.length)).toEqual([1, 2]);
+  });
+});
+
+describe("the time that a paced carrier foretells", () => {
+  const bands: readonly SubBand[] = [
+    EU,
+    subBandOf("EU868", { ...CHANNEL, frequencyHz: 868_300_000 }),
+    { ...EU, limits: [{ windowMs: 20_000, airtimeMs: 2_400 }], pauseMs: 50 },
+    FREE,
+  ];
+  test("is when it has left also where the law makes it wait for hours", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...bands),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 230 }), fc.constantFrom(...PRIORITIES)), {
+          minLength: 10,
+          maxLength: 300,
+        }),
+        fc.integer({ min: 0, max: HOUR_MS }),
+        fc.integer({ min: 1, max: 230 }),
+        fc.constantFrom(...PRIORITIES),
+        (subBand, queue, laterMs, bytes, priority) => {
+          const { time, carrier, sends } = carrierOn(subBand, rawRadio);
+          for (const [size, urgency] of queue) sends(size, urgency);
+          time.advance(laterMs);
+          const before = time.monotonicMs();
+          const etaMs = carrier.etaMs(carrier.airtimeMs(bytes), priority);
+          const sent = sends(bytes, priority);
+          time.runUntil(() => sent.leftMs !== undefined, 100 * HOUR_MS);
+          // What an SOS overtakes it does not delay, but for one frame in so many.
+          expect(Math.abs((sent.leftMs ?? 0) - before - etaMs)).toBeLessThan(5_000);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("is right for a message of many frames", () => {
+    const { time, carrier, sends } = carrierOn(EU, rawRadio);
+    const frameMs = carrier.airtimeMs(255);
+    const etaMs = carrier.etaMs(300 * frameMs, "room");
+    const sent = Array.from({ length: 300 }, () => sends(255, "room"));
+    time.runToEnd(100 * HOUR_MS);
+    expect(Math.abs((sent.at(-1)?.leftMs ?? 0) - etaMs)).toBeLessThan(10);
+    expect(etaMs).toBeGreaterThan(2 * HOUR_MS);
+  });
+
+  test("has the contention before each turn in it, on a radio that listens first", () => {
+    let foretoldMs = 0;
+    let tookMs = 0;
+    for (let seed = 0; seed < 50; seed += 1) {
+      const { time, carrier, sends } = carrierOn(FREE, rawRadio, {
+        random: seededRandom(seed),
+        isBusy: () => false,
+      });
+      foretoldMs += carrier.etaMs(carrier.airtimeMs(10), "direct");
+      const sent = sends(10);
+      time.runToEnd(HOUR_MS);
+      tookMs += sent.leftMs ?? 0;
+    }
+    expect(tookMs / foretoldMs).toBeGreaterThan(0.9);
+    expect(tookMs / foretoldMs).toBeLessThan(1.1);
+  });
+
+  test("is in proportion for what takes days", () => {
+    const { carrier } = carrierOn(EU, rawRadio);
+    const dayMs = carrier.etaMs(24 * 288_000, "direct");
+    expect(dayMs / (24 * HOUR_MS)).toBeCloseTo(1, 1);
+    expect(carrier.etaMs(240 * 288_000, "direct") / dayMs).toBeCloseTo(10, 0);
+  });
+});
+
+describe("a dwell time shorter than the longest frame", () => {
+  const US = subBandOf("US915", { ...CHANNEL, frequencyHz: 906_875_000 });
+
+  test("shortens the frames that the carrier takes, and each of that size goes, whatever its priority", () => {
+    const { time, carrier, sends } = carrierOn(US, rawRadio);
+    expect(carrier.maxFrameBytes).toBeLessThan(30);
+    expect(carrier.airtimeMs(carrier.maxFrameBytes)).toBeLessThanOrEqual(400);
+    expect(carrier.airtimeMs(carrier.maxFrameBytes + 1)).toBeGreaterThan(400);
+    const sent = PRIORITIES.map((priority) => sends(carrier.maxFrameBytes, priority));
+    time.runToEnd(HOUR_MS);
+    for (const { leftMs } of sent) expect(leftMs).toBeNumber();
+  });
+
+  test("is none where the signal is 500 kHz wide", () => {
+    const channel = { ...CHANNEL, frequencyHz: 906_875_000, modulation: PRESETS.ShortTurbo };
+    const { carrier } = carrierOn(subBandOf("US915", channel), rawRadio, { channel });
+    expect(carrier.maxFrameBytes).toBe(255);
+  });
+});
+
+describe("waiting in a paced carrier", () => {
+  test.each(PRIORITIES.slice(1))(
+    "comes to an end for %s under a flood of all that is more urgent",
+    (last) => {
+      const { time, carrier, sends } = carrierOn(FREE, rawRadio);
+      const frameMs = carrier.airtimeMs(50);
+      const more = PRIORITIES.slice(0, rankOf(last));
+      sends(50, "sos");
+      const sent = sends(50, last);
+      for (let turn = 0; sent.leftMs === undefined && turn < 10_000; turn += 1) {
+        for (const priority of more) if (carrier.waiting < 100) sends(50, priority);
+        time.advance(frameMs);
+      }
+      // A minute for each step between, all that came before then, and one frame in nine beside the SOS.
+      expect(sent.leftMs ?? Number.POSITIVE_INFINITY).toBeLessThan(
+        (rankOf(last) - 1) * 60_000 * 9 + 110 * 9 * frameMs,
+      );
+    },
+  );
+
+  test("is not made longer by a frame before it that was taken back", () => {
+    const { time, carrier, sends } = carrierOn(
+      { ...EU, limits: [{ windowMs: HOUR_MS, airtimeMs: 2_500 }] },
+      rawRadio,
+      {
+        sosReserve: 0,
+      },
+    );
+    sends(100);
+    const large = sends(200);
+    const small = sends(10);
+    time.advance(60_000);
+    expect([large.leftMs, small.leftMs]).toEqual([undefined, undefined]);
+    large.cancel();
+    time.advance(carrier.airtimeMs(10));
+    expect(small.leftMs).toBeNumber();
+  });
+});
+
+describe("a sender that hands in one frame when the one before has left", () => {
+  test.each(Object.entries(PRESETS))("is on the air 95 %% of the time on %s", (_, modulation) => {
+    const channel = { ...CHANNEL, modulation };
+    const { time, carrier } = carrierOn(FREE, (t) => new FakeRadio(t, channel), {
+      channel,
+      isBusy: () => false,
+    });
+    let frames = 0;
+    const next = () =>
+      void carrier.send(new Uint8Array(200), "room", ({ state }) => {
+        if (state !== "on-air") return;
+        frames += 1;
+        next();
+      });
+    next();
+    time.advance(HOUR_MS);
+    expect((frames * carrier.airtimeMs(200)) / HOUR_MS).toBeGreaterThan(0.95);
+  });
+
+  test("contends anew after a pause in which another may have begun", () => {
+    const { time, radio, sends } = carrierOn(FREE, rawRadio, { isBusy: () => false });
+    sends(10);
+    time.advance(10_000);
+    sends(10);
+    time.advance(10_000);
+    // Four slots of four symbols of 8.192 ms at the least.
+    expect((radio.seen[1]?.startMs ?? 0) - 10_000).toBeGreaterThan(4 * 4 * 8.192 - 1);
+  });
+
+  test("contends anew when a frame was taken back in the moment that its turn came", () => {
+    let isBusy = false;
+    const { time, radio, sends } = carrierOn(FREE, rawRadio, { isBusy: () => isBusy });
+    const first = sends(10);
+    isBusy = true;
+    time.advance(1_000);
+    first.cancel();
+    isBusy = false;
+    time.advance(60_000);
+    sends(10);
+    time.advance(10_000);
+    expect(radio.seen.length).toBe(1);
+    expect((radio.seen[0]?.startMs ?? 0) - 61_000).toBeGreaterThan(4 * 4 * 8.192 - 1);
+  });
+});
