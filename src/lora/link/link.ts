@@ -96,6 +96,8 @@ export class Link extends EventEmitter<LinkEvents> {
       random,
       carrier,
       nextNumber,
+      asksFirst: (outgoing) =>
+        this.inOrder().find(({ destination }) => destination === outgoing.destination) === outgoing,
       ended: (outgoing) => this.onEnded(outgoing),
     };
   }
@@ -119,7 +121,6 @@ export class Link extends EventEmitter<LinkEvents> {
     this.carrier = carrier;
     this.endListening = carrier.onFrame((received) => this.onFrame(received));
     this.schedule();
-    for (const outgoing of this.active) outgoing.go();
     this.emit("changed");
   }
 
@@ -189,7 +190,7 @@ export class Link extends EventEmitter<LinkEvents> {
     let aheadMs = 0;
     for (const other of this.outgoing) {
       const isAhead = rankOf(other.message.priority) <= rankOf(priority);
-      if (isAhead && !other.isUnderWay && !this.isHeldBack(other)) aheadMs += other.backlogMs(carrier);
+      if (isAhead && !this.isHeldBack(other)) aheadMs += other.backlogMs(carrier);
     }
     return carrier.etaMs(aheadMs + outgoing.backlogMs(carrier), priority);
   }
@@ -202,23 +203,24 @@ export class Link extends EventEmitter<LinkEvents> {
   /** Lets the most urgent messages go, several at a time; of those to a silent box only one, which asks for it. */
   private schedule(): void {
     if (!this.carrier) return;
-    const inOrder = [...this.outgoing].sort(
-      (a, b) => rankOf(a.message.priority) - rankOf(b.message.priority),
-    );
     const perBox = new Map<LinkAddress, number>();
     let all = 0;
-    for (const outgoing of inOrder) {
+    for (const outgoing of this.inOrder()) {
       const { destination } = outgoing;
       const isHeldBack = this.isHeldBack(outgoing);
       const before = destination === undefined ? 0 : (perBox.get(destination) ?? 0);
       const hasTurn = before < (isHeldBack ? 1 : MAX_ACTIVE_TO_ONE) && (isHeldBack || all < MAX_ACTIVE);
       if (destination !== undefined) perBox.set(destination, before + 1);
       if (hasTurn && !isHeldBack) all += 1;
-      if (!hasTurn) continue;
-      if (this.active.has(outgoing)) continue;
+      if (!hasTurn || outgoing.isUnderWay || outgoing.isWaiting) continue;
       this.active.add(outgoing);
       outgoing.go();
     }
+  }
+
+  /** The most urgent first. */
+  private inOrder(): Outgoing[] {
+    return [...this.outgoing].sort((a, b) => rankOf(a.message.priority) - rankOf(b.message.priority));
   }
 
   private onEnded(outgoing: Outgoing): void {

@@ -11,7 +11,7 @@ const BETWEEN_MS = 10_000;
 /** How long it is kept for those who lack a piece of it. */
 const REPAIR_MS = 600_000;
 /** How often one piece is sent again on somebody's word. */
-const MOST_REPAIRS = 3;
+const MOST_REPAIRS = 8;
 
 /** A message to everyone: sent once or more by its priority, and again in pieces for who reports that some are missing. */
 export class OutgoingToEveryone extends Outgoing {
@@ -54,7 +54,8 @@ export class OutgoingToEveryone extends Outgoing {
   backlogMs(carrier: FrameCarrier): number {
     this.prepare(carrier);
     const perPieceMs = carrier.airtimeMs(Math.min(carrier.maxFrameBytes, this.pieces[0]?.length ?? 0));
-    return this.isSent ? this.due.length * perPieceMs : this.pieces.length * perPieceMs;
+    const left = (this.isSent ? this.due : this.pieces).length - this.inCarrier;
+    return Math.max(0, left) * perPieceMs;
   }
 
   protected expire(): void {

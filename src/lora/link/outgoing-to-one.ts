@@ -86,10 +86,12 @@ export class OutgoingToOne extends Outgoing {
 
   backlogMs(carrier: FrameCarrier): number {
     this.prepare(carrier);
-    const missing = this.missing();
+    const missing = this.pieces.filter((_, index) => !this.acknowledged[index]);
     const perPieceMs = carrier.airtimeMs(Math.min(carrier.maxFrameBytes, this.pieces[0]?.length ?? 0));
     const rounds = Math.ceil(missing.length / WINDOW);
-    return missing.length * perPieceMs + rounds * carrier.airtimeMs(REPORT_BYTES);
+    return (
+      Math.max(0, missing.length - this.inCarrier) * perPieceMs + rounds * carrier.airtimeMs(REPORT_BYTES)
+    );
   }
 
   protected expire(): void {
@@ -116,7 +118,8 @@ export class OutgoingToOne extends Outgoing {
 
   private unanswered(): void {
     this.neighbour.unanswered += 1;
-    this.go();
+    const isSilent = this.neighbour.unanswered >= SILENT_AFTER;
+    if (!isSilent || this.context.asksFirst(this)) this.go();
   }
 
   private patienceMs(carrier: FrameCarrier): number {

@@ -14,6 +14,8 @@ export interface OutgoingContext {
   /** undefined while no radio is there. */
   carrier(): FrameCarrier | undefined;
   nextNumber(): number;
+  /** Whether this one is to ask for a box that is silent; the others to it wait until it is heard. */
+  asksFirst(outgoing: Outgoing): boolean;
   /** The message is at its end; no fate comes after this. */
   ended(outgoing: Outgoing): void;
 }
@@ -64,6 +66,11 @@ export abstract class Outgoing {
   abstract backlogMs(carrier: FrameCarrier): number;
 
   protected abstract expire(): void;
+
+  /** How many of its frames the carrier has. */
+  protected get inCarrier(): number {
+    return this.queued.size;
+  }
 
   /** Whether frames of it wait in the carrier. */
   get isUnderWay(): boolean {

@@ -47,6 +47,8 @@ export class Reporter {
   watch(partial: Partial): void {
     const gap = this.gaps.get(partial) ?? { asks: 0, cancel: () => {} };
     this.gaps.set(partial, gap);
+    // What comes is worth asking for more of.
+    gap.asks = 0;
     this.askLater(partial, gap);
   }
 

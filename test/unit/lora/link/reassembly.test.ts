@@ -1,0 +1,154 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
+import { type DataFrame, encodeFrame } from "../../../../src/lora/link/frame.ts";
+import { type Arrived, Link } from "../../../../src/lora/link/index.ts";
+import { join, maxMessageBytes, split } from "../../../../src/lora/link/pieces.ts";
+import { Reassembly } from "../../../../src/lora/link/reassembly.ts";
+import type { Received } from "../../../../src/lora/radio.ts";
+
+const piece = (of: Partial<DataFrame>): DataFrame => ({
+  kind: "data",
+  source: 7,
+  destination: 1,
+  message: 1,
+  index: 0,
+  count: 1,
+  isCoded: false,
+  wantsReport: false,
+  body: new Uint8Array(240),
+  ...of,
+});
+
+/** A message's frames. */
+function framesOf(message: Uint8Array, of: Partial<DataFrame> = {}): DataFrame[] {
+  const bodies = split(message, 255);
+  return bodies.map((body, index) => piece({ ...of, index, count: bodies.length, body }));
+}
+
+describe("the pieces of a message", () => {
+  test("make it again, whatever its length and the frames' size", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 4_000 }), fc.integer({ min: 40, max: 255 }), (message, size) => {
+        const pieces = split(message, size);
+        for (const one of pieces) expect(one.length).toBeLessThanOrEqual(size - (pieces.length > 1 ? 11 : 9));
+        expect(join(pieces)).toEqual(message);
+      }),
+    );
+  });
+
+  test("are at most 255, by the length that is said to be the largest", () => {
+    for (const size of [50, 200, 255]) {
+      const most = maxMessageBytes(size);
+      expect(split(new Uint8Array(most), size).length).toBe(255);
+      expect(split(new Uint8Array(most + 1), size).length).toBe(256);
+    }
+  });
+
+  test("make nothing when one is another message's", () => {
+    const pieces = split(new Uint8Array(900).fill(1), 255);
+    pieces[1] = (pieces[1] ?? new Uint8Array()).map((byte) => byte ^ 1);
+    expect(join(pieces)).toBeUndefined();
+  });
+});
+
+describe("reassembly", () => {
+  test("gives a message once, in whatever order and however often its pieces come", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 300, maxLength: 3_000 }),
+        fc.array(fc.nat(), { maxLength: 60 }),
+        (message, order) => {
+          const reassembly = new Reassembly(() => 0);
+          const frames = framesOf(message);
+          const inOrder = [
+            ...order.map((at) => frames[at % frames.length] ?? piece({})),
+            ...frames,
+            ...frames,
+          ];
+          const whole = inOrder
+            .map((frame) => reassembly.take(frame))
+            .filter(({ state }) => state === "whole");
+          expect(whole).toEqual([{ state: "whole", message }]);
+          expect(reassembly.held).toEqual({ partials: 0, bytes: 0 });
+        },
+      ),
+    );
+  });
+
+  test("stays within its bounds under a flood of first pieces, and still finishes what it had begun", () => {
+    const reassembly = new Reassembly(() => 0);
+    const message = new Uint8Array(2_000).fill(3);
+    const frames = framesOf(message, { source: 9 });
+    for (const frame of frames.slice(0, 4)) reassembly.take(frame);
+    for (let forged = 0; forged < 20_000; forged += 1) {
+      reassembly.take(piece({ source: 1 + (forged % 16_000), message: forged & 0xffff, count: 255 }));
+    }
+    expect(reassembly.held.partials).toBeLessThanOrEqual(64);
+    expect(reassembly.held.bytes).toBeLessThanOrEqual(1_048_576);
+    const last = frames.slice(4).map((frame) => reassembly.take(frame));
+    expect(last.at(-1)).toEqual({ state: "whole", message });
+  });
+
+  test("takes no piece of another shape into a message", () => {
+    const reassembly = new Reassembly(() => 0);
+    reassembly.take(piece({ count: 3 }));
+    expect(reassembly.take(piece({ index: 1, count: 2 }))).toEqual({ state: "refused" });
+    expect(reassembly.take(piece({ index: 1, count: 3, isCoded: true }))).toEqual({ state: "refused" });
+  });
+
+  test("forgets what has not grown for an hour when it needs the room", () => {
+    let nowMs = 0;
+    const reassembly = new Reassembly(() => nowMs);
+    reassembly.take(piece({ count: 3 }));
+    nowMs = 3_600_001;
+    reassembly.take(piece({ message: 2, count: 3 }));
+    expect(reassembly.held.partials).toBe(1);
+  });
+});
+
+describe("a link that hears anything at all", () => {
+  test("never throws, never grows without bound, and gives only whole messages", () => {
+    const time = new VirtualTime();
+    const link = new Link({ address: 1, timers: time, random: () => 0.5, nextNumber: () => 0 });
+    let hear = (_: Received) => {};
+    const arrived: Arrived[] = [];
+    link.on("message", (one) => arrived.push(one));
+    link.attach({
+      maxFrameBytes: 255,
+      airtimeMs: (bytes) => bytes,
+      etaMs: (airtimeMs) => airtimeMs,
+      send: () => () => {},
+      onFrame: (listener) => {
+        hear = listener;
+        return () => {};
+      },
+    });
+    const rest = { from: undefined, to: undefined, rssiDbm: -100, snrDb: 1, hops: 0 };
+    const frame = fc.oneof(
+      fc.uint8Array({ maxLength: 255 }),
+      fc
+        .record({
+          source: fc.integer({ min: 1, max: 400 }),
+          destination: fc.constantFrom(1, 2, undefined),
+          message: fc.integer({ min: 0, max: 5 }),
+          count: fc.integer({ min: 1, max: 255 }),
+          wantsReport: fc.boolean(),
+          isCoded: fc.boolean(),
+        })
+        .map((of) => encodeFrame(piece({ ...of, index: of.message % of.count }))),
+      fc
+        .record({ source: fc.integer({ min: 1, max: 400 }), base: fc.integer({ min: 0, max: 255 }) })
+        .map((of) => encodeFrame({ kind: "report", destination: 1, message: 0, beyond: [true], ...of })),
+    );
+    fc.assert(
+      fc.property(fc.array(frame, { maxLength: 200 }), (payloads) => {
+        for (const payload of payloads) hear({ ...rest, payload });
+        time.advance(1_000);
+        expect(link.neighbours.all().length).toBeLessThanOrEqual(256);
+      }),
+      { numRuns: 200 },
+    );
+    for (const { payload } of arrived) expect(payload.length).toBeLessThanOrEqual(65_536);
+  });
+});
