@@ -36,6 +36,7 @@ class SerialPort extends EventEmitter<PortEvents> implements Port {
   private closed: PortClosed | undefined;
   private closing: Promise<void> | undefined;
   private waitingBytes = 0;
+  private readonly writes = new Set<(error: Error) => void>();
 
   constructor(
     readonly name: string,
@@ -53,10 +54,16 @@ class SerialPort extends EventEmitter<PortEvents> implements Port {
       throw new PortError(this.name, `more than ${MAX_WAITING_BYTES} bytes wait to be written`);
     this.waitingBytes += bytes.length;
     try {
-      await new Promise<void>((resolve, reject) =>
+      await new Promise<void>((resolve, reject) => {
+        // While the stream closes after losing its line, it keeps writes for when it is opened again.
+        this.writes.add(reject);
         // A copy: whoever wrote them may use the bytes again at once.
-        this.stream.write(Buffer.from(bytes), (error) => (error ? reject(error) : resolve())),
-      );
+        this.stream.write(Buffer.from(bytes), (error) => {
+          this.writes.delete(reject);
+          if (error) reject(error);
+          else resolve();
+        });
+      });
     } catch (error) {
       throw new PortError(this.name, detailOf(this.name, this.stream.port?.lost ?? error));
     } finally {
@@ -97,6 +104,7 @@ class SerialPort extends EventEmitter<PortEvents> implements Port {
     this.closed = closedBy(this.name, this.stream.port?.lost ?? error, this.closing !== undefined);
     // A stream that has failed does not close its line by itself.
     if (this.stream.isOpen) this.stream.close(() => {});
+    for (const fail of [...this.writes]) fail(new Error(this.closed.detail));
     this.emit("closed", this.closed);
   }
 }
