@@ -130,6 +130,12 @@ const tls = z
     "A certificate lets phones find the portal by RFC 8910 and RFC 8908 rather than by their probes alone.",
   );
 
+const loraPort = z
+  .string()
+  .max(200)
+  .regex(/^(\/[A-Za-z0-9._/-]+|tcp:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5})$/)
+  .meta({ format: 'the path of a serial line, or "tcp://address:port"' });
+
 /** What guests' traffic is already led to, or must never reach. */
 const RESERVED_PORTS = [53, 67, 80, 443, 547, 5300, 8080, 8090, 8443];
 
@@ -243,6 +249,58 @@ const management = z
   .prefault({})
   .describe("The operator's side.");
 
+/** Regions whose limits on airtime the box knows (src/lora/airtime/regions.ts), by the names that LoRa firmware uses. */
+const LORA_REGIONS = [
+  "EU868",
+  "EU433",
+  "US915",
+  "BR902",
+  "AU915",
+  "NZ865",
+  "IN865",
+  "JP920",
+  "KR920",
+  "CN470",
+  "RU864",
+] as const;
+
+const lora = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe("look for LoRa cases and use them"),
+    region: z
+      .enum(["", ...LORA_REGIONS])
+      .default("")
+      .describe('whose limits on airtime and power hold; "": the box listens and sends nothing'),
+    frequency_khz: z
+      .int()
+      .min(0)
+      .max(2_500_000)
+      .default(0)
+      .describe(
+        "the middle of the channel in kHz, for cases that leave it to the box; 0: the region's usual one",
+      ),
+    preset: z
+      .enum(["LongFast", "MediumFast", "ShortTurbo"])
+      .default("LongFast")
+      .describe("far and slow, or near and fast; all boxes and cases of a place must use the same"),
+    power_dbm: z.int().min(-9).max(30).default(14).describe("the power at the antenna's connector"),
+    sos_reserve_percent: z
+      .int()
+      .min(0)
+      .max(90)
+      .default(20)
+      .describe("how much of the airtime that the law leaves is kept for an SOS"),
+    ports: z
+      .array(loraPort)
+      .max(8)
+      .default([])
+      .describe(
+        'cases that the box does not find by itself, such as "/dev/ttyAMA0" or, by network, "tcp://192.168.7.20:4403"',
+      ),
+  })
+  .prefault({})
+  .describe("LoRa cases: radios that reach far and carry little.");
+
 const log = z
   .strictObject({
     level: z.enum(["error", "warn", "info", "debug"]).default("info").describe("how much is logged"),
@@ -258,7 +316,7 @@ const log = z
 
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
-  .strictObject({ box, portal, gateway, management, log })
+  .strictObject({ box, portal, gateway, lora, management, log })
   .superRefine(({ box, portal, gateway, management }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { type Document, openDocument } from "../store/index.ts";
+
+const schema = z.strictObject({
+  /** The first number that has never been used. */
+  next: z.int().min(0).max(0xffff),
+});
+
+/** Numbers are set apart on the medium so many at a time: one write for many messages. */
+const BLOCK = 1_024;
+
+export interface LinkNumbersOptions {
+  path: string;
+  /** 0 ≤ x < 1. */
+  random: () => number;
+  /** Told of what an operator should know. */
+  told: (message: string) => void;
+}
+
+/**
+ * The numbers of this box's messages on the link, 0 to 65535 and round again, never the same one twice in a row of 64,000
+ * whatever restarts come between: another box would take a new message with an old number for the old one.
+ */
+export class LinkNumbers {
+  private document: Document<z.output<typeof schema>> | undefined;
+  private upcoming = 0;
+  private left = 0;
+
+  constructor(private readonly options: LinkNumbersOptions) {}
+
+  open(): void {
+    const { path, random, told } = this.options;
+    const document = openDocument(path, schema, () => ({ next: Math.floor(random() * 0x1_0000) }));
+    for (const aside of document.setAside) told(`the link's numbers were torn; what is left is in ${aside}`);
+    this.document = document;
+    // The copy before the last one may know of one block less.
+    this.upcoming = (document.data.next + (document.origin === "previous" ? BLOCK : 0)) & 0xffff;
+    this.left = 0;
+  }
+
+  /** @throws Error when it is not open */
+  next(): number {
+    if (this.left === 0) this.setApart();
+    const number = this.upcoming;
+    this.upcoming = (this.upcoming + 1) & 0xffff;
+    this.left -= 1;
+    return number;
+  }
+
+  private setApart(): void {
+    if (!this.document) throw new Error("the link's numbers are not open");
+    this.left = BLOCK;
+    const next = (this.upcoming + BLOCK) & 0xffff;
+    try {
+      this.document.update((data) => {
+        data.next = next;
+      });
+    } catch (error) {
+      // A full card must not keep a message from going: numbers may then come again after a restart.
+      this.options.told(`the link's numbers are not kept: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
