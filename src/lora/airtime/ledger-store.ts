@@ -1,7 +1,7 @@
 import { KeptDatabase } from "../../store/index.ts";
 import type { Reservation } from "./airtime-ledger.ts";
 
-type Row = { boot: string; at_ms: number; airtime_ms: number };
+type Row = { id: number; boot: string; at_ms: number; airtime_ms: number };
 
 const MIGRATIONS = [
   `CREATE TABLE reservation (
@@ -55,13 +55,19 @@ export class LedgerStore {
     });
   }
 
-  /** What was set apart in a sub-band, oldest first, on this boot's clock. */
+  /** What was set apart in a sub-band, oldest first, on this boot's clock. What speaks of no window any more is forgotten. */
   earlier(subBand: string, nowMs: number): Reservation[] {
     const { db } = this.database.opened;
     const rows = db
-      .query<Row, [string]>("SELECT boot, at_ms, airtime_ms FROM reservation WHERE sub_band = ? ORDER BY id")
+      .query<Row, [string]>(
+        "SELECT id, boot, at_ms, airtime_ms FROM reservation WHERE sub_band = ? ORDER BY id",
+      )
       .all(subBand);
-    return onOneClock(rows, this.boot, nowMs).map(({ at_ms, airtime_ms }) => ({
+    const moved = onOneClock(rows, this.boot, nowMs);
+    // Rows of boots that were short are older than their own clocks say.
+    const old = moved.findLast(({ at_ms }) => at_ms < nowMs - FORGET_AFTER_MS);
+    if (old) db.query("DELETE FROM reservation WHERE sub_band = ? AND id < ?").run(subBand, old.id);
+    return moved.map(({ at_ms, airtime_ms }) => ({
       subBand,
       atMs: at_ms,
       airtimeMs: airtime_ms,
@@ -74,8 +80,12 @@ export class LedgerStore {
  * clock), so each boot's last row stands right before the first of the next boot, and its others as far before that as
  * its own clock says.
  */
-function onOneClock(rows: readonly Row[], boot: string, nowMs: number): Row[] {
-  const moved: Row[] = [];
+export function onOneClock<R extends { boot: string; at_ms: number }>(
+  rows: readonly R[],
+  boot: string,
+  nowMs: number,
+): R[] {
+  const moved: R[] = [];
   let latestMs = nowMs;
   let shift = 0;
   let of = boot;
