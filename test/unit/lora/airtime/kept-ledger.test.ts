@@ -51,6 +51,25 @@ describe("a ledger that is kept", () => {
     second.store.close();
   });
 
+  test("counts from what the one before wrote down next, by the machine's clock", async () => {
+    const path = join(scratch(), "airtime.sqlite");
+    const first = daemon(path, "one", 500_000);
+    await first.sends(300_000);
+    first.timers.advance(2_200_000);
+    // Up for 3,000 s now: what was sent before was over by then.
+    await first.sends(10_000);
+    first.store.close();
+
+    const second = daemon(path, "one", 3_100_000);
+    const passTo = (upMs: number) =>
+      second.timers.advance(upMs - 3_100_000 - second.timers.monotonicMs() + 77);
+    passTo(3_000_000 + 30_000 + HOUR_MS - 300_000);
+    expect(second.roomMs()).toBe(50_000);
+    passTo(3_000_000 + 30_000 + HOUR_MS);
+    expect(second.roomMs()).toBe(350_000);
+    second.store.close();
+  });
+
   test("knows it after a reboot as well, though nobody knows how long the box was off", async () => {
     const path = join(scratch(), "airtime.sqlite");
     const first = daemon(path, "one", 9_000_000);
