@@ -73,7 +73,7 @@ export class MeshCoreRadio extends Radio {
       timers,
       write: (frame) => this.write(frame),
       resync: requests.askDevice,
-      onSilent: (detail) => this.shut(detail),
+      onSilent: (detail) => this.shut(detail, new RadioError("no-answer", detail)),
     });
     this.departures = new Departures({ timers, ask: (done) => this.askQueueLength(done) });
     const run = <T>(command: Command<T>, done: (outcome: Outcome<T>) => void) =>
@@ -376,8 +376,8 @@ export class MeshCoreRadio extends Radio {
     this.port.off("closed", this.onClosed);
     this.departures.stop();
     this.outbox.close(detail);
-    this.queue.close(new RadioError("radio-gone", detail));
     this.failOpening(openingError);
+    this.queue.close(new RadioError("radio-gone", detail));
     this.port
       .close()
       .catch((error: unknown) => this.context.log.debug({ error }, `${this.port.name}: close`));
