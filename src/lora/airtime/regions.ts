@@ -20,8 +20,8 @@ export interface SubBand {
   pauseMs?: number;
   /** The rule allows no wider signal, in Hz. */
   maxBandwidthHz?: number;
-  /** From this bandwidth on, `limits` do not hold, in Hz. */
-  unlimitedFromHz?: number;
+  /** From these bandwidths on, other limits hold than `limits`; the narrowest first. */
+  wider?: readonly { fromHz: number; limits: readonly AirtimeLimit[] }[];
   source: string;
 }
 
@@ -30,16 +30,35 @@ const share = (part: number): AirtimeLimit[] => [{ windowMs: HOUR_MS, airtimeMs:
 
 const CEPT = "ERC Recommendation 70-03, annex 1; ETSI EN 300 220-2";
 const FCC =
-  "47 CFR 15.247 (a)(1)(i): 400 ms in 20 s where a system hops; (a)(2): 500 kHz wide, no dwell limit";
+  "47 CFR 15.247 (a)(1)(i): of a hopping system's channel 400 ms in 20 s, from 250 kHz on in 10 s; (a)(2): 500 kHz wide, no dwell limit";
 
-/** 400 ms of a channel in 20 s, unless the signal is 500 kHz wide (digital modulation). */
+/** A station that stays on one channel is held to the dwell time of one that hops over it. */
 const fccBand = (name: string, fromMHz: number, toMHz: number, source: string): SubBand => ({
   name,
   fromHz: fromMHz * 1e6,
   toHz: toMHz * 1e6,
   maxDbm: 30,
   limits: [{ windowMs: 20_000, airtimeMs: 400 }],
-  unlimitedFromHz: 500_000,
+  wider: [
+    { fromHz: 250_000, limits: [{ windowMs: 10_000, airtimeMs: 400 }] },
+    { fromHz: 500_000, limits: [] },
+  ],
+  source,
+});
+
+/** A band that is limited by power alone, or by a share of each hour. */
+const openBand = (
+  fromMHz: number,
+  toMHz: number,
+  maxDbm: number,
+  source: string,
+  limits: readonly AirtimeLimit[] = [],
+): SubBand => ({
+  name: `${fromMHz}–${toMHz} MHz`,
+  fromHz: fromMHz * 1e6,
+  toHz: toMHz * 1e6,
+  maxDbm,
+  limits,
   source,
 });
 
@@ -66,6 +85,8 @@ export const REGIONS = {
     ceptBand(869.7, 870, 0.01, 14),
   ],
   EU433: [ceptBand(433.05, 434.79, 0.1, 10)],
+  UA433: [openBand(433.05, 434.7, 10, "Cabinet of Ukraine, 262-2026", share(0.1))],
+  KZ433: [openBand(433.075, 434.775, 10, "Ministry of Digital Development of Kazakhstan: low-power devices")],
   US915: [fccBand("902–928 MHz", 902, 928, FCC)],
   BR902: [
     fccBand("902–907.5 MHz", 902, 907.5, "Anatel, Ato 14448 of 2017, section 10"),
@@ -81,6 +102,7 @@ export const REGIONS = {
       source: "ACMA, Radiocommunications (Low Interference Potential Devices) Class Licence 2015",
     },
   ],
+  NZ915: [openBand(915, 928, 30, "RSM, General User Radio Licence for Short Range Devices")],
   NZ865: [
     {
       name: "864–868 MHz",
@@ -102,6 +124,15 @@ export const REGIONS = {
       source: "G.S.R. 564(E), 2005: 1 W, 200 kHz of carrier bandwidth",
     },
   ],
+  NP865: [openBand(865, 868, 30, "NTA, Radio Frequency Policy 2080: for IoT and telemetry")],
+  SG923: [openBand(920, 923, 20, "IMDA TS SRD")],
+  MY919: [
+    openBand(919, 923, 27, "MCMC, short range devices"),
+    openBand(923, 924, 27, "MCMC, short range devices: 1 % or hopping", share(0.01)),
+  ],
+  TH920: [openBand(920, 925, 27, "NBTC standard 1033-2565", share(0.1))],
+  TW920: [openBand(920, 925, 27, "NCC, low-power devices, 5.8.1: indoors and on the coast")],
+  PH915: [openBand(915, 918, 24, "NTC, national allocation table 2020")],
   JP920: [
     {
       name: "920.5–923.5 MHz",
@@ -168,7 +199,8 @@ const generosity = ({ limits }: SubBand): number =>
   Math.min(1, ...limits.map(({ airtimeMs, windowMs }) => airtimeMs / windowMs));
 
 /**
- * The sub-band that the whole of a channel lies in, with the limits that hold for its bandwidth.
+ * The sub-band that the whole of a channel lies in, with the limits that hold for its bandwidth. A setting, and no legal
+ * advice: whoever runs a radio answers for it.
  * @throws {ChannelError} when the region does not allow the channel
  */
 export function subBandOf(
@@ -200,6 +232,6 @@ export function subBandOf(
       `${powerDbm} dBm is more than the ${band.maxDbm} dBm of ${band.name} in ${region}`,
     );
   }
-  const isUnlimited = band.unlimitedFromHz !== undefined && bandwidthHz >= band.unlimitedFromHz;
-  return isUnlimited ? { ...band, limits: [] } : band;
+  const wider = band.wider?.findLast(({ fromHz }) => bandwidthHz >= fromHz);
+  return wider ? { ...band, limits: wider.limits } : band;
 }
