@@ -9,13 +9,13 @@ import { Fates } from "./fates.ts";
 import { type Board, MemoryWorld, PtyWorld, type Station, type World } from "./world.ts";
 
 /** One driver with the firmware that it is for. */
-export interface ComplianceSubject {
+export interface ComplianceSubject<F extends Firmware> {
   driver: RadioDriver;
-  powerOn: (board: Board) => Firmware;
+  powerOn: (board: Board) => F;
   /** A node that nobody is, where the driver knows nodes by name and needs not have met them. */
   absent?: NodeId;
   /** What must have passed before nodes know each other; default: nothing. */
-  meet?: (stations: readonly Station[], world: World) => Promise<void>;
+  meet?: (stations: readonly Station<F>[], world: World) => Promise<void>;
 }
 
 /** What a firmware can do by what it is: the suite holds the driver to it. */
@@ -36,19 +36,19 @@ const HOUR_MS = 3_600_000;
  * What every radio driver must do, whatever its firmware: one suite, in virtual time over lines in memory and again over
  * pseudo-terminals. Each test has an air and radios of its own.
  */
-export function radioCompliance(
+export function radioCompliance<F extends Firmware>(
   name: string,
   traits: ComplianceTraits,
-  setup: () => Promise<ComplianceSubject>,
+  setup: () => Promise<ComplianceSubject<F>>,
 ): void {
   complianceIn(`${name} in virtual time`, traits, setup, () => new MemoryWorld(), true);
   complianceIn(`${name} over pseudo-terminals`, traits, setup, () => new PtyWorld(), false);
 }
 
-function complianceIn(
+function complianceIn<F extends Firmware>(
   title: string,
   traits: ComplianceTraits,
-  setup: () => Promise<ComplianceSubject>,
+  setup: () => Promise<ComplianceSubject<F>>,
   create: () => World,
   isVirtual: boolean,
 ): void {
@@ -62,7 +62,7 @@ function complianceIn(
     const subject = await setup();
     const world = create();
     worlds.push(world);
-    const stations: Station[] = [];
+    const stations: Station<F>[] = [];
     for (let i = 0; i < count; i++) stations.push(await world.station(subject));
     await world.settled(Promise.all(stations.map(({ radio }) => radio.open())), LONG_MS);
     await subject.meet?.(stations, world);

@@ -24,10 +24,10 @@ export interface Board {
   number: number;
 }
 
-export interface StationOptions {
+export interface StationOptions<F extends Firmware> {
   driver: RadioDriver;
   /** undefined: nothing is at the other end of the line. */
-  powerOn: ((board: Board) => Firmware) | undefined;
+  powerOn: ((board: Board) => F) | undefined;
 }
 
 /** One radio with all that it is made of. */
@@ -49,7 +49,7 @@ export interface World {
   readonly timers: Timers;
   readonly air: Air;
   readonly log: Logger;
-  station(options: StationOptions): Promise<Station>;
+  station<F extends Firmware>(options: StationOptions<F>): Promise<Station<F>>;
   /** Lets time pass until something holds. @returns whether it came to hold within `limitMs` */
   until(holds: () => boolean, limitMs: number): Promise<boolean>;
   /** Lets time pass until it is settled. */
@@ -65,7 +65,7 @@ abstract class AnyWorld implements World {
   protected readonly random = seededRandom(7);
   readonly log = capturedLog().log;
 
-  abstract station(options: StationOptions): Promise<Station>;
+  abstract station<F extends Firmware>(options: StationOptions<F>): Promise<Station<F>>;
   abstract until(holds: () => boolean, limitMs: number): Promise<boolean>;
 
   async settled<T>(promise: Promise<T>, limitMs: number): Promise<T> {
@@ -88,13 +88,13 @@ abstract class AnyWorld implements World {
     return this.air.modem({ name: `station ${number}`, position: { x: number * 300, y: 0 } });
   }
 
-  protected assemble(
+  protected assemble<F extends Firmware>(
     port: Port,
-    { driver }: StationOptions,
-    more: Pick<Station, "firmware" | "noise" | "unplug">,
-  ): Station {
+    { driver }: StationOptions<F>,
+    more: Pick<Station<F>, "firmware" | "noise" | "unplug">,
+  ): Station<F> {
     const radio = driver.create(port, { timers: this.timers, random: this.random, log: this.log });
-    const station: Station = { radio, port, received: [], closed: [], ...more };
+    const station: Station<F> = { radio, port, received: [], closed: [], ...more };
     radio.on("received", (packet) => station.received.push(packet));
     radio.on("closed", (reason) => station.closed.push(reason));
     this.stations.push(station);
@@ -107,7 +107,7 @@ export class MemoryWorld extends AnyWorld {
   readonly timers = new VirtualTime();
   readonly air = new Air({ timers: this.timers, seed: 5, pathLoss: FREE_SPACE });
 
-  async station(options: StationOptions): Promise<Station> {
+  async station<F extends Firmware>(options: StationOptions<F>): Promise<Station<F>> {
     const number = this.stations.length;
     const { timers, random } = this;
     const cut = (bytes: Uint8Array): Uint8Array[] => {
@@ -158,7 +158,7 @@ export class PtyWorld extends AnyWorld {
   readonly timers = new FasterTimers(25);
   readonly air = new Air({ timers: this.timers, seed: 5, pathLoss: FREE_SPACE });
 
-  async station(options: StationOptions): Promise<Station> {
+  async station<F extends Firmware>(options: StationOptions<F>): Promise<Station<F>> {
     const { timers, random } = this;
     const number = this.stations.length;
     const modem = this.modem();

@@ -1,0 +1,206 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openPty, type Pty } from "../../../../src/bench/pty.ts";
+import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
+import { systemTimers, type Timers } from "../../../../src/host/timers.ts";
+import { AdapterWatcher } from "../../../../src/lora/discovery/watcher.ts";
+import type { LineInfo } from "../../../../src/lora/serial/index.ts";
+import { capturedLog } from "../../captured-log.ts";
+import { until } from "../../portal/until.ts";
+import { scratchFolders } from "../../scratch.ts";
+import { usb } from "./lines.ts";
+
+const scratch = scratchFolders();
+const running: AdapterWatcher[] = [];
+const ptys: Pty[] = [];
+
+afterEach(() => {
+  for (const watcher of running.splice(0)) watcher.stop();
+  for (const pty of ptys.splice(0)) pty.hangUp();
+});
+
+/** A watcher over a folder that stands for `/dev`, and what it has told. */
+function watching(more: { extraPaths?: string[]; timers?: Timers; deviceFolder?: string } = {}) {
+  const folder = more.deviceFolder ?? scratch();
+  const devices: LineInfo[] = [];
+  const told: string[] = [];
+  const captured = capturedLog();
+  let failure: Error | undefined;
+  const watcher = new AdapterWatcher({
+    list: async () => {
+      if (failure) throw failure;
+      return [...devices];
+    },
+    timers: systemTimers,
+    log: captured.log,
+    deviceFolder: folder,
+    pollMs: 60_000,
+    ...more,
+  });
+  running.push(watcher);
+  watcher.on("found", ({ key }) => told.push(`found ${key}`));
+  watcher.on("lost", ({ key }) => told.push(`lost ${key}`));
+  const plug = (name: string, serialNumber: string) => {
+    const path = join(folder, name);
+    devices.push(usb(path, "303a:1001", { serialNumber }));
+    writeFileSync(path, "");
+    return path;
+  };
+  const unplug = (path: string) => {
+    devices.splice(
+      devices.findIndex((device) => device.path === path),
+      1,
+    );
+    rmSync(path);
+  };
+  const fail = (error: Error | undefined) => {
+    failure = error;
+  };
+  return { watcher, devices, told, folder, plug, unplug, fail, lines: captured.lines };
+}
+
+describe("the watcher of adapters", () => {
+  test("tells of what is there at the start", async () => {
+    const { watcher, told, plug } = watching();
+    plug("ttyACM0", "A9");
+    await watcher.start();
+    expect(told).toEqual(["found usb:303a:1001:A9"]);
+    expect(watcher.adapters.map(({ key }) => key)).toEqual(["usb:303a:1001:A9"]);
+  });
+
+  test("sees one come and go by the folder alone, under its own key at another name", async () => {
+    const { watcher, told, plug, unplug } = watching();
+    await watcher.start();
+    const path = plug("ttyACM0", "A9");
+    await until(() => told.length === 1);
+    unplug(path);
+    await until(() => told.length === 2);
+    plug("ttyACM3", "A9");
+    await until(() => told.length === 3);
+    expect(told).toEqual(["found usb:303a:1001:A9", "lost usb:303a:1001:A9", "found usb:303a:1001:A9"]);
+    expect(watcher.adapters.map(({ device }) => device.path)).toEqual([expect.stringMatching(/ttyACM3$/)]);
+  });
+
+  test("sees a replug between two looks as another one", async () => {
+    const { watcher, told, plug, unplug } = watching({ timers: new VirtualTime() });
+    const path = plug("ttyUSB0", "A9");
+    await watcher.start();
+    unplug(path);
+    // Takes the place in the file system that has come free.
+    writeFileSync(join(path, "../other"), "");
+    plug("ttyUSB0", "A9");
+    await watcher.look();
+    expect(told).toEqual(["found usb:303a:1001:A9", "lost usb:303a:1001:A9", "found usb:303a:1001:A9"]);
+  });
+
+  test("looks now and then, and says nothing when nothing has changed", async () => {
+    const timers = new VirtualTime();
+    const { watcher, told, plug } = watching({ timers });
+    await watcher.start();
+    plug("quiet", "A9");
+    await timers.advanceAsync(59_000);
+    expect(told).toEqual([]);
+    await timers.advanceAsync(2_000);
+    expect(told).toEqual(["found usb:303a:1001:A9"]);
+    await timers.advanceAsync(600_000);
+    expect(told).toHaveLength(1);
+  });
+
+  test("believes no list that has a device without its file", async () => {
+    const { watcher, told, devices } = watching();
+    devices.push(usb("/nowhere/ttyUSB0", "10c4:ea60"));
+    await watcher.start();
+    expect(told).toEqual([]);
+  });
+
+  test("keeps what it knows when the list fails, says so, and goes on", async () => {
+    const { watcher, told, plug, fail, lines } = watching({ timers: new VirtualTime() });
+    plug("ttyUSB0", "A9");
+    await watcher.start();
+    fail(new Error("no sysfs"));
+    await watcher.look();
+    expect(lines.map(({ msg }) => msg)).toContain("the serial lines cannot be listed");
+    fail(undefined);
+    plug("ttyUSB1", "B9");
+    await watcher.look();
+    expect(told).toEqual(["found usb:303a:1001:A9", "found usb:303a:1001:B9"]);
+  });
+
+  test("lists once more, and not twice at a time, when asked while it looks", async () => {
+    const { watcher, told, plug } = watching({ timers: new VirtualTime() });
+    await watcher.start();
+    const looks = [watcher.look(), watcher.look()];
+    plug("ttyUSB0", "A9");
+    looks.push(watcher.look());
+    await Promise.all(looks);
+    expect(told).toEqual(["found usb:303a:1001:A9"]);
+  });
+
+  test("tells nothing any more once it is stopped, and all again when started again", async () => {
+    const { watcher, told, plug } = watching();
+    plug("ttyUSB0", "A9");
+    await watcher.start();
+    watcher.stop();
+    plug("ttyUSB1", "B9");
+    await watcher.look();
+    expect(told).toHaveLength(1);
+    await watcher.start();
+    expect(told).toHaveLength(3);
+  });
+
+  test("goes on without a folder that can be watched", async () => {
+    const { watcher, told, plug, lines } = watching({
+      deviceFolder: join(scratch(), "missing"),
+      timers: new VirtualTime(),
+    });
+    await watcher.start();
+    expect(lines.some(({ msg }) => msg.includes("is not watched"))).toBe(true);
+    expect(() => plug("ttyUSB0", "A9")).toThrow();
+    await watcher.look();
+    expect(told).toEqual([]);
+  });
+});
+
+describe("pseudo-terminals under a link", () => {
+  test("are adapters that are lost and found with the link", async () => {
+    const link = join(scratch(), "case");
+    const { watcher, told } = watching({ extraPaths: [link] });
+    await watcher.start();
+    expect(told).toEqual([]);
+    for (let round = 1; round <= 3; round++) {
+      const pty = openPty({ link });
+      ptys.push(pty);
+      await until(() => told.length === 2 * round - 1);
+      pty.hangUp();
+      await until(() => told.length === 2 * round);
+    }
+    expect(told).toEqual(Array.from({ length: 3 }, () => [`found line:${link}`, `lost line:${link}`]).flat());
+  });
+
+  test("that are replaced at once are lost and found", async () => {
+    const folder = scratch();
+    const link = join(folder, "case");
+    const { watcher, told } = watching({ extraPaths: [link] });
+    const [first, second] = [openPty({ link }), openPty()];
+    ptys.push(first, second);
+    await watcher.start();
+    symlinkSync(second.path, join(folder, "new"));
+    renameSync(join(folder, "new"), link);
+    await until(() => told.length === 3);
+    expect(told).toEqual([`found line:${link}`, `lost line:${link}`, `found line:${link}`]);
+  });
+
+  test("are not taken for others while bytes go through them", async () => {
+    const link = join(scratch(), "case");
+    const pty = openPty({ link });
+    ptys.push(pty);
+    const { watcher, told } = watching({ extraPaths: [link], timers: new VirtualTime() });
+    await watcher.start();
+    for (let i = 0; i < 5; i++) {
+      pty.write(new Uint8Array(1_000));
+      await watcher.look();
+    }
+    expect(told).toEqual([`found line:${link}`]);
+  });
+});
