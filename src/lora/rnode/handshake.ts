@@ -6,7 +6,7 @@ import type { KissFrame } from "./kiss.ts";
 import { askFrame, isAbout, type Setting, setFrame, settingsOf, verify } from "./settings.ts";
 
 /** It may start just now: boards with an ESP32 do when the line is opened. */
-const DETECT = { timeoutMs: 700, repeats: 7 };
+const DETECT = { timeoutMs: 250, repeats: 20 };
 const ANSWER_MS = 700;
 /** Starting the radio blinks a lamp on some boards first. */
 const START_MS = 2_000;

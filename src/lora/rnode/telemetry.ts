@@ -18,7 +18,8 @@ export interface ChannelTime {
 /** @returns undefined for a frame that is none; 8 bytes, or 11 from newer firmware */
 export function channelTime(payload: Uint8Array): ChannelTime | undefined {
   if (payload.length !== 8 && payload.length !== 11) return undefined;
-  const share = (index: number) => fromBigEndian(payload.subarray(index * 2, index * 2 + 2)) / 10_000;
+  const share = (index: number) =>
+    Math.min(1, fromBigEndian(payload.subarray(index * 2, index * 2 + 2)) / 10_000);
   const dbm = (index: number) => {
     const byte = payload[index];
     return byte === undefined ? undefined : byte - RSSI_OFFSET;
@@ -42,13 +43,15 @@ export interface PhyTiming {
   quietMs: number;
 }
 
-/** @returns undefined for a frame that is none; 10 bytes, or 12 from newer firmware */
+/** @returns undefined for a frame that is none, or while the radio is off; 10 bytes, or 12 from newer firmware */
 export function phyTiming(payload: Uint8Array): PhyTiming | undefined {
   if (payload.length !== 10 && payload.length !== 12) return undefined;
   const word = (index: number) => fromBigEndian(payload.subarray(index * 2, index * 2 + 2));
   const slotMs = word(4);
+  const preambleSymbols = word(2);
+  if (preambleSymbols === 0) return undefined;
   return {
-    preambleSymbols: word(2),
+    preambleSymbols,
     slotMs,
     quietMs: payload.length === 12 ? word(5) : 2 * slotMs,
   };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { xoshiro128 } from "../../../../src/bench/seeded-random.ts";
 import { KissDecoder, type KissFrame, kissFrame } from "../../../../src/lora/rnode/kiss.ts";
 
 const MAX = 508;
@@ -51,6 +52,23 @@ describe("KISS frames", () => {
         }
       }),
     );
+  });
+
+  test("are all found among ten million bytes of noise", () => {
+    const next = xoshiro128([1, 2, 3, 4]);
+    const found: string[] = [];
+    const decoder = new KissDecoder(MAX, ({ command, payload }) => {
+      const text = Buffer.from(payload).toString("latin1");
+      if (command === 0x7e && text.endsWith("is good")) found.push(text);
+    });
+    const words = new Uint32Array(2_500);
+    const sent = Array.from({ length: 1_000 }, (_, index) => `\xc0${index}\xdb is good`);
+    for (const text of sent) {
+      for (let at = 0; at < words.length; at++) words[at] = next();
+      decoder.push(new Uint8Array(words.buffer));
+      decoder.push(kissFrame(0x7e, Buffer.from(text, "latin1")));
+    }
+    expect(found).toEqual(sent);
   });
 
   test("may share a delimiter", () => {

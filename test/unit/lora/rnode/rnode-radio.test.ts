@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { timeOnAirMs } from "../../../../src/lora/airtime/time-on-air.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { Priority } from "../../../../src/lora/priority.ts";
@@ -183,6 +184,30 @@ describe("a packet", () => {
     noise(kissFrame(0, [1, 2, 3]));
     world.timers.advance(1);
     expect(received).toMatchObject([{ payload: Uint8Array.of(1, 2, 3), rssiDbm: -97, snrDb: 1 }]);
+  });
+});
+
+describe("whatever the firmware says", () => {
+  test("the radio throws nothing, and its status stays one that can be", async () => {
+    const world = new RnodeWorld();
+    const { radio, noise, received } = await world.opened();
+    // All but the restart and the errors, which end a radio or a packet.
+    const command = fc.integer({ min: 0, max: 0xff }).filter((code) => code !== 0x55 && code !== 0x90);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(command, fc.uint8Array({ maxLength: 16 }))), (frames) => {
+        for (const [code, payload] of frames) noise(kissFrame(code, payload));
+        Fates.of(radio, packet(5));
+        world.timers.advance(100);
+        const { airtimeShare = 0, batteryPercent = 0, channel } = radio.status();
+        expect(airtimeShare).toBeLessThanOrEqual(1);
+        expect(batteryPercent).toBeLessThanOrEqual(100);
+        expect(channel.modulation?.preambleSymbols).toBeGreaterThan(0);
+      }),
+    );
+    for (const { rssiDbm, snrDb } of received) {
+      expect(rssiDbm).toBeWithin(-157, 99);
+      expect(snrDb).toBeWithin(-32, 32);
+    }
   });
 });
 
