@@ -1,0 +1,1 @@
+export { decodeText, encodeText, textCode, warmTextCode } from "./text-code.ts";
