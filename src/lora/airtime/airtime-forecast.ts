@@ -37,7 +37,7 @@ export class LimitWindow {
   private first = 0;
   private sumMs: number;
 
-  /** @param uses by their end; what is planned is added at the end of it */
+  /** @param uses none overlapping another, in order; what is planned is added at the end of it */
   constructor(
     private readonly limit: AirtimeLimit,
     private readonly uses: readonly Use[],

@@ -45,9 +45,11 @@ const UNKNOWN_END_MS = 30_000;
  * that ends with it: any that ends earlier holds less of it, any that ends later less of the past, and what comes after
  * it is measured itself. A transmission is written down when the radio is given it, which is not after it begins, and
  * its end is put off when it turns out to be later ({@link Recorded.endedAt}): windows then hold at most what is counted.
+ * Where transmissions overlap, those of several radios, they count as if one had followed the other: of what is sent one
+ * after another never less is still to come than of what is sent side by side.
  */
 export class AirtimeLedger {
-  /** By their end, which is the order in which they were made. */
+  /** In the order in which they were made, each beginning when the one before has ended or later. */
   private uses: Use[] = [];
   /** Uses before this index lie behind every window. */
   private head = 0;
@@ -123,7 +125,8 @@ export class AirtimeLedger {
       for (const window of windows) startMs = window.earliestStartMs(planned, startMs);
       endMs = startMs + planned.airtimeMs;
       lastEndMs = endMs;
-      const use = { endMs, airtimeMs: planned.airtimeMs };
+      const { airtimeMs } = planned;
+      const use = { endMs: Math.max(startMs, uses.at(-1)?.endMs ?? startMs) + airtimeMs, airtimeMs };
       uses.push(use);
       for (const window of windows) window.added(use);
     }
@@ -133,8 +136,9 @@ export class AirtimeLedger {
   /** A transmission that begins now is written down. Its airtime was made durable by {@link ensure}. */
   record(startMs: number, airtimeMs: number): Recorded {
     const lastEndMs = this.lastEndMs;
-    const use = { endMs: Math.max(lastEndMs, startMs + airtimeMs), airtimeMs };
-    this.lastEndMs = use.endMs;
+    const ownEndMs = startMs + airtimeMs;
+    const use = { endMs: Math.max(startMs, this.uses.at(-1)?.endMs ?? startMs) + airtimeMs, airtimeMs };
+    this.lastEndMs = Math.max(lastEndMs, ownEndMs);
     const usedUpMs = Math.min(this.reservedMs, airtimeMs);
     if (this.subBand.limits.length > 0) {
       this.reservedMs -= usedUpMs;
@@ -147,7 +151,7 @@ export class AirtimeLedger {
         const index = this.uses.lastIndexOf(use);
         if (index >= 0) this.uses.splice(index, 1);
         this.reservedMs += usedUpMs;
-        if (this.lastEndMs === use.endMs) this.lastEndMs = lastEndMs;
+        if (this.lastEndMs === ownEndMs) this.lastEndMs = lastEndMs;
       },
     };
   }
@@ -187,15 +191,15 @@ export class AirtimeLedger {
     return fromMs;
   }
 
-  /** Those behind it end no earlier, so that the order stays. */
+  /** What follows it follows it still. */
   private putOff(use: Use, endMs: number): void {
     this.lastEndMs = Math.max(this.lastEndMs, endMs);
-    if (endMs <= use.endMs) return;
-    for (let index = this.uses.length - 1; index >= this.head; index -= 1) {
-      const other = this.uses[index];
-      if (!other) break;
-      other.endMs = Math.max(other.endMs, endMs);
-      if (other === use) break;
+    const from = this.uses.lastIndexOf(use);
+    if (from < 0 || endMs <= use.endMs) return;
+    let beforeMs = endMs - use.airtimeMs;
+    for (const other of this.uses.slice(from)) {
+      other.endMs = Math.max(other.endMs, beforeMs + other.airtimeMs);
+      beforeMs = other.endMs;
     }
   }
 
@@ -213,8 +217,10 @@ export class AirtimeLedger {
  * apart, but for a frame that the radio held while the daemon ended and began anew.
  */
 function endedAtTheLatest(earlier: readonly Reservation[], nowMs: number): Use[] {
-  return earlier.map(({ airtimeMs }, index) => ({
-    endMs: Math.min(nowMs, earlier[index + 1]?.atMs ?? nowMs) + UNKNOWN_END_MS,
-    airtimeMs,
-  }));
+  let lastEndMs = Number.NEGATIVE_INFINITY;
+  return earlier.map(({ airtimeMs }, index) => {
+    const endMs = Math.min(nowMs, earlier[index + 1]?.atMs ?? nowMs) + UNKNOWN_END_MS;
+    lastEndMs = Math.max(endMs, lastEndMs + airtimeMs);
+    return { endMs: lastEndMs, airtimeMs };
+  });
 }

@@ -137,6 +137,29 @@ describe("what turns out after a transmission was written down", () => {
     expect(ledger.earliestStartMs(1_000, 21_000)).toBeCloseTo(HOUR_MS + 20_000, 2);
   });
 
+  test("that one left later puts off what was written down behind it, and nothing before", () => {
+    const limit = { windowMs: HOUR_MS, airtimeMs: 3_000 };
+    const ledger = ledgerOf(band([limit]));
+    ledger.record(0, 1_000);
+    const second = ledger.record(5_000, 1_000);
+    // Another radio's, at the same time.
+    ledger.record(5_500, 1_000);
+    second.endedAt(30_000);
+    const usedAt = (ms: number) => ledger.usedMs(limit, ms + HOUR_MS);
+    expect([0, 1_000, 29_000, 29_500, 30_000, 30_500, 31_000].map(usedAt)).toEqual([
+      3_000, 2_000, 2_000, 1_500, 1_000, 500, 0,
+    ]);
+  });
+
+  test("that it left late is nothing for one that was taken back", () => {
+    const ledger = ledgerOf(band([{ windowMs: HOUR_MS, airtimeMs: 3_000 }]));
+    ledger.record(0, 3_000);
+    const recorded = ledger.record(4_000, 100);
+    recorded.takeBack();
+    recorded.endedAt(900_000);
+    expect(ledger.earliestStartMs(3_000, 5_000)).toBeCloseTo(HOUR_MS, 2);
+  });
+
   test("that the radio sent none of it frees its airtime, and what was set apart for it", () => {
     const medium: Reservation[] = [];
     const ledger = ledgerOf(band([{ windowMs: HOUR_MS, airtimeMs: 36_000 }], { pauseMs: 50 }), medium);
