@@ -1,7 +1,8 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
-import { loadConfig, parseConfig, problemLine } from "./config/index.ts";
+import type { VirtualNeighbour, VirtualNeighbourOptions } from "./bench/virtual-neighbour.ts";
+import { type Config, loadConfig, parseConfig, problemLine } from "./config/index.ts";
 import {
   BenchBackend,
   checkCertificate,
@@ -15,7 +16,9 @@ import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
 import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
+import { systemTimers } from "./host/timers.ts";
 import { openDeviceKey } from "./identity/index.ts";
+import { LoraPart, LoraTexts, linkAddressOf, listLines, systemBootClock } from "./lora/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -103,11 +106,26 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     ...(certificate ? { tlsHost: certificate.host } : {}),
   });
   const portal = new PortalPart({ gateway, facts, certificate, runFolder, log });
+  const time = { clock, timers: systemTimers, bootClock: systemBootClock(), random: Math.random };
+  const neighbour = bench && (await virtualNeighbour({ ...time, runFolder, stateFolder, log }));
+  const lora = new LoraPart({
+    ...time,
+    config: neighbour ? benchLora(config.lora, neighbour.port) : config.lora,
+    address: linkAddressOf(key.hash),
+    stateFolder,
+    // On a machine that is no box, what is plugged in is let alone.
+    list: bench ? async () => [] : listLines,
+    journal,
+    log,
+  });
+  const texts = new LoraTexts(lora, clock);
   const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;
   const lifecycle: Lifecycle = new Lifecycle(
     [
       gateway,
       portal,
+      ...(neighbour ? [neighbour] : []),
+      lora,
       new ConsolePart({
         listen,
         runFolder,
@@ -118,6 +136,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           config: { file: file ?? null, problems },
           parts: () => lifecycle.status(),
           gateway,
+          lora: texts,
           journal,
           monotonicMs: clock.monotonicMs,
         },
@@ -140,11 +159,27 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     },
     async stop() {
       await lifecycle.stop();
+      texts.close();
       await journal.append("box", "stopped").catch(unkept("the journal"));
       journal.close();
     },
   };
 }
+
+/** Another box with a virtual case, loaded only where there is one. */
+async function virtualNeighbour(options: VirtualNeighbourOptions): Promise<VirtualNeighbour> {
+  const { VirtualNeighbour } = await import("./bench/virtual-neighbour.ts");
+  return new VirtualNeighbour({ ...options, stateFolder: join(options.stateFolder, "neighbour") });
+}
+
+/** The virtual air is Europe's, and the neighbour is on its usual channel. */
+const benchLora = (lora: Config["lora"], port: string): Config["lora"] => ({
+  ...lora,
+  region: "EU868",
+  frequency_khz: 0,
+  preset: "LongFast",
+  ports: [...lora.ports, port],
+});
 
 /** What can go on without goes on. */
 function attempt(action: () => void, failed: (error: unknown) => void): void {

@@ -88,6 +88,7 @@ export function statusPage(status: BoxStatus): string {
                 ])}
               />
             )}
+            <LoraSection lora={status.lora} />
             <h2>Journal</h2>
             <Table
               title="Journal"
@@ -110,6 +111,77 @@ export function statusPage(status: BoxStatus): string {
     </>
   ).toString();
 }
+
+/** The LoRa cases, the boxes that they hear, and the last texts. */
+function LoraSection({ lora }: { lora: BoxStatus["lora"] }) {
+  const { address, cases, texts } = lora;
+  const heard = cases.flatMap((one) => one.heard.map((box) => [box, one.key] as const));
+  return (
+    <>
+      <h2>LoRa</h2>
+      <p class="s">{`This box is ${address}.`}</p>
+      {cases.length === 0 ? (
+        <p>No LoRa case is plugged in.</p>
+      ) : (
+        <Table
+          title="LoRa cases"
+          head={["Case", "State", "Firmware", "Channel", "Airtime used", "On the way"]}
+          rows={cases.map((one) => [
+            one.key,
+            <span class={one.state === "working" ? "running" : "troubled"}>
+              {one.reason === "" ? one.state : `${one.state}: ${one.reason}`}
+            </span>,
+            one.firmware ?? "",
+            one.channel ?? "",
+            one.airtime.map(airtimeText).join("; "),
+            String(one.waiting),
+          ])}
+        />
+      )}
+      {heard.length === 0 ? null : (
+        <Table
+          title="Boxes heard by LoRa"
+          head={["Box", "Heard", "Signal over noise", "Our frames lost", "By"]}
+          mono={1}
+          rows={heard.map(([box, key]) => [
+            box.address,
+            `${uptimeText(box.secondsAgo)} ago`,
+            box.snrDb === undefined ? "" : `${box.snrDb.toFixed(1)} dB`,
+            box.lossPercent === undefined ? "" : `${box.lossPercent} %`,
+            key,
+          ])}
+        />
+      )}
+      {texts.length === 0 ? null : (
+        <Table
+          title="Texts by LoRa"
+          head={["When", "With", "Text", "What became of it"]}
+          rows={texts
+            .slice(0, TEXTS_SHOWN)
+            .map((text) => [
+              `${uptimeText(text.secondsAgo)} ago`,
+              text.direction === "sent" ? `to ${text.peer}` : `from ${text.peer}`,
+              text.text,
+              text.direction === "sent" ? text.fate : `heard, ${text.fate}`,
+            ])}
+        />
+      )}
+    </>
+  );
+}
+
+/** "12 of 360 s in an hour (869.4–869.65 MHz)" */
+export function airtimeText({ subBand, usedMs, allowedMs, windowSeconds }: Airtime): string {
+  const [used, allowed] = allowedMs < 10_000 ? [usedMs, allowedMs] : [usedMs / 1000, allowedMs / 1000];
+  const unit = allowedMs < 10_000 ? "ms" : "s";
+  const window = windowSeconds === 3600 ? "an hour" : `${windowSeconds} s`;
+  return `${used >= 10 ? Math.round(used) : used.toFixed(1)} of ${Math.round(allowed)} ${unit} in ${window} (${subBand})`;
+}
+
+type Airtime = BoxStatus["lora"]["cases"][number]["airtime"][number];
+
+/** More of them are on the command line. */
+const TEXTS_SHOWN = 10;
 
 type Cell = string | ReturnType<typeof Table>;
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { VERSION } from "../main.ts";
 import { configCommand } from "./config.ts";
 import { EXIT } from "./exit.ts";
+import { loraCommand } from "./lora.ts";
 import { portalCommand, tlsFrontCommand } from "./processes.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
@@ -19,6 +20,7 @@ const program = new Command("omerta-box")
   .addCommand(runCommand())
   .addCommand(configCommand())
   .addCommand(statusCommand())
+  .addCommand(loraCommand())
   .addCommand(versionCommand())
   .addCommand(portalCommand(), { hidden: true })
   .addCommand(tlsFrontCommand(), { hidden: true });

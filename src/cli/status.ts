@@ -1,47 +1,16 @@
-import { join, resolve } from "node:path";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { uptimeText } from "../../portal/console/status-page.tsx";
 import { problemLine } from "../config/index.ts";
-import { defaultRunFolder } from "../main.ts";
-import { type BoxStatus, CONTROL_SOCKET } from "../portal/index.ts";
-import { EXIT } from "./exit.ts";
-import { DEFAULT_STATE } from "./run.ts";
-
-interface StatusOptions {
-  json?: boolean;
-  mode: "bench" | "device";
-  run?: string;
-  state?: string;
-}
+import type { BoxStatus } from "../portal/index.ts";
+import { askBox, type ControlOptions, withControlOptions } from "./control.ts";
 
 export function statusCommand(): Command {
-  return new Command("status")
-    .description("what a running box is doing")
-    .option("--json", "for machines")
-    .addOption(
-      new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default("bench"),
-    )
-    .option("--state <folder>", "the state folder of the box that is meant")
-    .option("--run <folder>", "the run folder of the box that is meant")
-    .action(status);
+  return withControlOptions(new Command("status").description("what a running box is doing")).action(status);
 }
 
-async function status(options: StatusOptions): Promise<void> {
-  const state = resolve(options.state ?? DEFAULT_STATE[options.mode]);
-  const socket = join(options.run ?? defaultRunFolder(options.mode, state), CONTROL_SOCKET);
-  let answer: BoxStatus;
-  try {
-    const response = await fetch("http://box/api/status", {
-      unix: socket,
-      signal: AbortSignal.timeout(5_000),
-    });
-    answer = (await response.json()) as BoxStatus;
-  } catch {
-    process.stderr.write(`omerta-box: no box is running here (${socket} does not answer)\n`);
-    process.exitCode = EXIT.notRunning;
-    return;
-  }
-  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : statusText(answer));
+async function status(options: ControlOptions): Promise<void> {
+  const answer = await askBox<BoxStatus>("/api/status", options);
+  if (answer) process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : statusText(answer));
 }
 
 function statusText({

@@ -262,6 +262,15 @@ const LORA_REGIONS = [
   "KR920",
   "CN470",
   "RU864",
+  "UA433",
+  "KZ433",
+  "NZ915",
+  "NP865",
+  "MY919",
+  "SG923",
+  "TH920",
+  "TW920",
+  "PH915",
 ] as const;
 
 const lora = z

@@ -1,11 +1,15 @@
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { zValidator } from "@hono/zod-validator";
 import type { Server } from "bun";
 import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
+import { z } from "zod";
 import { STATUS_STYLE, statusPage } from "../../portal/console/status-page.tsx";
 import { atIntervals } from "../host/intervals.ts";
 import type { Part } from "../host/part.ts";
+import { MAX_MESSAGE_BYTES, PRIORITIES, parseAddress } from "../lora/index.ts";
 import { serveSocket } from "./socket-server.ts";
 import { boxStatus, type StatusSource } from "./status.ts";
 
@@ -36,7 +40,8 @@ export class ConsolePart implements Part {
     const { source, listen, runFolder } = this.options;
     const startedMs = source.monotonicMs();
     const app = consoleApp(source, startedMs);
-    this.servers.push(serveSocket(join(runFolder, CONTROL_SOCKET), (request) => app.fetch(request)));
+    const control = controlApp(source, app);
+    this.servers.push(serveSocket(join(runFolder, CONTROL_SOCKET), (request) => control.fetch(request)));
     const fetch = (request: Request) =>
       isLocalName(request) ? app.fetch(request) : new Response("", { status: 421 });
     const bind = () => {
@@ -88,6 +93,40 @@ function consoleApp(source: StatusSource, startedMs: number) {
     )
     .get("/", (c) => c.html(statusPage(boxStatus(source, startedMs))))
     .get("/api/status", (c) => c.json(boxStatus(source, startedMs)));
+}
+
+const textToSend = z.strictObject({
+  text: z.string().min(1).max(MAX_MESSAGE_BYTES),
+  /** Six hex digits; absent: everyone. */
+  to: z
+    .string()
+    .refine((text) => parseAddress(text) !== undefined, "six hex digits, as the status shows them")
+    .optional(),
+  priority: z.enum(PRIORITIES).default("direct"),
+  lifetimeSeconds: z.number().positive().max(604_800).default(3_600),
+});
+
+export type TextRequest = z.input<typeof textToSend>;
+
+/** What the command line may do beside looking: the socket is its owner's alone. */
+function controlApp(source: StatusSource, app: ReturnType<typeof consoleApp>) {
+  return new Hono()
+    .use(bodyLimit({ maxSize: MAX_MESSAGE_BYTES * 2 }))
+    .post(
+      "/api/lora/texts",
+      zValidator("json", textToSend, (result, c) => {
+        if (result.success) return;
+        const problems = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+        return c.json({ accepted: false as const, reason: "refused", detail: problems.join("; ") }, 400);
+      }),
+      (c) => {
+        const { text, to, priority, lifetimeSeconds } = c.req.valid("json");
+        const address = to === undefined ? undefined : parseAddress(to);
+        const lifetimeMs = lifetimeSeconds * 1_000;
+        return c.json(source.lora.send({ text, to: address ?? "everyone", priority, lifetimeMs }));
+      },
+    )
+    .route("/", app);
 }
 
 /**

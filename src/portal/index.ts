@@ -1,4 +1,4 @@
-export { CONTROL_SOCKET, ConsolePart, splitListen } from "./console-part.ts";
+export { CONTROL_SOCKET, ConsolePart, splitListen, type TextRequest } from "./console-part.ts";
 export type { PortalFacts } from "./desk-api.ts";
 export { PortalPart } from "./portal-part.ts";
 export { serveGuests } from "./serve-guests.ts";

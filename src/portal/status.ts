@@ -1,6 +1,7 @@
 import type { ConfigProblem } from "../config/index.ts";
 import type { Gateway, SessionState } from "../gateway/index.ts";
 import type { PartStatus } from "../host/part.ts";
+import type { LoraTexts, LoraView } from "../lora/index.ts";
 import type { Journal, JournalEntry } from "../store/index.ts";
 
 /** What an operator sees of the box. */
@@ -13,6 +14,7 @@ export interface BoxStatus {
   parts: ({ name: string } & PartStatus)[];
   guests: { mac: string; ipv4: string; state: SessionState; language: string; secondsLeft: number }[];
   guestsByState: Record<SessionState, number>;
+  lora: LoraView;
   journal: JournalEntry[];
 }
 
@@ -23,6 +25,7 @@ export interface StatusSource {
   config: BoxStatus["config"];
   parts: () => BoxStatus["parts"];
   gateway: Gateway;
+  lora: Pick<LoraTexts, "view" | "send">;
   journal: Journal;
   monotonicMs: () => number;
 }
@@ -54,6 +57,7 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     parts: source.parts(),
     guests,
     guestsByState,
+    lora: source.lora.view(),
     journal: source.journal.tail(JOURNAL_SHOWN),
   };
 }

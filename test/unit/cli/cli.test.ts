@@ -5,6 +5,7 @@ import packageJson from "../../../package.json" with { type: "json" };
 import { ENGLISH } from "../../../portal/locales/index.ts";
 import { exampleConfig } from "../../../src/config/index.ts";
 import { tryRun } from "../../../src/host/run.ts";
+import type { LoraView } from "../../../src/lora/index.ts";
 import { scratchFolders } from "../scratch.ts";
 
 const CLI = resolve(import.meta.dir, "../../../src/cli/main.ts");
@@ -33,6 +34,8 @@ describe("omerta-box", () => {
     [["config", "--help"]],
     [["config", "check", "--help"]],
     [["status", "--help"]],
+    [["lora", "--help"]],
+    [["lora", "send", "--help"]],
     [["version", "--help"]],
   ])("helps with %p", async (args) => {
     const { exitCode, stdout } = await cli(args);
@@ -54,6 +57,10 @@ describe("omerta-box", () => {
     [["run", "--portal-port", "70000"], "a port is 1 to 65535"],
     [["run", "--portal-port", "http"], "a port is 1 to 65535"],
     [["version", "surplus"], "too many arguments"],
+    [["lora", "send"], "missing required argument 'text'"],
+    [["lora", "send", "water", "--to", "nobody"], "an address is six hex digits"],
+    [["lora", "send", "water", "--lifetime", "0"], "more than 0, at most 604800"],
+    [["lora", "send", "water", "--priority", "most"], "Allowed choices are sos, check-in"],
   ])("ends with 2 and says why when it is used wrongly: %p", async (args, words) => {
     const { exitCode, stderr, stdout } = await cli(args);
     expect([exitCode, stdout]).toEqual([2, ""]);
@@ -133,6 +140,48 @@ describe("omerta-box config", () => {
 });
 
 describe("omerta-box run on the bench", () => {
+  test("lets a newcomer see a message cross the virtual air, and its answer come back", async () => {
+    const folder = scratch();
+    chmodSync(folder, 0o755);
+    const [state, runFolder] = [join(folder, "state"), join(folder, "run")];
+    const box = Bun.spawn(
+      [
+        ...[process.execPath, CLI, "run", "--state", state, "--run", runFolder],
+        ...["--portal-port", "21180", "--console-port", "21190"],
+      ],
+      { cwd: folder, stdout: "ignore", stderr: "inherit", stdin: "ignore" },
+    );
+    const lora = async () => {
+      const { stdout } = await cli(["lora", "status", "--json", "--run", runFolder]);
+      return stdout === "" ? undefined : (JSON.parse(stdout) as LoraView);
+    };
+    const waitFor = async (what: (view: LoraView) => string | undefined): Promise<string> => {
+      for (;;) {
+        const view = await lora();
+        const found = view && what(view);
+        if (found !== undefined) return found;
+        await Bun.sleep(200);
+      }
+    };
+    try {
+      const neighbour = await waitFor(({ cases }) => cases[0]?.heard[0]?.address);
+      const sent = await cli(["lora", "send", "Water at the school", "--to", neighbour, "--run", runFolder]);
+      expect(sent.stdout).toStartWith("Taken on; sent in about ");
+      await waitFor(({ texts }) => texts.find(({ fate }) => fate === "arrived")?.text);
+      const answer = await waitFor(
+        ({ texts }) =>
+          texts.find(({ direction, fate }) => direction === "heard" && fate === "to this box")?.text,
+      );
+      expect(answer).toBe("I have read: Water at the school");
+      const { stdout } = await cli(["lora", "status", "--run", runFolder]);
+      expect(stdout).toContain(`to ${neighbour} (arrived): Water at the school`);
+      expect(stdout).toContain("RNode 1.86");
+    } finally {
+      box.kill("SIGTERM");
+    }
+    expect(await box.exited).toBe(0);
+  }, 60_000);
+
   test("boots with a broken configuration, keeps the file, says so to guests and operator, and stops cleanly", async () => {
     const folder = scratch();
     // The portal's process runs as another user and must reach the run folder.
@@ -166,6 +215,8 @@ describe("omerta-box run on the bench", () => {
         parts: [
           { name: "gateway", state: "running" },
           { name: "portal", state: "running" },
+          { name: "virtual air", state: "running" },
+          { name: "lora", state: "running" },
           { name: "console", state: "running" },
         ],
       });

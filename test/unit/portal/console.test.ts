@@ -2,6 +2,7 @@ import { afterEach, describe, expect, jest, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { STATUS_STYLE, statusPage, uptimeText } from "../../../portal/console/status-page.tsx";
+import type { LoraView, TextAdmission, TextToSend } from "../../../src/lora/index.ts";
 import { type BoxStatus, CONTROL_SOCKET, ConsolePart, splitListen } from "../../../src/portal/index.ts";
 import { scratchFolders } from "../scratch.ts";
 import { gatewayWithDesk, STATION } from "./desk-gateway.ts";
@@ -13,6 +14,45 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
+const LORA: LoraView = {
+  address: "39f7f4",
+  cases: [
+    {
+      key: "usb:10c4:ea60:0042",
+      state: "working",
+      reason: "",
+      firmware: "RNode 1.86",
+      channel: "869.525 MHz, SF11, 250 kHz, 4/5, 14 dBm",
+      batteryPercent: 80,
+      waiting: 2,
+      airtime: [{ subBand: "869.4–869.65 MHz", windowSeconds: 3_600, usedMs: 12_400, allowedMs: 360_000 }],
+      heard: [{ address: "12f69c", secondsAgo: 61, snrDb: -1.26, lossPercent: 10 }],
+    },
+  ],
+  texts: [
+    {
+      id: 2,
+      direction: "sent",
+      peer: "12f69c",
+      text: "We need water",
+      priority: "sos",
+      fate: "arrived",
+      secondsAgo: 5,
+    },
+    {
+      id: 1,
+      direction: "heard",
+      peer: "12f69c",
+      text: "I am safe",
+      priority: undefined,
+      fate: "to everyone",
+      secondsAgo: 70,
+    },
+  ],
+};
+
+const NO_LORA: LoraView = { address: "39f7f4", cases: [], texts: [] };
+
 function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
@@ -20,7 +60,10 @@ function freePort(): number {
   return port;
 }
 
-async function startedConsole(others: readonly string[] = []) {
+async function startedConsole(
+  others: readonly string[] = [],
+  lora: (text: TextToSend) => TextAdmission = () => ({ accepted: true, id: 1, etaSeconds: 2 }),
+) {
   const runFolder = scratch();
   const { gateway, journal, clock } = await gatewayWithDesk(runFolder);
   const port = freePort();
@@ -34,6 +77,7 @@ async function startedConsole(others: readonly string[] = []) {
       config: { file: null, problems: [] },
       parts: () => [{ name: "gateway", state: "running", detail: "at work" }],
       gateway,
+      lora: { view: () => LORA, send: (text) => lora(text) },
       journal,
       monotonicMs: clock.monotonicMs.bind(clock),
     },
@@ -137,6 +181,52 @@ describe("an address of the operator's page that is not to be had", () => {
   });
 });
 
+describe("a text that is to be sent by LoRa", () => {
+  const posted = async (socket: string, body: unknown) => {
+    const response = await fetch("http://box/api/lora/texts", {
+      unix: socket,
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, answer: await response.json() };
+  };
+
+  test("is handed on from the command line's socket, and the answer comes back", async () => {
+    const texts: TextToSend[] = [];
+    const { socket } = await startedConsole([], (text) => {
+      texts.push(text);
+      return { accepted: false, reason: "expired", detail: "it would take 90 s" };
+    });
+    const { answer } = await posted(socket, { text: "water", to: "12f69c", lifetimeSeconds: 60 });
+    expect(answer).toEqual({ accepted: false, reason: "expired", detail: "it would take 90 s" });
+    expect(texts).toEqual([{ text: "water", to: 0x12f69c, priority: "direct", lifetimeMs: 60_000 }]);
+    await posted(socket, { text: "water", priority: "sos" });
+    expect(texts[1]).toMatchObject({ to: "everyone", priority: "sos" });
+  });
+
+  test.each([
+    [{}, "text"],
+    [{ text: "water", to: "nobody" }, "to"],
+    [{ text: "water", priority: "most" }, "priority"],
+    [{ text: "water", lifetimeSeconds: 0 }, "lifetimeSeconds"],
+  ])("is refused with the field named: %p", async (body, field) => {
+    const { socket } = await startedConsole();
+    const { status, answer } = await posted(socket, body);
+    expect(status).toBe(400);
+    expect(answer).toMatchObject({
+      accepted: false,
+      detail: expect.stringMatching(new RegExp(`^${field}: `)),
+    });
+  });
+
+  test("is not taken from the operator's page, which anybody on the management side can reach", async () => {
+    const { port } = await startedConsole();
+    const response = await fetch(`http://127.0.0.1:${port}/api/lora/texts`, { method: "POST", body: "{}" });
+    expect(response.status).toBe(404);
+  });
+});
+
 describe("the status page", () => {
   const STATUS: BoxStatus = {
     name: "Harbour",
@@ -147,8 +237,39 @@ describe("the status page", () => {
     parts: [{ name: "gateway", state: "failed", detail: "nft: not permitted" }],
     guests: [],
     guestsByState: { new: 0, shown: 0, consented: 0, released: 0, expired: 0 },
+    lora: NO_LORA,
     journal: [],
   };
+
+  test("shows the LoRa cases, what they have used of the air, whom they hear, and the last texts", () => {
+    const html = statusPage({ ...STATUS, lora: LORA });
+    for (const words of [
+      "usb:10c4:ea60:0042",
+      '<span class="running">working</span>',
+      "12 of 360 s in an hour (869.4–869.65 MHz)",
+      "-1.3 dB",
+      "10 %",
+      "1 min 1 s ago",
+      "to 12f69c",
+      "We need water",
+      "arrived",
+      "heard, to everyone",
+    ]) {
+      expect(html).toContain(words);
+    }
+    expect(statusPage(STATUS)).toContain("No LoRa case is plugged in.");
+  });
+
+  test("says why a LoRa case only listens", () => {
+    const [one] = LORA.cases;
+    if (!one) throw new Error("no case");
+    const cases = [
+      { ...one, state: "listening" as const, reason: "lora.region is not set: it sends nothing" },
+    ];
+    expect(statusPage({ ...STATUS, lora: { ...LORA, cases } })).toContain(
+      '<span class="troubled">listening: lora.region is not set: it sends nothing</span>',
+    );
+  });
 
   test("shows what failed and why", () => {
     expect(statusPage(STATUS)).toContain('<span class="failed">failed</span>');
@@ -182,12 +303,17 @@ describe("the status page", () => {
       parts: [{ name: attack, state: "running", detail: attack }],
       config: { file: attack, problems: [{ key: attack, value: attack, allowed: attack }] },
       guests: [{ mac: attack, ipv4: attack, state: "new", language: attack, secondsLeft: 1 }],
+      lora: {
+        address: attack,
+        cases: LORA.cases.map((one) => ({ ...one, key: attack, firmware: attack, channel: attack })),
+        texts: LORA.texts.map((one) => ({ ...one, peer: attack, text: attack, fate: attack })),
+      },
       journal: [
         { id: 1, wallMs: 0, part: attack, kind: attack, subject: attack, detail: { [attack]: attack } },
       ],
     });
     expect(html).not.toContain("<script");
-    expect(html.split("&lt;script&gt;").length - 1).toBeGreaterThanOrEqual(12);
+    expect(html.split("&lt;script&gt;").length - 1).toBeGreaterThanOrEqual(22);
   });
 
   test("takes any date that the clock of the box may say", () => {

@@ -1,0 +1,45 @@
+import { type Candidate, identify } from "./discovery/index.ts";
+import type { DriverContext, RadioDriver } from "./driver.ts";
+import { driverOf, type FirmwareName } from "./drivers.ts";
+import type { Connected } from "./lora-case.ts";
+import type { ChannelSettings } from "./modulation.ts";
+import { rnodeDriver } from "./rnode/index.ts";
+import { openSerialPort } from "./serial/index.ts";
+import { openTcpPort } from "./tcp-port.ts";
+
+export interface ConnectOptions {
+  context: DriverContext;
+  channel: ChannelSettings;
+}
+
+const TCP = /^tcp:\/\/(?:\[([0-9a-fA-F:.]+)\]|([^:/]+)):(\d{1,5})$/;
+
+/** Finds out what is at the other end of a serial line. @throws {PortError} when it cannot be opened */
+export async function connectSerial(
+  { device, firmware }: Candidate,
+  known: FirmwareName | undefined,
+  { context, channel }: ConnectOptions,
+): Promise<Connected | undefined> {
+  const driver = (name: FirmwareName) => driverFor(name, channel);
+  if (known !== undefined) {
+    // It was this the last time: its own handshake tells soonest whether it still is.
+    const { create, baudRates } = await driver(known);
+    const port = await openSerialPort(device.path, { baudRate: baudRates[0] ?? 115_200 });
+    return { firmware: known, radio: create(port, context) };
+  }
+  const found = await identify({ path: device.path, firmware, context, driver });
+  return found && { firmware: found.driver.firmware, radio: found.driver.create(found.port, context) };
+}
+
+/** Meshtastic over the network. @throws {PortError} when it cannot be reached */
+export async function connectTcp(url: string, { context, channel }: ConnectOptions): Promise<Connected> {
+  const [, v6, host = v6 ?? "", port = ""] = TCP.exec(url) ?? [];
+  const { create } = await driverFor("meshtastic", channel);
+  return { firmware: "meshtastic", radio: create(await openTcpPort(host, Number(port)), context) };
+}
+
+export const isTcp = (port: string): boolean => TCP.test(port);
+
+async function driverFor(name: FirmwareName, channel: ChannelSettings): Promise<RadioDriver> {
+  return name === "rnode" ? rnodeDriver({ channel }) : await driverOf(name);
+}

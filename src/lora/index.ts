@@ -1,0 +1,18 @@
+export { type BootClock, systemBootClock } from "./airtime/index.ts";
+export {
+  type Admission,
+  type Arrived,
+  addressText,
+  type Link,
+  type LinkAddress,
+  type LinkMessage,
+  linkAddressOf,
+  MAX_MESSAGE_BYTES,
+  parseAddress,
+} from "./link/index.ts";
+export { LoraPart, type LoraPartOptions } from "./lora-part.ts";
+export type { CaseStatus, LoraStatus } from "./lora-status.ts";
+export { LoraTexts, type LoraView, type TextAdmission, type TextToSend } from "./lora-texts.ts";
+export { PRIORITIES, type Priority } from "./priority.ts";
+export type { Fate } from "./radio.ts";
+export { listLines } from "./serial/index.ts";

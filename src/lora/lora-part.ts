@@ -1,0 +1,206 @@
+import { EventEmitter } from "node:events";
+import { join } from "node:path";
+import type { Config } from "../config/index.ts";
+import type { Logger } from "../host/log.ts";
+import type { Part } from "../host/part.ts";
+import type { Timers } from "../host/timers.ts";
+import type { Journal } from "../store/index.ts";
+import {
+  type AirtimeLedger,
+  type BootClock,
+  LedgerStore,
+  openKeptLedger,
+  type SubBand,
+} from "./airtime/index.ts";
+import { planChannel } from "./channel-plan.ts";
+import { connectSerial, connectTcp, isTcp } from "./connect.ts";
+import { type Adapter, AdapterWatcher, rank } from "./discovery/index.ts";
+import {
+  type Admission,
+  type Arrived,
+  Link,
+  type LinkAddress,
+  type LinkMessage,
+  type MessageCode,
+} from "./link/index.ts";
+import { LinkNumbers } from "./link-numbers.ts";
+import { type Connected, LoraCase } from "./lora-case.ts";
+import { type LoraStatus, loraStatus } from "./lora-status.ts";
+import type { Fate } from "./radio.ts";
+import type { LineInfo } from "./serial/index.ts";
+
+export interface LoraPartOptions {
+  config: Config["lora"];
+  /** This box, on every link. */
+  address: LinkAddress;
+  stateFolder: string;
+  /** Serial adapters that are there. */
+  list: () => Promise<readonly LineInfo[]>;
+  bootClock: BootClock;
+  timers: Timers;
+  random: () => number;
+  journal: Journal;
+  log: Logger;
+  code?: MessageCode;
+}
+
+export interface LoraEvents {
+  message: [arrived: Arrived, link: Link];
+}
+
+/** The LoRa cases of this box: found as they come, each with its link to the boxes that it hears. */
+export class LoraPart extends EventEmitter<LoraEvents> implements Part {
+  readonly name = "lora";
+  private readonly cases = new Map<string, LoraCase>();
+  private readonly ledgers = new Map<string, AirtimeLedger>();
+  private readonly numbers: LinkNumbers;
+  private readonly store: LedgerStore;
+  private isForgetful = false;
+  private watcher: AdapterWatcher | undefined;
+
+  constructor(private readonly options: LoraPartOptions) {
+    super();
+    const { stateFolder, bootClock, random, log } = options;
+    this.store = new LedgerStore(join(stateFolder, "airtime.sqlite"), bootClock.bootId);
+    const told = (message: string) => log.error(message);
+    this.numbers = new LinkNumbers({ path: join(stateFolder, "link-numbers.json"), random, told });
+  }
+
+  async start(): Promise<void> {
+    const { config, list, timers, log } = this.options;
+    if (!config.enabled) return;
+    this.numbers.open();
+    const { setAside, volatile } = this.store.open();
+    if (setAside) log.error(`what was sent in the last hour could not be read; it is in ${setAside}`);
+    if (volatile) log.error(`what is sent is not kept through a restart: ${volatile}`);
+    this.isForgetful = setAside !== undefined || volatile !== undefined;
+    for (const url of config.ports.filter(isTcp)) {
+      this.caseOf(url, () => connectTcp(url, this.connectOptions)).come();
+    }
+    const extraPaths = config.ports.filter((port) => !isTcp(port));
+    this.watcher = new AdapterWatcher({ list, timers, log, extraPaths });
+    this.watcher.on("found", (adapter) => this.onFound(adapter));
+    this.watcher.on("lost", ({ key }) => this.cases.get(key)?.go());
+    await this.watcher.start();
+  }
+
+  async stop(): Promise<void> {
+    this.watcher?.stop();
+    this.watcher = undefined;
+    await Promise.all([...this.cases.values()].map((one) => one.stop()));
+    this.cases.clear();
+    this.ledgers.clear();
+    if (this.options.config.enabled) this.store.close();
+  }
+
+  /** Every case that was found since the start, each with its link. */
+  get links(): readonly Link[] {
+    return [...this.cases.values()].map(({ link }) => link);
+  }
+
+  /**
+   * Takes a message on for the link that heard its box last, or else for the first that has a radio.
+   * @param told see {@link Link.submit}
+   */
+  submit(message: LinkMessage, told?: (fate: Fate) => void): Admission {
+    const link = this.linkFor(message.to);
+    if (!link) return { accepted: false, reason: "radio-gone", detail: "there is no LoRa case" };
+    return link.submit(message, told);
+  }
+
+  status(): LoraStatus {
+    return loraStatus(this.options.address, [...this.cases.values()], this.options.timers.monotonicMs());
+  }
+
+  detail(): string {
+    if (!this.options.config.enabled) return "switched off";
+    const present = [...this.cases.values()].filter(({ state }) => state !== "gone");
+    if (present.length === 0) return "no LoRa case is plugged in";
+    const working = present.filter(({ state }) => state === "working").length;
+    return `${working} of ${present.length === 1 ? "1 case" : `${present.length} cases`} at work`;
+  }
+
+  trouble(): string | undefined {
+    const listening = [...this.cases.values()].find(({ state }) => state === "listening");
+    return listening && `${listening.key}: ${listening.reason}`;
+  }
+
+  private get connectOptions() {
+    const { config, timers, random, log } = this.options;
+    return { context: { timers, random, log }, channel: planChannel(config).channel };
+  }
+
+  private onFound({ key, device }: Adapter): void {
+    const [candidate] = rank([device]);
+    if (!candidate) return;
+    this.caseOf(key, (known) => connectSerial(candidate, known, this.connectOptions)).come();
+  }
+
+  private caseOf(
+    key: string,
+    connect: (known: LoraCase["firmware"]) => Promise<Connected | undefined>,
+  ): LoraCase {
+    const known = this.cases.get(key);
+    // The same adapter may be under another name now.
+    if (known) known.connectBy(connect);
+    const made = known ?? this.newCase(key, connect);
+    this.cases.set(key, made);
+    return made;
+  }
+
+  private newCase(
+    key: string,
+    connect: (known: LoraCase["firmware"]) => Promise<Connected | undefined>,
+  ): LoraCase {
+    const { address, config, timers, random, journal, log, code } = this.options;
+    const link = new Link({
+      address,
+      timers,
+      random,
+      nextNumber: () => this.numbers.next(),
+      ...(code ? { code } : {}),
+    });
+    link.on("message", (arrived) => this.emit("message", arrived, link));
+    const made = new LoraCase({
+      key,
+      link,
+      ...planChannel(config),
+      sosReserve: config.sos_reserve_percent / 100,
+      ledgerOf: (subBand) => this.ledgerOf(subBand),
+      connect,
+      timers,
+      random,
+      log,
+    });
+    made.on("told", (kind, detail) => {
+      log.info(`${key}: ${kind === "lora-case-up" ? `${detail.firmware}, ${detail.state}` : detail.reason}`);
+      journal.append(this.name, kind, key, detail).catch((error) => log.error({ error }, "journal"));
+    });
+    return made;
+  }
+
+  /** One for each sub-band of the box: two cases in one sub-band share what the law leaves. */
+  private ledgerOf(subBand: SubBand): AirtimeLedger {
+    const { bootClock, timers, log } = this.options;
+    const { store, isForgetful } = this;
+    // The limits may depend on the bandwidth.
+    const key = JSON.stringify([subBand.name, subBand.limits]);
+    const known = this.ledgers.get(key);
+    if (known) return known;
+    const ledger = openKeptLedger({ subBand, store, isForgetful, bootClock, timers, log });
+    this.ledgers.set(key, ledger);
+    return ledger;
+  }
+
+  private linkFor(to: LinkMessage["to"]): Link | undefined {
+    const { links } = this;
+    const heardAt = (link: Link) =>
+      to === "everyone"
+        ? -1
+        : (link.neighbours.all().find(({ address }) => address === to)?.heardAtMs ??
+          Number.NEGATIVE_INFINITY);
+    return links.toSorted(
+      (a, b) => heardAt(b) - heardAt(a) || Number(b.isAttached) - Number(a.isAttached),
+    )[0];
+  }
+}

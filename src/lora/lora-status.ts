@@ -1,0 +1,83 @@
+import { addressText, type LinkAddress } from "./link/index.ts";
+import type { CaseState, LoraCase } from "./lora-case.ts";
+
+/** A LoRa case as an operator sees it. */
+export interface CaseStatus {
+  key: string;
+  state: CaseState;
+  reason: string;
+  /** `RNode 1.86`; undefined while it is not known. */
+  firmware: string | undefined;
+  channel: string | undefined;
+  batteryPercent: number | undefined;
+  /** Messages on their way. */
+  waiting: number;
+  /** What it has used of each limit of its sub-band. */
+  airtime: { subBand: string; windowSeconds: number; usedMs: number; allowedMs: number }[];
+  /** Other boxes that it has heard, the last first. */
+  heard: {
+    address: string;
+    secondsAgo: number;
+    snrDb: number | undefined;
+    lossPercent: number | undefined;
+  }[];
+}
+
+export interface LoraStatus {
+  /** This box's own address on the link. */
+  address: string;
+  cases: CaseStatus[];
+}
+
+export function loraStatus(address: LinkAddress, cases: readonly LoraCase[], nowMs: number): LoraStatus {
+  return { address: addressText(address), cases: cases.map((one) => caseStatus(one, nowMs)) };
+}
+
+function caseStatus({ key, state, reason, radioStatus, link, airtime }: LoraCase, nowMs: number): CaseStatus {
+  return {
+    key,
+    state,
+    reason,
+    firmware: radioStatus?.firmware,
+    channel: radioStatus && channelText(radioStatus.channel),
+    batteryPercent: radioStatus?.batteryPercent,
+    waiting: link.waiting,
+    airtime: (airtime?.subBand.limits ?? []).map(({ windowMs, airtimeMs }, index) => ({
+      subBand: airtime?.subBand.name ?? "",
+      windowSeconds: windowMs / 1000,
+      usedMs: Math.round(airtime?.usedMs[index] ?? 0),
+      allowedMs: airtimeMs,
+    })),
+    heard: link.neighbours
+      .all()
+      .flatMap(({ address, heardAtMs, snrDb, lossShare }) =>
+        heardAtMs === undefined
+          ? []
+          : [
+              {
+                address: addressText(address),
+                secondsAgo: Math.round((nowMs - heardAtMs) / 1000),
+                snrDb,
+                lossPercent: lossShare === undefined ? undefined : Math.round(lossShare * 100),
+              },
+            ],
+      )
+      .sort((a, b) => a.secondsAgo - b.secondsAgo),
+  };
+}
+
+function channelText({
+  frequencyHz,
+  modulation,
+  powerDbm,
+  name,
+}: NonNullable<LoraCase["radioStatus"]>["channel"]): string {
+  const parts = [
+    name,
+    frequencyHz === undefined ? undefined : `${frequencyHz / 1e6} MHz`,
+    modulation &&
+      `SF${modulation.spreadingFactor}, ${modulation.bandwidthHz / 1000} kHz, 4/${modulation.codingRate}`,
+    powerDbm === undefined ? undefined : `${powerDbm} dBm`,
+  ];
+  return parts.filter((part) => part !== undefined && part !== "").join(", ");
+}
