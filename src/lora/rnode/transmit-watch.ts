@@ -5,7 +5,7 @@ import type { Readings } from "./readings.ts";
 const OWN_SHORT_WINDOW_MS = 15_000;
 /** So much of a packet's airtime is taken for all of it: the firmware counts a little less than the datasheet does. */
 const ENOUGH = 0.6;
-/** Shorter deafness than this may also come from the host or from USB. */
+/** The deafness of shorter packets could also come from the line. */
 const LONG_ENOUGH_MS = 150;
 const POLLS_PER_PACKET = 5;
 const LONGEST_POLL_MS = 200;
@@ -41,7 +41,9 @@ export class TransmitWatch {
   private airtimeMs = 0;
   private watching = false;
   private ownShort = 0;
-  private askedMs: number | undefined;
+  private isAsked = false;
+  /** How often it was time to ask again, and the answer to the last question had not come. */
+  private unanswered = 0;
   /** Answers still to come to what was asked for earlier packets. */
   private stale = 0;
   private extensions = 0;
@@ -61,8 +63,8 @@ export class TransmitWatch {
 
   /** The packet is watched no more. */
   end(): void {
-    if (this.askedMs !== undefined) this.stale += 1;
-    this.askedMs = undefined;
+    if (this.isAsked) this.stale += 1;
+    this.isAsked = false;
     this.watching = false;
     this.stopPolls();
     this.stopDeadline();
@@ -81,15 +83,14 @@ export class TransmitWatch {
       this.stale -= 1;
       return;
     }
-    const { askedMs } = this;
-    this.askedMs = undefined;
+    const wasAsked = this.isAsked;
+    this.isAsked = false;
     if (!this.watching) return;
-    if (askedMs === undefined) {
+    if (!wasAsked) {
       if (hasRoom) this.conclude("ready");
       return;
     }
-    const deafMs = this.options.timers.monotonicMs() - askedMs;
-    if (deafMs >= Math.max(LONG_ENOUGH_MS, this.airtimeMs) * ENOUGH) this.conclude("deaf");
+    if (this.unanswered * this.pollMs >= this.airtimeMs * ENOUGH) this.conclude("deaf");
   }
 
   /** What a packet takes at most on a free channel. */
@@ -103,19 +104,26 @@ export class TransmitWatch {
     return channelTime !== undefined && channelTime.useShort - channelTime.ownShort > BUSY_SHARE;
   }
 
+  private get pollMs(): number {
+    return Math.min(this.airtimeMs / POLLS_PER_PACKET, LONGEST_POLL_MS);
+  }
+
+  /** A host that is slow itself asks late too: so it is counted how often it asked, and not how long it took. */
   private poll(): void {
-    if (this.askedMs === undefined) {
-      this.askedMs = this.options.timers.monotonicMs();
+    if (this.isAsked) {
+      this.unanswered += 1;
+    } else {
+      this.isAsked = true;
+      this.unanswered = 0;
       this.options.poll();
     }
-    const everyMs = Math.min(this.airtimeMs / POLLS_PER_PACKET, LONGEST_POLL_MS);
-    this.stopPolls = this.options.timers.after(everyMs, () => this.poll());
+    this.stopPolls = this.options.timers.after(this.pollMs, () => this.poll());
   }
 
   private waitFor(ms: number): void {
     this.stopDeadline = this.options.timers.after(ms, () => {
       // Deaf to a question, it is sending just now.
-      const mayWait = this.isChannelBusy || this.askedMs !== undefined;
+      const mayWait = this.isChannelBusy || this.isAsked;
       if (mayWait && this.extensions < MOST_EXTENSIONS) {
         this.extensions += 1;
         this.waitFor(this.longestMs / 2);

@@ -234,7 +234,7 @@ function complianceIn<F extends Firmware>(
       expect(await world.until(() => all.every(({ final }) => final), isVirtual ? HOUR_MS : 600_000)).toBe(
         true,
       );
-      await world.until(() => b.received.length === count, isVirtual ? LONG_MS : 10_000);
+      await world.until(() => b.received.length === count, LONG_MS);
       expect(all.flatMap(({ faults }) => faults)).toEqual([]);
       const onAir = all.flatMap(({ final }, index) => (final?.state === "on-air" ? [index] : []));
       const failed = all.flatMap(({ final }) => (final?.state === "failed" ? [final.reason] : []));
