@@ -9,8 +9,8 @@ export type WriteSome = (bytes: Uint8Array) => number;
 export interface LineWriterOptions {
   path: string;
   timers: Timers;
-  /** Calls `task` once the event loop has come round, without a wait. */
-  soon: (task: () => void) => void;
+  /** Calls `told` once the kernel takes more. @returns calls it off; undefined where nothing tells */
+  whenWritable: (told: () => void) => (() => void) | undefined;
   write: WriteSome;
   /** Bytes that the hardware has not been given yet. */
   unsent: () => number;
@@ -19,21 +19,16 @@ export interface LineWriterOptions {
 }
 
 /**
- * Bun can tell when a descriptor is readable, and has nothing yet that says when one is writable without blocking: a
- * write that the kernel does not take is tried again, at first after a millisecond and at most after this. Between the
- * tries the line stays busy: at 3 Mbit/s that wait is 2,400 bytes, and the kernel holds 4,096 for a UART, more for USB.
+ * Where nothing tells that the kernel takes more, a write is tried again, at first after a millisecond and at most after
+ * this. Meanwhile the line stays busy: at 3 Mbit/s that wait is 2,400 bytes, and the kernel holds 4,096 for a UART, more
+ * for USB.
  */
 const LONGEST_WAIT_MS = 8;
 const FIRST_WAIT_MS = 1;
-/** Having taken so much at once, the kernel may take more at once; after less its buffer is full. */
+/** Less than this at once, after a wait, and the next wait may be longer. */
 const PLENTY_BYTES = 512;
-/**
- * On a line as fast as memory, a pseudo-terminal, waiting a millisecond is most of the time. There it is tried again in
- * the next turns of the event loop, some 2 µs each: more of them when that brought plenty, fewer when it did not. On a
- * UART it never does, and the fewest turns before each wait are all it costs.
- */
-const FEWEST_TURNS = 4;
-const MOST_TURNS = 1024;
+/** A driver that forgets to say that it takes more is asked so often. */
+const TRUST_MS = 100;
 /** After so much the event loop has its turn, however fast the line takes it. */
 const BURST_BYTES = 256 * 1024;
 /** The deepest FIFO of an adapter that TIOCOUTQ knows nothing of (CP2102N: 512 bytes, FT232H: 1 KB). */
@@ -49,8 +44,6 @@ export class LineWriter {
   private readonly waiting = new Set<() => void>();
   /** When the last character will have left the UART at the latest, if nothing holds it up. */
   private lineFreeAtMs = 0;
-  /** Turns of the event loop that are worth a try before a wait: more when they help, fewer when they do not. */
-  private worthTurns = FEWEST_TURNS;
 
   constructor(private readonly options: LineWriterOptions) {}
 
@@ -80,13 +73,13 @@ export class LineWriter {
       if (this.closed) throw canceled(path);
       const left = this.asking(unsent);
       if (left === 0) break;
-      await this.pause(Math.min(Math.max(left * characterMs(), FIRST_WAIT_MS), LONGEST_DRAIN_LOOK_MS));
+      await this.wait(Math.min(Math.max(left * characterMs(), FIRST_WAIT_MS), LONGEST_DRAIN_LOOK_MS));
     }
     const inAdapterMs = Math.min(
       this.lineFreeAtMs - timers.monotonicMs(),
       DEEPEST_FIFO_BYTES * characterMs(),
     );
-    if (inAdapterMs > 0) await this.pause(inAdapterMs);
+    if (inAdapterMs > 0) await this.wait(inAdapterMs);
     if (this.closed) throw canceled(path);
   }
 
@@ -98,29 +91,24 @@ export class LineWriter {
 
   private async writeAll(bytes: Uint8Array): Promise<void> {
     let burst = 0;
-    let turns = 0;
     let waitMs = FIRST_WAIT_MS;
+    /** Told that there was room where there was none: then only waiting helps. */
+    let toldInVain = false;
     for (let rest = bytes; rest.length > 0; ) {
       const taken = this.take(rest);
       rest = rest.subarray(taken);
-      if (rest.length === 0) return;
-      if (taken >= PLENTY_BYTES) {
-        if (turns > 0) this.worthTurns = Math.min(this.worthTurns * 2, MOST_TURNS);
-        turns = 0;
-        waitMs = FIRST_WAIT_MS;
-        burst += taken;
-        if (burst < BURST_BYTES) continue;
-        burst = 0;
-        await this.turn();
-      } else if (turns < this.worthTurns && waitMs === FIRST_WAIT_MS) {
-        turns++;
-        await this.turn();
-      } else {
-        if (turns > 0) this.worthTurns = Math.max(this.worthTurns >> 1, FEWEST_TURNS);
-        turns = 0;
-        await this.pause(waitMs);
+      burst += taken;
+      if (taken === 0) {
+        toldInVain = await this.wait(waitMs, !toldInVain);
         waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+        burst = 0;
+        continue;
       }
+      toldInVain = false;
+      if (taken >= PLENTY_BYTES) waitMs = FIRST_WAIT_MS;
+      if (burst < BURST_BYTES) continue;
+      await this.wait(0);
+      burst = 0;
     }
   }
 
@@ -130,10 +118,6 @@ export class LineWriter {
     const taken = this.asking(() => write(bytes));
     this.occupyLine(taken);
     return taken;
-  }
-
-  private turn(): Promise<void> {
-    return new Promise(this.options.soon);
   }
 
   private asking(question: () => number): number {
@@ -149,14 +133,22 @@ export class LineWriter {
     this.lineFreeAtMs = Math.max(this.lineFreeAtMs, timers.monotonicMs()) + characters * characterMs();
   }
 
-  private pause(ms: number): Promise<void> {
+  /**
+   * Waits for a time, or where it can until the kernel takes more; closing ends it too.
+   * @returns whether it was told that the kernel takes more
+   */
+  private wait(ms: number, mayBeTold = false): Promise<boolean> {
+    const { timers, whenWritable } = this.options;
     return new Promise((resolve) => {
-      const wake = () => {
+      const end = (told: boolean) => {
         callOff();
+        unwatch?.();
         this.waiting.delete(wake);
-        resolve();
+        resolve(told);
       };
-      const callOff = this.options.timers.after(ms, wake);
+      const wake = () => end(false);
+      const unwatch = mayBeTold ? whenWritable(() => end(true)) : undefined;
+      const callOff = timers.after(unwatch === undefined ? ms : TRUST_MS, wake);
       this.waiting.add(wake);
     });
   }

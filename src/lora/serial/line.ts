@@ -10,6 +10,7 @@ import { LineWriter, unsentBytesOf, writeSomeTo } from "./line-writer.ts";
 import { getModemLines, setModemLines } from "./modem-lines.ts";
 import type { LineOpenOptions } from "./open-options.ts";
 import { readTermios } from "./termios.ts";
+import { whenWritable } from "./writable-watch.ts";
 
 const closeAsync = promisify(closeDescriptor);
 
@@ -33,7 +34,7 @@ export class Line implements BindingPortInterface {
     this.writer = new LineWriter({
       path: openOptions.path,
       timers: systemTimers,
-      soon: setImmediate,
+      whenWritable: (told) => whenWritable(descriptor, told),
       write: writeSomeTo(descriptor),
       unsent: () => unsentBytesOf(descriptor),
       characterMs: () => (bits * 1_000) / this.baudRate,

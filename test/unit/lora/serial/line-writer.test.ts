@@ -27,8 +27,7 @@ class Uart {
     return new LineWriter({
       path: "/dev/ttyTEST0",
       timers: this.time,
-      // A turn of the event loop takes no time of the line.
-      soon: (task) => this.time.after(0, task),
+      whenWritable: (told) => this.whenWritable(told),
       write: (bytes) => this.write(bytes),
       unsent: () => this.unsent(),
       characterMs: () => this.characterMs,
@@ -47,6 +46,11 @@ class Uart {
     this.buffered -= out;
     this.drainedAtMs = this.buffered === 0 || this.held ? now : this.drainedAtMs + out * this.characterMs;
     return this.buffered;
+  }
+
+  /** As a kernel that has nothing which tells. */
+  whenWritable(_told: () => void): (() => void) | undefined {
+    return undefined;
   }
 
   private write(bytes: Uint8Array): number {
@@ -135,6 +139,59 @@ describe("writing to a line that takes little at a time", () => {
     expect(await outcome(uart, writing, 50)).toBe("waits");
     uart.gone = true;
     expect(await outcome(uart, writing, 20)).toMatchObject({ canceled: false, disconnected: true });
+  });
+});
+
+/** Tells when its buffer has all but run empty, as the kernel's terminals do (n_tty.c, WAKEUP_CHARS). */
+class TellingUart extends Uart {
+  told = 0;
+
+  override whenWritable(told: () => void): () => void {
+    const look = () => {
+      if (this.gone || this.unsent() < 256) {
+        this.told++;
+        told();
+      } else callOff = this.time.after(1, look);
+    };
+    let callOff = this.time.after(1, look);
+    return () => callOff();
+  }
+}
+
+describe("writing to a line that tells when it takes more", () => {
+  test("sends every byte in order, at the speed of the line, with two tries each time it is told", async () => {
+    const uart = new TellingUart(921_600, 4_096);
+    const sent = numbered(200_000);
+    expect(await outcome(uart, uart.writer().write(sent), 60_000)).toBe("done");
+    expect(Buffer.compare(Buffer.from(uart.sent), Buffer.from(sent))).toBe(0);
+    const lineMs = (sent.length - 4_096) * uart.characterMs;
+    expect(uart.time.monotonicMs()).toBeWithin(lineMs - 5, lineMs * 1.02);
+    expect(uart.told).toBeWithin(50, 60);
+    expect(uart.tries).toBeLessThan(2 * uart.told + 3);
+  });
+
+  test("waits instead when it was told in vain, and does not wait for ever for a driver that tells nothing", async () => {
+    const uart = new TellingUart(115_200, 4_096);
+    uart.whenWritable = (told) => uart.time.after(0, told);
+    uart.held = true;
+    const writing = uart.writer().write(numbered(5_000));
+    expect(await outcome(uart, writing, 1_000)).toBe("waits");
+    // One for each wait of 8 ms, and one for each lie.
+    expect(uart.tries).toBeLessThan(300);
+    uart.whenWritable = () => () => {};
+    uart.held = false;
+    expect(await outcome(uart, writing, 1_000)).toBe("done");
+  });
+
+  test("is cancelled by closing, and then watches no more", async () => {
+    const uart = new TellingUart(9_600, 100);
+    uart.held = true;
+    const writer = uart.writer();
+    const writing = writer.write(numbered(1_000));
+    expect(await outcome(uart, writing, 20)).toBe("waits");
+    writer.close();
+    expect(await outcome(uart, writing, 0)).toMatchObject({ canceled: true });
+    expect(uart.time.waiting).toBe(0);
   });
 });
 
