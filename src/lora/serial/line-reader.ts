@@ -6,7 +6,8 @@ import { BindingError, canceled, hungUp, lineError } from "./binding-error.ts";
  * ahead some 30 KB at most; the rest stays with the kernel, which holds up the other end where there is flow control.
  */
 export class LineReader {
-  private source: ReadableStreamDefaultReader<Uint8Array>;
+  /** Begun by the first read: who only writes does without. */
+  private source: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** What has been read of `source` and nobody has asked for yet. */
   private rest: Uint8Array | undefined;
   private reading = false;
@@ -15,9 +16,7 @@ export class LineReader {
   constructor(
     private readonly descriptor: number,
     private readonly path: string,
-  ) {
-    this.source = this.open();
-  }
+  ) {}
 
   /**
    * Waits for at least one byte.
@@ -41,7 +40,7 @@ export class LineReader {
   /** Forgets what was read ahead; a read that is under way goes on with what comes after it. */
   discard(): void {
     const stale = this.source;
-    this.source = this.open();
+    this.source = undefined;
     this.rest = undefined;
     end(stale);
   }
@@ -56,6 +55,7 @@ export class LineReader {
   /** @returns undefined when what came is stale */
   private async next(): Promise<Uint8Array | undefined> {
     if (this.closed) throw canceled(this.path);
+    this.source ??= Bun.file(this.descriptor).stream().getReader();
     const { source } = this;
     const { done, value } = await source.read().catch((error) => {
       throw this.closed ? canceled(this.path) : lineError(this.path, error);
@@ -66,13 +66,9 @@ export class LineReader {
     if (done) throw hungUp(this.path);
     return value;
   }
-
-  private open(): ReadableStreamDefaultReader<Uint8Array> {
-    return Bun.file(this.descriptor).stream().getReader();
-  }
 }
 
-function end(source: ReadableStreamDefaultReader<Uint8Array>): void {
+function end(source: ReadableStreamDefaultReader<Uint8Array> | undefined): void {
   // One that has failed only says so again.
-  source.cancel().catch(() => {});
+  source?.cancel().catch(() => {});
 }
