@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Firmware } from "../../../../src/bench/firmware.ts";
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
 import type { RadioDriver } from "../../../../src/lora/driver.ts";
@@ -41,6 +41,8 @@ export function radioCompliance<F extends Firmware>(
   traits: ComplianceTraits,
   setup: () => Promise<ComplianceSubject<F>>,
 ): void {
+  // Slow air over real lines, on a machine that may be busy.
+  setDefaultTimeout(120_000);
   complianceIn(`${name} in virtual time`, traits, setup, () => new MemoryWorld(), true);
   complianceIn(`${name} over pseudo-terminals`, traits, setup, () => new PtyWorld(), false);
 }
@@ -152,7 +154,7 @@ function complianceIn<F extends Firmware>(
         if (packet?.snrDb !== undefined) expect(packet.snrDb).toBeWithin(-25, 80);
         if (packet?.hops !== undefined) expect(packet.hops).toBe(0);
       }
-    }, 120_000);
+    });
 
     test("brings the bytes that its own protocol is made of through unchanged", async () => {
       const { world, a, b } = await opened(2);
@@ -241,7 +243,7 @@ function complianceIn<F extends Firmware>(
       expect(onAir.length).toBeGreaterThanOrEqual(count / 2);
       expect(failed.every((reason) => reason === "queue-full" || reason === "airtime")).toBe(true);
       expect(b.received.map(({ payload }) => payload[0])).toEqual(onAir);
-    }, 120_000);
+    });
 
     test("lets what is urgent overtake", async () => {
       const { world, a } = await opened(2);
@@ -262,7 +264,7 @@ function complianceIn<F extends Firmware>(
         Array.from({ length: 12 }, (_, index) => `background ${index}`),
       );
       expect(order.indexOf("sos")).toBeLessThanOrEqual(6);
-    }, 120_000);
+    });
 
     test("loses nothing to noise between what the firmware says", async () => {
       const { world, a, b } = await opened(2);
@@ -289,7 +291,7 @@ function complianceIn<F extends Firmware>(
       }
       expect(b.received.map(({ payload }) => payload)).toEqual(payloads);
       expect([...a.closed, ...b.closed]).toEqual([]);
-    }, 120_000);
+    });
 
     test("gives back all that is under way when the line goes, and says so once", async () => {
       const { world, a } = await opened(2);
@@ -387,7 +389,7 @@ function complianceIn<F extends Firmware>(
         expect(station.closed).toHaveLength(1);
       }
       expect(listener.closed).toEqual([]);
-    }, 60_000);
+    });
   });
 }
 

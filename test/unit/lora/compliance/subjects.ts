@@ -4,6 +4,8 @@ import { RNodeFirmware } from "../../../../src/bench/firmware/rnode.ts";
 import { Rylr998Firmware } from "../../../../src/bench/firmware/rylr998.ts";
 import type { Firmware } from "../../../../src/bench/firmware.ts";
 import { driverOf, type FirmwareName } from "../../../../src/lora/drivers.ts";
+import { PRESETS } from "../../../../src/lora/modulation.ts";
+import { rnodeDriver } from "../../../../src/lora/rnode/index.ts";
 import type { ComplianceSubject, ComplianceTraits } from "./radio-compliance.ts";
 
 /** A firmware that is emulated, for whatever is to hold of all of them. */
@@ -36,12 +38,17 @@ export const meshcore = subject(
   },
 );
 
-export const rnode = subject(
-  "rnode",
-  115_200,
-  { addresses: false, acknowledges: false, setsChannel: true },
-  { powerOn: (board) => new RNodeFirmware(board) },
-);
+/** On a channel that is faster than where it starts by itself. */
+export const rnode: Subject<RNodeFirmware> = {
+  baudRate: 115_200,
+  traits: { addresses: false, acknowledges: false, setsChannel: true },
+  setup: async () => ({
+    driver: rnodeDriver({
+      channel: { frequencyHz: 869_525_000, modulation: PRESETS.MediumFast, powerDbm: 14 },
+    }),
+    powerOn: (board) => new RNodeFirmware(board),
+  }),
+};
 
 export const rylr998 = subject(
   "rylr998",

@@ -153,9 +153,12 @@ export class FasterTimers implements Timers {
   }
 }
 
-/** Real pseudo-terminals, and time that runs so much faster than it is that slow air does not make a slow test. */
+/**
+ * Real pseudo-terminals, and time that runs faster than it is, so that slow air does not make a slow test: not so much
+ * faster that a busy machine would seem to be a radio that does not answer.
+ */
 export class PtyWorld extends AnyWorld {
-  readonly timers = new FasterTimers(25);
+  readonly timers = new FasterTimers(10);
   readonly air = new Air({ timers: this.timers, seed: 5, pathLoss: FREE_SPACE });
 
   async station<F extends Firmware>(options: StationOptions<F>): Promise<Station<F>> {
