@@ -1,0 +1,36 @@
+import type { RadioDriver } from "../driver.ts";
+import { probeMeshtastic } from "./probe.ts";
+import { Region } from "./proto/meshtastic_pb.ts";
+import { MeshtasticRadio } from "./radio.ts";
+import { regionNamed } from "./regions.ts";
+
+/** Where the firmware listens for TCP (meshtastic.org/docs/configuration/radio/network). */
+export const MESHTASTIC_TCP_PORT = 4403;
+
+export interface MeshtasticOptions {
+  /**
+   * What a radio is set to that has no region yet, as {@link RadioStatus.channel} names it: `EU868`. A new one sends
+   * nothing before; one that has a region keeps it.
+   */
+  region?: string;
+}
+
+/**
+ * A driver for cases with Meshtastic's firmware.
+ *
+ * @example
+ * const driver = meshtasticDriver({ region: "EU868" });
+ */
+export function meshtasticDriver({ region }: MeshtasticOptions = {}): RadioDriver {
+  const regionCode = region === undefined ? Region.UNSET : regionNamed(region);
+  return {
+    firmware: "meshtastic",
+    baudRates: [115_200],
+    settleMs: 0,
+    probe: probeMeshtastic,
+    create: (port, context) => new MeshtasticRadio(port, context, { region: regionCode }),
+  };
+}
+
+/** Leaves the region to what the radio is set to. */
+export const meshtastic: RadioDriver = meshtasticDriver();
