@@ -14,6 +14,9 @@ export class FirmwareError extends Error {
   }
 }
 
+export const asRadioError = (error: FirmwareError | RadioError): RadioError =>
+  error instanceof RadioError ? error : new RadioError("refused", error.message);
+
 export interface Command<T> {
   /** For errors and the log. */
   name: string;

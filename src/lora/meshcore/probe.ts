@@ -1,7 +1,7 @@
 import type { DriverContext } from "../driver.ts";
 import type { Port } from "../port.ts";
-import { decodeAnswer, fromRadioRules } from "./answers.ts";
 import { deviceQuery } from "./commands.ts";
+import { decodeAnswer, fromRadioRules } from "./decode-answer.ts";
 import { encodeFrame, Framer } from "./frame.ts";
 
 const TRIES = 2;

@@ -11,25 +11,23 @@ import {
   type RadioNode,
   type RadioStatus,
 } from "../radio.ts";
-import { AirUse } from "./air-use.ts";
-import { type Answer, type DeviceInfo, decodeAnswer, fromRadioRules, type SelfInfo } from "./answers.ts";
+import type { Answer } from "./answers.ts";
 import { batteryPercent } from "./battery.ts";
 import { channelOf, modulationOf, refusalOf } from "./channel.ts";
-import { ERROR } from "./codes.ts";
-import { type Command, CommandQueue, FirmwareError, type Outcome } from "./command-queue.ts";
+import { asRadioError, type Command, CommandQueue, type Outcome } from "./command-queue.ts";
 import { sendSelfAdvert, setRadioParams, setTxPower } from "./commands.ts";
-import { ContactBook, nodeIdOf } from "./contact-book.ts";
+import { nodeIdOf } from "./contact-book.ts";
 import { DatagramSender } from "./datagrams.ts";
-import { Departures, type QueueLength } from "./departures.ts";
+import { decodeAnswer, fromRadioRules } from "./decode-answer.ts";
+import { Departures } from "./departures.ts";
 import { encodeFrame, Framer } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
+import { Knowledge } from "./knowledge.ts";
+import { Mailbox } from "./mailbox.ts";
 import { Outbox } from "./outbox.ts";
 import * as requests from "./requests.ts";
 import { MAX_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES, payloadAirtimeMs } from "./wire-sizes.ts";
 
-/** Messages come with their SNR from here on. */
-const MIN_PROTOCOL = 3;
-const STATS_PROTOCOL = 8;
 /** Half a frame whose rest has not come for so long was none. A whole one takes 16 ms on the line. */
 const FRAME_GAP_MS = 200;
 const LOOK_EVERY_MS = 60_000;
@@ -39,22 +37,14 @@ const CONTACTS_AFTER_MS = 2_000;
 /** A companion radio with MeshCore's firmware. */
 export class MeshCoreRadio extends Radio {
   private state: "new" | "opening" | "open" | "closed" = "new";
-  private self: SelfInfo | undefined;
-  private device: DeviceInfo | undefined;
-  /** The radio's clock minus ours, in seconds. */
-  private clockOffset: number | undefined;
   private lastTimestamp = 0;
-  private milliVolts: number | undefined;
-  private uptimeSeconds = 0;
-  private syncing = false;
-  private moreWaits = false;
   private callOffLook: () => void = () => {};
   private callOffContacts: (() => void) | undefined;
   private callOffGap: () => void = () => {};
   private failOpening: (error: RadioError) => void = () => {};
-  private readonly book = new ContactBook();
+  private readonly known: Knowledge;
   private readonly inbox = new Inbox();
-  private readonly airUse = new AirUse();
+  private readonly mailbox: Mailbox;
   private readonly framer: Framer;
   private readonly queue: CommandQueue;
   private readonly departures: Departures;
@@ -67,7 +57,7 @@ export class MeshCoreRadio extends Radio {
     private readonly context: DriverContext,
   ) {
     super();
-    const { timers, random } = context;
+    const { timers, random, log } = context;
     this.framer = new Framer({ rules: fromRadioRules, onFrame: (content) => this.onFrame(content) });
     this.queue = new CommandQueue({
       timers,
@@ -75,25 +65,35 @@ export class MeshCoreRadio extends Radio {
       resync: requests.askDevice,
       onSilent: (detail) => this.shut(detail, new RadioError("no-answer", detail)),
     });
-    this.departures = new Departures({ timers, ask: (done) => this.askQueueLength(done) });
     const run = <T>(command: Command<T>, done: (outcome: Outcome<T>) => void) =>
       this.queue.run(command, done);
+    this.known = new Knowledge({
+      timers,
+      log,
+      run,
+      onRestarted: () => this.shut("the radio was started anew"),
+    });
+    this.mailbox = new Mailbox({ run, onMessage: (message) => this.onMessage(message) });
+    this.departures = new Departures({ timers, ask: (done) => this.known.askQueueLength(done) });
     this.outbox = new Outbox({
       timers,
       run,
       departures: this.departures,
       datagrams: new DatagramSender(run, Math.floor(random() * 0x10000)),
-      contactOf: (id) => this.book.get(id),
+      contactOf: (id) => this.known.contacts.get(id),
       timestamp: () => this.nextTimestamp(),
-      airtimeMs: (bytes, isToOne) =>
-        this.self ? payloadAirtimeMs(modulationOf(this.self), bytes, isToOne) : 0,
+      airtimeMs: (bytes, isToOne) => {
+        const { self } = this.known;
+        return self ? payloadAirtimeMs(modulationOf(self), bytes, isToOne) : 0;
+      },
     });
   }
 
   get capabilities(): RadioCapabilities {
+    const { self } = this.known;
     return {
       maxPayloadBytes: MAX_PAYLOAD_BYTES,
-      bitRate: this.self && bitRate(modulationOf(this.self)),
+      bitRate: self && bitRate(modulationOf(self)),
       access: "managed",
       routes: true,
       acknowledges: true,
@@ -111,12 +111,13 @@ export class MeshCoreRadio extends Radio {
     this.port.on("closed", this.onClosed);
     return new Promise((resolve, reject) => {
       this.failOpening = reject;
-      this.shakeHands(() => {
+      const done = () => {
         this.state = "open";
         this.planLook();
-        this.syncMessages();
+        this.mailbox.empty();
         resolve();
-      });
+      };
+      this.known.learnAll(done, (error) => this.shut(error.message, error));
     });
   }
 
@@ -135,36 +136,37 @@ export class MeshCoreRadio extends Radio {
   }
 
   status(): RadioStatus {
-    const { self, device } = this;
+    const { self, device, airUse, milliVolts } = this.known;
     return {
       firmware: device ? `MeshCore ${device.firmware}` : "MeshCore",
       hardware: device?.model,
       self: self && nodeIdOf(self.publicKey),
       name: self?.name,
       channel: self ? channelOf(self) : {},
-      airtimeShare: this.airUse.share,
-      channelUse: this.airUse.channelUse,
-      batteryPercent: this.milliVolts === undefined ? undefined : batteryPercent(this.milliVolts),
+      airtimeShare: airUse.share,
+      channelUse: airUse.channelUse,
+      batteryPercent: milliVolts === undefined ? undefined : batteryPercent(milliVolts),
       position: self?.position,
     };
   }
 
   nodes(): readonly RadioNode[] {
-    return this.book.nodes(this.radioSeconds());
+    return this.known.contacts.nodes(this.known.nowSeconds());
   }
 
   /** The firmware has a preamble of its own: the one of `settings` is not looked at. Frequencies are of whole kHz. */
   async setChannel(settings: ChannelSettings): Promise<void> {
-    if (this.state !== "open" || !this.self) throw new RadioError("radio-gone", `the radio is ${this.state}`);
-    const refusal = refusalOf(settings, this.self.maxPowerDbm);
+    const { self, device } = this.known;
+    if (this.state !== "open" || !self) throw new RadioError("radio-gone", `the radio is ${this.state}`);
+    const refusal = refusalOf(settings, self.maxPowerDbm);
     if (refusal !== undefined) throw new RadioError("refused", refusal);
-    const params = setRadioParams(settings, this.device?.repeats);
+    const params = setRadioParams(settings, device?.repeats);
     // All three are in the queue at once, so that nothing is sent between them.
     const done = [
       this.asked(requests.order("frequencyHz and modulation", params)),
       this.asked(requests.order("powerDbm", setTxPower(settings.powerDbm))),
-      this.asked(requests.askSelf()).then((self) => {
-        this.self = self;
+      this.asked(requests.askSelf()).then((now) => {
+        this.known.self = now;
       }),
     ];
     await Promise.all(done);
@@ -185,90 +187,13 @@ export class MeshCoreRadio extends Radio {
     });
   }
 
-  private shakeHands(done: () => void): void {
-    const giveUp = (error: RadioError) => this.shut(error.message, error);
-    const need = <T>(command: Command<T>, tries: number, next: (result: T) => void) =>
-      this.queue.run(command, (outcome) => {
-        if ("result" in outcome) next(outcome.result);
-        else if (tries > 1) need(command, tries - 1, next);
-        else giveUp(asRadioError(outcome.error));
-      });
-    const getStarted = () =>
-      need(requests.askSelf(), 1, (self) => {
-        this.self = self;
-        this.askTime(() => this.askContacts(() => this.look(done)));
-      });
-    // The first question may be lost in what the radio says while it starts.
-    need(requests.askDevice(), 2, (device) => {
-      this.device = device;
-      const version = device.protocolVersion;
-      if (version >= MIN_PROTOCOL) getStarted();
-      else
-        giveUp(new RadioError("unsupported", `MeshCore's protocol ${version} is older than ${MIN_PROTOCOL}`));
-    });
-  }
-
-  private askTime(next: () => void): void {
-    this.queue.run(requests.askTime(), (outcome) => {
-      if ("result" in outcome) this.clockOffset = outcome.result - this.ownSeconds();
-      next();
-    });
-  }
-
-  private askContacts(next: () => void): void {
-    this.queue.run(requests.askContacts(this.book.modifiedSeconds), (outcome) => {
-      if ("error" in outcome) this.context.log.warn(`${this.port.name}: ${outcome.error.message}`);
-      else for (const contact of outcome.result) this.book.put(contact);
-      next();
-    });
-  }
-
-  /** At what changes with time. */
-  private look(next: () => void): void {
-    this.queue.run(requests.askBattery(), (outcome) => {
-      if ("result" in outcome) this.milliVolts = outcome.result;
-      this.askRadioStats(() => this.askQueueLength(next));
-    });
-  }
-
-  private askRadioStats(next: () => void): void {
-    if (!this.hasStats) {
-      next();
-      return;
-    }
-    this.queue.run(requests.askRadioStats(), (outcome) => {
-      if ("result" in outcome) this.airUse.note({ atMs: this.nowMs(), ...outcome.result });
-      next();
-    });
-  }
-
-  private askQueueLength(done: (queued: QueueLength) => void): void {
-    if (!this.hasStats) {
-      done("unsupported");
-      return;
-    }
-    this.queue.run(requests.askCoreStats(), (outcome) => {
-      if ("result" in outcome) {
-        const { uptimeSeconds, queued } = outcome.result;
-        if (uptimeSeconds < this.uptimeSeconds) this.shut("the radio was started anew");
-        this.uptimeSeconds = uptimeSeconds;
-        done(queued);
-      } else {
-        const { error } = outcome;
-        done(error instanceof FirmwareError && error.code === ERROR.unsupported ? "unsupported" : "unknown");
-      }
-    });
-  }
-
-  private get hasStats(): boolean {
-    return (this.device?.protocolVersion ?? 0) >= STATS_PROTOCOL;
-  }
-
   private planLook(): void {
     this.callOffLook = this.context.timers.after(LOOK_EVERY_MS, () =>
-      this.look(() => {
+      this.known.look(() => {
         if (this.state !== "open") return;
         this.emit("changed");
+        // In case noise on the line took the word that a message waits.
+        this.mailbox.empty();
         this.planLook();
       }),
     );
@@ -278,24 +203,9 @@ export class MeshCoreRadio extends Radio {
     if (this.callOffContacts || this.state !== "open") return;
     this.callOffContacts = this.context.timers.after(CONTACTS_AFTER_MS, () => {
       this.callOffContacts = undefined;
-      this.askContacts(() => {
+      this.known.learnContacts(() => {
         if (this.state === "open") this.emit("changed");
       });
-    });
-  }
-
-  /** Takes one message after another out of the radio until it has no more. */
-  private syncMessages(): void {
-    this.moreWaits = true;
-    if (this.syncing || this.state !== "open") return;
-    this.syncing = true;
-    this.moreWaits = false;
-    this.queue.run(requests.askMessage(), (outcome) => {
-      this.syncing = false;
-      if (this.state !== "open") return;
-      const isMore = "result" in outcome && outcome.result.kind !== "no-more-messages";
-      if (isMore || this.moreWaits) this.syncMessages();
-      if ("result" in outcome) this.onMessage(outcome.result);
     });
   }
 
@@ -304,8 +214,9 @@ export class MeshCoreRadio extends Radio {
       case "contact-message":
       case "channel-data":
       case "raw-data": {
-        if (answer.kind === "contact-message") this.book.noteSnr(nodeIdOf(answer.from), answer.snrDb);
-        const packet = this.inbox.packetOf(answer, this.self && nodeIdOf(this.self.publicKey));
+        if (answer.kind === "contact-message")
+          this.known.contacts.noteSnr(nodeIdOf(answer.from), answer.snrDb);
+        const packet = this.inbox.packetOf(answer, this.status().self);
         if (packet) this.emit("received", packet);
         else this.context.log.debug(`${this.port.name}: ${answer.kind} that is no box's, or came before`);
         break;
@@ -340,7 +251,7 @@ export class MeshCoreRadio extends Radio {
   private onPush(answer: Answer): void {
     switch (answer.kind) {
       case "message-waiting":
-        this.syncMessages();
+        if (this.state === "open") this.mailbox.empty();
         break;
       case "send-confirmed":
         this.outbox.confirm(answer.ack);
@@ -384,23 +295,8 @@ export class MeshCoreRadio extends Radio {
     if (was === "open") this.emit("closed", detail);
   }
 
-  private nowMs(): number {
-    return this.context.timers.monotonicMs();
-  }
-
-  private ownSeconds(): number {
-    return Math.floor(this.nowMs() / 1_000);
-  }
-
-  private radioSeconds(): number | undefined {
-    return this.clockOffset === undefined ? undefined : this.ownSeconds() + this.clockOffset;
-  }
-
   private nextTimestamp(): number {
-    this.lastTimestamp = Math.max(this.lastTimestamp + 1, this.radioSeconds() ?? 0);
+    this.lastTimestamp = Math.max(this.lastTimestamp + 1, this.known.nowSeconds() ?? 0);
     return this.lastTimestamp;
   }
 }
-
-const asRadioError = (error: Error): RadioError =>
-  error instanceof RadioError ? error : new RadioError("refused", error.message);

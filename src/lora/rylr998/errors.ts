@@ -1,3 +1,5 @@
+import { RadioError } from "../radio.ts";
+
 /** What the number in `+ERR=` says (REYAX AT command guide for RYLR998 and RYLR498, 23 October 2023). */
 const TEXTS: Readonly<Record<number, string>> = {
   1: "the command has no line end",
@@ -29,3 +31,6 @@ export class ModuleError extends Error {
     super(`${command}: ${TEXTS[code] ?? `error ${code}`}`);
   }
 }
+
+export const asRadioError = (error: ModuleError | RadioError): RadioError =>
+  error instanceof RadioError ? error : new RadioError("refused", error.message);

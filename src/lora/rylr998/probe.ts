@@ -1,7 +1,7 @@
 import type { DriverContext } from "../driver.ts";
 import type { Port } from "../port.ts";
+import { ASK_VERSION } from "./at-commands.ts";
 import { LineParser } from "./line-parser.ts";
-import { ASK_VERSION } from "./radio.ts";
 
 const TRIES = 2;
 const ANSWER_MS = 500;

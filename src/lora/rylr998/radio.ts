@@ -13,14 +13,15 @@ import {
   type RadioNode,
   type RadioStatus,
 } from "../radio.ts";
+import { ASK_VERSION, asks, sets, valueIn } from "./at-commands.ts";
 import { type Answer, type AtCommand, AtQueue } from "./at-queue.ts";
-import { BUSY, ModuleError } from "./errors.ts";
+import { asRadioError, BUSY, ModuleError } from "./errors.ts";
 import { LineParser, type ReceivedLine } from "./line-parser.ts";
 import { OneByOne } from "./one-by-one.ts";
 import { airBytes, fromData, MAX_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES, toData } from "./packet.ts";
+import { readSettings } from "./read-settings.ts";
 import { channelCommands, type ModuleSettings, modelOf, modulationOf } from "./settings.ts";
 
-const ANSWER_MS = 1_000;
 /** Some firmwares answer when the packet has left, others before. */
 const SEND_ANSWER_MS = 3_000;
 const BUSY_RETRY_MS = 50;
@@ -30,20 +31,6 @@ const LINE_GAP_MS = 150;
 const EVERYONE = 0;
 const MAX_ADDRESS = 0xffff;
 const MAX_NODES = 200;
-
-const asks = (name: string): AtCommand => ({
-  text: `AT+${name}?`,
-  isAnswer: (line) => line.startsWith(`+${name}=`),
-  timeoutMs: ANSWER_MS,
-});
-
-const sets = (text: string, timeoutMs = ANSWER_MS): AtCommand => ({
-  text,
-  isAnswer: (line) => line === "+OK",
-  timeoutMs,
-});
-
-export const ASK_VERSION = asks("VER");
 
 interface Heard {
   atMs: number;
@@ -107,12 +94,13 @@ export class Rylr998Radio extends Radio {
     this.port.on("closed", this.onClosed);
     return new Promise((resolve, reject) => {
       this.failOpening = reject;
-      this.readSettings((settings) => {
+      const done = (settings: ModuleSettings) => {
         this.settings = settings;
         this.state = "open";
         this.sender.open();
         resolve();
-      });
+      };
+      readSettings(this.queue, done, (error) => this.shut(error.message, error));
     });
   }
 
@@ -173,34 +161,6 @@ export class Rylr998Radio extends Radio {
         else reject(asRadioError(answer.error));
       });
     });
-  }
-
-  private readSettings(done: (settings: ModuleSettings) => void): void {
-    const values: string[] = [];
-    const names = ["VER", "ADDRESS", "NETWORKID", "BAND", "PARAMETER", "CRFOP"];
-    const ask = (tries: number) => {
-      const name = names[values.length];
-      if (name === undefined) {
-        const settings = settingsOf(values);
-        if (settings) done(settings);
-        else
-          this.failOpen(new RadioError("unsupported", `settings that make no sense: ${values.join("; ")}`));
-        return;
-      }
-      this.queue.run(asks(name), (answer) => {
-        if ("line" in answer) {
-          values.push(valueIn(answer.line));
-          ask(1);
-        } else if (tries > 0) ask(tries - 1);
-        else this.failOpen(asRadioError(answer.error));
-      });
-    };
-    // The first command may end a line that was begun by somebody else, or come while the module starts.
-    ask(2);
-  }
-
-  private failOpen(error: RadioError): void {
-    this.shut(error.message, error);
   }
 
   private start({ payload, to }: Outgoing, end: (fate: Fate) => void): void {
@@ -293,8 +253,6 @@ export class Rylr998Radio extends Radio {
 const failed = (reason: FailureReason, detail: string): Fate => ({ state: "failed", reason, detail });
 const isBusy = (answer: Answer): boolean =>
   "error" in answer && answer.error instanceof ModuleError && answer.error.code === BUSY;
-const valueIn = (line: string): string => line.slice(line.indexOf("=") + 1);
-
 function reasonOf(error: ModuleError | RadioError): FailureReason {
   if (error instanceof RadioError) return "radio-gone";
   return error.code === BUSY ? "queue-full" : "refused";
@@ -305,15 +263,3 @@ function addressOf(to: NodeId): number | undefined {
   const address = Number(to);
   return address >= 1 && address <= MAX_ADDRESS ? address : undefined;
 }
-
-function settingsOf([version = "", ...rest]: readonly string[]): ModuleSettings | undefined {
-  const [address, networkId, frequencyHz, , powerDbm] = rest.map(Number);
-  const modulation = modulationOf(rest[3] ?? "");
-  if (!modulation || !Number.isInteger(address) || !Number.isInteger(networkId)) return undefined;
-  if (address === undefined || networkId === undefined || !frequencyHz || powerDbm === undefined)
-    return undefined;
-  return { version, address, networkId, channel: { frequencyHz, modulation, powerDbm } };
-}
-
-const asRadioError = (error: ModuleError | RadioError): RadioError =>
-  error instanceof RadioError ? error : new RadioError("refused", error.message);

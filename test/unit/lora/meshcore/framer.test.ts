@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
-import { decodeAnswer, fromRadioRules } from "../../../../src/lora/meshcore/answers.ts";
+import { decodeAnswer, fromRadioRules } from "../../../../src/lora/meshcore/decode-answer.ts";
 import { encodeFrame, FROM_RADIO, Framer, MAX_FRAME_BYTES } from "../../../../src/lora/meshcore/frame.ts";
 
 function framing() {

@@ -362,6 +362,17 @@ describe("a MeshCore radio that is open", () => {
     expect(b.received.map(({ payload }) => payload)).toEqual([bytes(4)]);
   });
 
+  test("finds a message within a minute whose announcement was lost on the line", async () => {
+    const { time, a, b } = await pair();
+    const toHost = b.port.listeners("data");
+    b.port.removeAllListeners("data");
+    a.send({ payload: bytes(7) });
+    time.advance(10_000);
+    for (const listener of toHost) b.port.on("data", listener);
+    time.advance(61_000);
+    expect(b.received.map(({ payload }) => payload)).toEqual([bytes(7)]);
+  });
+
   test("advertises itself when it is told to", async () => {
     const { time, open } = world();
     const a = await open("alpha", 0);
