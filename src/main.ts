@@ -18,7 +18,7 @@ import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { systemTimers } from "./host/timers.ts";
 import { openDeviceKey } from "./identity/index.ts";
-import { LoraPart, LoraTexts, linkAddressOf, listLines, systemBootClock } from "./lora/index.ts";
+import { LoraPart, LoraTexts, linkAddressOf, listLines, systemBootClock, textCode } from "./lora/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -117,6 +117,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     list: bench ? async () => [] : listLines,
     journal,
     log,
+    code: textCode,
   });
   const texts = new LoraTexts(lora, clock);
   const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;

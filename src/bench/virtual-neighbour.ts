@@ -5,7 +5,14 @@ import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
 import type { Timers } from "../host/timers.ts";
-import { addressText, type BootClock, type LinkAddress, LoraPart, linkAddressOf } from "../lora/index.ts";
+import {
+  addressText,
+  type BootClock,
+  type LinkAddress,
+  LoraPart,
+  linkAddressOf,
+  textCode,
+} from "../lora/index.ts";
 import { Journal } from "../store/index.ts";
 import { Air } from "./air/air.ts";
 import { RNodeFirmware } from "./firmware/rnode.ts";
@@ -79,6 +86,7 @@ export class VirtualNeighbour implements Part {
       random,
       journal: this.journal,
       log: log.child({}, { level: "error" }),
+      code: textCode,
     });
     lora.on("message", ({ payload, from, isToEveryone }) => {
       if (isToEveryone) return;

@@ -10,6 +10,7 @@ export {
   MAX_MESSAGE_BYTES,
   parseAddress,
 } from "./link/index.ts";
+export { textCode } from "./link/text/index.ts";
 export { LoraPart, type LoraPartOptions } from "./lora-part.ts";
 export type { CaseStatus, LoraStatus } from "./lora-status.ts";
 export { LoraTexts, type LoraView, type TextAdmission, type TextToSend } from "./lora-texts.ts";

@@ -173,6 +173,7 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
       log,
     });
     made.on("told", (kind, detail) => {
+      if (kind === "lora-case-up") code?.warm?.();
       log.info(`${key}: ${kind === "lora-case-up" ? `${detail.firmware}, ${detail.state}` : detail.reason}`);
       journal.append(this.name, kind, key, detail).catch((error) => log.error({ error }, "journal"));
     });

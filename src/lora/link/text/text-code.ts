@@ -1,4 +1,5 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import type { MessageCode } from "../message-code.ts";
 import { firstDictionary } from "./dictionary.ts";
 import { OTHER_METHODS } from "./range-coder.ts";
 import { LONGEST_TEXT_BYTES, TextCodec } from "./text-codec.ts";
@@ -53,7 +54,7 @@ export function decodeText(coded: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 /** For a link: both directions. */
-export const textCode = { encode: encodeText, decode: decodeText };
+export const textCode: MessageCode = { warm: warmTextCode, encode: encodeText, decode: decodeText };
 
 function deflated(message: Uint8Array): Uint8Array {
   return Uint8Array.from([OTHER_METHOD, METHODS.deflate, ...deflateRawSync(message, { level: 9 })]);
