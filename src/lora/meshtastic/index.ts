@@ -26,7 +26,8 @@ export function meshtasticDriver({ region }: MeshtasticOptions = {}): RadioDrive
   return {
     firmware: "meshtastic",
     baudRates: [115_200],
-    settleMs: 0,
+    // A board that was just plugged in starts; opening the line of some does the same.
+    settleMs: 2_000,
     probe: probeMeshtastic,
     create: (port, context) => new MeshtasticRadio(port, context, { region: regionCode }),
   };

@@ -148,6 +148,8 @@ export class Outbox {
     }
     if (packet.to === BROADCAST) return;
     if (from === packet.to) {
+      // It is there, so it was on the air, whatever the queue has told.
+      if (packet.state !== "sent") packet.tell({ state: "on-air" });
       this.finish(packet, { state: "acknowledged" });
       return;
     }

@@ -93,7 +93,8 @@ export class MeshtasticRadio extends Radio {
     this.watch = new SessionWatch({
       timers,
       heartbeat: () => this.write(heartbeat()),
-      doubt: (isRestarted) => (isRestarted ? this.restarted() : this.shakeHands("short", OPEN_PATIENCE_MS)),
+      doubt: (isRestarted) =>
+        isRestarted ? this.perhapsRestarted() : this.shakeHands("short", OPEN_PATIENCE_MS),
       dead: (reason) => this.shut(reason),
     });
   }
@@ -305,6 +306,12 @@ export class MeshtasticRadio extends Radio {
     this.outbox.reset("the firmware was started anew");
     if (this.change) this.change.restarted();
     if (!this.handshake) this.shakeHands("full", RESTART_PATIENCE_MS);
+  }
+
+  /** What came may have been boot text, or noise on the line: whether it has begun anew, its count of that tells. */
+  private perhapsRestarted(): void {
+    if (this.change) this.restarted();
+    else this.shakeHands("full", RESTART_PATIENCE_MS);
   }
 
   private doubt(why: string): void {
