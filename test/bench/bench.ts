@@ -6,7 +6,7 @@ import { type BenchRow, benchTable } from "./report.ts";
 const BUSY = 0.1;
 
 export interface BenchContext {
-  /** Opened for this run, closed after it. */
+  /** Opened for this run, closed after it; where none is needed, it is not. */
   lab: Lab;
   /** Fewer and shorter rounds, for a look while working. */
   quick: boolean;
@@ -21,12 +21,14 @@ export interface Bench {
   readonly summary: string;
   /** What a reader of the rows must know; printed under the table. */
   readonly notes: readonly string[];
+  /** Default true: it runs in network namespaces, as root. */
+  readonly needsLab?: boolean;
   run(context: BenchContext): Promise<BenchRow[]>;
 }
 
 /**
  * Runs one benchmark: a table, or with `--json` a `BenchResult` on standard output and the table on standard error.
- * Needs root. A missed goal is a result and no failure.
+ * Most need root. A missed goal is a result and no failure.
  * @throws when it did not run to its end; what it had started is gone by then.
  */
 export async function runBench(bench: Bench, args: readonly string[]): Promise<void> {
@@ -47,7 +49,7 @@ export async function runBench(bench: Bench, args: readonly string[]): Promise<v
   try {
     const load = await machineLoad(1_000);
     if (load > BUSY) progress(`warning: the machine is ${Math.round(load * 100)} % busy already`);
-    await lab.open();
+    if (bench.needsLab !== false) await lab.open();
     const rows = await bench.run({ lab, quick: args.includes("--quick"), progress });
     const result = { bench: bench.name, rows };
     const table = `${[benchTable(result), "", ...bench.notes].join("\n")}\n`;
@@ -56,6 +58,6 @@ export async function runBench(bench: Bench, args: readonly string[]): Promise<v
       process.stdout.write(`${JSON.stringify(result)}\n`);
     } else process.stdout.write(table);
   } finally {
-    await lab.close();
+    if (bench.needsLab !== false) await lab.close();
   }
 }

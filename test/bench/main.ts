@@ -1,7 +1,9 @@
 import { type Bench, runBench } from "./bench.ts";
+import { lora } from "./lora.ts";
 import { portal } from "./portal.ts";
+import { serial } from "./serial.ts";
 
-const BENCHES: readonly Bench[] = [portal];
+const BENCHES: readonly Bench[] = [portal, serial, lora];
 
 const [name, ...options] = process.argv.slice(2);
 const bench = BENCHES.find((entry) => entry.name === name);
