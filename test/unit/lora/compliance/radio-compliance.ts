@@ -82,6 +82,34 @@ function complianceIn<F extends Firmware>(
     return fates;
   }
 
+  /**
+   * Waits until firmware that repeats for others has done so. One that repeats hears nothing meanwhile, and no driver
+   * can help that.
+   */
+  async function quiet(world: World, station: Station): Promise<void> {
+    if (!station.radio.capabilities.routes) return;
+    const { sent } = world.air.stats();
+    await world.until(() => false, 3_000);
+    if (world.air.stats().sent !== sent) await quiet(world, station);
+  }
+
+  /**
+   * Sends a packet to everyone, and sees it arrive. Firmware that has things of its own to say may do so just then, and
+   * hears nothing: there it is sent again.
+   */
+  async function delivered(world: World, from: Station, to: Station, payload: Uint8Array): Promise<void> {
+    to.received.length = 0;
+    for (let tries = from.radio.capabilities.routes ? 4 : 1; tries > 0; tries--) {
+      const fates = await sent(world, from, { payload, priority: "direct" });
+      expect(fates.states).toEqual(["queued", "on-air"]);
+      expect(fates.faults).toEqual([]);
+      const hasArrived = await world.until(() => to.received.length > 0, LONG_MS / 10);
+      await quiet(world, from);
+      if (hasArrived) break;
+    }
+    expect(to.received.map((packet) => packet.payload)).toEqual([payload]);
+  }
+
   describe(title, () => {
     test("opens, with capabilities and a status that can be", async () => {
       const { a } = await opened(1);
@@ -144,12 +172,8 @@ function complianceIn<F extends Firmware>(
       const some = [1, 2, 17, maxPayloadBytes >> 1, maxPayloadBytes - 1, maxPayloadBytes];
       for (const size of isVirtual ? all : some) {
         const payload = Uint8Array.from({ length: size }, () => Math.floor(random() * 256));
-        await sent(world, a, { payload, priority: "direct" });
-        if (!(await world.until(() => b.received.length > 0, LONG_MS)))
-          throw new Error(`${size} bytes did not arrive`);
-        const [packet, ...more] = b.received.splice(0);
-        expect(more).toEqual([]);
-        expect(packet?.payload).toEqual(payload);
+        await delivered(world, a, b, payload);
+        const [packet] = b.received;
         if (packet?.rssiDbm !== undefined) expect(packet.rssiDbm).toBeWithin(-140, 0);
         if (packet?.snrDb !== undefined) expect(packet.snrDb).toBeWithin(-25, 80);
         if (packet?.hops !== undefined) expect(packet.hops).toBe(0);
@@ -167,9 +191,7 @@ function complianceIn<F extends Firmware>(
         [0, 0, 0, 0],
         [0xff, 0xff, 0xff, 0xff],
       ].map((bytes) => Uint8Array.from(bytes.slice(0, maxPayloadBytes)));
-      for (const payload of payloads) await sent(world, a, { payload, priority: "direct" });
-      expect(await world.until(() => b.received.length >= payloads.length, LONG_MS)).toBe(true);
-      expect(b.received.map(({ payload }) => payload)).toEqual(payloads);
+      for (const payload of payloads) await delivered(world, a, b, payload);
     });
 
     test("refuses what is too large at once, and takes no harm from what is empty", async () => {
@@ -242,7 +264,12 @@ function complianceIn<F extends Firmware>(
       const failed = all.flatMap(({ final }) => (final?.state === "failed" ? [final.reason] : []));
       expect(onAir.length).toBeGreaterThanOrEqual(count / 2);
       expect(failed.every((reason) => reason === "queue-full" || reason === "airtime")).toBe(true);
-      expect(b.received.map(({ payload }) => payload[0])).toEqual(onAir);
+      const arrived = b.received.map(({ payload }) => payload[0]);
+      if (a.radio.capabilities.routes) {
+        // Who repeats one packet misses the next now and then.
+        expect(arrived).toEqual(onAir.filter((index) => arrived.includes(index)));
+        expect(arrived.length).toBeGreaterThanOrEqual(onAir.length * 0.8);
+      } else expect(arrived).toEqual(onAir);
     });
 
     test("lets what is urgent overtake", async () => {
@@ -284,12 +311,8 @@ function complianceIn<F extends Firmware>(
         const noise = noises[index % noises.length]?.(1 + Math.floor(random() * 300));
         if (noise) b.noise(noise);
         if (noise && index % 2) a.noise(noise);
-        const fates = await sent(world, a, { payload, priority: "direct" });
-        expect(fates.states).toEqual(["queued", "on-air"]);
-        if (!(await world.until(() => b.received.length > index, LONG_MS)))
-          throw new Error(`packet ${index} did not arrive after noise of kind ${index % noises.length}`);
+        await delivered(world, a, b, payload);
       }
-      expect(b.received.map(({ payload }) => payload)).toEqual(payloads);
       expect([...a.closed, ...b.closed]).toEqual([]);
     });
 
@@ -365,8 +388,7 @@ function complianceIn<F extends Firmware>(
           world.settled(a.radio.setChannel({ ...channel, frequencyHz: 1_000 }), LONG_MS),
         ).rejects.toMatchObject({ reason: "refused", message: expect.stringMatching(/frequencyHz/) });
       }
-      await sent(world, a, { payload: Uint8Array.of(8), priority: "direct" });
-      expect(await world.until(() => b.received.length > 0, LONG_MS)).toBe(true);
+      await delivered(world, a, b, Uint8Array.of(8));
     });
 
     test("may be told to leave in the middle of a transfer, again and again", async () => {

@@ -1,5 +1,6 @@
 import { E22Firmware } from "../../../../src/bench/firmware/e22.ts";
 import { MeshCoreFirmware } from "../../../../src/bench/firmware/meshcore.ts";
+import { MeshtasticFirmware } from "../../../../src/bench/firmware/meshtastic.ts";
 import { RNodeFirmware } from "../../../../src/bench/firmware/rnode.ts";
 import { Rylr998Firmware } from "../../../../src/bench/firmware/rylr998.ts";
 import type { Firmware } from "../../../../src/bench/firmware.ts";
@@ -36,6 +37,13 @@ export const meshcore = subject(
       }
     },
   },
+);
+
+export const meshtastic = subject(
+  "meshtastic",
+  115_200,
+  { addresses: true, acknowledges: true, setsChannel: true },
+  { powerOn: (board) => new MeshtasticFirmware({ ...board, number: 0x0a0b_0c00 + board.number }) },
 );
 
 /** On a channel that is faster than where it starts by itself. */

@@ -10,7 +10,7 @@ import { driverOf, FIRMWARE_NAMES, type FirmwareName } from "../../../../src/lor
 import { capturedLog } from "../../captured-log.ts";
 import { Fates } from "../compliance/fates.ts";
 import { MemoryPort } from "../compliance/memory-port.ts";
-import { e22, meshcore, rnode, rylr998 } from "../compliance/subjects.ts";
+import { e22, meshcore, meshtastic, rnode, rylr998 } from "../compliance/subjects.ts";
 import type { Board } from "../compliance/world.ts";
 
 /** Far more than it may take; what it takes is looked at. */
@@ -57,6 +57,7 @@ async function plugged({ setup, baudRate }: Plugged) {
 }
 
 const subjects: readonly [FirmwareName, Plugged][] = [
+  ["meshtastic", meshtastic],
   ["meshcore", meshcore],
   ["rnode", rnode],
   ["rylr998", rylr998],
