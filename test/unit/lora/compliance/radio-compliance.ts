@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Firmware } from "../../../../src/bench/firmware.ts";
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
 import type { RadioDriver } from "../../../../src/lora/driver.ts";
@@ -28,6 +28,21 @@ export interface ComplianceTraits {
   setsChannel: boolean;
 }
 
+/** What a test is given. */
+interface Bench {
+  newWorld: () => World;
+  opened: (count: number) => Promise<Opened>;
+}
+
+/** Stations on one air; where there are fewer, the last one is the others too. */
+interface Opened {
+  absent: NodeId | undefined;
+  world: World;
+  a: Station;
+  b: Station;
+  c: Station;
+}
+
 /** More than any driver takes to open, send or give up a packet. */
 const LONG_MS = 120_000;
 const HOUR_MS = 3_600_000;
@@ -54,16 +69,25 @@ function complianceIn<F extends Firmware>(
   create: () => World,
   isVirtual: boolean,
 ): void {
-  const worlds: World[] = [];
-  afterEach(async () => {
-    for (const world of worlds.splice(0)) await world.end();
-  });
+  /** One test with worlds of its own, which end with it. Those on real lines mostly wait: they run side by side. */
+  const check = (name: string, body: (bench: Bench) => Promise<void>) =>
+    (isVirtual ? test : test.concurrent)(name, async () => {
+      const worlds: World[] = [];
+      const newWorld = () => {
+        const world = create();
+        worlds.push(world);
+        return world;
+      };
+      try {
+        await body({ newWorld, opened: (count) => opened(newWorld(), count) });
+      } finally {
+        for (const world of worlds) await world.end();
+      }
+    });
 
   /** Radios that are open and know each other. */
-  async function opened(count: number) {
+  async function opened(world: World, count: number): Promise<Opened> {
     const subject = await setup();
-    const world = create();
-    worlds.push(world);
     const stations: Station<F>[] = [];
     for (let i = 0; i < count; i++) stations.push(await world.station(subject));
     await world.settled(Promise.all(stations.map(({ radio }) => radio.open())), LONG_MS);
@@ -71,7 +95,7 @@ function complianceIn<F extends Firmware>(
     for (const { received } of stations) received.length = 0;
     const [a, b = a, c = b] = stations;
     if (!a || !b || !c) throw new Error("no stations");
-    return { subject, world, a, b, c };
+    return { absent: subject.absent, world, a, b, c };
   }
 
   /** Sends one packet and waits for what becomes of it. */
@@ -111,7 +135,7 @@ function complianceIn<F extends Firmware>(
   }
 
   describe(title, () => {
-    test("opens, with capabilities and a status that can be", async () => {
+    check("opens, with capabilities and a status that can be", async ({ opened }) => {
       const { a } = await opened(1);
       const { capabilities } = a.radio;
       expect(capabilities.maxPayloadBytes).toBeGreaterThanOrEqual(30);
@@ -135,10 +159,9 @@ function complianceIn<F extends Firmware>(
       for (const node of a.radio.nodes()) expect(node.id).not.toBe("");
     });
 
-    test("says that there is no answer where nothing is at the other end", async () => {
+    check("says that there is no answer where nothing is at the other end", async ({ newWorld }) => {
       const { driver } = await setup();
-      const world = create();
-      worlds.push(world);
+      const world = newWorld();
       const { radio, port, closed } = await world.station({ driver, powerOn: undefined });
       const opening = world.settled(radio.open(), LONG_MS);
       await expect(opening).rejects.toBeInstanceOf(RadioError);
@@ -148,23 +171,25 @@ function complianceIn<F extends Firmware>(
       expect(closed.length).toBeLessThanOrEqual(1);
     });
 
-    test("finds its firmware by a probe, finds none on a silent line, and leaves the line usable", async () => {
-      const { driver, powerOn } = await setup();
-      const world = create();
-      worlds.push(world);
-      const context = { timers: world.timers, random: seededRandom(1), log: world.log };
-      const alive = await world.station({ driver, powerOn });
-      await world.until(() => false, driver.settleMs);
-      expect(await world.settled(driver.probe(alive.port, context), LONG_MS)).toBe(true);
-      expect(alive.port.listenerCount("data")).toBe(0);
-      await world.settled(alive.radio.open(), LONG_MS);
-      const silent = await world.station({ driver, powerOn: undefined });
-      expect(await world.settled(driver.probe(silent.port, context), LONG_MS)).toBe(false);
-      expect(silent.port.listenerCount("data")).toBe(0);
-      await silent.port.write(Uint8Array.of(0));
-    });
+    check(
+      "finds its firmware by a probe, finds none on a silent line, and leaves the line usable",
+      async ({ newWorld }) => {
+        const { driver, powerOn } = await setup();
+        const world = newWorld();
+        const context = { timers: world.timers, random: seededRandom(1), log: world.log };
+        const alive = await world.station({ driver, powerOn });
+        await world.until(() => false, driver.settleMs);
+        expect(await world.settled(driver.probe(alive.port, context), LONG_MS)).toBe(true);
+        expect(alive.port.listenerCount("data")).toBe(0);
+        await world.settled(alive.radio.open(), LONG_MS);
+        const silent = await world.station({ driver, powerOn: undefined });
+        expect(await world.settled(driver.probe(silent.port, context), LONG_MS)).toBe(false);
+        expect(silent.port.listenerCount("data")).toBe(0);
+        await silent.port.write(Uint8Array.of(0));
+      },
+    );
 
-    test("brings payloads of any size and any bytes through unchanged", async () => {
+    check("brings payloads of any size and any bytes through unchanged", async ({ opened }) => {
       const { world, a, b } = await opened(2);
       const { maxPayloadBytes } = a.radio.capabilities;
       const random = seededRandom(3);
@@ -180,7 +205,7 @@ function complianceIn<F extends Firmware>(
       }
     });
 
-    test("brings the bytes that its own protocol is made of through unchanged", async () => {
+    check("brings the bytes that its own protocol is made of through unchanged", async ({ opened }) => {
       const { world, a, b } = await opened(2);
       const { maxPayloadBytes } = a.radio.capabilities;
       const payloads = [
@@ -194,7 +219,7 @@ function complianceIn<F extends Firmware>(
       for (const payload of payloads) await delivered(world, a, b, payload);
     });
 
-    test("refuses what is too large at once, and takes no harm from what is empty", async () => {
+    check("refuses what is too large at once, and takes no harm from what is empty", async ({ opened }) => {
       const { world, a } = await opened(1);
       const { maxPayloadBytes } = a.radio.capabilities;
       const tooLarge = Fates.of(a.radio, { payload: new Uint8Array(maxPayloadBytes + 1), priority: "sos" });
@@ -205,7 +230,7 @@ function complianceIn<F extends Firmware>(
       expect([...tooLarge.faults, ...empty.faults]).toEqual([]);
     });
 
-    test("says of what goes to everyone that it is queued, then on air, and no more", async () => {
+    check("says of what goes to everyone that it is queued, then on air, and no more", async ({ opened }) => {
       const { world, a, b, c } = await opened(3);
       const payload = Uint8Array.of(1, 2, 3);
       const fates = await sent(world, a, { payload, priority: "direct" });
@@ -224,9 +249,8 @@ function complianceIn<F extends Firmware>(
       }
     });
 
-    testIf(traits.addresses)(
-      "brings what goes to one node to that node, acknowledged where it can be",
-      async () => {
+    if (traits.addresses)
+      check("brings what goes to one node to that node, acknowledged where it can be", async ({ opened }) => {
         const { world, a, b } = await opened(3);
         const { self } = b.radio.status();
         if (self === undefined) throw new Error("status: self is not known");
@@ -236,43 +260,46 @@ function complianceIn<F extends Firmware>(
         expect(fates.faults).toEqual([]);
         expect(await world.until(() => b.received.length > 0, LONG_MS)).toBe(true);
         expect(b.received).toMatchObject([{ payload, to: self }]);
+      });
+
+    if (traits.acknowledges)
+      check("says when the peer does not acknowledge", async ({ opened }) => {
+        const { absent, world, a, b } = await opened(2);
+        const to = absent ?? b.radio.status().self;
+        if (to === undefined) throw new Error("nobody to send to");
+        b.unplug();
+        const fates = await sent(world, a, { payload: Uint8Array.of(1), priority: "direct", to });
+        expect(fates.final).toMatchObject({ state: "failed", reason: "no-acknowledgement" });
+        expect(fates.faults).toEqual([]);
+      });
+
+    check(
+      "gives each of many packets one final fate, and brings all of them that it says were on air",
+      async ({ opened }) => {
+        const { world, a, b } = await opened(2);
+        const count = isVirtual ? 30 : 12;
+        const all = Array.from({ length: count }, (_, index) =>
+          Fates.of(a.radio, { payload: Uint8Array.of(index, 9, 9), priority: "room" }),
+        );
+        expect(await world.until(() => all.every(({ final }) => final), isVirtual ? HOUR_MS : 600_000)).toBe(
+          true,
+        );
+        await world.until(() => b.received.length === count, LONG_MS);
+        expect(all.flatMap(({ faults }) => faults)).toEqual([]);
+        const onAir = all.flatMap(({ final }, index) => (final?.state === "on-air" ? [index] : []));
+        const failed = all.flatMap(({ final }) => (final?.state === "failed" ? [final.reason] : []));
+        expect(onAir.length).toBeGreaterThanOrEqual(count / 2);
+        expect(failed.every((reason) => reason === "queue-full" || reason === "airtime")).toBe(true);
+        const arrived = b.received.map(({ payload }) => payload[0]);
+        if (a.radio.capabilities.routes) {
+          // Who repeats one packet misses the next now and then.
+          expect(arrived).toEqual(onAir.filter((index) => arrived.includes(index)));
+          expect(arrived.length).toBeGreaterThanOrEqual(onAir.length * 0.8);
+        } else expect(arrived).toEqual(onAir);
       },
     );
 
-    testIf(traits.acknowledges)("says when the peer does not acknowledge", async () => {
-      const { subject, world, a, b } = await opened(2);
-      const to = subject.absent ?? b.radio.status().self;
-      if (to === undefined) throw new Error("nobody to send to");
-      b.unplug();
-      const fates = await sent(world, a, { payload: Uint8Array.of(1), priority: "direct", to });
-      expect(fates.final).toMatchObject({ state: "failed", reason: "no-acknowledgement" });
-      expect(fates.faults).toEqual([]);
-    });
-
-    test("gives each of many packets one final fate, and brings all of them that it says were on air", async () => {
-      const { world, a, b } = await opened(2);
-      const count = isVirtual ? 30 : 12;
-      const all = Array.from({ length: count }, (_, index) =>
-        Fates.of(a.radio, { payload: Uint8Array.of(index, 9, 9), priority: "room" }),
-      );
-      expect(await world.until(() => all.every(({ final }) => final), isVirtual ? HOUR_MS : 600_000)).toBe(
-        true,
-      );
-      await world.until(() => b.received.length === count, LONG_MS);
-      expect(all.flatMap(({ faults }) => faults)).toEqual([]);
-      const onAir = all.flatMap(({ final }, index) => (final?.state === "on-air" ? [index] : []));
-      const failed = all.flatMap(({ final }) => (final?.state === "failed" ? [final.reason] : []));
-      expect(onAir.length).toBeGreaterThanOrEqual(count / 2);
-      expect(failed.every((reason) => reason === "queue-full" || reason === "airtime")).toBe(true);
-      const arrived = b.received.map(({ payload }) => payload[0]);
-      if (a.radio.capabilities.routes) {
-        // Who repeats one packet misses the next now and then.
-        expect(arrived).toEqual(onAir.filter((index) => arrived.includes(index)));
-        expect(arrived.length).toBeGreaterThanOrEqual(onAir.length * 0.8);
-      } else expect(arrived).toEqual(onAir);
-    });
-
-    test("lets what is urgent overtake", async () => {
+    check("lets what is urgent overtake", async ({ opened }) => {
       const { world, a } = await opened(2);
       const order: string[] = [];
       const send = (label: string, priority: Priority) =>
@@ -293,7 +320,7 @@ function complianceIn<F extends Firmware>(
       expect(order.indexOf("sos")).toBeLessThanOrEqual(6);
     });
 
-    test("loses nothing to noise between what the firmware says", async () => {
+    check("loses nothing to noise between what the firmware says", async ({ opened }) => {
       const { world, a, b } = await opened(2);
       const random = seededRandom(11);
       const noises = [
@@ -316,7 +343,7 @@ function complianceIn<F extends Firmware>(
       expect([...a.closed, ...b.closed]).toEqual([]);
     });
 
-    test("gives back all that is under way when the line goes, and says so once", async () => {
+    check("gives back all that is under way when the line goes, and says so once", async ({ opened }) => {
       const { world, a } = await opened(2);
       const all = Array.from({ length: 8 }, () =>
         Fates.of(a.radio, { payload: new Uint8Array(20).fill(1), priority: "direct" }),
@@ -336,33 +363,35 @@ function complianceIn<F extends Firmware>(
         expect(fate).toMatchObject({ state: "failed", reason: "radio-gone" });
     });
 
-    test("can be closed twice, and sends nothing before it is open or after it is closed", async () => {
-      const subject = await setup();
-      const world = create();
-      worlds.push(world);
-      const { radio, closed } = await world.station(subject);
-      const packet: Outgoing = { payload: Uint8Array.of(1), priority: "direct" };
-      const early = Fates.of(radio, packet);
-      expect(await world.until(() => early.final !== undefined, 100)).toBe(true);
-      await world.settled(radio.open(), LONG_MS);
-      const pending = Fates.of(radio, packet);
-      await world.settled(Promise.all([radio.close(), radio.close()]), LONG_MS);
-      await world.settled(radio.close(), LONG_MS);
-      const late = Fates.of(radio, packet);
-      expect(await world.until(() => pending.final !== undefined && late.final !== undefined, 1_000)).toBe(
-        true,
-      );
-      await world.until(() => false, 1_000);
-      for (const { final } of [early, late])
-        expect(final).toMatchObject({ state: "failed", reason: "radio-gone" });
-      // What it was faster than the goodbye may have reached the air.
-      if (pending.final?.state === "failed") expect(pending.final.reason).toBe("radio-gone");
-      expect([early, pending, late].flatMap(({ faults }) => faults)).toEqual([]);
-      expect(closed).toHaveLength(1);
-      await expect(radio.open()).rejects.toThrow();
-    });
+    check(
+      "can be closed twice, and sends nothing before it is open or after it is closed",
+      async ({ newWorld }) => {
+        const subject = await setup();
+        const world = newWorld();
+        const { radio, closed } = await world.station(subject);
+        const packet: Outgoing = { payload: Uint8Array.of(1), priority: "direct" };
+        const early = Fates.of(radio, packet);
+        expect(await world.until(() => early.final !== undefined, 100)).toBe(true);
+        await world.settled(radio.open(), LONG_MS);
+        const pending = Fates.of(radio, packet);
+        await world.settled(Promise.all([radio.close(), radio.close()]), LONG_MS);
+        await world.settled(radio.close(), LONG_MS);
+        const late = Fates.of(radio, packet);
+        expect(await world.until(() => pending.final !== undefined && late.final !== undefined, 1_000)).toBe(
+          true,
+        );
+        await world.until(() => false, 1_000);
+        for (const { final } of [early, late])
+          expect(final).toMatchObject({ state: "failed", reason: "radio-gone" });
+        // What it was faster than the goodbye may have reached the air.
+        if (pending.final?.state === "failed") expect(pending.final.reason).toBe("radio-gone");
+        expect([early, pending, late].flatMap(({ faults }) => faults)).toEqual([]);
+        expect(closed).toHaveLength(1);
+        await expect(radio.open()).rejects.toThrow();
+      },
+    );
 
-    test("sets the channel, or says that it cannot", async () => {
+    check("sets the channel, or says that it cannot", async ({ opened }) => {
       const { world, a, b } = await opened(2);
       const channel: ChannelSettings = {
         frequencyHz: 869_525_000,
@@ -391,10 +420,9 @@ function complianceIn<F extends Firmware>(
       await delivered(world, a, b, Uint8Array.of(8));
     });
 
-    test("may be told to leave in the middle of a transfer, again and again", async () => {
+    check("may be told to leave in the middle of a transfer, again and again", async ({ newWorld }) => {
       const subject = await setup();
-      const world = create();
-      worlds.push(world);
+      const world = newWorld();
       const listener = await world.station(subject);
       await world.settled(listener.radio.open(), LONG_MS);
       for (let round = 0; round < (isVirtual ? 10 : 3); round++) {
@@ -414,7 +442,3 @@ function complianceIn<F extends Firmware>(
     });
   });
 }
-
-/** What a firmware does not have is no test of it, and none that was skipped. */
-const testIf = (has: boolean): ((title: string, body: () => Promise<void>) => void) =>
-  has ? (title, body) => test(title, body) : () => {};
