@@ -1,3 +1,6 @@
+/** RFC 6298 takes four: there a question too many makes a jam worse, here it is one piece that may have been lost. */
+const VARIATIONS = 2;
+
 /** How long an answer takes, learned as TCP learns it (RFC 6298), with Karn's rule left to the caller. */
 export class RoundTrip {
   private smoothedMs: number | undefined;
@@ -20,6 +23,6 @@ export class RoundTrip {
    */
   timeoutMs(leastMs: number): number {
     if (this.smoothedMs === undefined) return leastMs * 4 + 500;
-    return Math.max(leastMs * 1.5, this.smoothedMs + 4 * this.variationMs);
+    return Math.max(leastMs * 1.5, this.smoothedMs + VARIATIONS * this.variationMs);
   }
 }
