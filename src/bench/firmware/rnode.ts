@@ -165,6 +165,12 @@ export class RNodeFirmware implements Firmware {
     if (byte === 0) this.stopRadio();
     else if (byte === 1) this.startRadio();
     else if (byte !== ASK) return;
+    this.sayRadioState();
+    // Starting says it by itself, and then the command does, as in startRadio and serial_callback.
+    if (byte === 1) this.sayRadioState();
+  }
+
+  private sayRadioState(): void {
     this.say(COMMAND.RADIO_STATE, this.isRadioOn ? 1 : 0);
   }
 

@@ -49,9 +49,9 @@ export const isDetected = ({ command, payload }: KissFrame): boolean =>
  */
 export async function tune(exchange: Exchange, channel: ChannelSettings): Promise<void> {
   const settings = settingsOf(channel);
-  await setState(exchange, 0);
+  await switchOff(exchange);
   for (const setting of settings) await exchangeSetting(exchange, setting, setFrame(setting));
-  await setState(exchange, 1);
+  await switchOn(exchange);
   for (const setting of settings) await exchangeSetting(exchange, setting, askFrame(setting));
 }
 
@@ -75,12 +75,25 @@ async function exchangeSetting(exchange: Exchange, setting: Setting, frame: Kiss
   verify(setting, answer);
 }
 
-async function setState(exchange: Exchange, state: 0 | 1): Promise<void> {
-  const { payload } = await exchange.ask({
-    about: state === 1 ? "radio on" : "radio off",
-    frame: { command: COMMAND.RADIO_STATE, payload: Uint8Array.of(state) },
-    isAnswer: (frame) => frame.command === COMMAND.RADIO_STATE && frame.payload.length === 1,
-    timeoutMs: START_MS,
-  });
-  if (payload[0] !== state) throw new RadioError("refused", "the radio does not start");
+/** Off is done when the firmware says so: what it says of a radio that is on answers something else. */
+async function switchOff(exchange: Exchange): Promise<void> {
+  await exchange.ask({ ...stateQuestion(0), isAnswer: (frame) => isState(frame) && frame.payload[0] === 0 });
 }
+
+/** It is asked twice: the first answer may be a late one, of the radio that was switched off. */
+async function switchOn(exchange: Exchange): Promise<void> {
+  for (let tries = 2; tries > 0; tries--) {
+    const { payload } = await exchange.ask({ ...stateQuestion(1), isAnswer: isState });
+    if (payload[0] === 1) return;
+  }
+  throw new RadioError("refused", "the radio does not start");
+}
+
+const isState = ({ command, payload }: KissFrame): boolean =>
+  command === COMMAND.RADIO_STATE && payload.length === 1;
+
+const stateQuestion = (state: 0 | 1) => ({
+  about: state === 1 ? "radio on" : "radio off",
+  frame: { command: COMMAND.RADIO_STATE, payload: Uint8Array.of(state) },
+  timeoutMs: START_MS,
+});

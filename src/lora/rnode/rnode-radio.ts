@@ -15,7 +15,7 @@ import {
   type RadioStatus,
 } from "../radio.ts";
 import { HEADER_BYTES, packetAirtimeMs } from "./airtime.ts";
-import { COMMAND, DETECT_REQUEST, ERROR, MTU, RESET_BYTE } from "./commands.ts";
+import { ASK, COMMAND, ERROR, MTU, RESET_BYTE, SINGLE_FRAME_PAYLOAD } from "./commands.ts";
 import { Exchange } from "./exchange.ts";
 import { type RnodeIdentity, shakeHands, tune } from "./handshake.ts";
 import { KissDecoder, type KissFrame, kissFrame } from "./kiss.ts";
@@ -23,11 +23,10 @@ import { Readings } from "./readings.ts";
 import { SendQueue } from "./send-queue.ts";
 import { settingsOf } from "./settings.ts";
 import { TransmitWatch } from "./transmit-watch.ts";
+import { WorkWatch } from "./work-watch.ts";
 
 /** Packets that wait behind the one that the firmware holds; more are refused. */
 const QUEUE_LENGTH = 64;
-/** Nothing heard for so long, beside what the firmware may be deaf for: it is asked, and then given up. */
-const SILENCE_MS = 15_000;
 
 export interface RnodeRadioOptions {
   port: Port;
@@ -59,8 +58,7 @@ export class RnodeRadio extends Radio {
   private isTuning = false;
   private changes: Promise<void> = Promise.resolve();
   private whenIdle: (() => void) | undefined;
-  private heardMs = 0;
-  private stopWatchdog: () => void = () => {};
+  private readonly work: WorkWatch;
 
   constructor(private readonly options: RnodeRadioOptions) {
     super();
@@ -76,11 +74,18 @@ export class RnodeRadio extends Radio {
         this.release({ state: "on-air" });
       },
     });
+    this.work = new WorkWatch({
+      timers,
+      deafMs: () => 2 * packetAirtimeMs(this.channel.modulation, SINGLE_FRAME_PAYLOAD),
+      ask: () => this.command(COMMAND.RADIO_STATE, ASK),
+      gone: (reason) => this.giveUp(reason),
+    });
   }
 
+  /** The firmware would take {@link MTU} bytes, in two frames: a loss on either loses both, and the header counts twice. */
   get capabilities(): RadioCapabilities {
     return {
-      maxPayloadBytes: MTU,
+      maxPayloadBytes: SINGLE_FRAME_PAYLOAD,
       bitRate: bitRate(this.settings.modulation),
       access: "raw",
       routes: false,
@@ -108,7 +113,7 @@ export class RnodeRadio extends Radio {
       throw error;
     }
     this.state = "open";
-    this.watchSilence(false);
+    this.work.start();
   }
 
   async close(): Promise<void> {
@@ -167,7 +172,8 @@ export class RnodeRadio extends Radio {
     const failed = (reason: FailureReason, detail: string): Fate => ({ state: "failed", reason, detail });
     if (this.state !== "open") return failed("radio-gone", `the radio is ${this.state}`);
     if (length === 0) return failed("refused", "payload: it is empty");
-    if (length > MTU) return failed("too-large", `payload: ${length} bytes, more than ${MTU}`);
+    if (length > SINGLE_FRAME_PAYLOAD)
+      return failed("too-large", `payload: ${length} bytes, more than ${SINGLE_FRAME_PAYLOAD}`);
     if (this.queue.length >= QUEUE_LENGTH)
       return failed("queue-full", `${QUEUE_LENGTH} packets wait already`);
     return undefined;
@@ -197,6 +203,7 @@ export class RnodeRadio extends Radio {
     this.isTuning = true;
     try {
       await this.idle();
+      this.work.stop();
       await tune(this.exchange, settings);
       this.settings = settings;
     } catch (error) {
@@ -204,6 +211,7 @@ export class RnodeRadio extends Radio {
       throw error;
     } finally {
       this.isTuning = false;
+      if (this.state === "open") this.work.start();
     }
     this.changed();
     this.sendNext();
@@ -233,8 +241,8 @@ export class RnodeRadio extends Radio {
 
   private take(frame: KissFrame): void {
     if (this.state === "closed") return;
-    this.heardMs = this.options.timers.monotonicMs();
     if (this.exchange.take(frame)) return;
+    this.work.take(frame);
     const { command, payload } = frame;
     const [first] = payload;
     if (this.readings.take(frame)) this.changed();
@@ -275,21 +283,6 @@ export class RnodeRadio extends Radio {
     if (this.state === "open") this.emit("changed");
   }
 
-  private watchSilence(wasAsked: boolean): void {
-    const { timers } = this.options;
-    const sinceMs = timers.monotonicMs();
-    const deafMs = 2 * packetAirtimeMs(this.channel.modulation, MTU);
-    this.stopWatchdog = timers.after(SILENCE_MS + deafMs, () => {
-      const isSilent = this.heardMs <= sinceMs;
-      if (isSilent && wasAsked) {
-        this.giveUp("the firmware does not answer any more");
-        return;
-      }
-      if (isSilent) this.command(COMMAND.DETECT, DETECT_REQUEST);
-      this.watchSilence(isSilent);
-    });
-  }
-
   private command(command: number, byte: number): void {
     this.write(kissFrame(command, [byte]));
   }
@@ -308,7 +301,7 @@ export class RnodeRadio extends Radio {
     if (this.state === "closed") return;
     const wasOpen = this.state === "open";
     this.state = "closed";
-    this.stopWatchdog();
+    this.work.stop();
     this.watch.end();
     this.exchange.fail(new RadioError("radio-gone", reason));
     const underWay = this.held ? [this.held, ...this.queue.clear()] : this.queue.clear();

@@ -104,7 +104,8 @@ describe("RNode firmware", () => {
   test("starts its radio only when all is set, and rounds the bandwidth to the chip's", () => {
     const { a } = boards(1);
     a.tell([0x06, 1], ...LONG_FAST.slice(0, 5), [0x02, 0, 3, 0, 0], [0x06, 1], [0x02, 0, 0, 0, 0]);
-    expect(a.saidOf(0x06)).toEqual([[0], [1]]);
+    // Each is said twice, as the real one does.
+    expect(a.saidOf(0x06)).toEqual([[0], [0], [1], [1]]);
     expect(a.saidOf(0x02).at(-1)).toEqual([0x00, 0x03, 0xd0, 0x90]);
     // Symbols of 8.192 ms at 122 a second, a preamble of 18 of them in 147 ms, slots of 98 ms, twice that of quiet.
     expect(a.saidOf(0x26).at(-1)).toEqual([0x20, 0x00, 0, 122, 0, 18, 0, 147, 0, 98, 0, 196]);

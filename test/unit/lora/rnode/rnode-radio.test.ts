@@ -23,7 +23,7 @@ describe("opening an RNode", () => {
       channelUse: 0,
       batteryPercent: 81,
     });
-    expect(radio.capabilities).toMatchObject({ maxPayloadBytes: 508, access: "raw", overheadBytes: 1 });
+    expect(radio.capabilities).toMatchObject({ maxPayloadBytes: 254, access: "raw", overheadBytes: 1 });
   });
 
   test("waits for a board that takes long to start", async () => {
@@ -66,14 +66,23 @@ describe("a packet", () => {
     );
   });
 
-  test.each([255, 508])("of %d bytes is two, put together again", async (length) => {
+  test.each([255, 508])("of %d bytes comes from others in two frames, put together again", async (length) => {
     const world = new RnodeWorld();
     const a = await world.opened();
     const b = await world.opened();
-    a.radio.send(packet(length), () => {});
+    await a.port.write(kissFrame(0, bytes(length)));
     await world.until(() => b.received.length > 0, 20_000);
     expect(world.air.stats().sent).toBe(2);
     expect(b.received[0]?.payload).toEqual(bytes(length));
+  });
+
+  test("of 255 bytes is not sent", async () => {
+    const world = new RnodeWorld();
+    const { radio } = await world.opened();
+    const fates = Fates.of(radio, packet(255));
+    world.timers.advance(10_000);
+    expect(fates.told).toMatchObject([{ state: "failed", reason: "too-large" }]);
+    expect(world.air.stats().sent).toBe(0);
   });
 
   test("is told to be on air right after it has left, at rates high and low", async () => {
@@ -81,7 +90,7 @@ describe("a packet", () => {
       [longFast, 20],
       [longFast, 254],
       [shortTurbo, 20],
-      [shortTurbo, 508],
+      [shortTurbo, 254],
     ] as const) {
       const world = new RnodeWorld();
       const a = await world.opened(channel);
@@ -251,6 +260,20 @@ describe("setting the channel", () => {
     });
   });
 
+  test("is not stopped by a late word of the radio that was switched off", async () => {
+    const world = new RnodeWorld();
+    const { radio, port, noise } = await world.opened();
+    const write = port.write.bind(port);
+    let late = 0;
+    port.write = (bytes) => {
+      if (bytes[1] === 0x06 && bytes[2] === 1 && late++ === 0) noise(kissFrame(0x06, [0]));
+      return write(bytes);
+    };
+    await world.settled(radio.setChannel(shortTurbo), 20_000);
+    expect(late).toBe(2);
+    expect(radio.status().channel.modulation?.spreadingFactor).toBe(7);
+  });
+
   test("one after the other ends on the last", async () => {
     const world = new RnodeWorld();
     const { radio } = await world.opened();
@@ -276,6 +299,28 @@ describe("an RNode is given up", () => {
     expect(closed).toEqual(["the firmware was restarted"]);
     expect(ports).toEqual(["asked"]);
     expect(fates.final).toMatchObject({ reason: "radio-gone" });
+  });
+
+  test("when its firmware restarts and noise drowns that it says so", async () => {
+    const world = new RnodeWorld();
+    const { port, closed } = await world.opened(longFast, { batteryPercent: 50 });
+    const { emit } = port;
+    port.emit = () => false;
+    await port.write(kissFrame(0x55, [0xf8]));
+    world.timers.advance(2_000);
+    port.emit = emit;
+    await world.until(() => closed.length > 0, 60_000);
+    expect(closed).toEqual(["the firmware was restarted"]);
+  });
+
+  test("and not when noise says that its radio is off", async () => {
+    const world = new RnodeWorld();
+    const { noise, closed } = await world.opened();
+    for (let i = 0; i < 20; i++) {
+      noise(kissFrame(0x06, [0]));
+      world.timers.advance(5_000);
+    }
+    expect(closed).toEqual([]);
   });
 
   test("when it falls silent, after it has been asked", async () => {
