@@ -18,19 +18,38 @@ export interface DataFrame {
   body: Uint8Array;
 }
 
-/** What a receiver has of a message: to its source, of one that was addressed to it, or of one to everyone. */
+/** What a receiver has of a message. */
+export type Holding =
+  | { message: number; isWhole: true }
+  | {
+      message: number;
+      isWhole: false;
+      /** Of all its pieces; 0: nothing of it has come. */
+      count: number;
+      /** The first piece that is missing. */
+      base: number;
+      /** Which of the pieces after `base` are there; the first is `base + 1`. At most {@link MAX_REPORTED}. */
+      beyond: readonly boolean[];
+    };
+
+/** To the source of messages, what there is of them here. */
 export interface ReportFrame {
   kind: "report";
   source: LinkAddress;
   destination: LinkAddress;
-  message: number;
-  /** All pieces before this one are there; equal to the count when the message is whole. */
-  base: number;
-  /** Which of the pieces after `base` are there; the first is `base + 1`. At most {@link MAX_REPORTED}. */
-  beyond: readonly boolean[];
+  /** At least one. */
+  holdings: readonly Holding[];
 }
 
-export type LinkFrame = DataFrame | ReportFrame;
+/** The source of a message waits for a {@link ReportFrame} of it, and of all that came with it. */
+export interface QuestionFrame {
+  kind: "question";
+  source: LinkAddress;
+  destination: LinkAddress;
+  message: number;
+}
+
+export type LinkFrame = DataFrame | ReportFrame | QuestionFrame;
 
 /** Bytes that are no frame of this link. */
 export class FrameError extends Error {
@@ -40,17 +59,23 @@ export class FrameError extends Error {
 /** Bytes before the body of a message that goes in one frame, and in many. To everyone: three less. */
 export const WHOLE_HEADER_BYTES = 1 + 2 * ADDRESS_BYTES + 2;
 export const PIECE_HEADER_BYTES = WHOLE_HEADER_BYTES + 2;
-/** Pieces that one report tells of beyond its base. */
+/** Pieces of one message that a report tells of beyond its base. */
 export const MAX_REPORTED = 64;
 export const MAX_PIECES = 255;
-/** The longest report. */
-export const REPORT_BYTES = WHOLE_HEADER_BYTES + 1 + MAX_REPORTED / 8;
+const REPORT_HEADER_BYTES = 1 + 2 * ADDRESS_BYTES;
+/** The longest report on one message. */
+export const REPORT_BYTES = REPORT_HEADER_BYTES + 5 + MAX_REPORTED / 8;
+/** What one more message that is whole adds to it. */
+export const WHOLE_HOLDING_BYTES = 3;
 
 /*
  * The first byte: two bits of version, then flags. Numbers are big-endian.
  *
  *   data:    first · source 3 · [destination 3, unless to everyone] · message 2 · [index 1 · count 1, if in pieces] · body
- *   report:  first · source 3 · destination 3 · message 2 · base 1 · bitmap 0 to 8, without its trailing zero bytes
+ *   report:  first · source 3 · destination 3, then for each message
+ *            message 2 · 255, where it is whole
+ *            message 2 · length of the bitmap 1 · count 1 · base 1 · bitmap without its trailing zero bytes, where not
+ *   question: first · source 3 · destination 3 · message 2
  */
 const VERSION = 0b01_000000;
 const VERSION_MASK = 0b11_000000;
@@ -60,13 +85,21 @@ const IN_PIECES = 0b00_001000;
 const CODED = 0b00_000100;
 const WANTS_REPORT = 0b00_000010;
 const UNUSED = 0b00_000001;
+const QUESTION = REPORT | WANTS_REPORT;
+const WHOLE = 255;
 
 /** @throws {FrameError} naming the field that is out of range */
 export function encodeFrame(frame: LinkFrame): Uint8Array {
   requireWithin("source", frame.source, 1, 2 ** 24 - 1);
-  requireWithin("message", frame.message, 0, 0xffff);
   if (frame.destination !== undefined) requireWithin("destination", frame.destination, 1, 2 ** 24 - 1);
-  return frame.kind === "data" ? encodeData(frame) : encodeReport(frame);
+  if (frame.kind === "data") return encodeData(frame);
+  const isReport = frame.kind === "report";
+  return Uint8Array.from([
+    VERSION | (isReport ? REPORT : QUESTION),
+    ...uint24(frame.source),
+    ...uint24(frame.destination),
+    ...(isReport ? frame.holdings.flatMap(holdingBytes) : uint16("message", frame.message)),
+  ]);
 }
 
 function encodeData({ source, destination, message, index, count, isCoded, wantsReport, body }: DataFrame) {
@@ -81,30 +114,30 @@ function encodeData({ source, destination, message, index, count, isCoded, wants
     VERSION | flags,
     ...uint24(source),
     ...(destination === undefined ? [] : uint24(destination)),
-    message >> 8,
-    message & 0xff,
+    ...uint16("message", message),
     ...(count > 1 ? [index, count] : []),
     ...body,
   ]);
 }
 
-function encodeReport({ source, destination, message, base, beyond }: ReportFrame): Uint8Array {
-  requireWithin("base", base, 0, MAX_PIECES);
-  requireWithin("beyond.length", beyond.length, 0, MAX_REPORTED);
+/** As it stands in a report. @throws {FrameError} naming the field that is out of range */
+export function holdingBytes(holding: Holding): number[] {
+  const number = uint16("message", holding.message);
+  if (holding.isWhole) return [...number, WHOLE];
+  const { count, base, beyond } = holding;
+  requireWithin("count", count, 0, MAX_PIECES);
+  requireWithin("base", base, 0, Math.max(0, count - 1));
+  requireWithin("beyond.length", beyond.length, 0, Math.min(MAX_REPORTED, Math.max(0, count - base - 1)));
   const bitmap = new Array<number>(Math.ceil((beyond.lastIndexOf(true) + 1) / 8)).fill(0);
   for (const [at, isThere] of beyond.entries()) {
     if (isThere) bitmap[at >> 3] = (bitmap[at >> 3] ?? 0) | (0x80 >> (at & 7));
   }
-  return Uint8Array.from([
-    VERSION | REPORT,
-    ...uint24(source),
-    ...uint24(destination),
-    message >> 8,
-    message & 0xff,
-    base,
-    ...bitmap,
-  ]);
+  return [...number, bitmap.length, count, base, ...bitmap];
 }
+
+/** Whether holdings of so many bytes fit into a report of a frame of this size. */
+export const fitsReport = (holdingsBytes: number, maxFrameBytes: number): boolean =>
+  REPORT_HEADER_BYTES + holdingsBytes <= maxFrameBytes;
 
 /** @throws {FrameError} when the bytes are no frame of this link; what is too much is never taken for less */
 export function decodeFrame(bytes: Uint8Array): LinkFrame {
@@ -138,22 +171,37 @@ function decodeData(first: number, bytes: Uint8Array): DataFrame {
   };
 }
 
-function decodeReport(first: number, bytes: Uint8Array): ReportFrame {
-  if (first !== (VERSION | REPORT)) throw new FrameError("first byte: flags that a report has not");
+function decodeReport(first: number, bytes: Uint8Array): ReportFrame | QuestionFrame {
+  const isQuestion = first === (VERSION | QUESTION);
+  if (!isQuestion && first !== (VERSION | REPORT))
+    throw new FrameError("first byte: flags that a report has not");
   const reader = new Reader(bytes);
-  const head = {
-    source: reader.address("source"),
-    destination: reader.address("destination"),
-    message: reader.uint16("message"),
-    base: reader.uint8("base"),
-  };
-  const bitmap = reader.rest();
-  if (bitmap.length > MAX_REPORTED / 8) throw new FrameError(`bitmap: ${bitmap.length} bytes are too many`);
+  const head = { source: reader.address("source"), destination: reader.address("destination") };
+  if (isQuestion) {
+    const message = reader.uint16("message");
+    if (reader.hasMore) throw new FrameError("message: a question ends with it");
+    return { kind: "question", ...head, message };
+  }
+  const holdings: Holding[] = [];
+  do holdings.push(decodeHolding(reader));
+  while (reader.hasMore);
+  return { kind: "report", ...head, holdings };
+}
+
+function decodeHolding(reader: Reader): Holding {
+  const message = reader.uint16("message");
+  const length = reader.uint8("bitmap");
+  if (length === WHOLE) return { message, isWhole: true };
+  if (length > MAX_REPORTED / 8) throw new FrameError(`bitmap: ${length} bytes are too many`);
+  const [count, base] = [reader.uint8("count"), reader.uint8("base")];
+  if (base > Math.max(0, count - 1)) throw new FrameError(`base: ${base} is not below the count, ${count}`);
+  const bitmap = Array.from({ length }, () => reader.uint8("bitmap"));
   if (bitmap.at(-1) === 0) throw new FrameError("bitmap: it ends with a zero byte");
-  const beyond = [...bitmap].flatMap((byte) =>
-    Array.from({ length: 8 }, (_, bit) => (byte & (0x80 >> bit)) !== 0),
-  );
-  return { kind: "report", ...head, beyond: beyond.slice(0, beyond.lastIndexOf(true) + 1) };
+  const bits = bitmap.flatMap((byte) => Array.from({ length: 8 }, (_, bit) => (byte & (0x80 >> bit)) !== 0));
+  const beyond = bits.slice(0, bits.lastIndexOf(true) + 1);
+  if (beyond.length > Math.max(0, count - base - 1))
+    throw new FrameError(`bitmap: it goes beyond the count, ${count}`);
+  return { message, isWhole: false, count, base, beyond };
 }
 
 /** Reads the fields of a frame after its first byte. */
@@ -179,9 +227,18 @@ class Reader {
     return address;
   }
 
+  get hasMore(): boolean {
+    return this.at < this.bytes.length;
+  }
+
   rest(): Uint8Array {
     return this.bytes.slice(this.at);
   }
+}
+
+function uint16(field: string, value: number): number[] {
+  requireWithin(field, value, 0, 0xffff);
+  return [value >> 8, value & 0xff];
 }
 
 const uint24 = (value: number): number[] => [value >> 16, (value >> 8) & 0xff, value & 0xff];

@@ -4,7 +4,14 @@ import type { FrameCarrier } from "../frame-carrier.ts";
 import { type Priority, rankOf } from "../priority.ts";
 import type { FailureReason, Fate, Received } from "../radio.ts";
 import type { LinkAddress } from "./address.ts";
-import { type DataFrame, decodeFrame, FrameError, type LinkFrame, type ReportFrame } from "./frame.ts";
+import {
+  type DataFrame,
+  decodeFrame,
+  FrameError,
+  type LinkFrame,
+  type QuestionFrame,
+  type ReportFrame,
+} from "./frame.ts";
 import type { MessageCode } from "./message-code.ts";
 import { Neighbours } from "./neighbours.ts";
 import type { Outgoing, OutgoingContext, OutgoingMessage } from "./outgoing.ts";
@@ -13,6 +20,7 @@ import { OutgoingToOne } from "./outgoing-to-one.ts";
 import { maxMessageBytes } from "./pieces.ts";
 import { Reassembly } from "./reassembly.ts";
 import { Reporter } from "./reporter.ts";
+import { Turns } from "./turns.ts";
 
 export interface LinkMessage {
   payload: Uint8Array;
@@ -63,9 +71,8 @@ const MAX_OUTGOING = 512;
 const MAX_OUTGOING_BYTES = 4 * 1_048_576;
 /** The most that one message may have once it is decoded. */
 export const MAX_MESSAGE_BYTES = 65_536;
-/** Messages that are sent at the same time, in all and to one box. */
+/** Messages to everyone that are sent at the same time. */
 const MAX_ACTIVE = 16;
-const MAX_ACTIVE_TO_ONE = 4;
 
 /**
  * Messages between boxes that hear each other: in pieces, each one whole and once, or known to have failed. A message is
@@ -79,7 +86,7 @@ export class Link extends EventEmitter<LinkEvents> {
   private readonly context: OutgoingContext;
   /** In the order in which they were taken on. */
   private readonly outgoing = new Set<Outgoing>();
-  private readonly active = new Set<Outgoing>();
+  private readonly turns: Turns;
   private outgoingBytes = 0;
   private carrier: FrameCarrier | undefined;
   private endListening = () => {};
@@ -96,10 +103,9 @@ export class Link extends EventEmitter<LinkEvents> {
       random,
       carrier,
       nextNumber,
-      asksFirst: (outgoing) =>
-        this.inOrder().find(({ destination }) => destination === outgoing.destination) === outgoing,
       ended: (outgoing) => this.onEnded(outgoing),
     };
+    this.turns = new Turns(this.context);
   }
 
   get address(): LinkAddress {
@@ -120,6 +126,7 @@ export class Link extends EventEmitter<LinkEvents> {
     this.detach();
     this.carrier = carrier;
     this.endListening = carrier.onFrame((received) => this.onFrame(received));
+    this.turns.pump();
     this.schedule();
     this.emit("changed");
   }
@@ -130,6 +137,7 @@ export class Link extends EventEmitter<LinkEvents> {
     this.endListening();
     this.carrier = undefined;
     this.reporter.stop();
+    this.turns.pause();
     for (const outgoing of this.outgoing) outgoing.pause();
     this.emit("changed");
   }
@@ -170,7 +178,8 @@ export class Link extends EventEmitter<LinkEvents> {
     this.outgoing.add(outgoing);
     this.outgoingBytes += bytes.length;
     timers.after(0, () => told({ state: "queued" }));
-    this.schedule();
+    if (outgoing instanceof OutgoingToOne) this.turns.add(outgoing);
+    else this.schedule();
     this.emit("changed");
     return {
       accepted: true,
@@ -200,34 +209,19 @@ export class Link extends EventEmitter<LinkEvents> {
     return destination !== undefined && this.neighbours.isSilent(destination);
   }
 
-  /** Lets the most urgent messages go, several at a time; of those to a silent box only one, which asks for it. */
+  /** Lets the most urgent messages to everyone go, several at a time. */
   private schedule(): void {
     if (!this.carrier) return;
-    const perBox = new Map<LinkAddress, number>();
-    let all = 0;
-    for (const outgoing of this.inOrder()) {
-      const { destination } = outgoing;
-      const isHeldBack = this.isHeldBack(outgoing);
-      const before = destination === undefined ? 0 : (perBox.get(destination) ?? 0);
-      const hasTurn = before < (isHeldBack ? 1 : MAX_ACTIVE_TO_ONE) && (isHeldBack || all < MAX_ACTIVE);
-      if (destination !== undefined) perBox.set(destination, before + 1);
-      if (hasTurn && !isHeldBack) all += 1;
-      if (!hasTurn || outgoing.isUnderWay || outgoing.isWaiting) continue;
-      this.active.add(outgoing);
-      outgoing.go();
-    }
-  }
-
-  /** The most urgent first. */
-  private inOrder(): Outgoing[] {
-    return [...this.outgoing].sort((a, b) => rankOf(a.message.priority) - rankOf(b.message.priority));
+    const toEveryone = [...this.outgoing].filter((outgoing) => outgoing instanceof OutgoingToEveryone);
+    toEveryone.sort((a, b) => rankOf(a.message.priority) - rankOf(b.message.priority));
+    for (const outgoing of toEveryone.slice(0, MAX_ACTIVE)) outgoing.go();
   }
 
   private onEnded(outgoing: Outgoing): void {
-    this.active.delete(outgoing);
     if (!this.outgoing.delete(outgoing)) return;
     this.outgoingBytes -= outgoing.message.bytes.length;
-    this.schedule();
+    if (outgoing instanceof OutgoingToOne) this.turns.remove(outgoing);
+    else this.schedule();
     this.emit("changed");
   }
 
@@ -242,35 +236,38 @@ export class Link extends EventEmitter<LinkEvents> {
     }
     // Another radio of this very box, or somebody who uses its address.
     if (frame.source === this.address) return;
-    const wasSilent = this.neighbours.heard(frame.source, received, this.options.timers.monotonicMs());
+    this.neighbours.heard(frame.source, received, this.options.timers.monotonicMs());
     if (frame.kind === "report") this.onReport(frame);
+    else if (frame.kind === "question") this.onQuestion(frame);
     else this.onData(frame, received);
-    if (wasSilent) this.onHeardAgain(frame.source);
+    if (this.carrier) this.turns.onHeard(frame.source, this.carrier);
     this.emit("changed");
   }
 
-  private onReport(report: ReportFrame): void {
-    if (report.destination !== this.address) {
-      this.reporter.overheard(report.destination, report.message);
+  private onReport({ source, destination, holdings }: ReportFrame): void {
+    if (destination !== this.address) {
+      for (const { message } of holdings) this.reporter.overheard(destination, message);
       return;
     }
-    for (const outgoing of this.active) {
-      const { destination } = outgoing;
-      if (outgoing.number !== report.message) continue;
-      if (destination === undefined || destination === report.source) outgoing.onReport(report);
+    this.turns.onReport(source, holdings);
+    for (const outgoing of this.outgoing) {
+      if (!(outgoing instanceof OutgoingToEveryone)) continue;
+      const holding = holdings.find(({ message }) => message === outgoing.number);
+      if (holding) outgoing.onHolding(holding);
     }
   }
 
-  private onHeardAgain(address: LinkAddress): void {
-    for (const outgoing of this.active)
-      if (outgoing instanceof OutgoingToOne && outgoing.destination === address) outgoing.onHeard();
-    this.schedule();
+  private onQuestion({ source, destination, message }: QuestionFrame): void {
+    if (destination === this.address) this.reporter.answer(source, message, true);
   }
 
   private onData(frame: DataFrame, received: Received): void {
     if (frame.destination !== undefined && frame.destination !== this.address) return;
     const taken = this.reassembly.take(frame);
-    if (frame.wantsReport && frame.destination !== undefined) this.reporter.answer(frame);
+    if (frame.destination !== undefined) {
+      this.reporter.note(frame.source, frame.message);
+      if (frame.wantsReport) this.reporter.answer(frame.source, frame.message, taken.state === "known");
+    }
     if (taken.state === "partial" && taken.partial.isToEveryone) this.reporter.watch(taken.partial);
     if (taken.state !== "whole") return;
     const payload = this.decoded(frame, taken.message);

@@ -1,7 +1,7 @@
 import type { FrameCarrier } from "../frame-carrier.ts";
 import type { Priority } from "../priority.ts";
 import type { Fate } from "../radio.ts";
-import type { ReportFrame } from "./frame.ts";
+import type { Holding } from "./frame.ts";
 import { Outgoing, type OutgoingContext, type OutgoingMessage } from "./outgoing.ts";
 
 /** How often a message to everyone is sent: nobody acknowledges it. */
@@ -26,6 +26,7 @@ export class OutgoingToEveryone extends Outgoing {
     this.timesLeft = TIMES[message.priority];
   }
 
+  /** Sends what is due now, if a radio is there and nothing is under way. */
   go(): void {
     const carrier = this.context.carrier();
     if (!carrier || this.isEnded || this.isUnderWay || this.isWaiting) return;
@@ -38,8 +39,10 @@ export class OutgoingToEveryone extends Outgoing {
     for (const index of this.due) this.sendPiece(carrier, index, false, (fate) => this.onLeft(index, fate));
   }
 
-  onReport({ base, beyond }: ReportFrame): void {
-    if (!this.isSent || this.isEnded) return;
+  /** Somebody lacks pieces of it. */
+  onHolding(holding: Holding): void {
+    if (!this.isSent || this.isEnded || holding.isWhole || holding.count !== this.pieces.length) return;
+    const { base, beyond } = holding;
     const missing = this.pieces.flatMap((_, index) => {
       const isThere = index < base || beyond[index - base - 1] === true;
       return isThere || (this.repairs[index] ?? 0) >= MOST_REPAIRS ? [] : [index];

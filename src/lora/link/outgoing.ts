@@ -3,7 +3,7 @@ import type { FrameCarrier } from "../frame-carrier.ts";
 import type { Priority } from "../priority.ts";
 import type { Fate } from "../radio.ts";
 import type { LinkAddress } from "./address.ts";
-import { encodeFrame, type ReportFrame } from "./frame.ts";
+import { encodeFrame, PIECE_HEADER_BYTES, WHOLE_HEADER_BYTES } from "./frame.ts";
 import { split } from "./pieces.ts";
 
 /** What a message on its way needs of the link. */
@@ -14,8 +14,6 @@ export interface OutgoingContext {
   /** undefined while no radio is there. */
   carrier(): FrameCarrier | undefined;
   nextNumber(): number;
-  /** Whether this one is to ask for a box that is silent; the others to it wait until it is heard. */
-  asksFirst(outgoing: Outgoing): boolean;
   /** The message is at its end; no fate comes after this. */
   ended(outgoing: Outgoing): void;
 }
@@ -35,7 +33,7 @@ export interface OutgoingMessage {
  * message to one box and one to everyone.
  */
 export abstract class Outgoing {
-  number: number;
+  readonly number: number;
   protected pieces: Uint8Array[] = [];
   private splitForBytes = 0;
   /** Frames that the carrier has, each with what takes it back. */
@@ -43,7 +41,7 @@ export abstract class Outgoing {
   private wait: (() => void) | undefined;
   private readonly expiry: () => void;
   private wasToldOnAir = false;
-  protected isEnded = false;
+  isEnded = false;
 
   protected constructor(
     protected readonly context: OutgoingContext,
@@ -55,12 +53,6 @@ export abstract class Outgoing {
   }
 
   abstract readonly destination: LinkAddress | undefined;
-
-  /** Sends what is due now, if a radio is there and nothing is under way. */
-  abstract go(): void;
-
-  /** The other side says what it has. */
-  abstract onReport(report: ReportFrame): void;
 
   /** Time on the air that is still to be handed to the carrier, at least, in ms. */
   abstract backlogMs(carrier: FrameCarrier): number;
@@ -116,14 +108,20 @@ export abstract class Outgoing {
     for (const cancel of cancels) cancel();
   }
 
-  /** The pieces for this carrier. @returns whether they are other ones than before, under a new number */
+  /**
+   * The pieces for this carrier. The number stays: who has the message already does not take it anew.
+   * @returns whether they are other ones than before
+   */
   protected prepare({ maxFrameBytes }: FrameCarrier): boolean {
     if (this.splitForBytes > 0 && maxFrameBytes >= this.splitForBytes) return false;
     const isNew = this.splitForBytes > 0;
     this.splitForBytes = maxFrameBytes;
     this.pieces = split(this.message.bytes, maxFrameBytes);
-    if (isNew) this.number = this.context.nextNumber();
     return isNew;
+  }
+
+  protected get headerBytes(): number {
+    return this.pieces.length > 1 ? PIECE_HEADER_BYTES : WHOLE_HEADER_BYTES;
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { LinkAddress } from "./address.ts";
-import { type DataFrame, MAX_REPORTED } from "./frame.ts";
+import { type DataFrame, type Holding, MAX_REPORTED } from "./frame.ts";
 import { join } from "./pieces.ts";
 
 /** Messages that are there in part, and their bytes; beyond that one has to go. */
@@ -27,17 +27,12 @@ export type Taken =
   /** It had been whole before. */
   | { state: "known" }
   | { state: "partial"; partial: Partial }
-  /** It fits nothing: a piece of another shape, or pieces that do not make a message. */
+  /** All pieces are there, and do not make a message: it begins anew. */
   | { state: "refused" };
-
-/** What of a message is there, as a report says it. */
-export interface Holdings {
-  base: number;
-  beyond: boolean[];
-}
 
 /** Puts pieces together, each message once. What it holds is bounded, whatever comes. */
 export class Reassembly {
+  /** By message and shape: who gets another radio cuts a message anew, and a forged piece of another shape harms none. */
   private readonly partials = new Map<string, Partial>();
   /** By their last use, oldest first. */
   private readonly remembered = new Set<string>();
@@ -55,25 +50,29 @@ export class Reassembly {
       this.remember(key);
       return { state: "whole", message: frame.body };
     }
-    const partial = this.partials.get(key) ?? this.begin(key, frame);
-    // Numbers are not used anew while they can be remembered: another shape is somebody's forgery.
-    if (partial.pieces.length !== frame.count || partial.isCoded !== frame.isCoded)
-      return { state: "refused" };
+    const shape = shapeOf(key, frame.count, frame.isCoded);
+    const partial = this.partials.get(shape) ?? this.begin(shape, frame);
     this.add(partial, frame);
     if (partial.there < frame.count) return { state: "partial", partial };
-    this.forget(key);
+    this.forget(shape);
     const message = join(partial.pieces.filter((piece) => piece !== undefined));
     if (!message) return { state: "refused" };
     this.remember(key);
+    for (const [other, { source, message: number, isToEveryone }] of this.partials)
+      if (keyOf(source, number, isToEveryone) === key) this.forget(other);
     return { state: "whole", message };
   }
 
-  /** What is there of the message that a frame belongs to. */
-  holdings({ source, message, destination, count }: DataFrame): Holdings {
-    const key = keyOf(source, message, destination === undefined);
-    if (this.remembered.has(key)) return { base: count, beyond: [] };
-    const partial = this.partials.get(key);
-    return partial ? holdingsOf(partial) : { base: 0, beyond: [] };
+  /** What is there of a message to this box; where it came in several shapes, of the one that grew last. */
+  holding(source: LinkAddress, message: number): Holding {
+    const key = keyOf(source, message, false);
+    if (this.remembered.has(key)) return { message, isWhole: true };
+    let partial: Partial | undefined;
+    for (const other of this.partials.values()) {
+      if (keyOf(other.source, other.message, other.isToEveryone) !== key) continue;
+      if (!partial || other.grewAtMs >= partial.grewAtMs) partial = other;
+    }
+    return partial ? holdingOf(partial) : { message, isWhole: false, count: 0, base: 0, beyond: [] };
   }
 
   /** How much is held, for tests and the operator. */
@@ -82,7 +81,10 @@ export class Reassembly {
   }
 
   isHeld(partial: Partial): boolean {
-    return this.partials.get(keyOf(partial.source, partial.message, partial.isToEveryone)) === partial;
+    const { source, message, isToEveryone, pieces, isCoded } = partial;
+    return (
+      this.partials.get(shapeOf(keyOf(source, message, isToEveryone), pieces.length, isCoded)) === partial
+    );
   }
 
   private begin(key: string, { source, message, destination, isCoded, count }: DataFrame): Partial {
@@ -142,12 +144,20 @@ export class Reassembly {
   }
 }
 
-export function holdingsOf({ pieces }: Partial): Holdings {
-  const missing = pieces.indexOf(undefined);
-  const base = missing < 0 ? pieces.length : missing;
+/** As a report says it. */
+export function holdingOf({ message, pieces }: Partial): Holding {
+  const base = pieces.indexOf(undefined);
   const beyond = pieces.slice(base + 1, base + 1 + MAX_REPORTED).map((piece) => piece !== undefined);
-  return { base, beyond: beyond.slice(0, beyond.lastIndexOf(true) + 1) };
+  return {
+    message,
+    isWhole: false,
+    count: pieces.length,
+    base,
+    beyond: beyond.slice(0, beyond.lastIndexOf(true) + 1),
+  };
 }
 
 const keyOf = (source: LinkAddress, message: number, isToEveryone: boolean): string =>
   `${source} ${message}${isToEveryone ? " all" : ""}`;
+
+const shapeOf = (key: string, count: number, isCoded: boolean): string => `${key} ${count} ${isCoded}`;

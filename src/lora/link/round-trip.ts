@@ -1,5 +1,5 @@
-/** RFC 6298 takes four: there a question too many makes a jam worse, here it is one piece that may have been lost. */
-const VARIATIONS = 2;
+/** As RFC 6298 has it; with two, twenty senders at 30 % loss ask into each other's bursts and reach a third less. */
+const VARIATIONS = 4;
 
 /** How long an answer takes, learned as TCP learns it (RFC 6298), with Karn's rule left to the caller. */
 export class RoundTrip {

@@ -5,8 +5,10 @@ import {
   decodeFrame,
   encodeFrame,
   FrameError,
+  type Holding,
   type LinkFrame,
   MAX_REPORTED,
+  type QuestionFrame,
   type ReportFrame,
 } from "../../../../src/lora/link/frame.ts";
 
@@ -26,22 +28,38 @@ const data: fc.Arbitrary<DataFrame> = fc
   })
   .map(({ seed, ...frame }) => ({ kind: "data", ...frame, index: seed % frame.count }));
 
+const holding: fc.Arbitrary<Holding> = fc.oneof(
+  message.map((number): Holding => ({ message: number, isWhole: true })),
+  message.map((number): Holding => ({ message: number, isWhole: false, count: 0, base: 0, beyond: [] })),
+  fc
+    .record({
+      message,
+      count: fc.integer({ min: 1, max: 255 }),
+      seed: fc.nat(),
+      bits: fc.array(fc.boolean(), { maxLength: MAX_REPORTED }),
+    })
+    .map(({ message: number, count, seed, bits }): Holding => {
+      const base = seed % count;
+      const fitting = bits.slice(0, count - base - 1);
+      // A piece that is not there ends no list.
+      const beyond = fitting.slice(0, fitting.lastIndexOf(true) + 1);
+      return { message: number, isWhole: false, count, base, beyond };
+    }),
+);
+
 const report: fc.Arbitrary<ReportFrame> = fc
   .record({
     source: address,
     destination: address,
-    message,
-    base: fc.integer({ min: 0, max: 255 }),
-    beyond: fc.array(fc.boolean(), { maxLength: MAX_REPORTED }),
+    holdings: fc.array(holding, { minLength: 1, maxLength: 40 }),
   })
-  // A piece that is not there ends no list.
-  .map(({ beyond, ...frame }) => ({
-    kind: "report",
-    ...frame,
-    beyond: beyond.slice(0, beyond.lastIndexOf(true) + 1),
-  }));
+  .map((frame) => ({ kind: "report", ...frame }));
 
-const frame: fc.Arbitrary<LinkFrame> = fc.oneof(data, report);
+const question: fc.Arbitrary<QuestionFrame> = fc
+  .record({ source: address, destination: address, message })
+  .map((frame) => ({ kind: "question", ...frame }));
+
+const frame: fc.Arbitrary<LinkFrame> = fc.oneof(data, report, question);
 
 describe("a frame of the link", () => {
   test("is the same after it was encoded and decoded", () => {
@@ -76,15 +94,24 @@ describe("a frame of the link", () => {
       body: Uint8Array.of(0xff, 0x00),
     });
     expect(Buffer.from(bytes).toString("hex")).toBe("4c010203a0b0c012340209ff00");
+    const head = { source: 0xa0b0c0, destination: 0x010203 };
     const told = encodeFrame({
       kind: "report",
-      source: 0xa0b0c0,
-      destination: 0x010203,
-      message: 0x1234,
-      base: 3,
-      beyond: [false, true, false, false, false, false, false, false, true],
+      ...head,
+      holdings: [
+        { message: 0x1234, isWhole: true },
+        {
+          message: 0x1235,
+          isWhole: false,
+          count: 40,
+          base: 3,
+          beyond: [false, true, false, false, false, false, false, false, true],
+        },
+      ],
     });
-    expect(Buffer.from(told).toString("hex")).toBe("60a0b0c001020312340340" + "80");
+    expect(Buffer.from(told).toString("hex")).toBe("60a0b0c0010203" + "1234ff" + "12350228034080");
+    const asked = encodeFrame({ kind: "question", ...head, message: 0x1234 });
+    expect(Buffer.from(asked).toString("hex")).toBe("62a0b0c00102031234");
   });
 
   test("is all that bytes from the air are decoded to, and what is none is an error that names the field", () => {

@@ -278,3 +278,49 @@ describe("a link whose radio comes and goes", () => {
     expect(arrived[1]?.length).toBe(1);
   });
 });
+
+describe("a link to a box that gets many messages", () => {
+  const SIXTY = Array.from({ length: 60 }, (_, index) => bytesOf(40, 100 + index));
+
+  test("has one report for many short ones", () => {
+    const { time, air, arrived, fates, submit } = boxes({ channel: LONG });
+    for (const payload of SIXTY) submit(0, { payload });
+    time.runUntil(() => fates.every((told) => last(told) === "acknowledged"), HOUR_MS);
+    expect(arrived[1]?.length).toBe(60);
+    expect(air.airtime.entries("box 1").length).toBe(60);
+    expect(air.airtime.entries("box 2").length).toBeLessThanOrEqual(4);
+  });
+
+  test("spends little more than it must at 30 % loss", () => {
+    const { time, air, arrived, fates, submit } = boxes({ channel: LONG, frameLoss: 0.3, seed: 8 });
+    for (const payload of SIXTY) submit(0, { payload });
+    time.runUntil(() => fates.every((told) => last(told) === "acknowledged"), HOUR_MS);
+    expect(arrived[1]?.length).toBe(60);
+    // 60 / 0.7 frames are the least.
+    expect(air.airtime.entries("box 1").length).toBeLessThan((60 / 0.7) * 1.3);
+    expect(time.monotonicMs()).toBeLessThan(150_000);
+  });
+
+  test("lets an urgent message to another box go between", () => {
+    const { time, arrived, submit } = boxes({ count: 3 });
+    submit(0, { payload: bytesOf(20_000), priority: "background" });
+    time.advance(300);
+    submit(0, { payload: bytesOf(30), priority: "sos", to: 3 });
+    time.advance(2_000);
+    expect(arrived[2]?.map(({ payload }) => payload.length)).toEqual([30]);
+    time.advance(60_000);
+    expect(arrived[1]?.map(({ payload }) => payload.length)).toEqual([20_000]);
+  });
+
+  test("does not let a box that is silent keep the others waiting", () => {
+    const { time, boxes: all, arrived, submit } = boxes({ count: 4 });
+    all[3]?.unplug();
+    for (let message = 0; message < 10; message += 1) {
+      submit(0, { payload: bytesOf(500, message), to: 4 });
+      submit(0, { payload: bytesOf(500, message), to: 2 });
+      submit(0, { payload: bytesOf(500, message), to: 3 });
+    }
+    time.advance(30_000);
+    expect(arrived.map((some) => some.length)).toEqual([0, 10, 10, 0]);
+  });
+});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
-import { type DataFrame, encodeFrame } from "../../../../src/lora/link/frame.ts";
+import { type DataFrame, encodeFrame, type Holding } from "../../../../src/lora/link/frame.ts";
 import { type Arrived, Link } from "../../../../src/lora/link/index.ts";
 import { join, maxMessageBytes, split } from "../../../../src/lora/link/pieces.ts";
 import { Reassembly } from "../../../../src/lora/link/reassembly.ts";
@@ -90,11 +90,27 @@ describe("reassembly", () => {
     expect(last.at(-1)).toEqual({ state: "whole", message });
   });
 
-  test("takes no piece of another shape into a message", () => {
+  test("begins anew when the source cuts a message otherwise, for another radio, and still gives it once", () => {
     const reassembly = new Reassembly(() => 0);
-    reassembly.take(piece({ count: 3 }));
-    expect(reassembly.take(piece({ index: 1, count: 2 }))).toEqual({ state: "refused" });
-    expect(reassembly.take(piece({ index: 1, count: 3, isCoded: true }))).toEqual({ state: "refused" });
+    const message = new Uint8Array(2_000).map((_, index) => index);
+    for (const frame of framesOf(message).slice(0, 5)) reassembly.take(frame);
+    const bodies = split(message, 100);
+    const taken = bodies.map((body, index) => reassembly.take(piece({ index, count: bodies.length, body })));
+    expect(taken.at(-1)).toEqual({ state: "whole", message });
+    for (const frame of framesOf(message)) expect(reassembly.take(frame)).toEqual({ state: "known" });
+    expect(reassembly.held).toEqual({ partials: 0, bytes: 0 });
+  });
+
+  test("is not thrown off by a forged piece of another shape", () => {
+    const reassembly = new Reassembly(() => 0);
+    const message = new Uint8Array(2_000).fill(9);
+    const [first, ...others] = framesOf(message);
+    const forged = [piece({ index: 1, count: 3 }), piece({ index: 0, count: 9, isCoded: true })];
+    const taken = [forged[0], first, forged[1], ...others].map((frame) =>
+      reassembly.take(frame ?? piece({})),
+    );
+    expect(taken.at(-1)).toEqual({ state: "whole", message });
+    expect(reassembly.held).toEqual({ partials: 0, bytes: 0 });
   });
 
   test("forgets what has not grown for an hour when it needs the room", () => {
@@ -138,8 +154,14 @@ describe("a link that hears anything at all", () => {
         })
         .map((of) => encodeFrame(piece({ ...of, index: of.message % of.count }))),
       fc
-        .record({ source: fc.integer({ min: 1, max: 400 }), base: fc.integer({ min: 0, max: 255 }) })
-        .map((of) => encodeFrame({ kind: "report", destination: 1, message: 0, beyond: [true], ...of })),
+        .record({ source: fc.integer({ min: 1, max: 400 }), base: fc.integer({ min: 0, max: 250 }) })
+        .map(({ source, base }) => {
+          const holding: Holding = { message: 0, isWhole: false, count: 255, base, beyond: [true] };
+          return encodeFrame({ kind: "report", source, destination: 1, holdings: [holding] });
+        }),
+      fc
+        .record({ source: fc.integer({ min: 1, max: 400 }), message: fc.integer({ min: 0, max: 65_535 }) })
+        .map((of) => encodeFrame({ kind: "question", destination: 1, ...of })),
     );
     fc.assert(
       fc.property(fc.array(frame, { maxLength: 200 }), (payloads) => {
