@@ -115,7 +115,7 @@ export function statusPage(status: BoxStatus): string {
 /** The LoRa cases, the boxes that they hear, and the last texts. */
 function LoraSection({ lora }: { lora: BoxStatus["lora"] }) {
   const { address, cases, texts } = lora;
-  const heard = cases.flatMap((one) => one.heard.map((box) => [box, one.key] as const));
+  const heard = cases.flatMap((one) => one.heard.map((box) => [box, one.name] as const));
   return (
     <>
       <h2>LoRa</h2>
@@ -125,30 +125,30 @@ function LoraSection({ lora }: { lora: BoxStatus["lora"] }) {
       ) : (
         <Table
           title="LoRa cases"
-          head={["Case", "State", "Firmware", "Channel", "Airtime used", "On the way"]}
+          head={["Case", "State", "Firmware", "Channel", "Airtime used", "Messages"]}
           rows={cases.map((one) => [
-            one.key,
+            one.name,
             <span class={one.state === "working" ? "running" : "troubled"}>
               {one.reason === "" ? one.state : `${one.state}: ${one.reason}`}
             </span>,
             one.firmware ?? "",
             one.channel ?? "",
             one.airtime.map(airtimeText).join("; "),
-            String(one.waiting),
+            `${one.waiting} on the way`,
           ])}
         />
       )}
       {heard.length === 0 ? null : (
         <Table
           title="Boxes heard by LoRa"
-          head={["Box", "Heard", "Signal over noise", "Our frames lost", "By"]}
+          head={["Box", "Heard", "Signal", "Frames", "By"]}
           mono={1}
-          rows={heard.map(([box, key]) => [
+          rows={heard.map(([box, name]) => [
             box.address,
             `${uptimeText(box.secondsAgo)} ago`,
-            box.snrDb === undefined ? "" : `${box.snrDb.toFixed(1)} dB`,
-            box.lossPercent === undefined ? "" : `${box.lossPercent} %`,
-            key,
+            box.snrDb === undefined ? "" : `${box.snrDb.toFixed(1)} dB over noise`,
+            box.lossPercent === undefined ? "" : `${box.lossPercent} % of ours lost`,
+            name,
           ])}
         />
       )}

@@ -64,7 +64,7 @@ function loraText({ address, cases, texts }: LoraView): string {
   const lines = [`This box is ${address}.`, ""];
   if (cases.length === 0) lines.push("  No LoRa case is plugged in.");
   for (const one of cases) {
-    lines.push(`  ${one.key}: ${one.state}${one.reason === "" ? "" : `: ${one.reason}`}`);
+    lines.push(`  ${one.name}: ${one.state}${one.reason === "" ? "" : `: ${one.reason}`}`);
     const facts = [one.firmware, one.channel, ...one.airtime.map(airtimeText)];
     for (const fact of facts) if (fact) lines.push(`    ${fact}`);
     lines.push(`    ${one.waiting === 1 ? "1 message" : `${one.waiting} messages`} on the way`);

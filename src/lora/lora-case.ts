@@ -187,7 +187,7 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
       this.emit("told", "lora-case-up", {
         firmware: radio.status().firmware,
         state: this.current,
-        reason: this.why,
+        ...(this.why === "" ? {} : { reason: this.why }),
       });
       const gone = new Promise<string>((resolve) => {
         this.wake = () => {

@@ -4,6 +4,8 @@ import type { CaseState, LoraCase } from "./lora-case.ts";
 /** A LoRa case as an operator sees it. */
 export interface CaseStatus {
   key: string;
+  /** The key as people read it: a line's path, or what USB tells. */
+  name: string;
   state: CaseState;
   reason: string;
   /** `RNode 1.86`; undefined while it is not known. */
@@ -36,6 +38,7 @@ export function loraStatus(address: LinkAddress, cases: readonly LoraCase[], now
 function caseStatus({ key, state, reason, radioStatus, link, airtime }: LoraCase, nowMs: number): CaseStatus {
   return {
     key,
+    name: key.replace(/^line:/, ""),
     state,
     reason,
     firmware: radioStatus?.firmware,

@@ -19,6 +19,7 @@ const LORA: LoraView = {
   cases: [
     {
       key: "usb:10c4:ea60:0042",
+      name: "usb:10c4:ea60:0042",
       state: "working",
       reason: "",
       firmware: "RNode 1.86",
@@ -247,8 +248,9 @@ describe("the status page", () => {
       "usb:10c4:ea60:0042",
       '<span class="running">working</span>',
       "12 of 360 s in an hour (869.4–869.65 MHz)",
-      "-1.3 dB",
-      "10 %",
+      "-1.3 dB over noise",
+      "10 % of ours lost",
+      "2 on the way",
       "1 min 1 s ago",
       "to 12f69c",
       "We need water",
@@ -305,7 +307,7 @@ describe("the status page", () => {
       guests: [{ mac: attack, ipv4: attack, state: "new", language: attack, secondsLeft: 1 }],
       lora: {
         address: attack,
-        cases: LORA.cases.map((one) => ({ ...one, key: attack, firmware: attack, channel: attack })),
+        cases: LORA.cases.map((one) => ({ ...one, name: attack, firmware: attack, channel: attack })),
         texts: LORA.texts.map((one) => ({ ...one, peer: attack, text: attack, fate: attack })),
       },
       journal: [
