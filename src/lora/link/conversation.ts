@@ -1,10 +1,11 @@
 import type { FrameCarrier } from "../frame-carrier.ts";
 import { type Priority, rankOf } from "../priority.ts";
 import type { Fate } from "../radio.ts";
-import { encodeFrame, type Holding, REPORT_BYTES, WHOLE_HOLDING_BYTES } from "./frame.ts";
+import { encodeFrame, type Holding } from "./frame.ts";
 import type { Neighbour } from "./neighbours.ts";
 import type { OutgoingContext } from "./outgoing.ts";
 import type { OutgoingToOne } from "./outgoing-to-one.ts";
+import { Patience } from "./patience.ts";
 
 /** Frames before a report is asked for. */
 const BURST_FRAMES = 32;
@@ -12,16 +13,9 @@ const BURST_FRAMES = 32;
 const FRAMES_AHEAD = 2;
 /** From so many frames on, the last but one asks too: who hears it cannot answer before the last has left. */
 const TWO_ASK_FROM = 4;
-/** So many questions in a row are asked without growing patience: on a bad channel half of them go unanswered. */
-const PATIENT_ASKS = 4;
-/** A box that does not answer is asked again after at most so long. */
-const LONGEST_WAIT_MS = 300_000;
 const FULL_RETRY_MS = 5_000;
 /** How much the newest burst counts in the loss that a neighbour is known for. */
 const LOSS_WEIGHT = 0.25;
-/** How often others on the air may make us wait longer for one answer. */
-const MOST_DELAYS = 40;
-
 interface Flight {
   message: OutgoingToOne;
   index: number;
@@ -31,6 +25,11 @@ interface Flight {
  * All that goes to one box: bursts of frames of its messages, the most urgent first, the last of which asks for one report
  * on all of them; then the next burst, of what the report lacks. Without a report a short question goes, later and later;
  * a box that has been silent for long is asked seldom, and at once when it is heard.
+ *
+ * Nothing is coded against erasures: with an ideal code, and a sender that knows the loss, a message of 2, 8, 33 or 128
+ * pieces takes 26 %, 4 %, 2 % or 0 % longer at 10 % loss, and 3 %, 0 %, 0 % longer or 2 % shorter at 30 %, since a report
+ * is short beside the frames that a code sends in vain (test/bench/lora-erasure.ts). What is reached of the channel's limit
+ * with one sender at 0, 10 and 30 % loss is 93, 82 and 64 %.
  */
 export class Conversation {
   /** In the order in which they go. */
@@ -45,13 +44,7 @@ export class Conversation {
   private isClosed = false;
   private wasAsked = false;
   private stopTimer = () => {};
-  /** Questions since the last report. */
-  private asks = 0;
-  private delays = 0;
-  /** When the question left; undefined when it is not known which question an answer belongs to (Karn's rule). */
-  private askedAtMs: number | undefined;
-  /** What the awaited report takes on the air beyond one on a single message. */
-  private longerMs = 0;
+  private readonly patience: Patience;
   /** For whose turn it is: grows with every turn of any conversation. */
   lastTurn = 0;
 
@@ -60,7 +53,9 @@ export class Conversation {
     private readonly context: OutgoingContext,
     readonly neighbour: Neighbour,
     private readonly pump: () => void,
-  ) {}
+  ) {
+    this.patience = new Patience(context, neighbour);
+  }
 
   get isEmpty(): boolean {
     return this.messages.length === 0;
@@ -102,7 +97,7 @@ export class Conversation {
     if (!this.isEmpty) return;
     this.stopTimer();
     this.flown = [];
-    this.asks = 0;
+    this.patience.asks = 0;
     if (this.state !== "sending") this.state = "idle";
   }
 
@@ -131,14 +126,13 @@ export class Conversation {
     this.takeBackQuestion();
     for (const message of this.messages) message.pause();
     this.inCarrier.clear();
-    this.askedAtMs = undefined;
-    if (this.flown.length > 0) this.asks = Math.max(1, this.asks);
+    if (this.flown.length > 0) this.patience.doubt();
     this.state = "idle";
   }
 
   /** The box was heard: it can be asked now. */
   onHeard(): void {
-    if (this.state !== "resting" || this.asks === 0) return;
+    if (this.state !== "resting" || this.patience.asks === 0) return;
     this.stopTimer();
     this.state = "idle";
     this.pump();
@@ -146,22 +140,15 @@ export class Conversation {
 
   /** Others talk: the answer has to wait, and so have we. */
   onOthersHeard(carrier: FrameCarrier): void {
-    if (this.state !== "listening" || this.delays >= MOST_DELAYS) return;
-    this.delays += 1;
-    this.askedAtMs = undefined;
-    this.listen(carrier);
+    if (this.state === "listening" && this.patience.delay()) this.listen(carrier);
   }
 
   onReport(holdings: readonly Holding[]): void {
-    const { neighbour, context } = this;
-    if (this.askedAtMs !== undefined && this.asks === 1)
-      neighbour.roundTrip.measured(context.timers.monotonicMs() - this.askedAtMs - this.longerMs);
     const flown = this.flown;
     const isAwaited = this.state !== "sending";
     if (isAwaited) {
       this.stopTimer();
-      this.asks = 0;
-      this.askedAtMs = undefined;
+      this.patience.answered();
       this.flown = [];
     }
     for (const holding of holdings)
@@ -182,7 +169,7 @@ export class Conversation {
     const carrier = this.context.carrier();
     if (!carrier) return;
     while (this.inCarrier.size < FRAMES_AHEAD && !this.isClosed) {
-      if (this.asks > 0) this.ask(carrier);
+      if (this.patience.asks > 0) this.ask(carrier);
       else this.flyNext(carrier);
     }
     this.check();
@@ -223,7 +210,7 @@ export class Conversation {
     this.flown = this.flown.filter(({ message, index }) => message.lacks(index));
     const last = this.flown.at(-1);
     if (!last) {
-      this.asks = 0;
+      this.patience.asks = 0;
       this.isClosed = false;
       this.wasAsked = false;
       return;
@@ -270,24 +257,17 @@ export class Conversation {
       this.rest(restMs);
       return;
     }
-    this.asks += 1;
-    this.delays = 0;
     this.state = "listening";
-    this.longerMs = this.longerReportMs(carrier);
-    this.askedAtMs = this.context.timers.monotonicMs();
+    this.patience.asked(carrier, new Set(this.flown.map(({ message }) => message)).size);
     this.listen(carrier);
   }
 
   private listen(carrier: FrameCarrier): void {
     this.stopTimer();
-    this.stopTimer = this.context.timers.after(this.patienceMs(carrier), () => this.unanswered(carrier));
-  }
-
-  private unanswered(carrier: FrameCarrier): void {
-    this.neighbour.unanswered += 1;
-    const doublings = this.asks - PATIENT_ASKS;
-    const waitMs = doublings < 0 ? 0 : this.patienceMs(carrier) * 2 ** Math.min(doublings, 20);
-    this.rest(Math.min(waitMs, LONGEST_WAIT_MS) * (1 + this.context.random() * 0.25));
+    this.stopTimer = this.context.timers.after(this.patience.waitMs(carrier), () => {
+      this.patience.unanswered();
+      this.rest(this.patience.restMs(carrier));
+    });
   }
 
   private rest(ms: number): void {
@@ -300,17 +280,6 @@ export class Conversation {
       });
     }
     this.pump();
-  }
-
-  private patienceMs(carrier: FrameCarrier): number {
-    const answerMs = this.neighbour.roundTrip.timeoutMs(carrier.airtimeMs(REPORT_BYTES));
-    return this.longerMs + answerMs * (1 + this.context.random() * 0.25);
-  }
-
-  private longerReportMs(carrier: FrameCarrier): number {
-    const messages = new Set(this.flown.map(({ message }) => message)).size;
-    const bytes = REPORT_BYTES + Math.max(0, messages - 1) * WHOLE_HOLDING_BYTES;
-    return carrier.airtimeMs(Math.min(bytes, carrier.maxFrameBytes)) - carrier.airtimeMs(REPORT_BYTES);
   }
 
   private learnLoss(flown: readonly Flight[]): void {
