@@ -57,6 +57,7 @@ export class Outbox {
   private waiting: Packet[] = [];
   private readonly handedOver = new Map<number, Packet>();
   private isOpen = false;
+  private isSuspect = false;
   private whenIdle: (() => void) | undefined;
 
   constructor(private readonly options: OutboxOptions) {
@@ -94,12 +95,19 @@ export class Outbox {
   /** The firmware takes packets now. */
   resume(): void {
     this.isOpen = true;
+    this.isSuspect = false;
     this.pump();
   }
 
   /** Nothing is handed over until {@link resume}. */
   pause(): void {
     this.isOpen = false;
+  }
+
+  /** The firmware may have lost all: nothing is handed over, nor is an empty queue believed, until {@link resume}. */
+  suspect(): void {
+    this.isOpen = false;
+    this.isSuspect = true;
   }
 
   /** Calls `done` once the firmware has nothing of ours; one caller at a time. */
@@ -112,7 +120,7 @@ export class Outbox {
   takeStatus(status: QueueStatus): void {
     const packet = this.handedOver.get(status.packetId);
     if (packet?.state !== "handed") {
-      this.queue.note(status);
+      if (!this.isSuspect) this.queue.note(status);
       return;
     }
     packet.callOff();
@@ -164,15 +172,15 @@ export class Outbox {
     );
   }
 
-  /** The firmware has forgotten all that it had. What waits here goes on waiting. */
+  /** The firmware has forgotten all that it had. What waits here goes on waiting, until {@link resume}. */
   reset(reason: string): void {
+    this.isOpen = false;
     this.queue.clear();
     for (const packet of [...this.handedOver.values()]) this.finish(packet, failed("radio-gone", reason));
   }
 
   /** Fails all that is here and in the firmware. */
   close(reason: string): void {
-    this.isOpen = false;
     this.reset(reason);
     for (const { tell } of this.waiting.splice(0)) tell(failed("radio-gone", reason));
   }

@@ -93,8 +93,8 @@ export class MeshtasticRadio extends Radio {
     this.watch = new SessionWatch({
       timers,
       heartbeat: () => this.write(heartbeat()),
-      doubt: (isRestarted) =>
-        isRestarted ? this.perhapsRestarted() : this.shakeHands("short", OPEN_PATIENCE_MS),
+      suspect: () => this.outbox.suspect(),
+      doubt: () => this.perhapsRestarted(),
       dead: (reason) => this.shut(reason),
     });
   }
@@ -238,14 +238,15 @@ export class MeshtasticRadio extends Radio {
 
   /** A session has begun. @param rebootCount of the one before */
   private begin(rebootCount: number): void {
+    const isRestarted = this.facts.rebootCount !== rebootCount;
     if (this.state === "opening") {
       this.state = "open";
       this.settleOpening?.resolve();
       this.settleOpening = undefined;
-    } else if (this.facts.rebootCount !== rebootCount) {
+    } else if (isRestarted) {
       this.outbox.reset("the firmware was started anew");
     }
-    this.watch.start(this.framer.noiseBytes);
+    this.watch.start(this.framer.noiseBytes, isRestarted);
     this.changed();
     if (this.change) this.change.verify(this.facts.lora);
     else this.outbox.resume();
@@ -310,8 +311,8 @@ export class MeshtasticRadio extends Radio {
 
   /** What came may have been boot text, or noise on the line: whether it has begun anew, its count of that tells. */
   private perhapsRestarted(): void {
-    if (this.change) this.restarted();
-    else this.shakeHands("full", RESTART_PATIENCE_MS);
+    if (this.change) this.change.restarted();
+    if (!this.handshake) this.shakeHands("short", RESTART_PATIENCE_MS);
   }
 
   private doubt(why: string): void {

@@ -7,16 +7,20 @@ const ANSWER_MS = 5_000;
 const HEARTBEATS = 3;
 /** The firmware tells its telemetry every minute; without it, it may have forgotten that somebody listens. */
 const FORGOTTEN_MS = 5 * 60_000;
-/** The firmware sends nothing but frames to whoever has spoken to it: so much else is what it says when it starts. */
+/** The firmware sends nothing but frames to whoever has spoken to it: so much else may be what it says when it starts. */
 const BOOT_TEXT_BYTES = 32;
-/** What it then takes to listen. */
+/** Where it was not, it is a firmware that talks: so much more is needed the next time. */
+const TALKATIVE_FACTOR = 8;
+/** What it takes to listen after a start. */
 const BOOT_MS = 3_000;
 
 export interface SessionWatchOptions {
   timers: Timers;
   heartbeat: () => void;
-  /** The firmware may have forgotten us. @param isRestarted it has begun anew, as it seems */
-  doubt: (isRestarted: boolean) => void;
+  /** The firmware may be starting anew: it would not hear us now. */
+  suspect: () => void;
+  /** The firmware may have forgotten us. */
+  doubt: () => void;
   dead: (reason: string) => void;
 }
 
@@ -26,14 +30,20 @@ export class SessionWatch {
   /** When something came that only a session brings. */
   private servedMs = 0;
   private noiseBytes = 0;
+  private bootTextBytes = BOOT_TEXT_BYTES;
   private callOffBeat: () => void = () => {};
   private callOffBoot: (() => void) | undefined;
 
   constructor(private readonly options: SessionWatchOptions) {}
 
-  /** A session has begun. @param noiseBytes in all so far */
-  start(noiseBytes: number): void {
+  /**
+   * A session has begun.
+   * @param noiseBytes in all so far
+   * @param isRestarted whether the firmware was started anew since the one before
+   */
+  start(noiseBytes: number, isRestarted: boolean): void {
     this.stop();
+    if (isRestarted) this.bootTextBytes = BOOT_TEXT_BYTES;
     this.noiseBytes = noiseBytes;
     this.heardMs = this.servedMs = this.options.timers.monotonicMs();
     this.plan();
@@ -53,15 +63,17 @@ export class SessionWatch {
 
   /** @param noiseBytes in all so far */
   noted(noiseBytes: number): void {
-    if (noiseBytes - this.noiseBytes < BOOT_TEXT_BYTES) return;
-    this.noiseBytes = noiseBytes;
-    this.callOffBoot ??= this.options.timers.after(BOOT_MS, () => this.options.doubt(true));
+    if (this.callOffBoot || noiseBytes - this.noiseBytes < this.bootTextBytes) return;
+    this.bootTextBytes *= TALKATIVE_FACTOR;
+    const { timers, suspect, doubt } = this.options;
+    this.callOffBoot = timers.after(BOOT_MS, doubt);
+    suspect();
   }
 
   private plan(): void {
     this.callOffBeat = this.options.timers.after(HEARTBEAT_MS, () => {
       const { timers, doubt } = this.options;
-      if (timers.monotonicMs() - this.servedMs >= FORGOTTEN_MS) doubt(false);
+      if (timers.monotonicMs() - this.servedMs >= FORGOTTEN_MS) doubt();
       else this.beat(1);
     });
   }
