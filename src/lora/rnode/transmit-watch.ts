@@ -15,6 +15,8 @@ const MARGIN_MS = 300;
 const BUSY_SHARE = 0.01;
 /** A packet may take longer by half of what it takes on a free channel, so many times. */
 const MOST_EXTENSIONS = 12;
+/** The same for a packet too short to be deaf for, when older airtime has gone out of the window meanwhile and may hide it. */
+const MOST_EXTENSIONS_IF_HIDDEN = 3;
 /** Until the firmware says: its shortest slot, and the last slot of its shortest contention window (Config.h). */
 const DEFAULT_TIMING = { slotMs: 24, quietMs: 48 };
 const DEFAULT_LAST_SLOT = 14;
@@ -41,6 +43,7 @@ export class TransmitWatch {
   private airtimeMs = 0;
   private watching = false;
   private ownShort = 0;
+  private mayBeHidden = false;
   private isAsked = false;
   /** How often it was time to ask again, and the answer to the last question had not come. */
   private unanswered = 0;
@@ -57,6 +60,7 @@ export class TransmitWatch {
     this.airtimeMs = airtimeMs;
     this.watching = true;
     this.extensions = 0;
+    this.mayBeHidden = false;
     if (airtimeMs >= LONG_ENOUGH_MS) this.poll();
     this.waitFor(this.longestMs);
   }
@@ -75,6 +79,7 @@ export class TransmitWatch {
     const ownShort = this.options.readings.channelTime?.ownShort ?? 0;
     const riseMs = (ownShort - this.ownShort) * OWN_SHORT_WINDOW_MS;
     this.ownShort = ownShort;
+    if (riseMs < 0) this.mayBeHidden = true;
     if (this.watching && riseMs >= this.airtimeMs * ENOUGH) this.conclude("airtime");
   }
 
@@ -124,7 +129,9 @@ export class TransmitWatch {
     this.stopDeadline = this.options.timers.after(ms, () => {
       // Deaf to a question, it is sending just now.
       const mayWait = this.isChannelBusy || this.isAsked;
-      if (mayWait && this.extensions < MOST_EXTENSIONS) {
+      const most =
+        this.mayBeHidden && this.airtimeMs < LONG_ENOUGH_MS ? MOST_EXTENSIONS_IF_HIDDEN : MOST_EXTENSIONS;
+      if (mayWait && this.extensions < most) {
         this.extensions += 1;
         this.waitFor(this.longestMs / 2);
         return;

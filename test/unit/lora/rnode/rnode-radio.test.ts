@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { seededRandom } from "../../../../src/bench/seeded-random.ts";
 import { timeOnAirMs } from "../../../../src/lora/airtime/time-on-air.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { Priority } from "../../../../src/lora/priority.ts";
@@ -122,6 +123,46 @@ describe("a packet", () => {
     expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...lateMs)).toBeLessThan(50);
   });
+
+  test.each([
+    ["LongFast", longFast, 1_500],
+    ["ShortTurbo", shortTurbo, 300],
+    ["ShortTurbo, at its limit", shortTurbo, 60],
+  ])(
+    "is never told to be on air early where several contend, nor late by much: %s",
+    async (_, channel, gapMs) => {
+      const world = new RnodeWorld();
+      const senders = [await world.opened(channel), await world.opened(channel), await world.opened(channel)];
+      const listener = await world.opened(channel);
+      const random = seededRandom(9);
+      const heardMs = new Map<number, number>();
+      listener.radio.on("received", ({ payload: [number = -1] }) =>
+        heardMs.set(number, world.timers.monotonicMs()),
+      );
+      const onAirMs = new Map<number, number>();
+      const all: Fates[] = [];
+      for (let number = 0; number < 200; number++) {
+        const payload = bytes(3 + Math.floor(random() * 250), number);
+        const sender = senders[number % senders.length];
+        if (!sender) throw new Error("no sender");
+        all.push(
+          Fates.of(sender.radio, { payload, priority: "room" }, ({ state }) => {
+            if (state === "on-air") onAirMs.set(number, world.timers.monotonicMs());
+          }),
+        );
+        world.timers.advance(random() * gapMs);
+      }
+      expect(await world.until(() => all.every(({ final }) => final), 1_200_000)).toBe(true);
+      await world.until(() => false, 10_000);
+      expect(all.flatMap(({ faults }) => faults)).toEqual([]);
+      // Collisions take a few.
+      const lateMs = [...heardMs].map(([number, ms]) => (onAirMs.get(number) ?? Number.NaN) - ms);
+      expect(lateMs.length).toBeGreaterThan(180);
+      expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...lateMs)).toBeLessThan(3_000);
+      expect(lateMs.filter((ms) => ms > 50).length).toBeLessThan(20);
+    },
+  );
 
   test("waits in the driver, the most urgent first", async () => {
     const world = new RnodeWorld();
