@@ -2,7 +2,6 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { Timers } from "../../host/timers.ts";
 import { BROADCAST, nodeIdOf } from "../../lora/meshtastic/node-id.ts";
 import {
-  ChannelRole,
   type DataSchema,
   type LoraConfigSchema,
   type MeshPacket,
@@ -16,7 +15,6 @@ import {
   RoutingError,
   TelemetrySchema,
 } from "../../lora/meshtastic/proto/meshtastic_pb.ts";
-import { WITHOUT_NODES } from "../../lora/meshtastic/to-radio.ts";
 import { signsBroadcasts } from "../../lora/meshtastic/wire-sizes.ts";
 import type { Position } from "../../lora/radio.ts";
 import type { Modem } from "../air/modem.ts";
@@ -24,27 +22,14 @@ import type { Firmware, ToHost } from "../firmware.ts";
 import { Admin } from "../meshtastic/admin.ts";
 import { AirUse } from "../meshtastic/air-use.ts";
 import { debugText, romText, startText } from "../meshtastic/boot-text.ts";
+import { configuration } from "../meshtastic/configuration.ts";
 import { Mesh, RESULT } from "../meshtastic/mesh.ts";
 import { NodeDatabase } from "../meshtastic/node-database.ts";
 import { chipSettings, loraConfig, type NodeSettings } from "../meshtastic/node-settings.ts";
-import { type FromRadioContent, PhoneLink } from "../meshtastic/phone-link.ts";
+import { PhoneLink } from "../meshtastic/phone-link.ts";
 import { Transmitter } from "../meshtastic/transmitter.ts";
 import { TX_QUEUE_LENGTH } from "../meshtastic/tx-queue.ts";
 
-const CHANNELS = 8;
-/** The parts of the configuration beside LoRa's, each without content. */
-const OTHER_CONFIGS = [
-  "device",
-  "position",
-  "power",
-  "network",
-  "display",
-  "bluetooth",
-  "security",
-  "sessionKey",
-  "screen",
-] as const;
-const MODULES = 13;
 /** How often the host is told the node's own telemetry (DeviceTelemetry.h). */
 const TELEMETRY_MS = 60_000;
 /** A text is taken from the host no sooner after another (PhoneAPI.cpp). */
@@ -266,7 +251,8 @@ export class MeshtasticFirmware implements Firmware {
     return new PhoneLink({
       timers: this.options.timers,
       write,
-      configuration: (nonce) => this.configuration(nonce),
+      configuration: (nonce) =>
+        this.running ? configuration(this.settings, this.running.nodes, this.metadata(), nonce) : [],
       queueStatus: () => this.queueStatus(RESULT.ok, 0),
       packet: (packet) => this.takeFromPhone(packet),
       spokenTo: () => {
@@ -300,51 +286,6 @@ export class MeshtasticFirmware implements Firmware {
   private queueStatus(result: number, packetId: number): QueueStatus {
     const free = this.running?.transmitter.queue.free ?? 0;
     return create(QueueStatusSchema, { result, packetId, free, length: TX_QUEUE_LENGTH });
-  }
-
-  /** In the order of PhoneAPI.cpp. */
-  private configuration(nonce: number): FromRadioContent[] {
-    const { nodes } = this.running ?? {};
-    if (!nodes) return [];
-    const { settings } = this;
-    const others = nonce === WITHOUT_NODES ? [] : nodes.others;
-    return [
-      {
-        case: "ownInfo",
-        value: {
-          number: settings.number,
-          rebootCount: settings.rebootCount,
-          minAppVersion: 30_200,
-          nodeCount: nodes.others.length + 1,
-        },
-      },
-      { case: "screenConfig", value: new Uint8Array() },
-      { case: "nodeInfo", value: nodes.own() },
-      { case: "metadata", value: this.metadata() },
-      ...Array.from({ length: CHANNELS }, (_, index): FromRadioContent => this.channel(index)),
-      { case: "config", value: { content: { case: "lora", value: settings.lora } } },
-      ...OTHER_CONFIGS.map(
-        (part): FromRadioContent => ({
-          case: "config",
-          value: { content: { case: part, value: new Uint8Array() } },
-        }),
-      ),
-      ...Array.from(
-        { length: MODULES },
-        (_, module): FromRadioContent => ({
-          case: "moduleConfig",
-          value: Uint8Array.of(((module + 1) << 3) | 2, 0),
-        }),
-      ),
-      ...others.map((value): FromRadioContent => ({ case: "nodeInfo", value })),
-      { case: "configCompleteId", value: nonce },
-    ];
-  }
-
-  private channel(index: number): FromRadioContent {
-    const { channelName: name, channelPsk: psk } = this.settings;
-    if (index > 0) return { case: "channel", value: { index, role: ChannelRole.DISABLED } };
-    return { case: "channel", value: { index, role: ChannelRole.PRIMARY, settings: { name, psk } } };
   }
 
   private takeFromPhone(packet: MeshPacket): void {

@@ -14,7 +14,7 @@ import { REGION_BANDS, type RegionBand } from "./regions.ts";
 
 /** The name that stands for a channel without one when no preset is used. */
 const CUSTOM_NAME = "Custom";
-/** Two frequencies that the firmware's 32-bit floats may take for one. */
+/** The firmware keeps a frequency as a 32-bit float in MHz, which tells no less than 60 Hz apart at 900 MHz. */
 const SAME_HZ = 100;
 /** What the firmware falls back to (MeshRadio.h). */
 const FALLBACK = { spreadingFactor: 11, codingRate: 5, bandwidthKHz: 250 } as const;
@@ -73,7 +73,8 @@ function slotHz(config: LoraConfig, name: string, band: RegionBand): number {
 /** @returns undefined where no region is set, or one that is not known here */
 export function frequencyHzOf(config: LoraConfig, name: string): number | undefined {
   const offsetHz = Math.round(config.frequencyOffset * 1e6);
-  if (config.overrideFrequency !== 0) return Math.round(config.overrideFrequency * 1e6) + offsetHz;
+  if (config.overrideFrequency !== 0)
+    return Math.round((config.overrideFrequency * 1e6) / SAME_HZ) * SAME_HZ + offsetHz;
   const band = REGION_BANDS[config.region];
   return band && slotHz(config, name, band) + offsetHz;
 }

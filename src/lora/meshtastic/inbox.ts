@@ -19,7 +19,7 @@ export interface InboxOptions {
   facts: Facts;
   received: (packet: Received) => void;
   /** An acknowledgement or a refusal of a packet of ours. */
-  routing: (id: number, error: RoutingError, from: number) => void;
+  routing: (id: number, error: RoutingError, by: number | "radio") => void;
   changed: () => void;
 }
 
@@ -51,7 +51,7 @@ export class Inbox {
         if (!isOwn) this.options.received(this.received(packet, data.payload));
         break;
       case Port.ROUTING:
-        this.takeRouting(packet, data);
+        this.takeRouting(data, isOwn ? "radio" : packet.from);
         break;
       case Port.POSITION:
         book.putPosition(packet.from, decoded(PositionSchema, data.payload));
@@ -71,7 +71,7 @@ export class Inbox {
   private received(packet: MeshPacket, payload: Uint8Array): Received {
     const self = this.options.facts.self;
     // Neither of the two is told for what came over the internet.
-    const isHeard = packet.rxRssi !== 0 && !packet.viaMqtt;
+    const isHeard = packet.rxRssi !== 0 && !packet.viaMqtt && Number.isFinite(packet.rxSnr);
     return {
       payload,
       from: nodeIdOf(packet.from),
@@ -82,12 +82,12 @@ export class Inbox {
     };
   }
 
-  private takeRouting(packet: MeshPacket, { requestId, payload }: Data): void {
+  private takeRouting({ requestId, payload }: Data, by: number | "radio"): void {
     const routing = decoded(RoutingSchema, payload);
     if (!routing || requestId === 0) return;
     // A routing message without an error acknowledges.
     const error = routing.content.case === "error" ? routing.content.value : RoutingError.NONE;
-    this.options.routing(requestId, error, packet.from);
+    this.options.routing(requestId, error, by);
   }
 
   private takeTelemetry(from: number, isOwn: boolean, payload: Uint8Array): void {

@@ -75,7 +75,7 @@ export class NodeBook {
     const hops = hopsOf(packet);
     if (hops !== undefined) entry.hops = hops;
     // The signal is that of whoever repeated it last.
-    if (hops === 0 && packet.rxRssi !== 0) entry.snrDb = packet.rxSnr;
+    if (hops === 0 && packet.rxRssi !== 0 && Number.isFinite(packet.rxSnr)) entry.snrDb = packet.rxSnr;
   }
 
   putUser(number: number, { longName, publicKey }: User): void {

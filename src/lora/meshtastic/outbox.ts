@@ -145,17 +145,18 @@ export class Outbox {
 
   /**
    * An acknowledgement or a refusal.
-   * @param from the peer; or our own radio, that a neighbour has repeated the packet, or that it has given up
+   * @param by our own radio: that a neighbour has repeated the packet, or that it is given up; or the number of a node
    */
-  takeRouting(id: number, error: RoutingError, from: number): void {
+  takeRouting(id: number, error: RoutingError, by: number | "radio"): void {
     const packet = this.handedOver.get(id);
-    if (!packet) return;
+    // Nobody else has a say in it.
+    if (!packet || (by !== "radio" && by !== packet.to)) return;
     if (error !== RoutingError.NONE) {
       this.finish(packet, failureOf(error));
       return;
     }
     if (packet.to === BROADCAST) return;
-    if (from === packet.to) {
+    if (by === packet.to) {
       // It is there, so it was on the air, whatever the queue has told.
       if (packet.state !== "sent") packet.tell({ state: "on-air" });
       this.finish(packet, { state: "acknowledged" });

@@ -3,7 +3,6 @@ import type { DriverContext } from "../driver.ts";
 import type { ChannelSettings } from "../modulation.ts";
 import type { Port, PortClosed } from "../port.ts";
 import {
-  type FailureReason,
   type Fate,
   type Outgoing,
   Radio,
@@ -17,15 +16,15 @@ import { configFor } from "./channel-settings.ts";
 import { Facts } from "./facts.ts";
 import { Framer } from "./framer.ts";
 import { fromRadioRules } from "./from-radio-rules.ts";
-import { Handshake } from "./handshake.ts";
 import { Inbox } from "./inbox.ts";
 import { NodeBook } from "./node-book.ts";
 import { numberOf } from "./node-id.ts";
 import { Outbox } from "./outbox.ts";
+import { failureOf } from "./outgoing-checks.ts";
 import { PacketIds } from "./packet-ids.ts";
-import type { FromRadio, MeshPacket, Region } from "./proto/meshtastic_pb.ts";
-import { SessionWatch } from "./session-watch.ts";
-import { admin, disconnect, heartbeat, sendPacket } from "./to-radio.ts";
+import type { FromRadio, LoraConfig, Region } from "./proto/meshtastic_pb.ts";
+import { Session } from "./session.ts";
+import { type AdminRequest, admin, disconnect, heartbeat, sendPacket } from "./to-radio.ts";
 import {
   KEY_BYTES,
   MAX_PAYLOAD_BYTES,
@@ -36,10 +35,9 @@ import {
 
 /** Half a frame whose rest has not come for so long is looked into. A whole one takes 45 ms on the line. */
 const FRAME_GAP_MS = 200;
-/** Opening the line may start a board anew. */
-const OPEN_PATIENCE_MS = 9_000;
-/** Some boards take long to start. */
-const RESTART_PATIENCE_MS = 30_000;
+const RESTARTED = "the firmware was started anew";
+/** A board that does so more often while it is opened does nothing else. */
+const MAX_STARTS = 5;
 
 export interface MeshtasticRadioOptions {
   /** What a radio that has no region yet is set to with its first channel. */
@@ -54,12 +52,12 @@ export class MeshtasticRadio extends Radio {
   private readonly framer: Framer<FromRadio>;
   private readonly outbox: Outbox;
   private readonly inbox: Inbox;
-  private readonly watch: SessionWatch;
+  private readonly session: Session;
   private readonly ids: PacketIds;
-  private handshake: Handshake | undefined;
   private change: ChannelChange | undefined;
   private changes: Promise<void> = Promise.resolve();
   private settleOpening: { resolve: () => void; reject: (error: RadioError) => void } | undefined;
+  private starts = 0;
   private callOffGap: () => void = () => {};
   private readonly onData = (bytes: Uint8Array) => this.receive(bytes);
   private readonly onClosed = ({ reason, detail }: PortClosed) => this.shut(`port ${reason}: ${detail}`);
@@ -87,15 +85,21 @@ export class MeshtasticRadio extends Radio {
       book: this.book,
       facts: this.facts,
       received: (packet) => this.emit("received", packet),
-      routing: (id, error, from) => this.outbox.takeRouting(id, error, from),
+      routing: (id, error, by) => this.outbox.takeRouting(id, error, by),
       changed: () => this.changed(),
     });
-    this.watch = new SessionWatch({
+    this.session = new Session({
       timers,
-      heartbeat: () => this.write(heartbeat()),
+      random,
+      write: (bytes) => this.write(bytes),
+      rebootCount: () => this.facts.rebootCount,
+      noiseBytes: () => this.framer.noiseBytes,
+      shaking: () => this.outbox.pause(),
+      begun: (isRestarted) => this.begin(isRestarted),
       suspect: () => this.outbox.suspect(),
-      doubt: () => this.perhapsRestarted(),
-      dead: (reason) => this.shut(reason),
+      doubt: () => this.change?.restarted(),
+      ended: (reason, wasAsked) =>
+        this.shut(reason, wasAsked ? new RadioError("no-answer", reason) : undefined),
     });
   }
 
@@ -121,7 +125,7 @@ export class MeshtasticRadio extends Radio {
     this.port.on("closed", this.onClosed);
     return new Promise((resolve, reject) => {
       this.settleOpening = { resolve, reject };
-      this.shakeHands("full", OPEN_PATIENCE_MS);
+      this.session.open();
     });
   }
 
@@ -132,10 +136,10 @@ export class MeshtasticRadio extends Radio {
   }
 
   send({ payload, priority, to }: Outgoing, told: (fate: Fate) => void): void {
-    const number = to === undefined ? undefined : numberOf(to);
-    const failure = this.failureOf(payload, to, number);
+    const hasKey = (number: number) => this.book.get(number)?.hasKey === true;
+    const failure = this.notOpen() ?? failureOf(payload, to, this.facts.self, hasKey);
     if (failure) this.context.timers.after(0, () => told(failure));
-    else this.outbox.add(payload, number, priority, told);
+    else this.outbox.add(payload, to === undefined ? undefined : numberOf(to), priority, told);
   }
 
   status(): RadioStatus {
@@ -156,29 +160,27 @@ export class MeshtasticRadio extends Radio {
     return change;
   }
 
-  private changeTo(settings: ChannelSettings): Promise<void> {
-    const { facts } = this;
-    const { lora } = facts;
+  private async changeTo(settings: ChannelSettings): Promise<void> {
+    const { lora, channelName } = this.facts;
+    if (this.state !== "open" || !lora) throw new RadioError("radio-gone", `the radio is ${this.state}`);
+    const config = configFor(settings, lora, channelName, this.options.region);
+    if (!isSameChannel(config, lora)) await this.configure(config);
+  }
+
+  private configure(config: LoraConfig): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.state !== "open" || !lora) throw new RadioError("radio-gone", `the radio is ${this.state}`);
-      const config = configFor(settings, lora, facts.channelName, this.options.region);
-      if (isSameChannel(config, lora)) return resolve();
       this.change = new ChannelChange({
         timers: this.context.timers,
         config,
-        request: (request) => {
-          const id = this.ids.next();
-          this.write(admin(id, facts.self ?? 0, request));
-          return id;
-        },
+        request: (request) => this.request(request),
         quiet: (done) => {
           this.outbox.pause();
           this.outbox.onceIdle(done);
         },
-        shakeHands: () => this.shakeHands("short", RESTART_PATIENCE_MS),
+        shakeHands: () => this.session.renew("short"),
         done: (error) => {
           this.change = undefined;
-          if (this.state === "open" && !this.handshake) this.outbox.resume();
+          if (this.state === "open" && !this.session.isShakingHands) this.outbox.resume();
           if (error) reject(error);
           else resolve();
         },
@@ -187,24 +189,16 @@ export class MeshtasticRadio extends Radio {
     });
   }
 
-  private failureOf(
-    payload: Uint8Array,
-    to: string | undefined,
-    number: number | undefined,
-  ): Fate | undefined {
-    const failed = (reason: FailureReason, detail: string): Fate => ({ state: "failed", reason, detail });
-    if (this.state !== "open") {
-      const not = this.state === "closed" ? "closed" : "not open yet";
-      return failed("radio-gone", `the radio is ${not}`);
-    }
-    if (payload.length === 0) return failed("refused", "payload: it is empty");
-    if (to !== undefined && number === undefined) return failed("refused", `to: ${to} names no node`);
-    if (number !== undefined && number === this.facts.self)
-      return failed("refused", `to: ${to} is this radio`);
-    const hasKey = number !== undefined && this.book.get(number)?.hasKey === true;
-    const limit = MAX_PAYLOAD_BYTES - (hasKey ? KEY_BYTES : 0);
-    if (payload.length <= limit) return undefined;
-    return failed("too-large", `payload: ${payload.length} bytes, more than ${limit}`);
+  private request(request: AdminRequest): number {
+    const id = this.ids.next();
+    this.write(admin(id, this.facts.self ?? 0, request));
+    return id;
+  }
+
+  private notOpen(): Fate | undefined {
+    if (this.state === "open") return undefined;
+    const detail = `the radio is ${this.state === "closed" ? "closed" : "not open yet"}`;
+    return { state: "failed", reason: "radio-gone", detail };
   }
 
   private airtimeMs(payloadBytes: number, isToOne: boolean): number {
@@ -213,40 +207,12 @@ export class MeshtasticRadio extends Radio {
     return packetAirtimeMs(modulation, payloadBytes, overhead);
   }
 
-  private shakeHands(extent: "full" | "short", patienceMs: number): void {
-    this.watch.stop();
-    this.outbox.pause();
-    this.handshake?.stop();
-    const { timers, random } = this.context;
-    const { rebootCount } = this.facts;
-    this.handshake = new Handshake({
-      timers,
-      random,
-      extent,
-      patienceMs,
-      write: (bytes) => this.write(bytes),
-      done: (isComplete) => {
-        this.handshake = undefined;
-        if (!isComplete) {
-          const detail = "no Meshtastic firmware answers";
-          this.shut(detail, new RadioError("no-answer", detail));
-        } else this.begin(rebootCount);
-      },
-    });
-    this.handshake.start();
-  }
-
-  /** A session has begun. @param rebootCount of the one before */
-  private begin(rebootCount: number): void {
-    const isRestarted = this.facts.rebootCount !== rebootCount;
+  private begin(isRestarted: boolean): void {
     if (this.state === "opening") {
       this.state = "open";
       this.settleOpening?.resolve();
       this.settleOpening = undefined;
-    } else if (isRestarted) {
-      this.outbox.reset("the firmware was started anew");
-    }
-    this.watch.start(this.framer.noiseBytes, isRestarted);
+    } else if (isRestarted) this.outbox.reset(RESTARTED);
     this.changed();
     if (this.change) this.change.verify(this.facts.lora);
     else this.outbox.resume();
@@ -256,7 +222,7 @@ export class MeshtasticRadio extends Radio {
     this.callOffGap();
     this.framer.push(bytes);
     if (this.state === "closed") return;
-    if (this.state === "open" && !this.handshake) this.watch.noted(this.framer.noiseBytes);
+    if (this.state === "open") this.session.noted();
     if (this.framer.isWaiting) {
       this.callOffGap = this.context.timers.after(FRAME_GAP_MS, () => this.framer.settle());
     }
@@ -266,14 +232,14 @@ export class MeshtasticRadio extends Radio {
     if (this.state === "closed") return;
     const { content } = message;
     const { log } = this.context;
-    this.watch.heard(content.case === "packet");
+    this.session.heard(message);
     if (this.facts.take(message)) {
       // Beside a handshake it tells what has changed.
-      if (!this.handshake) this.changed();
+      if (!this.session.isShakingHands) this.changed();
     } else {
       switch (content.case) {
         case "packet":
-          this.onPacket(content.value);
+          if (this.state === "open") this.inbox.take(content.value);
           break;
         case "queueStatus":
           if (!this.change?.takeStatus(content.value)) this.outbox.takeStatus(content.value);
@@ -289,37 +255,29 @@ export class MeshtasticRadio extends Radio {
           break;
       }
     }
-    this.handshake?.take(message);
-  }
-
-  private onPacket(packet: MeshPacket): void {
-    if (this.state === "open") this.inbox.take(packet);
+    this.session.take(message);
   }
 
   /** The firmware has begun anew: it has forgotten what it had of ours, and that we listen. */
   private restarted(): void {
     if (this.state !== "open") {
       // Opening the line has done that: what was asked for before is lost.
-      if (this.handshake) this.shakeHands("full", OPEN_PATIENCE_MS);
+      this.starts += 1;
+      if (this.starts < MAX_STARTS) this.session.open();
+      else this.shut("the firmware starts again and again");
       return;
     }
-    this.context.log.info(`${this.port.name}: the firmware was started anew`);
-    this.outbox.reset("the firmware was started anew");
-    if (this.change) this.change.restarted();
-    if (!this.handshake) this.shakeHands("full", RESTART_PATIENCE_MS);
-  }
-
-  /** What came may have been boot text, or noise on the line: whether it has begun anew, its count of that tells. */
-  private perhapsRestarted(): void {
-    if (this.change) this.change.restarted();
-    if (!this.handshake) this.shakeHands("short", RESTART_PATIENCE_MS);
+    this.context.log.info(`${this.port.name}: ${RESTARTED}`);
+    this.outbox.reset(RESTARTED);
+    this.change?.restarted();
+    if (!this.session.isShakingHands) this.session.renew("full");
   }
 
   private doubt(why: string): void {
-    if (this.state !== "open" || this.handshake) return;
+    if (this.state !== "open" || this.session.isShakingHands) return;
     this.context.log.warn(`${this.port.name}: ${why}`);
     this.outbox.reset(why);
-    this.shakeHands("short", OPEN_PATIENCE_MS);
+    this.session.renew("short");
   }
 
   private changed(): void {
@@ -337,8 +295,7 @@ export class MeshtasticRadio extends Radio {
     const was = this.state;
     this.state = "closed";
     this.callOffGap();
-    this.watch.stop();
-    this.handshake?.stop();
+    this.session.stop();
     this.port.off("data", this.onData);
     this.port.off("closed", this.onClosed);
     this.change?.fail(openingError);

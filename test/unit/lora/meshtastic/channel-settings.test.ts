@@ -116,7 +116,7 @@ describe("the configuration for a channel", () => {
           const before = loraConfig({ region, usePreset, slot: 3, frequencyOffset: 0.2, codingRate: 8 });
           const config = configFor(asked, before, "", Region.UNSET);
           expect(modulationOf(config)).toEqual(asked.modulation);
-          expect(Math.abs((frequencyHzOf(config, "") ?? 0) - asked.frequencyHz)).toBeLessThan(100);
+          expect(frequencyHzOf(config, "")).toBe(asked.frequencyHz);
           expect(powerDbmOf(config)).toBe(powerDbm);
         },
       ),

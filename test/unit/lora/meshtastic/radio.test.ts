@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { timeOnAirMs } from "../../../../src/lora/airtime/time-on-air.ts";
 import { encodeFrame } from "../../../../src/lora/meshtastic/frame.ts";
 import { meshtastic, meshtasticDriver } from "../../../../src/lora/meshtastic/index.ts";
 import { nodeIdOf } from "../../../../src/lora/meshtastic/node-id.ts";
-import { Region } from "../../../../src/lora/meshtastic/proto/meshtastic_pb.ts";
+import { FromRadioSchema, Port, Region } from "../../../../src/lora/meshtastic/proto/meshtastic_pb.ts";
 import { MAX_PAYLOAD_BYTES } from "../../../../src/lora/meshtastic/wire-sizes.ts";
 import { type ChannelSettings, PRESETS } from "../../../../src/lora/modulation.ts";
 import { ANNA, BEN, CLEO, rig, states } from "./rig.ts";
@@ -78,6 +80,18 @@ describe("opening a Meshtastic radio", () => {
     expect(isOpen).toBe(false);
     await time.advanceAsync(8_000);
     expect(isOpen).toBe(true);
+  });
+
+  test("fails where the firmware does nothing but start", async () => {
+    const { plug, time } = rig();
+    const { radio, line } = plug(ANNA);
+    const opening = radio.open();
+    opening.catch(() => {});
+    for (let i = 0; i < 5; i++) {
+      await time.advanceAsync(1_550);
+      line.firmware.restart();
+    }
+    await expect(opening).rejects.toThrow("the firmware starts again and again");
   });
 
   test("fails where the case is pulled out meanwhile", async () => {
@@ -572,6 +586,55 @@ describe("text between the frames", () => {
     }
     expect(anna.received).toHaveLength(10);
     expect(ben.received).toHaveLength(10);
+  });
+});
+
+describe("what strangers send", () => {
+  test("may be anything: it is passed on where it is for the box, and else does no harm", async () => {
+    const { opened, time } = rig();
+    const anna = await opened(ANNA);
+    const ports = [
+      Port.TEXT,
+      Port.POSITION,
+      Port.NODE_INFO,
+      Port.ROUTING,
+      Port.ADMIN,
+      Port.TELEMETRY,
+      Port.PRIVATE,
+    ];
+    let meant = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...ports),
+        fc.uint8Array({ maxLength: 233 }),
+        fc.integer({ min: 0, max: 0xffffffff }),
+        fc.record({
+          id: fc.integer({ min: 0, max: 0xffffffff }),
+          to: fc.constantFrom(ANNA, 0xffffffff),
+          hopLimit: fc.integer({ min: 0, max: 9 }),
+          hopStart: fc.integer({ min: 0, max: 9 }),
+          rxSnr: fc.float(),
+          rxRssi: fc.integer({ min: -200, max: 20 }),
+        }),
+        (port, payload, from, rest) => {
+          const content = { case: "decoded", value: { port, payload, requestId: rest.id } } as const;
+          const message = create(FromRadioSchema, {
+            content: { case: "packet", value: { ...rest, from, content } },
+          });
+          anna.line.emit("data", encodeFrame(toBinary(FromRadioSchema, message)));
+          if (port === Port.PRIVATE && from !== 0 && from !== ANNA) meant += 1;
+          anna.radio.status();
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+    expect(anna.received).toHaveLength(meant);
+    expect(meant).toBeGreaterThan(100);
+    // As many as are remembered at most.
+    expect(anna.radio.nodes().length).toBeLessThanOrEqual(500);
+    expect(anna.radio.nodes().length).toBeGreaterThan(490);
+    time.advance(10_000);
+    expect(anna.closed).toEqual([]);
   });
 });
 
