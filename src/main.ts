@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
+import type { VirtualFirmware } from "./bench/virtual-firmware.ts";
 import type { VirtualNeighbour, VirtualNeighbourOptions } from "./bench/virtual-neighbour.ts";
 import { type Config, loadConfig, parseConfig, problemLine } from "./config/index.ts";
 import {
@@ -36,7 +37,7 @@ export interface BoxOptions {
   runFolder: string;
   log: Logger;
   /** Bench mode: where the portal and the operator's page listen. */
-  bench?: { address: string; portalPort: number; consolePort: number };
+  bench?: { address: string; portalPort: number; consolePort: number; loraCase: VirtualFirmware };
 }
 
 export interface Box {
@@ -107,7 +108,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   });
   const portal = new PortalPart({ gateway, facts, certificate, runFolder, log });
   const time = { clock, timers: systemTimers, bootClock: systemBootClock(), random: Math.random };
-  const neighbour = bench && (await virtualNeighbour({ ...time, runFolder, stateFolder, log }));
+  const neighbour =
+    bench && (await virtualNeighbour({ ...time, firmware: bench.loraCase, runFolder, stateFolder, log }));
   const lora = new LoraPart({
     ...time,
     config: neighbour ? benchLora(config.lora, neighbour.port) : config.lora,

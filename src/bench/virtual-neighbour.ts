@@ -15,10 +15,15 @@ import {
 } from "../lora/index.ts";
 import { Journal } from "../store/index.ts";
 import { Air } from "./air/air.ts";
+import type { Modem } from "./air/modem.ts";
+import { MeshtasticFirmware } from "./firmware/meshtastic.ts";
 import { RNodeFirmware } from "./firmware/rnode.ts";
+import type { Firmware, ToHost } from "./firmware.ts";
 import { type PluggedIn, pluggedIn } from "./pty.ts";
+import type { VirtualFirmware } from "./virtual-firmware.ts";
 
 export interface VirtualNeighbourOptions {
+  firmware: VirtualFirmware;
   /** For the links to the cases' serial lines. */
   runFolder: string;
   /** What the neighbour keeps. */
@@ -29,6 +34,13 @@ export interface VirtualNeighbourOptions {
   /** 0 ≤ x < 1. */
   random: () => number;
   log: Logger;
+}
+
+interface FirmwareParts {
+  modem: Modem;
+  timers: Timers;
+  random: () => number;
+  toHost: ToHost;
 }
 
 /** The two cases stand so far from each other, in metres. */
@@ -48,7 +60,7 @@ export class VirtualNeighbour implements Part {
   /** Where this box finds its case. */
   readonly port: string;
   readonly address: LinkAddress;
-  private cases: PluggedIn<RNodeFirmware>[] = [];
+  private cases: PluggedIn<Firmware>[] = [];
   private journal: Journal | undefined;
   private lora: LoraPart | undefined;
   private cancelGreeting = () => {};
@@ -68,7 +80,7 @@ export class VirtualNeighbour implements Part {
     });
     const plug = (link: string, x: number) => {
       const modem = air.modem({ name: link, position: { x, y: 0 } });
-      return pluggedIn((toHost) => new RNodeFirmware({ modem, timers, random, toHost }), { link });
+      return pluggedIn((toHost) => this.newFirmware({ modem, timers, random, toHost }), { link });
     };
     const port = join(runFolder, "lora-case-2");
     this.cases = [plug(this.port, 0), plug(port, DISTANCE_M)];
@@ -109,6 +121,12 @@ export class VirtualNeighbour implements Part {
 
   detail(): string {
     return `two virtual LoRa cases, ${DISTANCE_M} m apart; behind the other one is box ${addressText(this.address)}`;
+  }
+
+  private newFirmware(parts: FirmwareParts): Firmware {
+    if (this.options.firmware === "rnode") return new RNodeFirmware(parts);
+    const number = 1 + Math.floor(parts.random() * 0xffff_fffd);
+    return new MeshtasticFirmware({ ...parts, number });
   }
 
   private say(text: string, to: LinkAddress | "everyone"): void {

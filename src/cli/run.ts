@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { VIRTUAL_FIRMWARE, type VirtualFirmware } from "../bench/virtual-firmware.ts";
 import { createLog } from "../host/log.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
 import { untilSignal } from "./signals.ts";
@@ -19,6 +20,7 @@ interface RunOptions {
   run?: string;
   portalPort: number;
   consolePort: number;
+  loraCase: VirtualFirmware;
 }
 
 export function runCommand(): Command {
@@ -37,6 +39,11 @@ export function runCommand(): Command {
     .option("--run <folder>", "sockets and generated files (device: /run/omerta-box)")
     .option("--portal-port <port>", "bench: the portal's port", portNumber, 8080)
     .option("--console-port <port>", "bench: the operator's port", portNumber, 8090)
+    .addOption(
+      new Option("--lora-case <firmware>", "bench: what runs on the two virtual LoRa cases")
+        .choices(VIRTUAL_FIRMWARE)
+        .default("rnode"),
+    )
     .action(runBox);
 }
 
@@ -57,6 +64,7 @@ async function runBox(options: RunOptions): Promise<void> {
           address: BENCH_ADDRESS,
           portalPort: freePort(options.portalPort),
           consolePort: freePort(options.consolePort),
+          loraCase: options.loraCase,
         }
       : undefined;
   const box = await composeBox({

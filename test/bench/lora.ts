@@ -1,5 +1,6 @@
 import type { Bench } from "./bench.ts";
 import { dayRows } from "./lora-days.ts";
+import { erasureRows } from "./lora-erasure.ts";
 import { goodputRows } from "./lora-goodput.ts";
 import { replugRows } from "./lora-replug.ts";
 import { textRows } from "./lora-text.ts";
@@ -22,6 +23,6 @@ export const lora: Bench = {
     progress("1,000 days");
     const days = dayRows(quick);
     progress("replugging");
-    return [...texts, ...goodput, ...days, ...(await replugRows(quick))];
+    return [...texts, ...goodput, ...erasureRows(), ...days, ...(await replugRows(quick))];
   },
 };
