@@ -2,6 +2,7 @@ import { encodeFrame } from "../../src/lora/link/frame.ts";
 import { encodeText } from "../../src/lora/link/text/index.ts";
 import { type BenchRow, benchRow } from "./report.ts";
 import { candidates } from "./text-sample/candidates.ts";
+import { furtherTexts } from "./text-sample/further-texts.ts";
 import { heldOutTexts, SAMPLE_LANGUAGES, type SampleLanguage } from "./text-sample/index.ts";
 import { meshtasticFrameBytes } from "./text-sample/meshtastic-data.ts";
 
@@ -20,7 +21,37 @@ function ours(text: Uint8Array): number {
 /** What people write after a disaster, in fewer bytes on the air: only texts that no dictionary has seen. */
 export function textRows(): BenchRow[] {
   const texts = SAMPLE_LANGUAGES.map((language) => ({ language, all: heldOutTexts(language).map(utf8) }));
-  return [...texts.map(({ language, all }) => languageRow(language, all)), ...candidateRows(texts)];
+  return [
+    ...texts.map(({ language, all }) => languageRow(language, all)),
+    furtherRow(),
+    ...texts.map(({ language, all }) => characterRow(language, all)),
+    ...candidateRows(texts),
+  ];
+}
+
+/** The second sample, all of it. */
+function furtherRow(): BenchRow {
+  const texts = SAMPLE_LANGUAGES.flatMap(furtherTexts).map(utf8);
+  return benchRow({
+    name: `${texts.length} further texts, on the air`,
+    unit: "bytes",
+    ours: sum(texts.map(ours)),
+    reference: sum(texts.map(meshtasticFrameBytes)),
+    referenceName: "Meshtastic",
+    goal: { of: "ratio", below: 1 },
+  });
+}
+
+/** What languages can be compared by: their scripts take 1 to 4 bytes of UTF-8 for a code point. */
+function characterRow(language: SampleLanguage, texts: readonly Uint8Array[]): BenchRow {
+  const characters = sum(texts.map((text) => [...new TextDecoder().decode(text)].length));
+  return benchRow({
+    name: `a character in ${language}, without headers`,
+    unit: "bytes",
+    ours: sum(texts.map((text) => encodeText(text).length)) / characters,
+    reference: sum(texts.map((text) => text.length)) / characters,
+    referenceName: "UTF-8",
+  });
 }
 
 function languageRow(language: SampleLanguage, texts: readonly Uint8Array[]): BenchRow {
