@@ -19,7 +19,7 @@ import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { systemTimers } from "./host/timers.ts";
 import { openDeviceKey } from "./identity/index.ts";
-import { LoraPart, LoraTexts, linkAddressOf, listLines, systemBootClock, textCode } from "./lora/index.ts";
+import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -116,7 +116,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     address: linkAddressOf(key.hash),
     stateFolder,
     // On a machine that is no box, what is plugged in is let alone.
-    list: bench ? async () => [] : listLines,
+    list: bench ? async () => [] : listUsbLines,
     journal,
     log,
     code: textCode,

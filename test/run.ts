@@ -16,6 +16,8 @@ interface Count {
 
 interface Step {
   name: string;
+  /** The names under which its output is kept. */
+  logs: readonly string[];
   run: () => Promise<Count>;
 }
 
@@ -37,6 +39,7 @@ async function logged(name: string, command: readonly string[]): Promise<number>
 function check(name: string, ...command: string[]): Step {
   return {
     name,
+    logs: [name],
     run: async () => {
       const ok = (await logged(name, command)) === 0;
       return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
@@ -44,11 +47,12 @@ function check(name: string, ...command: string[]): Step {
   };
 }
 
-/** One file or folder of tests in a Bun of its own. */
-function tests(name: string, path: string, timeoutMs: number): Step {
+/** Files or folders of tests in a Bun of its own. */
+function tests(name: string, paths: readonly string[], timeoutMs: number): Step {
   const report = join(OUTPUT, `${name}.xml`);
   return {
     name,
+    logs: [name],
     run: async () => {
       const status = await logged(name, [
         join(BIN, "bun"),
@@ -57,7 +61,7 @@ function tests(name: string, path: string, timeoutMs: number): Step {
         String(timeoutMs),
         "--reporter=junit",
         `--reporter-outfile=${report}`,
-        `./${path}`,
+        ...paths.map((path) => `./${path}`),
       ]);
       const count = counted(report);
       // A run that broke without a failed test (a crash, a syntax error, no test at all) has failed all the same.
@@ -100,6 +104,28 @@ function attribute(text: string, name: string): string {
   return value.replace(/&(lt|gt|quot|apos|amp);/g, (entity) => entities[entity] ?? entity);
 }
 
+/** Steps that run side by side and count as one. */
+function atOnce(name: string, steps: readonly Step[]): Step {
+  return {
+    name,
+    logs: steps.flatMap((step) => step.logs),
+    run: async () => {
+      const counts = await Promise.all(steps.map((step) => step.run()));
+      return {
+        passed: counts.reduce((sum, { passed }) => sum + passed, 0),
+        failed: counts.reduce((sum, { failed }) => sum + failed, 0),
+        skipped: counts.flatMap(({ skipped }) => skipped),
+      };
+    },
+  };
+}
+
+function foldersOf(folder: string, except: readonly string[]): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !except.includes(entry.name))
+    .map(({ name }) => join(folder, name));
+}
+
 function testFiles(folder: string): string[] {
   return readdirSync(join(ROOT, folder))
     .filter((name) => name.endsWith(".test.ts"))
@@ -110,10 +136,14 @@ function testFiles(folder: string): string[] {
 const steps: Step[] = [
   check("format and lint", join(BIN, "biome"), "ci", "--error-on-warnings", "."),
   check("types", join(BIN, "tsc"), "-p", "."),
-  tests("unit", "test/unit", 120_000),
+  // Most of the LoRa tests wait for emulated radios in real time, and the others can use the machine meanwhile.
+  atOnce("unit", [
+    tests("unit lora", ["test/unit/lora"], 120_000),
+    tests("unit others", foldersOf("test/unit", ["lora"]), 120_000),
+  ]),
   ...["test/lab", "test/e2e"].flatMap((folder) =>
     testFiles(folder).map((file) =>
-      tests(relative("test", file).replace(".test.ts", "").replace("/", " "), file, 60_000),
+      tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], 60_000),
     ),
   ),
 ];
@@ -144,7 +174,7 @@ for (const step of steps) {
   process.stdout.write(
     `${mark} ${step.name}: ${counts.filter(Boolean).join(", ")} (${seconds(stepStartedMs)})\n`,
   );
-  if (failed > 0) process.stdout.write(`${failureText(step.name)}\n`);
+  if (failed > 0) process.stdout.write(`${step.logs.map(failureText).join("\n")}\n`);
 }
 
 if (total.skipped.length > 0) {

@@ -16,4 +16,4 @@ export type { CaseStatus, LoraStatus } from "./lora-status.ts";
 export { LoraTexts, type LoraView, type TextAdmission, type TextToSend } from "./lora-texts.ts";
 export { PRIORITIES, type Priority } from "./priority.ts";
 export type { Fate } from "./radio.ts";
-export { listLines } from "./serial/index.ts";
+export { listUsbLines } from "./usb-lines.ts";

@@ -65,6 +65,8 @@ const LONGEST_RETRY_MS = 300_000;
 const LONGEST_KNOWN_RETRY_MS = 5_000;
 /** Firmware that the host has to set; others keep a channel of their own, which their owner's other nodes share. */
 const SET_BY_HOST: readonly FirmwareName[] = ["rylr998", "e22"];
+/** So many failures in a row of what was there before, and it is found out anew: other firmware may be on it now. */
+const TRUSTED_FAILURES = 3;
 /** Smaller frames are all header. */
 const LEAST_FRAME_BYTES = 40;
 
@@ -75,6 +77,8 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
   private isPresent = false;
   private isStopped = false;
   private known: FirmwareName | undefined;
+  /** Openings in a row that came to nothing. */
+  private failures = 0;
   private radio: Radio | undefined;
   private carrier: PacedCarrier | undefined;
   private subBand: SubBand | undefined;
@@ -172,6 +176,8 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
 
   /** @returns why it is over */
   private async serve(): Promise<string> {
+    this.failures += 1;
+    if (this.failures > TRUSTED_FAILURES) this.known = undefined;
     const connected = await this.connect(this.known);
     if (!connected) return "no LoRa firmware answers";
     const { radio, firmware } = connected;
@@ -180,6 +186,7 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
     try {
       if (!this.isPresent || this.isStopped) return "gone";
       this.known = firmware;
+      this.failures = 0;
       this.radio = radio;
       radio.on("changed", () => this.emit("changed"));
       if (SET_BY_HOST.includes(firmware)) await this.setChannel(radio);

@@ -60,7 +60,8 @@ export class LoraTexts {
     const told = (fate: Fate) => {
       if (entry) entry.fate = fateText(fate);
     };
-    const payload = new TextEncoder().encode(text);
+    // Composed letters: what some keyboards write in two characters takes twice the air.
+    const payload = new TextEncoder().encode(text.normalize("NFC"));
     const admission = this.part.submit({ payload, to, priority, lifetimeMs }, told);
     if (!admission.accepted) return admission;
     entry = this.keep({ direction: "sent", peer, text, priority, fate: "queued" });

@@ -80,7 +80,7 @@ describeNeeding(LAB_NEEDS, "Abuse", () => {
     expect(page.status).toBe(200);
     expect(await portal()).toBe(portalPid);
     expect(memoryMiB(portalPid)).toBeLessThan(MEMORY_BOUND_MIB);
-    expect((await box.status()).parts.map((part) => part.state)).toEqual(["running", "running", "running"]);
+    expect((await box.status()).parts.filter((part) => part.state !== "running")).toEqual([]);
   };
 
   test("malformed requests end in an error or a closed connection, never in a page for somebody else", async () => {

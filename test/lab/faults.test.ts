@@ -262,7 +262,7 @@ describeNeeding([...LAB_NEEDS, "program:curl"], "Faults", () => {
     await first.stop();
     const full = `${first.stateFolder}-full`;
     const { status, process: daemon } = await launch(first.host, "full", undefined, full);
-    await until("the box", async () => (await status().catch(() => undefined))?.parts.length === 3, 15_000);
+    await until("the box", async () => (await status().catch(() => undefined))?.parts !== undefined, 15_000);
     // The control: there is no room for anything.
     const write = [
       "nsenter",

@@ -5,8 +5,8 @@ import { type RealBox, twoBoxes, untilWorking } from "./two-boxes.ts";
 
 const scratch = scratchFolders();
 /** Pairs of boxes, each on an air of its own, at the same time: all of them wait for their radios most of the time. */
-const PAIRS = 5;
-const ROUNDS = 20;
+const PAIRS = 10;
+const ROUNDS = 10;
 const boxes: RealBox[] = [];
 
 afterEach(async () => {

@@ -126,6 +126,23 @@ describe("a LoRa case", () => {
     await one.stop();
   });
 
+  test("is found out anew when what it had does not answer any more: it may have other firmware now", async () => {
+    const made = caseWith();
+    made.one.come();
+    await made.time.advanceAsync(10_000);
+    const asked: (string | undefined)[] = [];
+    made.one.connectBy(async (known) => {
+      asked.push(known);
+      if (known !== undefined) throw new RadioError("no-answer", "no answer");
+      return { firmware: "meshtastic", radio: new FakeRadio(made.time) };
+    });
+    await made.radios[0]?.close();
+    await made.time.advanceAsync(60_000);
+    expect(asked).toEqual(["rnode", "rnode", "rnode", undefined]);
+    expect([made.one.state, made.one.firmware]).toEqual(["working", "meshtastic"]);
+    await made.one.stop();
+  });
+
   test("is asked ever more seldom while nothing answers, and at once when it is plugged in anew", async () => {
     let tries = 0;
     const { one, time } = caseWith({
