@@ -18,7 +18,7 @@ const CONFIGURATION = 2;
 const TRANSPARENT = 0;
 
 /** The module takes a command for one when the line is silent behind it; at 9600 Bd an answer takes 15 ms. */
-const ANSWER_MS = 300;
+const ANSWER_MS = 500;
 /** Switching takes the module some time, in which AUX would be low. */
 const SWITCH_MS = 600;
 const MAX_HELD = 64;

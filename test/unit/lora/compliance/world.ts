@@ -158,7 +158,7 @@ export class FasterTimers implements Timers {
  * faster that a busy machine would seem to be a radio that does not answer.
  */
 export class PtyWorld extends AnyWorld {
-  readonly timers = new FasterTimers(5);
+  readonly timers = new FasterTimers(3);
   readonly air = new Air({ timers: this.timers, seed: 5, pathLoss: FREE_SPACE });
 
   async station<F extends Firmware>(options: StationOptions<F>): Promise<Station<F>> {
