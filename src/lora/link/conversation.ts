@@ -13,9 +13,11 @@ const BURST_FRAMES = 32;
 const FRAMES_AHEAD = 2;
 /** From so many frames on, the last but one asks too: who hears it cannot answer before the last has left. */
 const TWO_ASK_FROM = 4;
-const FULL_RETRY_MS = 5_000;
+/** After a frame that the carrier did not send. */
+const RETRY_MS = 5_000;
 /** How much the newest burst counts in the loss that a neighbour is known for. */
 const LOSS_WEIGHT = 0.25;
+
 interface Flight {
   message: OutgoingToOne;
   index: number;
@@ -241,11 +243,11 @@ export class Conversation {
       flight.message.end(fate);
       return;
     }
-    // Of a radio that is gone the link is told as well, and pauses us.
-    if (fate.reason === "radio-gone" || this.state !== "sending") return;
+    // A radio may lose what it had and stay: when it is gone indeed, the link is told as well, and pauses us.
+    if (this.state !== "sending") return;
     this.isClosed = true;
     this.wasAsked = false;
-    this.check(FULL_RETRY_MS);
+    this.check(RETRY_MS);
   }
 
   /** Once all frames of the turn have left: listens, if it was asked; else the turn is over. */

@@ -74,7 +74,7 @@ export class OutgoingToEveryone extends Outgoing {
   private onLeft(index: number, fate: Fate): void {
     if (fate.state === "failed") {
       if (fate.reason === "airtime" || fate.reason === "too-large") this.end(fate);
-      else if (fate.reason !== "radio-gone" && !this.isUnderWay) this.waitFor(BETWEEN_MS, () => this.go());
+      else if (!this.isUnderWay) this.waitFor(BETWEEN_MS, () => this.go());
       return;
     }
     this.due = this.due.filter((other) => other !== index);
