@@ -1,8 +1,11 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
-import type { VirtualFirmware } from "./bench/virtual-firmware.ts";
-import type { VirtualNeighbour, VirtualNeighbourOptions } from "./bench/virtual-neighbour.ts";
+import type {
+  VirtualFirmware,
+  VirtualNeighbour,
+  VirtualNeighbourOptions,
+} from "./bench/virtual-neighbour.ts";
 import { type Config, loadConfig, parseConfig, problemLine } from "./config/index.ts";
 import {
   BenchBackend,

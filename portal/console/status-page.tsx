@@ -115,6 +115,7 @@ export function statusPage(status: BoxStatus): string {
 /** The LoRa cases, the boxes that they hear, and the last texts. */
 function LoraSection({ lora }: { lora: BoxStatus["lora"] }) {
   const { address, cases, texts } = lora;
+  const nodes = cases.flatMap((one) => one.nodes);
   const heard = cases.flatMap((one) => one.heard.map((box) => [box, one.name] as const));
   return (
     <>
@@ -149,6 +150,21 @@ function LoraSection({ lora }: { lora: BoxStatus["lora"] }) {
             box.snrDb === undefined ? "" : `${box.snrDb.toFixed(1)} dB over noise`,
             box.lossPercent === undefined ? "" : `${box.lossPercent} % of ours lost`,
             name,
+          ])}
+        />
+      )}
+      {nodes.length === 0 ? null : (
+        <Table
+          title="Nodes that the LoRa cases know"
+          head={["Node", "Name", "Heard", "Hops", "Battery", "Position"]}
+          mono={1}
+          rows={nodes.map(({ id, name, heardSecondsAgo, hops, batteryPercent, position }) => [
+            id,
+            name,
+            heardSecondsAgo === undefined ? "" : `${uptimeText(heardSecondsAgo)} ago`,
+            hops === undefined ? "" : `${hops} hops`,
+            batteryPercent === undefined ? "" : `battery ${batteryPercent} %`,
+            position ? `${position.latitude.toFixed(5)}, ${position.longitude.toFixed(5)}` : "",
           ])}
         />
       )}

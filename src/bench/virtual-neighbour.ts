@@ -20,7 +20,9 @@ import { MeshtasticFirmware } from "./firmware/meshtastic.ts";
 import { RNodeFirmware } from "./firmware/rnode.ts";
 import type { Firmware, ToHost } from "./firmware.ts";
 import { type PluggedIn, pluggedIn } from "./pty.ts";
-import type { VirtualFirmware } from "./virtual-firmware.ts";
+
+/** What runs on the two virtual cases. */
+export type VirtualFirmware = "rnode" | "meshtastic";
 
 export interface VirtualNeighbourOptions {
   firmware: VirtualFirmware;

@@ -24,7 +24,9 @@ export function withControlOptions(command: Command): Command {
     .option("--run <folder>", "the run folder of the box that is meant");
 }
 
-/** Asks a running box over its socket. @returns undefined when none is running here, which has been said then */
+const TIMEOUT_MS = 5_000;
+
+/** Asks a running box over its socket. @returns undefined when none is running here, which has been said then. @throws Error when it fails */
 export async function askBox<T>(
   path: string,
   options: ControlOptions,
@@ -32,18 +34,24 @@ export async function askBox<T>(
 ): Promise<T | undefined> {
   const state = resolve(options.state ?? DEFAULT_STATE[options.mode]);
   const socket = join(options.run ?? defaultRunFolder(options.mode, state), CONTROL_SOCKET);
+  let response: Response;
   try {
-    const response = await fetch(`http://box${path}`, {
+    response = await fetch(`http://box${path}`, {
       unix: socket,
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined
         ? {}
         : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
     });
-    return (await response.json()) as T;
-  } catch {
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "TimeoutError")
+      throw new Error(`the box does not answer within ${TIMEOUT_MS / 1000} s (${socket})`);
     process.stderr.write(`omerta-box: no box is running here (${socket} does not answer)\n`);
     process.exitCode = EXIT.notRunning;
     return undefined;
   }
+  // What is refused is answered in JSON too.
+  if (!(response.headers.get("content-type") ?? "").includes("json"))
+    throw new Error(`the box answers ${response.status}: ${(await response.text()).slice(0, 200)}`);
+  return (await response.json()) as T;
 }

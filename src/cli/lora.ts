@@ -65,7 +65,8 @@ function loraText({ address, cases, texts }: LoraView): string {
   if (cases.length === 0) lines.push("  No LoRa case is plugged in.");
   for (const one of cases) {
     lines.push(`  ${one.name}: ${one.state}${one.reason === "" ? "" : `: ${one.reason}`}`);
-    const facts = [one.firmware, one.channel, ...one.airtime.map(airtimeText)];
+    const battery = one.batteryPercent === undefined ? undefined : `battery ${one.batteryPercent} %`;
+    const facts = [one.firmware, one.channel, battery, positionText(one), ...one.airtime.map(airtimeText)];
     for (const fact of facts) if (fact) lines.push(`    ${fact}`);
     lines.push(`    ${one.waiting === 1 ? "1 message" : `${one.waiting} messages`} on the way`);
     for (const box of one.heard) {
@@ -73,12 +74,35 @@ function loraText({ address, cases, texts }: LoraView): string {
       lines.push(`    hears ${box.address}, the last time ${uptimeText(box.secondsAgo)} ago${signal}`);
     }
   }
+  for (const { nodes } of cases) for (const node of nodes) lines.push(`    knows ${nodeText(node)}`);
   if (texts.length > 0) lines.push("");
   for (const { direction, peer, text, fate, secondsAgo } of texts) {
     const who = direction === "sent" ? `to ${peer} (${fate})` : `from ${peer}`;
     lines.push(`  ${uptimeText(secondsAgo)} ago ${who}: ${text.replace(/\p{Cc}+/gu, " ")}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+function positionText({ position }: Pick<LoraView["cases"][number], "position">): string | undefined {
+  return position && `at ${position.latitude.toFixed(5)}, ${position.longitude.toFixed(5)}`;
+}
+
+function nodeText({
+  id,
+  name,
+  heardSecondsAgo,
+  hops,
+  batteryPercent,
+  position,
+}: LoraView["cases"][number]["nodes"][number]): string {
+  const facts = [
+    `${id} ${name.replace(/\p{Cc}+/gu, " ")}`.trim(),
+    heardSecondsAgo === undefined ? undefined : `heard ${uptimeText(heardSecondsAgo)} ago`,
+    hops === undefined ? undefined : `${hops} hops away`,
+    batteryPercent === undefined ? undefined : `battery ${batteryPercent} %`,
+    positionText({ position }),
+  ];
+  return facts.filter((fact) => fact !== undefined).join(", ");
 }
 
 function address(text: string): string {

@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { VIRTUAL_FIRMWARE, type VirtualFirmware } from "../bench/virtual-firmware.ts";
+import type { VirtualFirmware } from "../bench/virtual-neighbour.ts";
 import { createLog } from "../host/log.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
 import { untilSignal } from "./signals.ts";
@@ -41,7 +41,7 @@ export function runCommand(): Command {
     .option("--console-port <port>", "bench: the operator's port", portNumber, 8090)
     .addOption(
       new Option("--lora-case <firmware>", "bench: what runs on the two virtual LoRa cases")
-        .choices(VIRTUAL_FIRMWARE)
+        .choices(["rnode", "meshtastic"] satisfies VirtualFirmware[])
         .default("rnode"),
     )
     .action(runBox);

@@ -1,17 +1,12 @@
 import { EventEmitter } from "node:events";
 import type { Logger } from "../host/log.ts";
 import type { Timers } from "../host/timers.ts";
-import {
-  type AirtimeLedger,
-  PacedCarrier,
-  type RegionName,
-  type SubBand,
-  subBandOf,
-} from "./airtime/index.ts";
+import type { AirtimeLedger, RegionName, SubBand } from "./airtime/index.ts";
 import type { FirmwareName } from "./drivers.ts";
 import type { Link } from "./link/index.ts";
 import type { ChannelSettings } from "./modulation.ts";
 import { type Radio, RadioError, type RadioNode, type RadioStatus } from "./radio.ts";
+import { RadioTie } from "./radio-tie.ts";
 
 /** A radio on a port that is open, before its handshake. */
 export interface Connected {
@@ -63,25 +58,25 @@ const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 300_000;
 /** A radio that has worked is worth asking often. */
 const LONGEST_KNOWN_RETRY_MS = 5_000;
-/** Firmware that the host has to set; others keep a channel of their own, which their owner's other nodes share. */
+/** Firmware whose channel is set once it is open; RNode's is set by its driver. */
 const SET_BY_HOST: readonly FirmwareName[] = ["rylr998", "e22"];
 /** So many failures in a row of what was there before, and it is found out anew: other firmware may be on it now. */
 const TRUSTED_FAILURES = 3;
-/** Smaller frames are all header. */
-const LEAST_FRAME_BYTES = 40;
 
-/** One LoRa case: found out, set up, paced, tied to its link, and taken up again whenever it comes back. */
+const GONE = Symbol("gone");
+
+/** One LoRa case: found out, set up, tied to its link, and taken up again whenever it comes back. */
 export class LoraCase extends EventEmitter<LoraCaseEvents> {
   private current: CaseState = "gone";
   private why = "";
   private isPresent = false;
   private isStopped = false;
   private known: FirmwareName | undefined;
+  private hasWorked = false;
   /** Openings in a row that came to nothing. */
   private failures = 0;
   private radio: Radio | undefined;
-  private carrier: PacedCarrier | undefined;
-  private subBand: SubBand | undefined;
+  private tie: RadioTie | undefined;
   private connect: LoraCaseOptions["connect"];
   private wake: () => void = () => {};
   private tending: Promise<void> | undefined;
@@ -122,7 +117,7 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
 
   /** The sub-band that it sends in, with what it has used of it, each limit with its window. */
   get airtime(): { subBand: SubBand; usedMs: number[] } | undefined {
-    const { subBand } = this;
+    const subBand = this.tie?.subBand;
     if (!subBand) return undefined;
     const ledger = this.options.ledgerOf(subBand);
     const nowMs = this.options.timers.monotonicMs();
@@ -140,6 +135,8 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
     this.wake();
     this.tending ??= this.tend().finally(() => {
       this.tending = undefined;
+      // It came back at the very end.
+      if (this.isWanted) this.come();
     });
   }
 
@@ -155,20 +152,24 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
     await this.tending;
   }
 
+  private get isWanted(): boolean {
+    return this.isPresent && !this.isStopped;
+  }
+
   private async tend(): Promise<void> {
     let waitMs = FIRST_RETRY_MS;
-    while (this.isPresent && !this.isStopped) {
+    while (this.isWanted) {
       this.become("looking");
       const startedMs = this.options.timers.monotonicMs();
       const why = await this.serve().catch((error: unknown) =>
         error instanceof Error ? error.message : String(error),
       );
-      const servedMs = this.options.timers.monotonicMs() - startedMs;
-      const longestMs = this.known === undefined ? LONGEST_RETRY_MS : LONGEST_KNOWN_RETRY_MS;
-      waitMs =
-        servedMs > LONGEST_KNOWN_RETRY_MS && this.known ? FIRST_RETRY_MS : Math.min(waitMs * 2, longestMs);
-      if (!this.isPresent || this.isStopped) break;
+      if (!this.isWanted) break;
       this.become("no radio", why);
+      const servedMs = this.options.timers.monotonicMs() - startedMs;
+      const longestMs = this.hasWorked ? LONGEST_KNOWN_RETRY_MS : LONGEST_RETRY_MS;
+      const wasWell = this.failures === 0 && servedMs > LONGEST_KNOWN_RETRY_MS;
+      waitMs = wasWell ? FIRST_RETRY_MS : Math.min(waitMs * 2, longestMs);
       await this.pause(waitMs);
     }
     this.become("gone");
@@ -176,40 +177,44 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
 
   /** @returns why it is over */
   private async serve(): Promise<string> {
+    const gone = new Promise<typeof GONE>((resolve) => {
+      this.wake = () => {
+        if (!this.isWanted) resolve(GONE);
+      };
+    });
     this.failures += 1;
     if (this.failures > TRUSTED_FAILURES) this.known = undefined;
-    const connected = await this.connect(this.known);
+    const connecting = this.connect(this.known);
+    const connected = await Promise.race([connecting, gone]);
+    if (connected === GONE) {
+      // Nobody waits for it any more, and whatever it opens is closed again.
+      connecting.then((late) => late?.radio.close()).catch(() => {});
+      return "unplugged";
+    }
     if (!connected) return "no LoRa firmware answers";
     const { radio, firmware } = connected;
     const closed = new Promise<string>((resolve) => radio.once("closed", resolve));
-    await radio.open();
     try {
-      if (!this.isPresent || this.isStopped) return "gone";
+      const opening = radio.open();
+      // Where it is gone first, it fails, and nobody waits for it any more.
+      opening.catch(() => {});
+      if ((await Promise.race([opening, gone])) === GONE) return "unplugged";
+      this.radio = radio;
       this.known = firmware;
       this.failures = 0;
-      this.radio = radio;
-      radio.on("changed", () => this.emit("changed"));
-      if (SET_BY_HOST.includes(firmware)) await this.setChannel(radio);
-      this.useRadio(radio);
-      this.emit("told", "lora-case-up", {
-        firmware: radio.status().firmware,
-        state: this.current,
-        ...(this.why === "" ? {} : { reason: this.why }),
-      });
-      const gone = new Promise<string>((resolve) => {
-        this.wake = () => {
-          if (!this.isPresent || this.isStopped) resolve("unplugged");
-        };
-      });
+      this.hasWorked = true;
+      const refusal = await Promise.race([this.setChannel(radio, firmware), closed, gone]);
+      if (!this.isWanted) return "unplugged";
+      this.use(radio, firmware, refusal === GONE ? "" : refusal);
       const why = await Promise.race([closed, gone]);
-      this.emit("told", "lora-case-down", { reason: why });
-      return why;
+      const reason = why === GONE ? "unplugged" : why;
+      this.emit("told", "lora-case-down", { reason });
+      return reason;
     } finally {
       this.wake = () => {};
-      this.options.link.detach();
-      this.carrier?.close("the case is gone");
-      this.carrier = undefined;
-      this.subBand = undefined;
+      radio.removeAllListeners("changed");
+      this.tie?.untie();
+      this.tie = undefined;
       this.radio = undefined;
       await radio
         .close()
@@ -217,48 +222,38 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
     }
   }
 
-  private async setChannel(radio: Radio): Promise<void> {
+  /** @returns why the radio does not take the operator's channel; "" when it does, or keeps one of its own */
+  private async setChannel(radio: Radio, firmware: FirmwareName): Promise<string> {
+    if (!SET_BY_HOST.includes(firmware)) return "";
     try {
       await radio.setChannel(this.options.channel);
+      return "";
     } catch (error) {
-      if (!(error instanceof RadioError) || error.reason !== "unsupported") throw error;
-      this.options.log.warn({ error }, `${this.key}: it keeps the channel that it has`);
+      if (!(error instanceof RadioError)) throw error;
+      this.options.log.warn({ error }, `${this.key}: it does not take the channel`);
+      return error.reason === "unsupported" ? "" : error.message;
     }
   }
 
-  /** Ties the radio to the link, if it may send as it is set. */
-  private useRadio(radio: Radio): void {
-    const { region, link, ledgerOf, timers, random, sosReserve } = this.options;
-    if (region === undefined) {
-      this.become("listening", "lora.region is not set: it sends nothing");
-      return;
-    }
-    try {
-      const channel = channelOf(radio, this.options.channel);
-      const subBand = subBandOf(region, channel);
-      const isBusy = busySignOf(radio);
-      const carrier = new PacedCarrier({
-        radio,
-        channel,
-        ledger: ledgerOf(subBand),
-        timers,
-        random,
-        sosReserve,
-        ...(isBusy ? { isBusy } : {}),
-      });
-      if (carrier.maxFrameBytes < LEAST_FRAME_BYTES) {
-        carrier.close("not used");
-        throw new Error(
-          `${region} leaves frames of ${carrier.maxFrameBytes} bytes at this speed, which carry nothing: set lora.preset = "ShortTurbo"`,
-        );
-      }
-      this.subBand = subBand;
-      this.carrier = carrier;
-      link.attach(carrier);
-      this.become("working");
-    } catch (error) {
-      this.become("listening", error instanceof Error ? error.message : String(error));
-    }
+  /** @param refusal why it may not be used for sending; "" when it may */
+  private use(radio: Radio, firmware: FirmwareName, refusal: string): void {
+    const show = (why: string) => this.become(why === "" ? "working" : "listening", why);
+    if (refusal === "") {
+      const tie = new RadioTie({ ...this.options, radio, firmware });
+      this.tie = tie;
+      const refresh = () => {
+        tie.refresh();
+        show(tie.reason);
+      };
+      radio.on("changed", refresh);
+      refresh();
+    } else show(refusal);
+    radio.on("changed", () => this.emit("changed"));
+    this.emit("told", "lora-case-up", {
+      firmware: radio.status().firmware,
+      state: this.current,
+      ...(this.why === "" ? {} : { reason: this.why }),
+    });
   }
 
   private pause(ms: number): Promise<void> {
@@ -277,21 +272,4 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
     this.why = why;
     this.emit("changed");
   }
-}
-
-/** How a radio is set, by its own word where it has one. */
-function channelOf(radio: Radio, wanted: ChannelSettings): ChannelSettings {
-  const { frequencyHz, modulation, powerDbm } = radio.status().channel;
-  return {
-    frequencyHz: frequencyHz ?? wanted.frequencyHz,
-    modulation: modulation ?? wanted.modulation,
-    powerDbm: powerDbm ?? wanted.powerDbm,
-  };
-}
-
-/** Some radios can say whether others are on the channel. */
-function busySignOf(radio: Radio): (() => boolean) | undefined {
-  if (!("isBusy" in radio) || typeof radio.isBusy !== "function") return undefined;
-  const ask = radio.isBusy.bind(radio);
-  return () => ask() === true;
 }

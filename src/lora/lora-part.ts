@@ -25,7 +25,7 @@ import {
 } from "./link/index.ts";
 import { LinkNumbers } from "./link-numbers.ts";
 import { type Connected, LoraCase } from "./lora-case.ts";
-import { type LoraStatus, loraStatus } from "./lora-status.ts";
+import { type LoraStatus, loraStatus, nameOf } from "./lora-status.ts";
 import type { Fate } from "./radio.ts";
 import type { LineInfo } from "./serial/index.ts";
 
@@ -121,8 +121,11 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   }
 
   trouble(): string | undefined {
-    const listening = [...this.cases.values()].find(({ state }) => state === "listening");
-    return listening && `${listening.key}: ${listening.reason}`;
+    const { ports } = this.options.config;
+    const isTroubled = ({ state, key }: LoraCase) =>
+      state === "listening" || (state === "no radio" && ports.some((port) => key.endsWith(port)));
+    const troubled = [...this.cases.values()].find(isTroubled);
+    return troubled && `${nameOf(troubled.key)}: ${troubled.reason}`;
   }
 
   private get connectOptions() {
@@ -194,14 +197,11 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   }
 
   private linkFor(to: LinkMessage["to"]): Link | undefined {
-    const { links } = this;
     const heardAt = (link: Link) =>
-      to === "everyone"
-        ? -1
-        : (link.neighbours.all().find(({ address }) => address === to)?.heardAtMs ??
-          Number.NEGATIVE_INFINITY);
-    return links.toSorted(
-      (a, b) => heardAt(b) - heardAt(a) || Number(b.isAttached) - Number(a.isAttached),
+      link.neighbours.all().find(({ address }) => address === to)?.heardAtMs ?? Number.NEGATIVE_INFINITY;
+    // A case that is gone may never come back: one that is there goes first, whatever it has heard.
+    return this.links.toSorted(
+      (a, b) => Number(b.isAttached) - Number(a.isAttached) || Math.sign(heardAt(b) - heardAt(a)) || 0,
     )[0];
   }
 }

@@ -1,5 +1,8 @@
 import { addressText, type LinkAddress } from "./link/index.ts";
 import type { CaseState, LoraCase } from "./lora-case.ts";
+import type { Position, RadioNode } from "./radio.ts";
+
+const MAX_NODES_SHOWN = 100;
 
 /** A LoRa case as an operator sees it. */
 export interface CaseStatus {
@@ -12,6 +15,9 @@ export interface CaseStatus {
   firmware: string | undefined;
   channel: string | undefined;
   batteryPercent: number | undefined;
+  position: Position | undefined;
+  /** Other nodes that the firmware itself knows, the last heard first. */
+  nodes: RadioNode[];
   /** Messages on their way. */
   waiting: number;
   /** What it has used of each limit of its sub-band. */
@@ -35,15 +41,25 @@ export function loraStatus(address: LinkAddress, cases: readonly LoraCase[], now
   return { address: addressText(address), cases: cases.map((one) => caseStatus(one, nowMs)) };
 }
 
-function caseStatus({ key, state, reason, radioStatus, link, airtime }: LoraCase, nowMs: number): CaseStatus {
+/** A case's key as people read it. */
+export const nameOf = (key: string): string => key.replace(/^line:/, "");
+
+function caseStatus(
+  { key, state, reason, radioStatus, nodes, link, airtime }: LoraCase,
+  nowMs: number,
+): CaseStatus {
   return {
     key,
-    name: key.replace(/^line:/, ""),
+    name: nameOf(key),
     state,
     reason,
     firmware: radioStatus?.firmware,
     channel: radioStatus && channelText(radioStatus.channel),
     batteryPercent: radioStatus?.batteryPercent,
+    position: radioStatus?.position,
+    nodes: nodes
+      .toSorted((a, b) => (a.heardSecondsAgo ?? Infinity) - (b.heardSecondsAgo ?? Infinity))
+      .slice(0, MAX_NODES_SHOWN),
     waiting: link.waiting,
     airtime: (airtime?.subBand.limits ?? []).map(({ windowMs, airtimeMs }, index) => ({
       subBand: airtime?.subBand.name ?? "",

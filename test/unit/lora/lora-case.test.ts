@@ -114,6 +114,83 @@ describe("a LoRa case", () => {
     await made.one.stop();
   });
 
+  test("follows its owner who sets it to another channel, and sends nothing where that is not allowed", async () => {
+    const made = caseWith();
+    const radio = new FakeRadio(made.time);
+    let channel: Partial<ChannelSettings> = CHANNEL;
+    const status = radio.status();
+    radio.status = () => ({ ...status, channel });
+    made.one.connectBy(async () => ({ firmware: "meshtastic", radio }));
+    made.one.come();
+    await made.time.advanceAsync(100);
+    expect(made.one.airtime?.subBand.name).toBe("869.4–869.65 MHz");
+    const set = async (to: Partial<ChannelSettings>) => {
+      channel = to;
+      radio.emit("changed");
+      await made.time.advanceAsync(100);
+      return [made.one.state, made.link.isAttached, made.one.airtime?.subBand.name];
+    };
+    expect(await set({ ...CHANNEL, frequencyHz: 868.3e6 })).toEqual(["working", true, "868–868.6 MHz"]);
+    expect(await set({ ...CHANNEL, frequencyHz: 870.5e6 })).toEqual(["listening", false, undefined]);
+    expect(await set(CHANNEL)).toEqual(["working", true, "869.4–869.65 MHz"]);
+    await made.one.stop();
+  });
+
+  test("that nobody has given a region yet sends nothing, and says what to do", async () => {
+    const made = caseWith();
+    const radio = new FakeRadio(made.time);
+    const status = radio.status();
+    radio.status = () => ({ ...status, channel: { powerDbm: 20 } });
+    made.one.connectBy(async () => ({ firmware: "meshtastic", radio }));
+    made.one.come();
+    await made.time.advanceAsync(100);
+    expect([made.one.state, made.one.reason]).toEqual([
+      "listening",
+      "the case does not know its channel: set its region in its own app",
+    ]);
+    await made.one.stop();
+  });
+
+  test("can be stopped while it is being found out, opened or set", async () => {
+    const never = () => new Promise<never>(() => {});
+    const finding = caseWith({ connect: never });
+    const opening = caseWith();
+    opening.one.connectBy(async () => {
+      const radio = new FakeRadio(opening.time);
+      radio.open = never;
+      return { firmware: "rnode", radio };
+    });
+    const setting = caseWith();
+    setting.one.connectBy(async () => {
+      const radio = new FakeRadio(setting.time);
+      radio.setChannel = never;
+      return { firmware: "e22", radio };
+    });
+    for (const { one, time } of [finding, opening, setting]) {
+      one.come();
+      await time.advanceAsync(1_000);
+      await one.stop();
+      expect(one.state).toBe("gone");
+    }
+  });
+
+  test("that has worked is asked often, however long it was away", async () => {
+    const { one, time, radios } = caseWith();
+    one.come();
+    await time.advanceAsync(10_000);
+    let isAway = true;
+    one.connectBy(async () => {
+      if (isAway) throw new Error("tcp://192.0.2.1:4403: no answer");
+      return { firmware: "meshtastic", radio: new FakeRadio(time) };
+    });
+    await radios[0]?.close();
+    await time.advanceAsync(24 * 3_600_000);
+    isAway = false;
+    await time.advanceAsync(5_100);
+    expect(one.state).toBe("working");
+    await one.stop();
+  });
+
   test("is looked for again at once when its radio falls silent, by the firmware that it had", async () => {
     const { one, time, radios, asked } = caseWith();
     one.come();

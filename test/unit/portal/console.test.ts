@@ -25,6 +25,8 @@ const LORA: LoraView = {
       firmware: "RNode 1.86",
       channel: "869.525 MHz, SF11, 250 kHz, 4/5, 14 dBm",
       batteryPercent: 80,
+      position: { latitude: 52.5, longitude: 13.4 },
+      nodes: [{ id: "!a1b2c3d4", name: "Roof", heardSecondsAgo: 90, hops: 2, batteryPercent: 71 }],
       waiting: 2,
       airtime: [{ subBand: "869.4–869.65 MHz", windowSeconds: 3_600, usedMs: 12_400, allowedMs: 360_000 }],
       heard: [{ address: "12f69c", secondsAgo: 61, snrDb: -1.26, lossPercent: 10 }],
@@ -256,6 +258,8 @@ describe("the status page", () => {
       "We need water",
       "arrived",
       "heard, to everyone",
+      "!a1b2c3d4",
+      "2 hops",
     ]) {
       expect(html).toContain(words);
     }
