@@ -31,6 +31,7 @@ export class OutgoingToEveryone extends Outgoing {
     const carrier = this.context.carrier();
     if (!carrier || this.isEnded || this.isUnderWay || this.isWaiting) return;
     if (this.prepare(carrier) || this.pieces.length === 0) this.due = [];
+    if (this.isEnded) return;
     if (this.due.length === 0) {
       if (this.timesLeft === 0) return;
       this.due = this.pieces.map((_, index) => index);

@@ -4,7 +4,7 @@ import type { Priority } from "../priority.ts";
 import type { Fate } from "../radio.ts";
 import type { LinkAddress } from "./address.ts";
 import { encodeFrame, PIECE_HEADER_BYTES, WHOLE_HEADER_BYTES } from "./frame.ts";
-import { split } from "./pieces.ts";
+import { maxMessageBytes, split } from "./pieces.ts";
 
 /** What a message on its way needs of the link. */
 export interface OutgoingContext {
@@ -109,14 +109,21 @@ export abstract class Outgoing {
   }
 
   /**
-   * The pieces for this carrier. The number stays: who has the message already does not take it anew.
+   * The pieces for this carrier. The number stays: who has the message already does not take it anew. A message that was
+   * taken on while no radio was there may be too large for the one that has come: it ends here.
    * @returns whether they are other ones than before
    */
   protected prepare({ maxFrameBytes }: FrameCarrier): boolean {
-    if (this.splitForBytes > 0 && maxFrameBytes >= this.splitForBytes) return false;
+    if (this.isEnded || (this.splitForBytes > 0 && maxFrameBytes >= this.splitForBytes)) return false;
     const isNew = this.splitForBytes > 0;
     this.splitForBytes = maxFrameBytes;
-    this.pieces = split(this.message.bytes, maxFrameBytes);
+    const { bytes } = this.message;
+    const most = Math.max(0, maxMessageBytes(maxFrameBytes));
+    this.pieces = bytes.length > most ? [] : split(bytes, maxFrameBytes);
+    if (bytes.length > most) {
+      const detail = `${bytes.length} bytes, more than frames of ${maxFrameBytes} bytes can carry (${most})`;
+      this.end({ state: "failed", reason: "too-large", detail });
+    }
     return isNew;
   }
 

@@ -49,9 +49,13 @@ export class Turns {
   readonly pump = (): void => {
     if (this.isPumping || !this.context.carrier()) return;
     this.isPumping = true;
-    // One that has nothing to send after all gives its turn back at once.
-    for (let tries = 0; tries <= this.conversations.size; tries += 1) if (!this.passOn()) break;
-    this.isPumping = false;
+    // One that has nothing to send after all gives its turn back at once, or ends.
+    const most = this.conversations.size;
+    try {
+      for (let tries = 0; tries <= most; tries += 1) if (!this.passOn()) break;
+    } finally {
+      this.isPumping = false;
+    }
   };
 
   /** @returns whether somebody has begun */

@@ -67,3 +67,52 @@ describe("a link whose carrier fails frames", () => {
     expect(told.map(({ state }) => state)).toEqual(["queued", "on-air"]);
   });
 });
+
+describe("a message that is too large for the case that comes", () => {
+  test.each([
+    ["one box", 2],
+    ["everyone", "everyone"],
+  ] as const)("to %s is ended, and the others go", (_, to) => {
+    const { time, link: sender, submit } = link();
+    const large = Array.from({ length: 4 }, (_, index) =>
+      submit({ payload: new Uint8Array(60_000), to: to === "everyone" ? to : 2 + index, priority: "direct" }),
+    );
+    const small = submit({ payload: new Uint8Array(20), to });
+    const others = [7, 8].map((other) => submit({ payload: new Uint8Array(20), to: other }));
+    expect(large.every(({ admission }) => admission.accepted)).toBe(true);
+    const carrier = new HandCarrier(50);
+    sender.attach(carrier);
+    for (let frame = carrier.leave(); frame; frame = carrier.leave()) time.advance(60_000);
+    for (const { told } of large) {
+      expect(told.at(-1)).toEqual({
+        state: "failed",
+        reason: "too-large",
+        detail: "60000 bytes, more than frames of 50 bytes can carry (9941)",
+      });
+    }
+    for (const { told } of [small, ...others]) expect(told.at(-1)).toEqual({ state: "on-air" });
+  });
+
+  test("is ended too where frames have no room for a piece at all", () => {
+    const { time, link: sender, submit } = link();
+    const told = [2, "everyone" as const].map((to) => submit({ payload: new Uint8Array(20), to }).told);
+    sender.attach(new HandCarrier(11));
+    time.advance(0);
+    for (const fates of told) expect(fates.at(-1)).toMatchObject({ reason: "too-large" });
+    expect(sender.waiting).toBe(0);
+  });
+
+  test("does not disturb the admission of another", () => {
+    const { time, link: sender, submit } = link();
+    const { told } = submit({ payload: new Uint8Array(60_000), to: "everyone", priority: "background" });
+    const sizes = { maxFrameBytes: 255 };
+    const carrier = new HandCarrier();
+    Object.defineProperty(carrier, "maxFrameBytes", { get: () => sizes.maxFrameBytes });
+    sender.attach(carrier);
+    // The case was set to another modulation.
+    sizes.maxFrameBytes = 50;
+    expect(submit({ payload: new Uint8Array(20), priority: "background" }).admission.accepted).toBe(true);
+    time.advance(0);
+    expect(told.at(-1)).toMatchObject({ reason: "too-large" });
+  });
+});
