@@ -6,8 +6,11 @@ const schema = z.strictObject({
   next: z.int().min(0).max(0xffff),
 });
 
-/** Numbers are set apart on the medium so many at a time: one write for many messages. */
-const BLOCK = 1_024;
+/**
+ * Numbers are set apart on the medium so many at a time: one write for many messages, and no more than so many lost to a
+ * power cut.
+ */
+const BLOCK = 32;
 
 export interface LinkNumbersOptions {
   path: string;
@@ -18,8 +21,9 @@ export interface LinkNumbersOptions {
 }
 
 /**
- * The numbers of this box's messages on the link, 0 to 65535 and round again, never the same one twice in a row of 64,000
- * whatever restarts come between: another box would take a new message with an old number for the old one.
+ * The numbers of this box's messages on the link, 0 to 65535 and round again, whatever restarts come between: another box
+ * would take a new message with an old number for the old one. Between two uses of a number are at least 65,504 others,
+ * less 32 for every power cut.
  */
 export class LinkNumbers {
   private document: Document<z.output<typeof schema>> | undefined;
@@ -47,12 +51,23 @@ export class LinkNumbers {
     return number;
   }
 
+  /** Gives back what was set apart and not used, so that a restart in good order costs no numbers. */
+  close(): void {
+    const { document } = this;
+    this.document = undefined;
+    if (document && this.left > 0) this.keep(document, this.upcoming);
+    this.left = 0;
+  }
+
   private setApart(): void {
     if (!this.document) throw new Error("the link's numbers are not open");
     this.left = BLOCK;
-    const next = (this.upcoming + BLOCK) & 0xffff;
+    this.keep(this.document, (this.upcoming + BLOCK) & 0xffff);
+  }
+
+  private keep(document: Document<z.output<typeof schema>>, next: number): void {
     try {
-      this.document.update((data) => {
+      document.update((data) => {
         data.next = next;
       });
     } catch (error) {

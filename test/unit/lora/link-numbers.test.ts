@@ -36,6 +36,38 @@ describe("the numbers of the link", () => {
     }
   });
 
+  test("are not used up by restarts: a power cut costs a few, a stop in good order none", () => {
+    const path = join(scratch(), "numbers.json");
+    const cut = Array.from({ length: 200 }, () => opened(path).next());
+    expect(new Set(cut).size).toBe(200);
+    const stopped = Array.from({ length: 200 }, () => {
+      const numbers = opened(path);
+      const [number] = take(numbers, 1);
+      numbers.close();
+      return number;
+    });
+    const [first = 0] = stopped;
+    expect(stopped).toEqual(Array.from(stopped, (_, index) => (first + index) & 0xffff));
+    expect(stopped.filter((number) => cut.includes(number ?? -1))).toEqual([]);
+  });
+
+  test("are not used anew when the copy that was kept at the stop is torn", () => {
+    const path = join(scratch(), "numbers.json");
+    const numbers = opened(path);
+    const before = take(numbers, 50);
+    numbers.close();
+    truncateSync(path, Math.floor(readFileSync(path).length / 2));
+    expect(take(opened(path), 100).filter((number) => before.includes(number))).toEqual([]);
+  });
+
+  test("are not given out once they are closed", () => {
+    const numbers = opened(join(scratch(), "numbers.json"));
+    take(numbers, 1);
+    numbers.close();
+    numbers.close();
+    expect(() => numbers.next()).toThrow("not open");
+  });
+
   test("are not used anew when the last copy of the file is torn", () => {
     const path = join(scratch(), "numbers.json");
     const told: string[] = [];
