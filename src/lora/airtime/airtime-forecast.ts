@@ -11,6 +11,8 @@ export interface Planned {
   airtimeMs: number;
   /** Of each limit of long windows, what it may use: 0 to 1. */
   share: number;
+  /** It goes first where what is before it may not start yet and it may; default false. */
+  overtakes?: boolean;
 }
 
 /** In a window this short there is room again before anything urgent has waited long: no share of it is kept back. */
@@ -34,15 +36,20 @@ export function roomBesideMs(limit: AirtimeLimit, { airtimeMs, share }: Planned)
  * the window, so that a whole queue costs as much as one walk over the past hour.
  */
 export class LimitWindow {
-  private first = 0;
-  private sumMs: number;
-
-  /** @param uses none overlapping another, in order; what is planned is added at the end of it */
+  /**
+   * @param uses none overlapping another, in order; what is planned is added at the end of it
+   * @param first of `uses` that is in the window, and how much they are from there on
+   */
   constructor(
     private readonly limit: AirtimeLimit,
     private readonly uses: readonly Use[],
-  ) {
-    this.sumMs = uses.reduce((sum, { airtimeMs }) => sum + airtimeMs, 0);
+    private first = 0,
+    private sumMs = uses.reduce((sum, { airtimeMs }) => sum + airtimeMs, 0),
+  ) {}
+
+  /** For a look that leaves this one where it is; for as long as nothing is added. */
+  copy(): LimitWindow {
+    return new LimitWindow(this.limit, this.uses, this.first, this.sumMs);
   }
 
   /** What was added to `uses` counts from now on. */

@@ -110,7 +110,8 @@ export class AirtimeLedger {
   }
 
   /**
-   * When the last of these would have left, were they sent in this order from `fromMs` on, each as early as it may.
+   * When the last of these would have left, were they sent in this order from `fromMs` on, each as early as it may; but
+   * one that overtakes goes before what may not start until later than itself.
    * @returns Infinity where one of them never may
    */
   forecastEndMs(queue: Iterable<Planned>, fromMs: number): number {
@@ -119,11 +120,28 @@ export class AirtimeLedger {
     const { pauseMs = Number.NEGATIVE_INFINITY } = this.subBand;
     let endMs = fromMs;
     let lastEndMs = this.lastEndMs;
-    for (const planned of queue) {
-      if (!this.canEver(planned.airtimeMs, planned.share)) return Number.POSITIVE_INFINITY;
-      let startMs = Math.max(endMs, lastEndMs + pauseMs);
-      for (const window of windows) startMs = window.earliestStartMs(planned, startMs);
+    const left = [...queue];
+    if (left.some(({ airtimeMs, share }) => !this.canEver(airtimeMs, share))) return Number.POSITIVE_INFINITY;
+    const last = left.at(-1);
+    let overtaking = left.filter(({ overtakes }) => overtakes).length;
+    const startOf = (planned: Planned, of: readonly LimitWindow[]) =>
+      of.reduce(
+        (startMs, window) => window.earliestStartMs(planned, startMs),
+        Math.max(endMs, lastEndMs + pauseMs),
+      );
+    const looksAt = (planned: Planned) =>
+      startOf(
+        planned,
+        windows.map((window) => window.copy()),
+      );
+    for (let planned = left[0]; planned; planned = left[0]) {
+      const other = overtaking > 0 ? left.find(({ overtakes }) => overtakes) : undefined;
+      if (other && other !== planned && looksAt(other) < looksAt(planned)) planned = other;
+      left.splice(left.indexOf(planned), 1);
+      if (planned.overtakes) overtaking -= 1;
+      const startMs = startOf(planned, windows);
       endMs = startMs + planned.airtimeMs;
+      if (planned === last) break;
       lastEndMs = endMs;
       const { airtimeMs } = planned;
       const use = { endMs: Math.max(startMs, uses.at(-1)?.endMs ?? startMs) + airtimeMs, airtimeMs };

@@ -45,9 +45,12 @@ export class FrameQueue {
     return last.frame;
   }
 
-  first(): QueuedFrame | undefined {
+  /** The most urgent of those that are asked for. */
+  first(isAskedFor: (frame: QueuedFrame) => boolean = () => true): QueuedFrame | undefined {
     let first: Entry | undefined;
-    for (const entry of this.entries) if (!first || this.goesBefore(entry, first)) first = entry;
+    for (const entry of this.entries) {
+      if (isAskedFor(entry.frame) && (!first || this.goesBefore(entry, first))) first = entry;
+    }
     return first?.frame;
   }
 
@@ -70,17 +73,6 @@ export class FrameQueue {
     const frames = this.entries.map(({ frame }) => frame);
     this.entries = [];
     return frames;
-  }
-
-  /** The most urgent that is neither an SOS nor an answer. */
-  firstOfTheOthers(): QueuedFrame | undefined {
-    let first: Entry | undefined;
-    for (const entry of this.entries) {
-      const { priority, isAnswer } = entry.frame;
-      if (priority === "sos" || isAnswer) continue;
-      if (!first || this.goesBefore(entry, first)) first = entry;
-    }
-    return first?.frame;
   }
 
   /** All that would go before a new frame of this priority, in the order in which they go. */

@@ -3,6 +3,7 @@ import type { FrameCarrier, SendOptions } from "../frame-carrier.ts";
 import type { ChannelSettings } from "../modulation.ts";
 import type { Priority } from "../priority.ts";
 import type { FailureReason, Fate, Radio, Received } from "../radio.ts";
+import type { Planned } from "./airtime-forecast.ts";
 import type { AirtimeLedger, Recorded } from "./airtime-ledger.ts";
 import { ChannelAccess } from "./channel-access.ts";
 import { unaccountedMs } from "./firmware-airtime.ts";
@@ -114,16 +115,13 @@ export class PacedCarrier implements FrameCarrier {
   etaMs(airtimeMs: number, priority: Priority): number {
     const { ledger, timers } = this.options;
     const nowMs = timers.monotonicMs();
-    const share = this.shareOf(priority);
     const frames = Math.max(1, Math.ceil(airtimeMs / this.airtimeMs(this.maxFrameBytes)));
     if (frames > MAX_FORETOLD_FRAMES) {
       const part = MAX_FORETOLD_FRAMES / frames;
       return this.etaMs(airtimeMs * part, priority) / part;
     }
-    const ahead = this.queue
-      .ahead(priority)
-      .map((frame) => ({ airtimeMs: frame.airtimeMs, share: this.shareOf(frame.priority) }));
-    const own = Array.from({ length: frames }, () => ({ airtimeMs: airtimeMs / frames, share }));
+    const ahead = this.queue.ahead(priority).map((frame) => this.planned(frame.airtimeMs, frame.priority));
+    const own = Array.from({ length: frames }, () => this.planned(airtimeMs / frames, priority));
     const aheadMs = ahead.reduce((sum, frame) => sum + frame.airtimeMs, 0);
     const turns = Math.ceil((aheadMs + airtimeMs) / this.burstMs);
     const fromMs = Math.max(nowMs, this.flying?.endMs ?? nowMs);
@@ -207,6 +205,10 @@ export class PacedCarrier implements FrameCarrier {
     return undefined;
   }
 
+  private planned(airtimeMs: number, priority: Priority): Planned {
+    return { airtimeMs, share: this.shareOf(priority), overtakes: priority === "sos" };
+  }
+
   private shareOf(priority: Priority): number {
     return priority === "sos" ? 1 : 1 - this.sosReserve;
   }
@@ -218,13 +220,13 @@ export class PacedCarrier implements FrameCarrier {
     this.cancelTimer = undefined;
     const { ledger, timers } = this.options;
     const nowMs = timers.monotonicMs();
-    const frame = this.next(nowMs);
-    if (!frame) {
+    const next = this.next(nowMs);
+    if (!next) {
       // Who hands in one frame at a time keeps its turn for a moment; after it the next word contends anew.
       this.isSure = false;
       return;
     }
-    const startMs = ledger.earliestStartMs(frame.airtimeMs, nowMs, this.shareOf(frame.priority));
+    const { frame, startMs } = next;
     if (startMs > nowMs) {
       this.burstLeftMs = 0;
       this.cancelTimer = timers.after(startMs - nowMs, this.pump);
@@ -235,13 +237,24 @@ export class PacedCarrier implements FrameCarrier {
     this.transmit(frame, nowMs);
   };
 
-  private next(nowMs: number): QueuedFrame | undefined {
-    const first = this.queue.first();
-    if (first?.priority !== "sos" || first.isAnswer || this.sosInARow < SOS_IN_A_ROW) return first;
-    const other = this.queue.firstOfTheOthers();
-    if (!other) return first;
-    const startMs = this.options.ledger.earliestStartMs(other.airtimeMs, nowMs, this.shareOf(other.priority));
-    return startMs <= nowMs ? other : first;
+  /** The most urgent, unless another has its turn; and when it may start. */
+  private next(nowMs: number): { frame: QueuedFrame; startMs: number } | undefined {
+    const when = (frame: QueuedFrame | undefined) =>
+      frame && {
+        frame,
+        startMs: this.options.ledger.earliestStartMs(frame.airtimeMs, nowMs, this.shareOf(frame.priority)),
+      };
+    const first = when(this.queue.first());
+    if (!first) return undefined;
+    if (first.frame.priority !== "sos") {
+      // What an SOS has for itself alone is of no use to a report before it.
+      const sos =
+        first.startMs > nowMs ? when(this.queue.first(({ priority }) => priority === "sos")) : undefined;
+      return sos && sos.startMs < first.startMs ? sos : first;
+    }
+    if (first.frame.isAnswer || this.sosInARow < SOS_IN_A_ROW) return first;
+    const other = when(this.queue.first(({ priority, isAnswer }) => priority !== "sos" && !isAnswer));
+    return other && other.startMs <= nowMs ? other : first;
   }
 
   /** @returns whether a frame may go now; if not, there will be another pump */

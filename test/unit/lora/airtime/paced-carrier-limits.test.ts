@@ -5,6 +5,7 @@ import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { AirtimeLedger } from "../../../../src/lora/airtime/airtime-ledger.ts";
 import { PacedCarrier, type PacedCarrierOptions } from "../../../../src/lora/airtime/paced-carrier.ts";
 import { type SubBand, subBandOf } from "../../../../src/lora/airtime/regions.ts";
+import type { SendOptions } from "../../../../src/lora/frame-carrier.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import { PRIORITIES, type Priority, rankOf } from "../../../../src/lora/priority.ts";
 import type { Fate } from "../../../../src/lora/radio.ts";
@@ -34,12 +35,13 @@ function carrierOn<R extends FakeRadio>(
     ...options,
   });
   /** @returns when it had left, once it has */
-  const sends = (bytes: number, priority: Priority = "direct") => {
+  const sends = (bytes: number, priority: Priority = "direct", sending: SendOptions = {}) => {
     const sent: { leftMs?: number; last?: Fate; cancel: () => void } = { cancel: () => {} };
-    sent.cancel = carrier.send(new Uint8Array(bytes), priority, (fate) => {
+    const told = (fate: Fate) => {
       sent.last = fate;
       if (fate.state === "on-air") sent.leftMs = time.monotonicMs();
-    });
+    };
+    sent.cancel = carrier.send(new Uint8Array(bytes), priority, told, sending);
     return sent;
   };
   return { time, radio, ledger, carrier, sends };
@@ -105,6 +107,64 @@ describe("a packet that the radio had no room for", () => {
     sends(2);
     time.advance(60_000);
     expect(radio.seen.map(({ payload }) => payload.length)).toEqual([1, 2]);
+  });
+});
+
+describe("an answer that has to wait for airtime", () => {
+  test("holds up no SOS, whose own share is free, and the carrier foretells it", () => {
+    const { time, carrier, sends } = carrierOn(EU, rawRadio);
+    for (let frame = 0; frame < 200; frame += 1) sends(255, "room");
+    time.advance(1_000_000);
+    const answers = Array.from({ length: 3 }, () => sends(255, "direct", { isAnswer: true }));
+    time.advance(10_000);
+    expect(answers.map(({ leftMs }) => leftMs)).toEqual([undefined, undefined, undefined]);
+    const etaMs = carrier.etaMs(2 * carrier.airtimeMs(100), "sos");
+    const beforeMs = time.monotonicMs();
+    const calls = [sends(100, "sos"), sends(100, "sos")];
+    time.advance(5_000);
+    expect((calls[0]?.leftMs ?? 0) - beforeMs).toBeCloseTo(carrier.airtimeMs(100), 6);
+    expect((calls[1]?.leftMs ?? 0) - beforeMs).toBeCloseTo(etaMs, 6);
+    time.runToEnd(10 * HOUR_MS);
+    for (const { leftMs } of answers) expect(leftMs).toBeNumber();
+  });
+
+  test("still goes before an SOS where both may", () => {
+    const { time, sends } = carrierOn(EU, rawRadio);
+    sends(100, "room");
+    const sos = sends(100, "sos");
+    const answer = sends(40, "direct", { isAnswer: true });
+    time.runToEnd(HOUR_MS);
+    expect(answer.leftMs ?? 0).toBeLessThan(sos.leftMs ?? 0);
+  });
+
+  test("is in the time foretold, among whatever else waits", () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(
+            fc.integer({ min: 1, max: 230 }),
+            fc.constantFrom("answer" as const, "sos" as const, "check-in" as const),
+          ),
+          { minLength: 150, maxLength: 400 },
+        ),
+        fc.integer({ min: 0, max: HOUR_MS }),
+        (queue, laterMs) => {
+          const { time, carrier, sends } = carrierOn(EU, rawRadio);
+          for (const [size, what] of queue) {
+            if (what === "answer") sends(size, "direct", { isAnswer: true });
+            else sends(size, what);
+          }
+          time.advance(laterMs);
+          const beforeMs = time.monotonicMs();
+          const etaMs = carrier.etaMs(carrier.airtimeMs(100), "sos");
+          const sent = sends(100, "sos");
+          time.runUntil(() => sent.leftMs !== undefined, 100 * HOUR_MS);
+          // One other frame in so many SOS goes between.
+          expect(Math.abs((sent.leftMs ?? 0) - beforeMs - etaMs)).toBeLessThan(60_000);
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 });
 
