@@ -12,6 +12,7 @@ import {
   type QuestionFrame,
   type ReportFrame,
 } from "./frame.ts";
+import { MAX_LIFETIME_MS } from "./lifetime.ts";
 import type { MessageCode } from "./message-code.ts";
 import { Neighbours } from "./neighbours.ts";
 import type { Outgoing, OutgoingContext, OutgoingMessage } from "./outgoing.ts";
@@ -20,12 +21,14 @@ import { OutgoingToOne } from "./outgoing-to-one.ts";
 import { maxMessageBytes } from "./pieces.ts";
 import { Reassembly } from "./reassembly.ts";
 import { Reporter } from "./reporter.ts";
+import type { SeenMessages } from "./seen-messages.ts";
 import { Turns } from "./turns.ts";
 
 export interface LinkMessage {
   payload: Uint8Array;
   priority: Priority;
   to: LinkAddress | "everyone";
+  /** 0 < x ≤ {@link MAX_LIFETIME_MS}. */
   lifetimeMs: number;
 }
 
@@ -58,6 +61,8 @@ export interface LinkOptions {
    */
   nextNumber: () => number;
   code?: MessageCode;
+  /** What this box has had; for links of one box that may hear the same air, one for all. Default: its own. */
+  seen?: SeenMessages;
 }
 
 export interface LinkEvents {
@@ -95,7 +100,7 @@ export class Link extends EventEmitter<LinkEvents> {
     super();
     const { address, timers, random, nextNumber } = options;
     const carrier = () => this.carrier;
-    this.reassembly = new Reassembly(() => timers.monotonicMs());
+    this.reassembly = new Reassembly(() => timers.monotonicMs(), options.seen);
     this.reporter = new Reporter({ address, timers, random, reassembly: this.reassembly, carrier });
     this.context = {
       address,
@@ -149,15 +154,20 @@ export class Link extends EventEmitter<LinkEvents> {
    */
   submit(message: LinkMessage, told: (fate: Fate) => void = () => {}): Admission {
     const { payload, priority, to, lifetimeMs } = message;
-    const { timers, code } = this.options;
+    const { address, timers, code } = this.options;
     const refused = (reason: FailureReason, detail: string): Admission => ({
       accepted: false,
       reason,
       detail,
     });
+    if (to === address) return refused("refused", "to: this box itself");
     if (payload.length === 0) return refused("refused", "payload: it is empty");
     if (payload.length > MAX_MESSAGE_BYTES)
       return refused("too-large", `payload: ${payload.length} bytes, more than ${MAX_MESSAGE_BYTES}`);
+    if (!Number.isFinite(lifetimeMs))
+      return refused("refused", `lifetimeMs: ${lifetimeMs} is no finite number`);
+    if (lifetimeMs > MAX_LIFETIME_MS)
+      return refused("refused", `lifetimeMs: ${lifetimeMs} is more than 7 days, ${MAX_LIFETIME_MS}`);
     if (!(lifetimeMs > 0)) return refused("expired", `lifetimeMs: ${lifetimeMs} is not more than 0`);
     const coded = code?.encode(payload) ?? payload;
     const isCoded = coded.length < payload.length;

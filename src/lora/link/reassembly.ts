@@ -1,19 +1,15 @@
 import type { LinkAddress } from "./address.ts";
 import { type DataFrame, type Holding, MAX_REPORTED } from "./frame.ts";
 import { join } from "./pieces.ts";
+import { type MessageName, SeenMessages } from "./seen-messages.ts";
 
 /** Messages that are there in part, and their bytes; beyond that one has to go. */
 const MAX_PARTIAL = 64;
 const MAX_PARTIAL_BYTES = 1_048_576;
-/** Whole messages that are known again when they come a second time. */
-const MAX_REMEMBERED = 4_096;
 /** A part that has not grown for so long is given up. */
 const STALE_MS = 3_600_000;
 
-export interface Partial {
-  source: LinkAddress;
-  message: number;
-  isToEveryone: boolean;
+export interface Partial extends MessageName {
   isCoded: boolean;
   pieces: (Uint8Array | undefined)[];
   bytes: number;
@@ -34,42 +30,45 @@ export type Taken =
 export class Reassembly {
   /** By message and shape: who gets another radio cuts a message anew, and a forged piece of another shape harms none. */
   private readonly partials = new Map<string, Partial>();
-  /** By their last use, oldest first. */
-  private readonly remembered = new Set<string>();
   private bytes = 0;
 
-  constructor(private readonly nowMs: () => number) {}
+  /** @param seen what has been whole before, here or on another link of this box */
+  constructor(
+    private readonly nowMs: () => number,
+    private readonly seen = new SeenMessages(nowMs),
+  ) {}
 
   take(frame: DataFrame): Taken {
-    const key = keyOf(frame.source, frame.message, frame.destination === undefined);
-    if (this.remembered.has(key)) {
-      this.remember(key);
+    const { source, message: number } = frame;
+    const name: MessageName = { source, message: number, isToEveryone: frame.destination === undefined };
+    if (this.seen.has(name)) {
+      // Another link may have had the rest of it.
+      this.forgetAllOf(name);
       return { state: "known" };
     }
     if (frame.count === 1) {
-      this.remember(key);
+      this.seen.add(name);
       return { state: "whole", message: frame.body };
     }
-    const shape = shapeOf(key, frame.count, frame.isCoded);
+    const shape = shapeOf(name, frame.count, frame.isCoded);
     const partial = this.partials.get(shape) ?? this.begin(shape, frame);
     this.add(partial, frame);
     if (partial.there < frame.count) return { state: "partial", partial };
     this.forget(shape);
     const message = join(partial.pieces.filter((piece) => piece !== undefined));
     if (!message) return { state: "refused" };
-    this.remember(key);
-    for (const [other, { source, message: number, isToEveryone }] of this.partials)
-      if (keyOf(source, number, isToEveryone) === key) this.forget(other);
+    this.seen.add(name);
+    this.forgetAllOf(name);
     return { state: "whole", message };
   }
 
   /** What is there of a message to this box; where it came in several shapes, of the one that grew last. */
   holding(source: LinkAddress, message: number): Holding {
-    const key = keyOf(source, message, false);
-    if (this.remembered.has(key)) return { message, isWhole: true };
+    const name: MessageName = { source, message, isToEveryone: false };
+    if (this.seen.has(name)) return { message, isWhole: true };
     let partial: Partial | undefined;
     for (const other of this.partials.values()) {
-      if (keyOf(other.source, other.message, other.isToEveryone) !== key) continue;
+      if (!isSame(other, name)) continue;
       if (!partial || other.grewAtMs >= partial.grewAtMs) partial = other;
     }
     return partial ? holdingOf(partial) : { message, isWhole: false, count: 0, base: 0, beyond: [] };
@@ -80,11 +79,10 @@ export class Reassembly {
     return { partials: this.partials.size, bytes: this.bytes };
   }
 
+  /** Whether more of it is still wanted. */
   isHeld(partial: Partial): boolean {
-    const { source, message, isToEveryone, pieces, isCoded } = partial;
-    return (
-      this.partials.get(shapeOf(keyOf(source, message, isToEveryone), pieces.length, isCoded)) === partial
-    );
+    const { pieces, isCoded } = partial;
+    return this.partials.get(shapeOf(partial, pieces.length, isCoded)) === partial && !this.seen.has(partial);
   }
 
   private begin(key: string, { source, message, destination, isCoded, count }: DataFrame): Partial {
@@ -133,14 +131,8 @@ export class Reassembly {
     this.partials.delete(key);
   }
 
-  private remember(key: string): void {
-    this.remembered.delete(key);
-    this.remembered.add(key);
-    if (this.remembered.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.remembered) {
-      this.remembered.delete(oldest);
-      return;
-    }
+  private forgetAllOf(name: MessageName): void {
+    for (const [key, partial] of this.partials) if (isSame(partial, name)) this.forget(key);
   }
 }
 
@@ -157,7 +149,8 @@ export function holdingOf({ message, pieces }: Partial): Holding {
   };
 }
 
-const keyOf = (source: LinkAddress, message: number, isToEveryone: boolean): string =>
-  `${source} ${message}${isToEveryone ? " all" : ""}`;
+const isSame = (a: MessageName, b: MessageName): boolean =>
+  a.source === b.source && a.message === b.message && a.isToEveryone === b.isToEveryone;
 
-const shapeOf = (key: string, count: number, isCoded: boolean): string => `${key} ${count} ${isCoded}`;
+const shapeOf = ({ source, message, isToEveryone }: MessageName, count: number, isCoded: boolean): string =>
+  `${source} ${message} ${isToEveryone} ${count} ${isCoded}`;

@@ -191,11 +191,34 @@ describe("admission to a link", () => {
     ["an empty payload", { payload: new Uint8Array() }, "refused"],
     ["more than a message may have", { payload: new Uint8Array(65_537) }, "too-large"],
     ["a lifetime of nothing", { payload: new Uint8Array(1), lifetimeMs: 0 }, "expired"],
+    [
+      "a lifetime without end",
+      { payload: new Uint8Array(1), lifetimeMs: Number.POSITIVE_INFINITY },
+      "refused",
+    ],
+    ["a lifetime that is no number", { payload: new Uint8Array(1), lifetimeMs: Number.NaN }, "refused"],
+    ["a lifetime of more than 7 days", { payload: new Uint8Array(1), lifetimeMs: 604_800_001 }, "refused"],
+    ["what is to this box itself", { payload: new Uint8Array(1), to: 1 }, "refused"],
   ])("refuses %s at once", (_, message, reason) => {
     const { submit, time, fates } = boxes();
     expect(submit(0, message)).toMatchObject({ accepted: false, reason });
     time.advance(1_000);
     expect(fates[0]).toEqual([]);
+  });
+
+  test("names the field that is wrong", () => {
+    const { submit } = boxes();
+    const payload = new Uint8Array(1);
+    const details = [{ lifetimeMs: Number.NaN }, { lifetimeMs: 604_800_001 }, { to: 1 }].map((wrong) => {
+      const admission = submit(0, { payload, ...wrong });
+      return admission.accepted ? undefined : admission.detail;
+    });
+    expect(details).toEqual([
+      "lifetimeMs: NaN is no finite number",
+      "lifetimeMs: 604800001 is more than 7 days, 604800000",
+      "to: this box itself",
+    ]);
+    expect(submit(0, { payload, lifetimeMs: 604_800_000 }).accepted).toBe(true);
   });
 
   test("refuses at once what cannot be sent within its lifetime, and says how long it would take", () => {

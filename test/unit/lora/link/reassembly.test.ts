@@ -5,7 +5,9 @@ import { type DataFrame, encodeFrame, type Holding } from "../../../../src/lora/
 import { type Arrived, Link } from "../../../../src/lora/link/index.ts";
 import { join, maxMessageBytes, split } from "../../../../src/lora/link/pieces.ts";
 import { Reassembly } from "../../../../src/lora/link/reassembly.ts";
+import { SeenMessages } from "../../../../src/lora/link/seen-messages.ts";
 import type { Received } from "../../../../src/lora/radio.ts";
+import { HandCarrier } from "./hand-carrier.ts";
 
 const piece = (of: Partial<DataFrame>): DataFrame => ({
   kind: "data",
@@ -113,6 +115,41 @@ describe("reassembly", () => {
     expect(reassembly.held).toEqual({ partials: 0, bytes: 0 });
   });
 
+  test("takes a message with an old number for a new one after 8 days, however often the old one came", () => {
+    let nowMs = 0;
+    const day = 86_400_000;
+    const reassembly = new Reassembly(() => nowMs);
+    const states = [0, 3, 7, 8, 8.01, 9].map((days) => {
+      nowMs = days * day;
+      return reassembly.take(piece({})).state;
+    });
+    expect(states).toEqual(["whole", "known", "known", "known", "whole", "known"]);
+    expect(reassembly.holding(7, 1)).toEqual({ message: 1, isWhole: true });
+    nowMs = 20 * day;
+    expect(reassembly.holding(7, 1)).toMatchObject({ isWhole: false, count: 0 });
+  });
+
+  test("remembers no more than 4,096 messages, those that came last", () => {
+    const seen = new SeenMessages(() => 0);
+    const reassembly = new Reassembly(() => 0, seen);
+    for (let message = 0; message < 5_000; message += 1) reassembly.take(piece({ message }));
+    expect(seen.size).toBe(4_096);
+    expect(reassembly.take(piece({ message: 4_999 })).state).toBe("known");
+    expect(reassembly.take(piece({ message: 0 })).state).toBe("whole");
+  });
+
+  test("wants no more of a message that another link of the box has made whole", () => {
+    const seen = new SeenMessages(() => 0);
+    const [one, other] = [new Reassembly(() => 0, seen), new Reassembly(() => 0, seen)];
+    const frames = framesOf(new Uint8Array(900).fill(5), { destination: undefined });
+    const begun = one.take(frames[0] ?? piece({}));
+    for (const frame of frames) other.take(frame);
+    if (begun.state !== "partial") throw new Error(begun.state);
+    expect(one.isHeld(begun.partial)).toBe(false);
+    expect(one.take(frames[1] ?? piece({}))).toEqual({ state: "known" });
+    expect(one.held).toEqual({ partials: 0, bytes: 0 });
+  });
+
   test("forgets what has not grown for an hour when it needs the room", () => {
     let nowMs = 0;
     const reassembly = new Reassembly(() => nowMs);
@@ -120,6 +157,31 @@ describe("reassembly", () => {
     nowMs = 3_600_001;
     reassembly.take(piece({ message: 2, count: 3 }));
     expect(reassembly.held.partials).toBe(1);
+  });
+});
+
+describe("two links of one box that hear the same air", () => {
+  test("give each message once, and both say that it is there", () => {
+    const time = new VirtualTime();
+    const seen = new SeenMessages(() => time.monotonicMs());
+    const arrived: Arrived[] = [];
+    const carriers = [0, 1].map(() => {
+      const options = { address: 1, timers: time, random: () => 0.5, nextNumber: () => 0, seen };
+      const link = new Link(options);
+      const carrier = new HandCarrier();
+      link.on("message", (one) => arrived.push(one));
+      link.attach(carrier);
+      return carrier;
+    });
+    const short = piece({ message: 3, wantsReport: true, body: new Uint8Array(20) });
+    const frames = [...framesOf(new Uint8Array(900), { message: 4 }), short];
+    for (const frame of frames) for (const carrier of carriers) carrier.hear(frame);
+    expect(arrived.map(({ payload }) => payload.length)).toEqual([900, 20]);
+    for (const carrier of carriers) {
+      const report = carrier.leave();
+      if (report?.kind !== "report") throw new Error("no report");
+      expect(report.holdings).toContainEqual({ message: 3, isWhole: true });
+    }
   });
 });
 
