@@ -54,6 +54,8 @@ export class AirtimeLedger {
   /** Uses before this index lie behind every window. */
   private head = 0;
   private reservedMs = 0;
+  /** How many have been made. */
+  private reservations = 0;
   private readonly longestWindowMs: number;
   private readonly reservationMs: number;
   private lastEndMs = Number.NEGATIVE_INFINITY;
@@ -158,6 +160,7 @@ export class AirtimeLedger {
     const use = { endMs: Math.max(startMs, this.uses.at(-1)?.endMs ?? startMs) + airtimeMs, airtimeMs };
     this.lastEndMs = Math.max(lastEndMs, ownEndMs);
     const usedUpMs = Math.min(this.reservedMs, airtimeMs);
+    const { reservations } = this;
     if (this.subBand.limits.length > 0) {
       this.reservedMs -= usedUpMs;
       this.uses.push(use);
@@ -168,7 +171,9 @@ export class AirtimeLedger {
       takeBack: () => {
         const index = this.uses.lastIndexOf(use);
         if (index >= 0) this.uses.splice(index, 1);
-        this.reservedMs += usedUpMs;
+        if (index >= 0 && index < this.head) this.head -= 1;
+        // Of a reservation that has lapsed since, nothing comes back.
+        if (this.reservations === reservations) this.reservedMs += usedUpMs;
         if (this.lastEndMs === ownEndMs) this.lastEndMs = lastEndMs;
       },
     };
@@ -191,6 +196,7 @@ export class AirtimeLedger {
       this.reserving = undefined;
       // What was left of the one before lapses: after a restart that one counts as used before this one was made.
       this.reservedMs = reserving.wantedMs;
+      this.reservations += 1;
       for (const call of reserving.waiting) call();
     });
     return false;

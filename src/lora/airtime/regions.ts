@@ -18,6 +18,8 @@ export interface SubBand {
   longestMs?: number;
   /** Silence between two transmissions, in ms. */
   pauseMs?: number;
+  /** Nobody may begin who has not listened whether the channel is free: a radio that cannot may not send here. */
+  listensFirst?: true;
   /** The rule allows no wider signal, in Hz. */
   maxBandwidthHz?: number;
   /** From these bandwidths on, other limits hold than `limits`; the narrowest first. */
@@ -142,6 +144,7 @@ export const REGIONS = {
       limits: [],
       longestMs: 4_000,
       pauseMs: 50,
+      listensFirst: true,
       source: "ARIB STD-T108: listen for 5 ms, at most 4 s, then 50 ms of silence",
     },
   ],
@@ -154,6 +157,7 @@ export const REGIONS = {
       limits: [],
       longestMs: 4_000,
       pauseMs: 50,
+      listensFirst: true,
       source: "LoRaWAN regional parameters RP002, KR920: listening first",
     },
   ],

@@ -109,6 +109,33 @@ describe("an airtime ledger", () => {
     expect(ledger.earliestStartMs(100, 100)).toBe(150);
   });
 
+  test("counts what is still in the window when what has left it is taken back", () => {
+    const ledger = ledgerOf(band(1_000, 10_000));
+    const old = ledger.record(0, 100);
+    ledger.record(20_000, 500);
+    old.takeBack();
+    expect(ledger.roomMs(20_500)).toBe(500);
+  });
+
+  test("gives nothing back of what was set apart before the last time", () => {
+    const medium: number[] = [];
+    const ledger = new AirtimeLedger({
+      subBand: band(36_000),
+      nowMs: 0,
+      reserve: ({ airtimeMs }, kept) => {
+        medium.push(airtimeMs);
+        kept();
+      },
+    });
+    ledger.ensure(500, 0, () => {});
+    const first = ledger.record(0, 500);
+    ledger.ensure(600, 600, () => {});
+    first.takeBack();
+    expect(medium).toEqual([720, 720]);
+    // A restart would take the first for used before the second was made.
+    expect(ledger.ensure(1_000, HOUR_MS, () => {})).toBe(false);
+  });
+
   test("lets nothing be used before it is on the medium", () => {
     const asked: (() => void)[] = [];
     const ledger = new AirtimeLedger({

@@ -84,6 +84,15 @@ describe("the sub-band of a channel", () => {
     }
   });
 
+  test("asks for listening first in Japan and Korea, and nowhere else", () => {
+    const listening = NAMES.filter((region) =>
+      REGIONS[region].some(({ listensFirst }: SubBand) => listensFirst === true),
+    );
+    expect(listening).toEqual(["JP920", "KR920"]);
+    expect(subBandOf("KR920", channel(922.5)).listensFirst).toBe(true);
+    expect(subBandOf("EU868", channel(868.3)).listensFirst).toBeUndefined();
+  });
+
   test("holds the whole channel, at its power and bandwidth, wherever one is found", () => {
     fc.assert(
       fc.property(
