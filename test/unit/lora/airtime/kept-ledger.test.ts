@@ -117,6 +117,23 @@ describe("a ledger that is kept", () => {
     store.close();
   });
 
+  test("knows at the next start as well that its record was lost", async () => {
+    const path = join(scratch(), "airtime.sqlite");
+    writeFileSync(path, "no database at all, but long enough to be looked at as one".repeat(100));
+    const first = daemon(path, "one", 4_000);
+    await first.sends(1_000);
+    first.store.close();
+
+    const second = daemon(path, "one", 60_000);
+    expect(second.lines).toEqual([]);
+    // With what was set apart for the sending before.
+    expect(second.roomMs()).toBeLessThanOrEqual(LIMIT_MS * 0.2 - 1_000);
+    expect(second.roomMs()).toBeGreaterThan(LIMIT_MS * 0.2 - 10_000);
+    second.timers.advance(HOUR_MS + 31_000);
+    expect(second.roomMs()).toBe(LIMIT_MS);
+    second.store.close();
+  });
+
   test("says once that it cannot be written, and goes on counting", async () => {
     const path = join(scratch(), "airtime.sqlite");
     const { store, lines, sends, roomMs } = daemon(path, "one", 4_000);
