@@ -32,12 +32,21 @@ const DEFAULT_SOS_RESERVE = 0.2;
 const DEFAULT_BURST_FRAMES = 20;
 /** After the first and the second frame of a burst. */
 const BURST_DOUBTS = 2;
-/** A radio that says nothing of a frame for so long after it must have left is given up. */
-const SILENT_RADIO_MS = 30_000;
+/**
+ * A radio that says nothing of a frame for so long after it must have left is given up. Firmware that waits for a free
+ * channel may hold one for two minutes before it says more (Meshtastic); a frame that is told failed is not to leave later.
+ */
+const SILENT_RADIO_MS = { raw: 30_000, managed: 150_000 } as const;
 /** How often a frame that the radio's own queue had no room for is tried again. */
 const FULL_RADIO_RETRY_MS = 250;
-/** Of a frame that failed so it is certain that no part of it was on the air. */
-const NOT_SENT: readonly FailureReason[] = ["queue-full", "too-large", "airtime"];
+/**
+ * Of a frame that failed so it is certain that no part of it was on the air. Managed firmware refuses a frame to everyone
+ * before it transmits; a raw radio's refusal may be one that failed while it sent.
+ */
+const NOT_SENT: Record<"raw" | "managed", readonly FailureReason[]> = {
+  raw: ["queue-full", "too-large", "airtime"],
+  managed: ["queue-full", "too-large", "airtime", "refused"],
+};
 /** After so many in a row one other frame goes that may: nobody can silence a box by calling for help without end. */
 const SOS_IN_A_ROW = 8;
 /** Longer queues are foretold in proportion. */
@@ -287,7 +296,7 @@ export class PacedCarrier implements FrameCarrier {
     this.sosInARow = frame.priority === "sos" ? this.sosInARow + 1 : 0;
     // Written down before it is sent: when the radio dies over it, its airtime is lost to us, never to the law.
     const recorded = ledger.record(nowMs, frame.airtimeMs);
-    const giveUp = timers.after(frame.airtimeMs + SILENT_RADIO_MS, () => {
+    const giveUp = timers.after(frame.airtimeMs + SILENT_RADIO_MS[radio.capabilities.access], () => {
       this.flying = undefined;
       recorded.endedAt(timers.monotonicMs());
       frame.tell(failed("radio-gone", "the radio did not say what became of the frame"));
@@ -302,13 +311,15 @@ export class PacedCarrier implements FrameCarrier {
     if (flying?.frame !== frame || fate.state === "queued") return;
     flying.giveUp();
     this.flying = undefined;
-    const nowMs = this.options.timers.monotonicMs();
+    const { radio, timers } = this.options;
+    const nowMs = timers.monotonicMs();
     this.turnUntilMs = nowMs + this.slotMs / 2;
-    if (fate.state === "failed" && NOT_SENT.includes(fate.reason)) flying.recorded.takeBack();
+    if (fate.state === "failed" && NOT_SENT[radio.capabilities.access].includes(fate.reason))
+      flying.recorded.takeBack();
     else flying.recorded.endedAt(nowMs);
     if (fate.state === "failed" && fate.reason === "queue-full") {
       flying.putBack();
-      this.cancelTimer = this.options.timers.after(FULL_RADIO_RETRY_MS, this.pump);
+      this.cancelTimer = timers.after(FULL_RADIO_RETRY_MS, this.pump);
       return;
     }
     // To everyone, so that nobody acknowledges: on the air is the end.

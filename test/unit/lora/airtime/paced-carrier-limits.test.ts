@@ -59,6 +59,21 @@ describe("what a paced carrier charges to the ledger", () => {
     expect(ledger.roomMs(time.monotonicMs())).toBeCloseTo(360_000 - carrier.airtimeMs(100), 6);
   });
 
+  test("is nothing for what managed firmware refuses, and all for what a raw radio does", () => {
+    const refused: Fate = { state: "failed", reason: "refused", detail: "no region is set" };
+    for (const [radioOn, shareLeft] of [
+      [(t: VirtualTime) => new ManagedRadio(t, () => 0), 0],
+      [rawRadio, 1],
+    ] as const) {
+      const { time, radio, ledger, carrier, sends } = carrierOn(EU, radioOn);
+      radio.refusals.push(refused);
+      const sent = sends(100);
+      time.advance(10_000);
+      expect(sent.last).toEqual(refused);
+      expect(ledger.roomMs(10_000)).toBeCloseTo(360_000 - shareLeft * carrier.airtimeMs(100), 6);
+    }
+  });
+
   test("counts from when a firmware really sent: no rolling hour overruns though packets wait in the radio", () => {
     const random = seededRandom(11);
     const { time, radio, sends } = carrierOn(EU, (t) => new ManagedRadio(t, () => random() ** 4 * 20_000));
@@ -96,6 +111,23 @@ describe("the airtime of a frame that was with the radio when the carrier was cl
     // It is in every window that ends an hour after that, whole.
     expect(ledger.roomMs(10_000 + HOUR_MS)).toBeCloseTo(360_000 - frameMs, 6);
     expect(ledger.roomMs(10_001 + HOUR_MS + frameMs)).toBe(360_000);
+  });
+});
+
+describe("a frame that managed firmware holds", () => {
+  test("for two minutes is not told failed and sent later", () => {
+    const { time, sends } = carrierOn(FREE, (t) => new ManagedRadio(t, () => 125_000));
+    const sent = sends(100);
+    time.advance(160_000);
+    expect(sent.last).toEqual({ state: "on-air" });
+    expect(sent.leftMs).toBeGreaterThan(125_000);
+  });
+
+  test("without a word is given up at last", () => {
+    const { time, sends } = carrierOn(FREE, (t) => new ManagedRadio(t, () => 1_000_000));
+    const sent = sends(100);
+    time.advance(160_000);
+    expect(sent.last).toMatchObject({ state: "failed", reason: "radio-gone" });
   });
 });
 
