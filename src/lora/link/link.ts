@@ -109,6 +109,7 @@ export class Link extends EventEmitter<LinkEvents> {
       carrier,
       nextNumber,
       ended: (outgoing) => this.onEnded(outgoing),
+      reschedule: () => this.schedule(),
     };
     this.turns = new Turns(this.context);
   }
@@ -222,7 +223,9 @@ export class Link extends EventEmitter<LinkEvents> {
   /** Lets the most urgent messages to everyone go, several at a time. */
   private schedule(): void {
     if (!this.carrier) return;
-    const toEveryone = [...this.outgoing].filter((outgoing) => outgoing instanceof OutgoingToEveryone);
+    const toEveryone = [...this.outgoing]
+      .filter((outgoing) => outgoing instanceof OutgoingToEveryone)
+      .filter(({ wantsToGo }) => wantsToGo);
     toEveryone.sort((a, b) => rankOf(a.message.priority) - rankOf(b.message.priority));
     for (const outgoing of toEveryone.slice(0, MAX_ACTIVE)) outgoing.go();
   }

@@ -8,36 +8,46 @@ import { Outgoing, type OutgoingContext, type OutgoingMessage } from "./outgoing
 const TIMES: Record<Priority, number> = { sos: 3, "check-in": 2, direct: 1, room: 1, background: 1 };
 /** Between two times, so that one disturbance does not take both: this and up to as much again. */
 const BETWEEN_MS = 10_000;
+/** After a frame that the carrier did not send. */
+const RETRY_MS = 10_000;
 /** How long it is kept for those who lack a piece of it. */
 const REPAIR_MS = 600_000;
 /** How often one piece is sent again on somebody's word. */
 const MOST_REPAIRS = 8;
+/** Pieces that the carrier has at a time: its queue is everybody's, and what is more urgent displaces what is in it. */
+const PIECES_AHEAD = 16;
 
 /** A message to everyone: sent once or more by its priority, and again in pieces for who reports that some are missing. */
 export class OutgoingToEveryone extends Outgoing {
   readonly destination = undefined;
   private timesLeft: number;
   private isSent = false;
-  private readonly repairs: number[] = [];
+  private repairs: number[] = [];
+  /** Pieces that are to go and have not left, with those that the carrier has. */
   private due: number[] = [];
+  private readonly handedIn = new Set<number>();
 
   constructor(context: OutgoingContext, message: OutgoingMessage) {
     super(context, message);
     this.timesLeft = TIMES[message.priority];
   }
 
-  /** Sends what is due now, if a radio is there and nothing is under way. */
+  /** Whether something of it is to go, now or after a frame that failed. */
+  get wantsToGo(): boolean {
+    return this.due.length > 0 || (this.timesLeft > 0 && !this.isWaiting);
+  }
+
+  /** Sends what is due now, if a radio is there. */
   go(): void {
     const carrier = this.context.carrier();
-    if (!carrier || this.isEnded || this.isUnderWay || this.isWaiting) return;
-    if (this.prepare(carrier) || this.pieces.length === 0) this.due = [];
+    if (!carrier || this.isEnded || this.isWaiting) return;
+    this.refit(carrier);
     if (this.isEnded) return;
-    if (this.due.length === 0) {
-      if (this.timesLeft === 0) return;
+    if (this.due.length === 0 && this.timesLeft > 0) {
       this.due = this.pieces.map((_, index) => index);
       this.timesLeft -= 1;
     }
-    for (const index of this.due) this.sendPiece(carrier, index, false, (fate) => this.onLeft(index, fate));
+    this.feed(carrier);
   }
 
   /** Somebody lacks pieces of it. */
@@ -52,40 +62,73 @@ export class OutgoingToEveryone extends Outgoing {
     this.due = [...new Set([...this.due, ...missing])];
     if (this.due.length === 0) return;
     this.stopWaiting();
-    this.go();
+    this.context.reschedule();
   }
 
   backlogMs(carrier: FrameCarrier): number {
-    this.prepare(carrier);
+    this.refit(carrier);
     const perPieceMs = carrier.airtimeMs(Math.min(carrier.maxFrameBytes, this.pieces[0]?.length ?? 0));
-    const left = (this.isSent ? this.due : this.pieces).length - this.inCarrier;
+    const hasBegun = this.isSent || this.due.length > 0;
+    const left = (hasBegun ? this.due : this.pieces).length - this.inCarrier;
     return Math.max(0, left) * perPieceMs;
   }
 
+  override pause(): void {
+    super.pause();
+    this.handedIn.clear();
+    if (this.isSent && !this.isEnded && this.due.length === 0 && this.timesLeft === 0) this.keepForRepair();
+  }
+
+  /** Its last fate is that it has been sent, whatever comes after that. */
+  override end(fate: Fate): void {
+    if (!this.isSent) super.end(fate);
+    else if (!this.isEnded) this.finish();
+  }
+
   protected expire(): void {
-    if (this.isSent) this.finish();
-    else
-      this.end({
-        state: "failed",
-        reason: "expired",
-        detail: "its lifetime was over before it had been sent",
-      });
+    this.end({ state: "failed", reason: "expired", detail: "its lifetime was over before it had been sent" });
+  }
+
+  /** Another radio may want other pieces: then all of them are due, if some were. */
+  private refit(carrier: FrameCarrier): void {
+    if (!this.prepare(carrier)) return;
+    this.pause();
+    this.repairs = [];
+    if (this.due.length > 0) this.due = this.pieces.map((_, index) => index);
+    if (this.wantsToGo) this.waitFor(0, () => this.context.reschedule());
+  }
+
+  private feed(carrier: FrameCarrier): void {
+    for (const index of this.due) {
+      if (this.handedIn.size >= PIECES_AHEAD) return;
+      if (this.handedIn.has(index)) continue;
+      this.handedIn.add(index);
+      this.sendPiece(carrier, index, false, (fate) => this.onLeft(index, fate));
+    }
   }
 
   private onLeft(index: number, fate: Fate): void {
+    this.handedIn.delete(index);
     if (fate.state === "failed") {
+      // Whatever else it was, the piece is still due; where the radio is gone, the link is told as well, and pauses us.
       if (fate.reason === "airtime" || fate.reason === "too-large") this.end(fate);
-      else if (!this.isUnderWay) this.waitFor(BETWEEN_MS, () => this.go());
+      else this.waitFor(RETRY_MS, () => this.context.reschedule());
       return;
     }
     this.due = this.due.filter((other) => other !== index);
-    if (this.isUnderWay || this.due.length > 0) return;
-    this.isSent = true;
-    this.tellOnAir();
-    if (this.timesLeft > 0) {
-      this.waitFor(BETWEEN_MS * (1 + this.context.random()), () => this.go());
+    if (this.due.length > 0) {
+      this.go();
       return;
     }
+    this.isSent = true;
+    this.tellOnAir();
+    if (this.timesLeft > 0)
+      this.waitFor(BETWEEN_MS * (1 + this.context.random()), () => this.context.reschedule());
+    else this.keepForRepair();
+    this.context.reschedule();
+  }
+
+  private keepForRepair(): void {
     // A message of one piece is lacked by nobody who knows of it.
     if (this.pieces.length === 1) this.finish();
     else this.waitFor(REPAIR_MS, () => this.finish());

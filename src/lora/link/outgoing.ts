@@ -16,6 +16,8 @@ export interface OutgoingContext {
   nextNumber(): number;
   /** The message is at its end; no fate comes after this. */
   ended(outgoing: Outgoing): void;
+  /** Which messages to everyone go is to be chosen anew: one has sent what was due, or has more. */
+  reschedule(): void;
 }
 
 export interface OutgoingMessage {
@@ -62,11 +64,6 @@ export abstract class Outgoing {
   /** How many of its frames the carrier has. */
   protected get inCarrier(): number {
     return this.queued.size;
-  }
-
-  /** Whether frames of it wait in the carrier. */
-  get isUnderWay(): boolean {
-    return this.queued.size > 0;
   }
 
   get isWaiting(): boolean {
