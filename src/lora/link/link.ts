@@ -78,6 +78,7 @@ const MAX_OUTGOING_BYTES = 4 * 1_048_576;
 export const MAX_MESSAGE_BYTES = 65_536;
 /** Messages to everyone that are sent at the same time. */
 const MAX_ACTIVE = 16;
+const STOPPING = "the box is stopping";
 
 /**
  * Messages between boxes that hear each other: in pieces, each one whole and once, or known to have failed. A message is
@@ -95,6 +96,7 @@ export class Link extends EventEmitter<LinkEvents> {
   private outgoingBytes = 0;
   private carrier: FrameCarrier | undefined;
   private endListening = () => {};
+  private isClosed = false;
 
   constructor(private readonly options: LinkOptions) {
     super();
@@ -129,6 +131,7 @@ export class Link extends EventEmitter<LinkEvents> {
 
   /** A radio is there: what waits goes on. */
   attach(carrier: FrameCarrier): void {
+    if (this.isClosed) return;
     this.detach();
     this.carrier = carrier;
     this.endListening = carrier.onFrame((received) => this.onFrame(received));
@@ -148,6 +151,14 @@ export class Link extends EventEmitter<LinkEvents> {
     this.emit("changed");
   }
 
+  /** The box is stopping: what is on its way fails, and nothing more is taken on. Its timers tell the last fates. */
+  close(): void {
+    this.isClosed = true;
+    this.detach();
+    for (const outgoing of [...this.outgoing])
+      outgoing.end({ state: "failed", reason: "cancelled", detail: STOPPING });
+  }
+
   /**
    * Takes a message on, or says at once why not.
    * @param told its fates: `queued`, `on-air` when it begins to go (to everyone: when all of it has gone, and nothing comes
@@ -161,6 +172,7 @@ export class Link extends EventEmitter<LinkEvents> {
       reason,
       detail,
     });
+    if (this.isClosed) return refused("refused", STOPPING);
     if (to === address) return refused("refused", "to: this box itself");
     if (payload.length === 0) return refused("refused", "payload: it is empty");
     if (payload.length > MAX_MESSAGE_BYTES)

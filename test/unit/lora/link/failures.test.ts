@@ -116,3 +116,36 @@ describe("a message that is too large for the case that comes", () => {
     expect(told.at(-1)).toMatchObject({ reason: "too-large" });
   });
 });
+
+describe("a link that is closed", () => {
+  test("tells each message's last fate, leaves nothing with the carrier and takes nothing more on", () => {
+    const { time, link: closed, submit } = link();
+    const carrier = new HandCarrier();
+    closed.attach(carrier);
+    const sent = submit({ payload: new Uint8Array(900), to: "everyone" });
+    while (carrier.leave());
+    const ended = [
+      submit({ payload: new Uint8Array(900), to: "everyone" }),
+      ...[2, 2, 3].map((to) => submit({ payload: new Uint8Array(900), to })),
+    ];
+    closed.close();
+    closed.close();
+    time.advance(0);
+    for (const { told } of ended)
+      expect(told).toEqual([
+        { state: "queued" },
+        { state: "failed", reason: "cancelled", detail: "the box is stopping" },
+      ]);
+    expect(sent.told.at(-1)).toEqual({ state: "on-air" });
+    expect(carrier.waiting).toEqual([]);
+    expect([closed.waiting, closed.isAttached]).toEqual([0, false]);
+    closed.attach(carrier);
+    expect(submit({ payload: new Uint8Array(1) }).admission).toEqual({
+      accepted: false,
+      reason: "refused",
+      detail: "the box is stopping",
+    });
+    time.advance(24 * HOUR_MS);
+    expect(carrier.waiting).toEqual([]);
+  });
+});
