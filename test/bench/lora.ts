@@ -13,6 +13,9 @@ export const lora: Bench = {
   needsLab: false,
   notes: [
     "Goodput: raw radios on a simulated channel, in virtual time, without a duty cycle; every sender has more to say than the channel carries.",
+    "Listening before talking is that of raw radios on the simulated air: the host asks the radio whether the channel is busy. Firmware that decides itself when it sends is not measured here.",
+    "Sizes: 8,000 bytes a message, two on the way at a time for each sender; 200 and 40 bytes, 64 at a time. A short message pays for a whole header and preamble, so that less of the limit is left for it.",
+    "Delivered: whole, once, and acknowledged to its sender; every payload is another.",
     "The limit is the largest frame back to back without pause or header; nobody reaches it, and with 30 % of frames lost 70 % of it is the most there is.",
     "Texts: only those that the text model has not seen; both sides with all headers, as the frame is given to the radio.",
   ],
