@@ -22,6 +22,7 @@ import {
   type LinkAddress,
   type LinkMessage,
   type MessageCode,
+  SeenMessages,
 } from "./link/index.ts";
 import { LinkNumbers } from "./link-numbers.ts";
 import { type Connected, LoraCase } from "./lora-case.ts";
@@ -54,6 +55,8 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   private readonly cases = new Map<string, LoraCase>();
   private readonly ledgers = new Map<string, AirtimeLedger>();
   private readonly numbers: LinkNumbers;
+  /** Of all links: what is heard by two cases is one message. */
+  private readonly seen: SeenMessages;
   private readonly store: LedgerStore;
   private isForgetful = false;
   private watcher: AdapterWatcher | undefined;
@@ -62,6 +65,7 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
     super();
     const { stateFolder, bootClock, random, log } = options;
     this.store = new LedgerStore(join(stateFolder, "airtime.sqlite"), bootClock.bootId);
+    this.seen = new SeenMessages(() => options.timers.monotonicMs());
     const told = (message: string) => log.error(message);
     this.numbers = new LinkNumbers({ path: join(stateFolder, "link-numbers.json"), random, told });
   }
@@ -87,10 +91,15 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   async stop(): Promise<void> {
     this.watcher?.stop();
     this.watcher = undefined;
-    await Promise.all([...this.cases.values()].map((one) => one.stop()));
+    const cases = [...this.cases.values()];
+    // First, so that whoever waits is told while there is somebody to tell it to.
+    for (const { link } of cases) link.close();
+    await Promise.all(cases.map((one) => one.stop()));
     this.cases.clear();
     this.ledgers.clear();
-    if (this.options.config.enabled) this.store.close();
+    if (!this.options.config.enabled) return;
+    this.numbers.close();
+    this.store.close();
   }
 
   /** Every case that was found since the start, each with its link. */
@@ -161,6 +170,7 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
       timers,
       random,
       nextNumber: () => this.numbers.next(),
+      seen: this.seen,
       ...(code ? { code } : {}),
     });
     link.on("message", (arrived) => this.emit("message", arrived, link));
