@@ -1,3 +1,4 @@
+import type { NodeId } from "../radio.ts";
 import {
   allowedMs,
   LimitWindow,
@@ -6,6 +7,7 @@ import {
   roomBesideMs,
   type Use,
 } from "./airtime-forecast.ts";
+import type { FirmwareAirtime } from "./firmware-airtime.ts";
 import type { AirtimeLimit, SubBand } from "./regions.ts";
 
 /** Airtime that is set apart on the medium before any of it is used, so that no restart makes it free again. */
@@ -13,6 +15,15 @@ export interface Reservation {
   subBand: string;
   /** When it was set apart, in ms on the ledger's clock. */
   atMs: number;
+  airtimeMs: number;
+  /** The machine was switched off since; default false. */
+  isOfEarlierBoot?: boolean;
+}
+
+/** What is known of one transmission or several: they were on the air between these moments. */
+export interface Span {
+  afterMs: number;
+  endMs: number;
   airtimeMs: number;
 }
 
@@ -53,6 +64,10 @@ export class AirtimeLedger {
   private uses: Use[] = [];
   /** Uses before this index lie behind every window. */
   private head = 0;
+  /** What earlier runs have set apart, and no radio's own count has been found to hold. */
+  private readonly unclaimed: Span[];
+  /** By radios that count what they send themselves, under their own names. */
+  readonly countedBy = new Map<NodeId, FirmwareAirtime>();
   private reservedMs = 0;
   /** How many have been made. */
   private reservations = 0;
@@ -65,7 +80,12 @@ export class AirtimeLedger {
     const { limits } = options.subBand;
     this.longestWindowMs = Math.max(0, ...limits.map(({ windowMs }) => windowMs));
     this.reservationMs = Math.min(...limits.map(({ airtimeMs }) => airtimeMs)) * RESERVED_SHARE;
-    for (const use of endedAtTheLatest(options.earlier ?? [], options.nowMs)) this.uses.push(use);
+    this.uses = endedAtTheLatest(options.earlier ?? [], options.nowMs);
+    // A radio that has its power from the box counts anew after a boot: what was before is in no count.
+    this.unclaimed = (options.earlier ?? []).flatMap(({ atMs, isOfEarlierBoot }, index) => {
+      const use = this.uses[index];
+      return use && !isOfEarlierBoot ? [{ ...use, afterMs: atMs }] : [];
+    });
   }
 
   get subBand(): SubBand {
@@ -153,19 +173,44 @@ export class AirtimeLedger {
     return endMs;
   }
 
+  /**
+   * What a radio has sent of its own accord, up to now, is written down. It counts at once, and on the medium as soon as
+   * may be.
+   */
+  book(airtimeMs: number, nowMs: number): void {
+    this.note(nowMs - airtimeMs, airtimeMs);
+    if (this.subBand.limits.length === 0) return;
+    const settle = () => {
+      if (this.ensure(airtimeMs, nowMs, settle)) this.reservedMs -= airtimeMs;
+    };
+    settle();
+  }
+
+  /**
+   * Of what earlier runs of the daemon have set apart since the machine was switched on, so much as ends after a moment and nobody has claimed, the newest
+   * first: each is one radio's only.
+   */
+  claimEarlier(airtimeMs: number, afterMs: number): Span[] {
+    const claimed: Span[] = [];
+    let leftMs = airtimeMs;
+    for (const use of this.unclaimed.toReversed()) {
+      const ownMs = Math.min(use.airtimeMs, leftMs);
+      if (use.endMs <= afterMs || ownMs <= 0) continue;
+      claimed.push({ ...use, airtimeMs: ownMs });
+      use.airtimeMs -= ownMs;
+      leftMs -= ownMs;
+    }
+    return claimed;
+  }
+
   /** A transmission that begins now is written down. Its airtime was made durable by {@link ensure}. */
   record(startMs: number, airtimeMs: number): Recorded {
     const lastEndMs = this.lastEndMs;
     const ownEndMs = startMs + airtimeMs;
-    const use = { endMs: Math.max(startMs, this.uses.at(-1)?.endMs ?? startMs) + airtimeMs, airtimeMs };
-    this.lastEndMs = Math.max(lastEndMs, ownEndMs);
+    const use = this.note(startMs, airtimeMs);
     const usedUpMs = Math.min(this.reservedMs, airtimeMs);
     const { reservations } = this;
-    if (this.subBand.limits.length > 0) {
-      this.reservedMs -= usedUpMs;
-      this.uses.push(use);
-      this.forgetBefore(startMs - this.longestWindowMs);
-    }
+    this.reservedMs -= usedUpMs;
     return {
       endedAt: (endMs) => this.putOff(use, endMs),
       takeBack: () => {
@@ -200,6 +245,16 @@ export class AirtimeLedger {
       for (const call of reserving.waiting) call();
     });
     return false;
+  }
+
+  private note(startMs: number, airtimeMs: number): Use {
+    const use = { endMs: Math.max(startMs, this.uses.at(-1)?.endMs ?? startMs) + airtimeMs, airtimeMs };
+    this.lastEndMs = Math.max(this.lastEndMs, startMs + airtimeMs);
+    if (this.subBand.limits.length > 0) {
+      this.uses.push(use);
+      this.forgetBefore(startMs - this.longestWindowMs);
+    }
+    return use;
   }
 
   private earliestIn(limit: AirtimeLimit, planned: Planned, fromMs: number): number {

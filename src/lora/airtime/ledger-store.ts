@@ -67,10 +67,11 @@ export class LedgerStore {
     // Rows of boots that were short are older than their own clocks say.
     const old = moved.findLast(({ at_ms }) => at_ms < nowMs - FORGET_AFTER_MS);
     if (old) db.query("DELETE FROM reservation WHERE sub_band = ? AND id < ?").run(subBand, old.id);
-    return moved.map(({ at_ms, airtime_ms }) => ({
+    return moved.map(({ boot, at_ms, airtime_ms }) => ({
       subBand,
       atMs: at_ms,
       airtimeMs: airtime_ms,
+      ...(boot === this.boot ? {} : { isOfEarlierBoot: true }),
     }));
   }
 }

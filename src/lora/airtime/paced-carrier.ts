@@ -6,7 +6,7 @@ import type { FailureReason, Fate, Radio, Received } from "../radio.ts";
 import type { Planned } from "./airtime-forecast.ts";
 import type { AirtimeLedger, Recorded } from "./airtime-ledger.ts";
 import { ChannelAccess } from "./channel-access.ts";
-import { unaccountedMs } from "./firmware-airtime.ts";
+import { FirmwareAirtime } from "./firmware-airtime.ts";
 import { FrameQueue, type QueuedFrame } from "./frame-queue.ts";
 import { symbolMs, timeOnAirMs } from "./time-on-air.ts";
 
@@ -73,6 +73,8 @@ const failed = (reason: FailureReason, detail: string): Fate => ({ state: "faile
 export class PacedCarrier implements FrameCarrier {
   private readonly queue: FrameQueue;
   private readonly access: ChannelAccess | undefined;
+  /** Where the firmware sends of its own accord. */
+  private readonly firmware: FirmwareAirtime | undefined;
   private readonly burstMs: number;
   private readonly sosReserve: number;
   /** With the radio, and not known to have left it. */
@@ -100,8 +102,12 @@ export class PacedCarrier implements FrameCarrier {
     if (isBusy && radio.capabilities.access === "raw") {
       this.access = new ChannelAccess({ slotMs: this.slotMs, timers, random, isBusy });
     }
+    if (radio.capabilities.access === "managed") {
+      this.firmware = FirmwareAirtime.of(options.ledger, radio.status().self);
+    }
     radio.once("closed", this.onClosed);
     radio.on("changed", this.onChanged);
+    this.accountForFirmware();
   }
 
   /** What the radio takes and every priority may send: a short dwell time leaves less than the radio does. */
@@ -322,16 +328,14 @@ export class PacedCarrier implements FrameCarrier {
       this.cancelTimer = timers.after(FULL_RADIO_RETRY_MS, this.pump);
       return;
     }
+    if (fate.state !== "failed") this.firmware?.sent(frame.airtimeMs, nowMs);
     // To everyone, so that nobody acknowledges: on the air is the end.
     frame.tell(fate.state === "failed" ? fate : { state: "on-air" });
     this.pump();
   }
 
   private accountForFirmware(): void {
-    const { radio, ledger, timers } = this.options;
-    if (radio.capabilities.access !== "managed") return;
-    const nowMs = timers.monotonicMs();
-    const moreMs = unaccountedMs(ledger, radio.status().airtimeShare, nowMs);
-    if (moreMs > 0) ledger.record(nowMs - moreMs, moreMs);
+    const { radio, timers } = this.options;
+    this.firmware?.reports(radio.status().airtimeShare, timers.monotonicMs());
   }
 }

@@ -17,6 +17,7 @@ export class ManagedRadio extends FakeRadio {
     overheadBytes: OVERHEAD_BYTES,
   };
   airtimeShare: number | undefined;
+  self: string | undefined;
 
   constructor(
     private readonly time: Timers,
@@ -46,6 +47,6 @@ export class ManagedRadio extends FakeRadio {
   }
 
   override status(): RadioStatus {
-    return { ...super.status(), airtimeShare: this.airtimeShare };
+    return { ...super.status(), self: this.self, airtimeShare: this.airtimeShare };
   }
 }
