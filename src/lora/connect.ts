@@ -1,7 +1,7 @@
 import { type Candidate, identify } from "./discovery/index.ts";
 import type { DriverContext, RadioDriver } from "./driver.ts";
 import { driverOf, type FirmwareName } from "./drivers.ts";
-import type { Connected } from "./lora-case.ts";
+import type { Connected, Known } from "./lora-case.ts";
 import type { ChannelSettings } from "./modulation.ts";
 import { rnodeDriver } from "./rnode/index.ts";
 import { openSerialPort } from "./serial/index.ts";
@@ -12,23 +12,27 @@ export interface ConnectOptions {
   channel: ChannelSettings;
 }
 
+const DEFAULT_BAUD_RATE = 115_200;
 const TCP = /^tcp:\/\/(?:\[([0-9a-fA-F:.]+)\]|([^:/]+)):(\d{1,5})$/;
 
 /** Finds out what is at the other end of a serial line. @throws {PortError} when it cannot be opened */
 export async function connectSerial(
   { device, firmware }: Candidate,
-  known: FirmwareName | undefined,
+  known: Known | undefined,
   { context, channel }: ConnectOptions,
 ): Promise<Connected | undefined> {
   const driver = (name: FirmwareName) => driverFor(name, channel);
   if (known !== undefined) {
     // It was this the last time: its own handshake tells soonest whether it still is.
-    const { create, baudRates } = await driver(known);
-    const port = await openSerialPort(device.path, { baudRate: baudRates[0] ?? 115_200 });
-    return { firmware: known, radio: create(port, context) };
+    const { create, baudRates } = await driver(known.firmware);
+    const baudRate = known.baudRate ?? baudRates[0] ?? DEFAULT_BAUD_RATE;
+    const port = await openSerialPort(device.path, { baudRate });
+    return { firmware: known.firmware, baudRate, radio: create(port, context) };
   }
   const found = await identify({ path: device.path, firmware, context, driver });
-  return found && { firmware: found.driver.firmware, radio: found.driver.create(found.port, context) };
+  if (!found) return undefined;
+  const { driver: answered, port, baudRate } = found;
+  return { firmware: answered.firmware, baudRate, radio: answered.create(port, context) };
 }
 
 /** Meshtastic over the network. @throws {PortError} when it cannot be reached */

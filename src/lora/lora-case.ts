@@ -12,7 +12,12 @@ import { RadioTie } from "./radio-tie.ts";
 export interface Connected {
   firmware: FirmwareName;
   radio: Radio;
+  /** Of the serial line; absent on a network. */
+  baudRate?: number;
 }
+
+/** What was there the last time. */
+export type Known = Pick<Connected, "firmware" | "baudRate">;
 
 export interface LoraCaseOptions {
   /** The adapter's own name, the same when it is found again. */
@@ -26,11 +31,11 @@ export interface LoraCaseOptions {
   ledgerOf: (subBand: SubBand) => AirtimeLedger;
   /**
    * Opens the port and finds out what is there.
-   * @param known what was there the last time, to be tried first
+   * @param known what was there the last time: it alone is tried
    * @returns undefined when no radio answers
    * @throws Error when the port cannot be opened
    */
-  connect: (known: FirmwareName | undefined) => Promise<Connected | undefined>;
+  connect: (known: Known | undefined) => Promise<Connected | undefined>;
   timers: Timers;
   random: () => number;
   log: Logger;
@@ -71,7 +76,7 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
   private why = "";
   private isPresent = false;
   private isStopped = false;
-  private known: FirmwareName | undefined;
+  private known: Known | undefined;
   private hasWorked = false;
   /** Openings in a row that came to nothing. */
   private failures = 0;
@@ -104,7 +109,7 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
   }
 
   get firmware(): FirmwareName | undefined {
-    return this.known;
+    return this.known?.firmware;
   }
 
   get radioStatus(): RadioStatus | undefined {
@@ -182,8 +187,7 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
         if (!this.isWanted) resolve(GONE);
       };
     });
-    this.failures += 1;
-    if (this.failures > TRUSTED_FAILURES) this.known = undefined;
+    if (this.failures >= TRUSTED_FAILURES) this.known = undefined;
     const connecting = this.connect(this.known);
     const connected = await Promise.race([connecting, gone]);
     if (connected === GONE) {
@@ -191,8 +195,14 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
       connecting.then((late) => late?.radio.close()).catch(() => {});
       return "unplugged";
     }
-    if (!connected) return "no LoRa firmware answers";
-    const { radio, firmware } = connected;
+    if (!connected) {
+      // All were asked. It is another thing now, and not to be disturbed often.
+      this.hasWorked = false;
+      return "no LoRa firmware answers";
+    }
+    const { radio, firmware, baudRate } = connected;
+    // A port that is busy or forbidden says nothing of what is behind it; one that is open and silent does.
+    this.failures += 1;
     const closed = new Promise<string>((resolve) => radio.once("closed", resolve));
     try {
       const opening = radio.open();
@@ -200,12 +210,14 @@ export class LoraCase extends EventEmitter<LoraCaseEvents> {
       opening.catch(() => {});
       if ((await Promise.race([opening, gone])) === GONE) return "unplugged";
       this.radio = radio;
-      this.known = firmware;
+      this.known = { firmware, ...(baudRate === undefined ? {} : { baudRate }) };
       this.failures = 0;
       this.hasWorked = true;
-      const refusal = await Promise.race([this.setChannel(radio, firmware), closed, gone]);
-      if (!this.isWanted) return "unplugged";
-      this.use(radio, firmware, refusal === GONE ? "" : refusal);
+      const over = Promise.race([closed.then((why) => ({ why })), gone]);
+      const set = await Promise.race([this.setChannel(radio, firmware), over]);
+      if (set === GONE) return "unplugged";
+      if (typeof set !== "string") return set.why;
+      this.use(radio, firmware, set);
       const why = await Promise.race([closed, gone]);
       const reason = why === GONE ? "unplugged" : why;
       this.emit("told", "lora-case-down", { reason });

@@ -25,7 +25,7 @@ import {
   SeenMessages,
 } from "./link/index.ts";
 import { LinkNumbers } from "./link-numbers.ts";
-import { type Connected, LoraCase } from "./lora-case.ts";
+import { LoraCase, type LoraCaseOptions } from "./lora-case.ts";
 import { type LoraStatus, loraStatus, nameOf } from "./lora-status.ts";
 import type { Fate } from "./radio.ts";
 import type { LineInfo } from "./serial/index.ts";
@@ -148,10 +148,7 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
     this.caseOf(key, (known) => connectSerial(candidate, known, this.connectOptions)).come();
   }
 
-  private caseOf(
-    key: string,
-    connect: (known: LoraCase["firmware"]) => Promise<Connected | undefined>,
-  ): LoraCase {
+  private caseOf(key: string, connect: LoraCaseOptions["connect"]): LoraCase {
     const known = this.cases.get(key);
     // The same adapter may be under another name now.
     if (known) known.connectBy(connect);
@@ -160,10 +157,7 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
     return made;
   }
 
-  private newCase(
-    key: string,
-    connect: (known: LoraCase["firmware"]) => Promise<Connected | undefined>,
-  ): LoraCase {
+  private newCase(key: string, connect: LoraCaseOptions["connect"]): LoraCase {
     const { address, config, timers, random, journal, log, code } = this.options;
     const link = new Link({
       address,

@@ -55,7 +55,8 @@ export class RadioTie {
 
   /** To be called at the start, and when something of the radio has changed. */
   refresh(): void {
-    const settings = JSON.stringify(this.options.radio.status().channel);
+    const { radio } = this.options;
+    const settings = JSON.stringify([radio.status().channel, isSwitchedOff(radio)]);
     if (settings === this.tiedAs) return;
     this.untie();
     this.tiedAs = settings;
@@ -79,6 +80,7 @@ export class RadioTie {
   private tie(): void {
     const { radio, region, link, ledgerOf, timers, random, sosReserve } = this.options;
     if (region === undefined) throw new Error("lora.region is not set: it sends nothing");
+    if (isSwitchedOff(radio)) throw new Error("sending is switched off on the case, in its own app");
     const channel = this.channel();
     const subBand = subBandOf(region, channel);
     if (subBand.listensFirst && !radio.capabilities.listensBeforeTalk)
@@ -113,6 +115,9 @@ export class RadioTie {
     };
   }
 }
+
+/** Some firmware can be told by its owner to send nothing. */
+const isSwitchedOff = (radio: Radio): boolean => "sendingIsOff" in radio && radio.sendingIsOff === true;
 
 /** Some radios can say whether others are on the channel. */
 function busySignOf(radio: Radio): (() => boolean) | undefined {

@@ -3,7 +3,7 @@ import { seededRandom } from "../../../src/bench/seeded-random.ts";
 import { VirtualTime } from "../../../src/bench/virtual-time.ts";
 import { AirtimeLedger } from "../../../src/lora/airtime/index.ts";
 import { Link } from "../../../src/lora/link/index.ts";
-import { type Connected, LoraCase, type LoraCaseOptions } from "../../../src/lora/lora-case.ts";
+import { type Connected, type Known, LoraCase, type LoraCaseOptions } from "../../../src/lora/lora-case.ts";
 import { type ChannelSettings, PRESETS } from "../../../src/lora/modulation.ts";
 import { RadioError } from "../../../src/lora/radio.ts";
 import { capturedLog } from "../captured-log.ts";
@@ -18,8 +18,8 @@ function caseWith(options: Partial<LoraCaseOptions> = {}) {
   const radios: FakeRadio[] = [];
   const asked: (string | undefined)[] = [];
   const told: unknown[][] = [];
-  const connect = async (known: string | undefined): Promise<Connected | undefined> => {
-    asked.push(known);
+  const connect = async (known: Known | undefined): Promise<Connected | undefined> => {
+    asked.push(known?.firmware);
     const radio = new FakeRadio(time);
     radios.push(radio);
     return { firmware: "rnode", radio };
@@ -151,6 +151,22 @@ describe("a LoRa case", () => {
     await made.one.stop();
   });
 
+  test("whose owner has switched sending off only listens, until it is on again", async () => {
+    const made = caseWith();
+    const radio = Object.assign(new FakeRadio(made.time), { sendingIsOff: true });
+    made.one.connectBy(async () => ({ firmware: "meshtastic", radio }));
+    made.one.come();
+    await made.time.advanceAsync(100);
+    expect([made.one.state, made.one.reason]).toEqual([
+      "listening",
+      "sending is switched off on the case, in its own app",
+    ]);
+    radio.sendingIsOff = false;
+    radio.emit("changed");
+    expect(made.one.state).toBe("working");
+    await made.one.stop();
+  });
+
   test("can be stopped while it is being found out, opened or set", async () => {
     const never = () => new Promise<never>(() => {});
     const finding = caseWith({ connect: never });
@@ -209,14 +225,60 @@ describe("a LoRa case", () => {
     await made.time.advanceAsync(10_000);
     const asked: (string | undefined)[] = [];
     made.one.connectBy(async (known) => {
-      asked.push(known);
-      if (known !== undefined) throw new RadioError("no-answer", "no answer");
-      return { firmware: "meshtastic", radio: new FakeRadio(made.time) };
+      asked.push(known?.firmware);
+      const radio = new FakeRadio(made.time);
+      if (known) radio.open = () => Promise.reject(new RadioError("no-answer", "no answer"));
+      return { firmware: "meshtastic", radio };
     });
     await made.radios[0]?.close();
     await made.time.advanceAsync(60_000);
     expect(asked).toEqual(["rnode", "rnode", "rnode", undefined]);
     expect([made.one.state, made.one.firmware]).toEqual(["working", "meshtastic"]);
+    await made.one.stop();
+  });
+
+  test("keeps its firmware in mind while its port is busy, and is asked seldom once something else is there", async () => {
+    const made = caseWith();
+    made.one.come();
+    await made.time.advanceAsync(10_000);
+    const asked: (Known | undefined)[] = [];
+    let isBusy = true;
+    made.one.connectBy(async (known) => {
+      asked.push(known);
+      if (isBusy) throw new Error("/dev/ttyUSB0: in use");
+      if (!known) return undefined;
+      const radio = new FakeRadio(made.time);
+      radio.open = () => Promise.reject(new RadioError("no-answer", "no answer"));
+      return { firmware: "rnode", radio };
+    });
+    await made.radios[0]?.close();
+    await made.time.advanceAsync(60_000);
+    expect(asked.every((known) => known?.firmware === "rnode")).toBe(true);
+    isBusy = false;
+    await made.time.advanceAsync(3_600_000);
+    // Three tries by name, then all firmware, ever more seldom.
+    expect(asked.slice(-20).filter((known) => known === undefined).length).toBeGreaterThan(10);
+    const before = asked.length;
+    await made.time.advanceAsync(3_600_000);
+    expect(asked.length - before).toBeLessThanOrEqual(13);
+    await made.one.stop();
+  });
+
+  test("is found out anew, and opened at the speed at which it answered", async () => {
+    const made = caseWith();
+    const asked: (Known | undefined)[] = [];
+    const radios: FakeRadio[] = [];
+    made.one.connectBy(async (known) => {
+      asked.push(known);
+      const radio = new FakeRadio(made.time);
+      radios.push(radio);
+      return { firmware: "rylr998", baudRate: 9_600, radio };
+    });
+    made.one.come();
+    await made.time.advanceAsync(100);
+    await radios[0]?.close();
+    await made.time.advanceAsync(1_000);
+    expect(asked).toEqual([undefined, { firmware: "rylr998", baudRate: 9_600 }]);
     await made.one.stop();
   });
 
