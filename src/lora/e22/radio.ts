@@ -1,6 +1,7 @@
 import { bitRate } from "../airtime/time-on-air.ts";
 import type { DriverContext } from "../driver.ts";
 import type { ChannelSettings } from "../modulation.ts";
+import { OneByOne } from "../one-by-one.ts";
 import type { Port, PortClosed } from "../port.ts";
 import {
   type FailureReason,
@@ -13,7 +14,6 @@ import {
   type RadioNode,
   type RadioStatus,
 } from "../radio.ts";
-import { OneByOne } from "../rylr998/one-by-one.ts";
 import { channelOf, withChannel } from "./channel.ts";
 import { Configuration, type ConfigurationAccess } from "./configuration.ts";
 import { encodeFrame, Framer } from "./frame.ts";

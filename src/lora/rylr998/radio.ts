@@ -1,6 +1,7 @@
 import { bitRate, timeOnAirMs } from "../airtime/time-on-air.ts";
 import type { DriverContext } from "../driver.ts";
 import type { ChannelSettings } from "../modulation.ts";
+import { OneByOne } from "../one-by-one.ts";
 import type { Port, PortClosed } from "../port.ts";
 import {
   type FailureReason,
@@ -17,7 +18,6 @@ import { ASK_VERSION, asks, sets, valueIn } from "./at-commands.ts";
 import { type Answer, type AtCommand, AtQueue } from "./at-queue.ts";
 import { asRadioError, BUSY, ModuleError } from "./errors.ts";
 import { LineParser, type ReceivedLine } from "./line-parser.ts";
-import { OneByOne } from "./one-by-one.ts";
 import { airBytes, fromData, MAX_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES, toData } from "./packet.ts";
 import { readSettings } from "./read-settings.ts";
 import { channelCommands, type ModuleSettings, modelOf, modulationOf } from "./settings.ts";

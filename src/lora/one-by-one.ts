@@ -1,6 +1,6 @@
-import type { Timers } from "../../host/timers.ts";
-import { rankOf } from "../priority.ts";
-import type { FailureReason, Fate, Outgoing } from "../radio.ts";
+import type { Timers } from "../host/timers.ts";
+import { rankOf } from "./priority.ts";
+import type { FailureReason, Fate, Outgoing } from "./radio.ts";
 
 export interface OneByOneOptions {
   timers: Timers;
