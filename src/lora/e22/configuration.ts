@@ -42,6 +42,7 @@ export class Configuration {
   private held = new Uint8Array(0);
   private expected: Expected | undefined;
   private callOff: () => void = () => {};
+  private isStopped = false;
 
   constructor(private readonly options: ConfigurationOptions) {}
 
@@ -59,9 +60,10 @@ export class Configuration {
     this.end(this.held.slice(at, at + expected.length));
   }
 
+  /** Nobody answers any more: neither what was asked nor what is asked from now on. */
   stop(): void {
-    this.callOff();
-    this.expected = undefined;
+    this.isStopped = true;
+    this.end(undefined);
   }
 
   /** @param done with undefined when nobody answers */
@@ -134,6 +136,10 @@ export class Configuration {
     timeoutMs: number,
     done: Expected["done"],
   ): void {
+    if (this.isStopped) {
+      done(undefined);
+      return;
+    }
     this.held = new Uint8Array(0);
     this.expected = { head, length, done };
     this.callOff = this.options.timers.after(timeoutMs, () => this.end(undefined));

@@ -99,6 +99,7 @@ export class E22Radio extends Radio {
     return new Promise((resolve, reject) => {
       this.failOpening = reject;
       this.configuration.ask((found) => {
+        if (this.state !== "opening") return;
         const registers = found?.registers ?? this.options.assumed;
         if (!registers) {
           const why = "it is not in configuration mode, and does not switch to it by a command";
@@ -147,7 +148,8 @@ export class E22Radio extends Radio {
   /** Until the module's power is off. */
   async setChannel(settings: ChannelSettings): Promise<void> {
     const { registers, access } = this;
-    if (this.state !== "open" || !registers) throw new RadioError("radio-gone", `the radio is ${this.state}`);
+    this.checkIsOpen();
+    if (!registers) throw new RadioError("radio-gone", "the radio has not told how it is set");
     const wanted = withChannel(registers, settings, this.kind);
     if (access === undefined) {
       const how = "set M1 high and M0 low, or turn its software switch on";
@@ -162,8 +164,13 @@ export class E22Radio extends Radio {
         }),
       );
     });
+    this.checkIsOpen();
     if (!isSet) throw new RadioError("no-answer", "settings: the module does not answer any more");
     this.emit("changed");
+  }
+
+  private checkIsOpen(): void {
+    if (this.state !== "open") throw new RadioError("radio-gone", `the radio is ${this.state}`);
   }
 
   private start({ payload, to }: Outgoing, end: (fate: Fate) => void, release: () => void): void {
@@ -204,6 +211,10 @@ export class E22Radio extends Radio {
     address: number,
     over: (fate: Fate) => void,
   ): void {
+    if (this.state !== "open") {
+      over(failed("radio-gone", `the radio is ${this.state}`));
+      return;
+    }
     const frame = encodeFrame(payload);
     const head = registers.isFixed ? [address >> 8, address & 0xff, registers.channel] : [];
     this.write(Uint8Array.of(...head, ...frame));

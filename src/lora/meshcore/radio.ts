@@ -112,6 +112,8 @@ export class MeshCoreRadio extends Radio {
     return new Promise((resolve, reject) => {
       this.failOpening = reject;
       const done = () => {
+        // Most of what is asked for may fail, as it does once the port has closed.
+        if (this.state !== "opening") return;
         this.state = "open";
         this.planLook();
         this.mailbox.empty();

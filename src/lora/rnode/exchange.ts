@@ -26,15 +26,17 @@ interface Asked {
 export class Exchange {
   private asked: Asked | undefined;
   private stopTimer: () => void = () => {};
+  private closed: RadioError | undefined;
 
   constructor(
     private readonly timers: Timers,
     private readonly write: (bytes: Uint8Array) => void,
   ) {}
 
-  /** @throws {RadioError} `no-answer` after all repeats, or `radio-gone` by {@link fail} */
+  /** @throws {RadioError} `no-answer` after all repeats, or that of {@link fail} or {@link close} */
   ask(question: Question): Promise<KissFrame> {
     return new Promise((resolve, reject) => {
+      if (this.closed) throw this.closed;
       if (this.asked)
         throw new Error(`${question.about}: asked before ${this.asked.question.about} is answered`);
       this.asked = { question, left: question.repeats ?? 2, resolve, reject };
@@ -56,6 +58,12 @@ export class Exchange {
     const { asked } = this;
     this.done();
     asked?.reject(error);
+  }
+
+  /** What is asked now or later will get no answer. */
+  close(error: RadioError): void {
+    this.closed ??= error;
+    this.fail(error);
   }
 
   private send(asked: Asked): void {

@@ -107,6 +107,7 @@ export class RnodeRadio extends Radio {
     try {
       this.identity = await shakeHands(this.exchange);
       await tune(this.exchange, this.settings);
+      this.checkIsNotClosed();
     } catch (error) {
       this.closeFor("it could not be opened");
       await port.close();
@@ -205,6 +206,7 @@ export class RnodeRadio extends Radio {
       await this.idle();
       this.work.stop();
       await tune(this.exchange, settings);
+      this.checkIsNotClosed();
       this.settings = settings;
     } catch (error) {
       await this.tuneBack();
@@ -215,6 +217,11 @@ export class RnodeRadio extends Radio {
     }
     this.changed();
     this.sendNext();
+  }
+
+  /** The last answer may come at the very moment at which the line goes. */
+  private checkIsNotClosed(): void {
+    if (this.state === "closed") throw new RadioError("radio-gone", "the radio is closed");
   }
 
   private idle(): Promise<void> {
@@ -303,7 +310,7 @@ export class RnodeRadio extends Radio {
     this.state = "closed";
     this.work.stop();
     this.watch.end();
-    this.exchange.fail(new RadioError("radio-gone", reason));
+    this.exchange.close(new RadioError("radio-gone", reason));
     const underWay = this.held ? [this.held, ...this.queue.clear()] : this.queue.clear();
     this.held = undefined;
     for (const { tell } of underWay) tell({ state: "failed", reason: "radio-gone", detail: reason });
