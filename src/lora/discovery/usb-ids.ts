@@ -7,14 +7,14 @@ export interface UsbAdapter {
   name: string;
   /** `board`: sold with a LoRa radio on it; `chip`: sits in LoRa boards and in others; `bridge`: in anything at all. */
   kind: "board" | "chip" | "bridge";
-  /** What may run behind it, the likeliest first. */
+  /** What may run behind it: on boards the likeliest first, behind bridges what a probe disturbs least. */
   firmware: readonly FirmwareName[];
   source: string;
 }
 
 const MESHES: readonly FirmwareName[] = ["meshtastic", "meshcore", "rnode"];
+/** The meshes' and RNode's probes are a few bytes that end no line and begin no other frame; AT commands are lines. */
 const MESHES_THEN_MODULES: readonly FirmwareName[] = [...MESHES, "rylr998", "e22"];
-const MODULES_THEN_MESHES: readonly FirmwareName[] = ["rylr998", "e22", ...MESHES];
 
 const NRF52 =
   "hwids of the nRF52840 boards in github.com/meshtastic/firmware and meshcore-dev/MeshCore, boards/*.json";
@@ -59,12 +59,12 @@ export const USB_ADAPTERS: readonly UsbAdapter[] = [
   },
   { id: "1a86:55d4", name: "CH9102", kind: "bridge", firmware: MESHES_THEN_MODULES, source: LINUX_CH34X },
   { id: "1a86:55d3", name: "CH343", kind: "bridge", firmware: MESHES_THEN_MODULES, source: LINUX_CH34X },
-  { id: "1a86:7523", name: "CH340", kind: "bridge", firmware: MODULES_THEN_MESHES, source: LINUX_CH34X },
+  { id: "1a86:7523", name: "CH340", kind: "bridge", firmware: MESHES_THEN_MODULES, source: LINUX_CH34X },
   {
     id: "0403:6001",
     name: "FT232R",
     kind: "bridge",
-    firmware: ["rylr998", "e22", "rnode"],
+    firmware: ["rnode", "rylr998", "e22"],
     source:
       "Linux, drivers/usb/serial/ftdi_sio_ids.h; RNode's first hardware (unsigned.io/hardware/RNode.html)",
   },
@@ -72,7 +72,7 @@ export const USB_ADAPTERS: readonly UsbAdapter[] = [
     id: "0403:6015",
     name: "FT230X",
     kind: "bridge",
-    firmware: ["rylr998", "e22", "rnode"],
+    firmware: ["rnode", "rylr998", "e22"],
     source: "Linux, drivers/usb/serial/ftdi_sio_ids.h",
   },
 ];
