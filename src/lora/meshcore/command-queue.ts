@@ -21,8 +21,10 @@ export interface Command<T> {
   /** For errors and the log. */
   name: string;
   frame: Uint8Array;
-  /** Looks at an answer. @returns its result when that was the last one, undefined when it is for another or goes on */
-  take: (answer: Answer) => { result: T } | undefined;
+  /** Looks at an answer. @returns its result when that was the last one, "more" when others follow, else undefined */
+  take: (answer: Answer) => { result: T } | "more" | undefined;
+  /** For what may be lost while the radio starts: written anew each time when so long nothing has come, in ms. */
+  repeatMs?: number;
 }
 
 export type Outcome<T> = { result: T } | { error: FirmwareError | RadioError };
@@ -54,6 +56,7 @@ export class CommandQueue {
   private readonly waiting: Waiting[] = [];
   private current: Waiting | undefined;
   private callOff: () => void = () => {};
+  private callOffRepeat: () => void = () => {};
   private closed: RadioError | undefined;
   private resyncing = false;
 
@@ -81,16 +84,17 @@ export class CommandQueue {
       this.end({ error: new FirmwareError(current.command.name, answer.code) });
       return true;
     }
-    const end = current.command.take(answer);
-    if (end) this.end(end);
-    return end !== undefined;
+    const taken = current.command.take(answer);
+    if (taken === "more") this.awaitAnswer();
+    else if (taken) this.end(taken);
+    return taken !== undefined;
   }
 
   /** Everything that waits fails, and what comes later too. */
   close(error: RadioError): void {
     if (this.closed) return;
     this.closed = error;
-    this.callOff();
+    this.callOffTimers();
     const failed = [...(this.current ? [this.current] : []), ...this.waiting.splice(0)];
     this.current = undefined;
     for (const { done } of failed) done({ error });
@@ -100,13 +104,30 @@ export class CommandQueue {
     if (this.current) return;
     this.current = this.waiting.shift();
     if (!this.current) return;
+    this.awaitAnswer();
+    this.write(this.current.command);
+  }
+
+  private awaitAnswer(): void {
+    this.callOffTimers();
     this.callOff = this.options.timers.after(ANSWER_TIMEOUT_MS, () => this.expire());
-    this.options.write(this.current.command.frame);
+  }
+
+  private write(command: Command<unknown>): void {
+    const { frame, repeatMs } = command;
+    if (repeatMs !== undefined)
+      this.callOffRepeat = this.options.timers.after(repeatMs, () => this.write(command));
+    this.options.write(frame);
+  }
+
+  private callOffTimers(): void {
+    this.callOff();
+    this.callOffRepeat();
   }
 
   private end(outcome: Outcome<unknown>): void {
     const { current } = this;
-    this.callOff();
+    this.callOffTimers();
     this.current = undefined;
     this.resyncing = false;
     current?.done(outcome);
@@ -118,6 +139,7 @@ export class CommandQueue {
     if (!current) return;
     const detail = `${current.command.name}: no answer within ${ANSWER_TIMEOUT_MS} ms`;
     const wasResync = this.resyncing;
+    this.callOffTimers();
     this.current = undefined;
     if (!wasResync) {
       this.resyncing = true;

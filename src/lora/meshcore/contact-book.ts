@@ -15,10 +15,17 @@ export class ContactBook {
   private readonly snrDb = new Map<NodeId, number>();
   /** By the radio's clock. */
   private newestSeconds = 0;
+  /** The same, of those that came whole: a list that broke off does not come in the order of time. */
+  private completeSeconds = 0;
 
   /** Where to go on when asking for what has changed: more may have changed within that second. */
   get modifiedSeconds(): number {
-    return Math.max(0, this.newestSeconds - 1);
+    return Math.max(0, this.completeSeconds - 1);
+  }
+
+  /** All that have changed so far were put in. */
+  haveAll(): void {
+    this.completeSeconds = this.newestSeconds;
   }
 
   put(contact: Contact): void {

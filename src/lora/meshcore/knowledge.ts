@@ -64,9 +64,11 @@ export class Knowledge {
 
   /** Asks for the contacts that are new or have changed. */
   learnContacts(next: () => void): void {
-    this.options.run(requests.askContacts(this.contacts.modifiedSeconds), (outcome) => {
+    const { contacts } = this;
+    const ask = requests.askContacts(contacts.modifiedSeconds, (contact) => contacts.put(contact));
+    this.options.run(ask, (outcome) => {
       if ("error" in outcome) this.options.log.warn(outcome.error.message);
-      else for (const contact of outcome.result) this.contacts.put(contact);
+      else contacts.haveAll();
       next();
     });
   }

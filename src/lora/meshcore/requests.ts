@@ -16,14 +16,22 @@ const picked = <A, T>({ name, frame, take }: Command<A>, pick: (answer: A) => T)
   name,
   frame,
   take: (answer) => {
-    const end = take(answer);
-    return end && { result: pick(end.result) };
+    const taken = take(answer);
+    return typeof taken === "object" ? { result: pick(taken.result) } : taken;
   },
 });
 
-/** Only this question has this answer: it tells where the firmware is after one that was not answered. */
-export const askDevice = (): Command<DeviceInfo> =>
-  picked(asks("ask for the device", commands.deviceQuery(), "device-info"), ({ device }) => device);
+/** A radio that starts when its line is opened takes half a second or more until it listens. */
+const DEVICE_REPEAT_MS = 500;
+
+/**
+ * Only this question has this answer: it tells where the firmware is after one that was not answered, and may be asked
+ * again and again.
+ */
+export const askDevice = (): Command<DeviceInfo> => ({
+  ...picked(asks("ask for the device", commands.deviceQuery(), "device-info"), ({ device }) => device),
+  repeatMs: DEVICE_REPEAT_MS,
+});
 
 export const askSelf = (): Command<SelfInfo> =>
   picked(asks("ask for this node", commands.appStart(), "self-info"), ({ self }) => self);
@@ -50,19 +58,20 @@ export const askMessage = () =>
     "no-more-messages",
   );
 
-/** @param sinceSeconds by the radio's clock: only those that have changed later */
-export function askContacts(sinceSeconds: number): Command<readonly Contact[]> {
-  const contacts: Contact[] = [];
-  return {
-    name: "ask for contacts",
-    frame: commands.getContacts(sinceSeconds),
-    take: (answer) => {
-      if (answer.kind === "contacts-start") contacts.length = 0;
-      if (answer.kind === "contact") contacts.push(answer.contact);
-      return answer.kind === "end-of-contacts" ? { result: contacts } : undefined;
-    },
-  };
-}
+/**
+ * Ends when there are no more.
+ * @param sinceSeconds by the radio's clock: only those that have changed later
+ * @param onContact each as it comes: a long list takes seconds on the line
+ */
+export const askContacts = (sinceSeconds: number, onContact: (contact: Contact) => void): Command<true> => ({
+  name: "ask for contacts",
+  frame: commands.getContacts(sinceSeconds),
+  take: (answer) => {
+    if (answer.kind === "end-of-contacts") return { result: true };
+    if (answer.kind === "contact") onContact(answer.contact);
+    return answer.kind === "contact" || answer.kind === "contacts-start" ? "more" : undefined;
+  },
+});
 
 /** A command that is answered by `ok`, or by an error. */
 export const order = (name: string, frame: Uint8Array): Command<true> =>

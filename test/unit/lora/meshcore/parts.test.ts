@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { AirUse } from "../../../../src/lora/meshcore/air-use.ts";
-import type { Answer } from "../../../../src/lora/meshcore/answers.ts";
+import type { Answer, Contact } from "../../../../src/lora/meshcore/answers.ts";
 import { batteryPercent } from "../../../../src/lora/meshcore/battery.ts";
 import {
   type Command,
@@ -12,10 +12,12 @@ import {
 } from "../../../../src/lora/meshcore/command-queue.ts";
 import { Departures, type QueueLength } from "../../../../src/lora/meshcore/departures.ts";
 import { HeardSignals } from "../../../../src/lora/meshcore/heard-signals.ts";
+import { Knowledge } from "../../../../src/lora/meshcore/knowledge.ts";
 import { askDevice, askTime, order } from "../../../../src/lora/meshcore/requests.ts";
 import { MAX_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES } from "../../../../src/lora/meshcore/wire-sizes.ts";
 import { fromZeroFree, zeroFree } from "../../../../src/lora/meshcore/zero-free.ts";
 import { RadioError } from "../../../../src/lora/radio.ts";
+import { capturedLog } from "../../captured-log.ts";
 
 describe("bytes in a MeshCore text", () => {
   test("come out as they went in, with two bytes more, no 0, and never like a person's text", () => {
@@ -94,6 +96,8 @@ describe("commands, one at a time", () => {
       { error: { reason: "no-answer", message: "first: no answer within 5000 ms" } },
     ]);
     expect(written).toEqual([7, 22]);
+    time.advance(1_200);
+    expect(written.splice(2)).toEqual([22, 22]);
     queue.answer({ kind: "ok" });
     queue.answer({ kind: "error", code: 2 });
     expect(second).toEqual([]);
@@ -116,6 +120,59 @@ describe("commands, one at a time", () => {
     expect(late).toEqual([]);
     time.advance(0);
     expect(late).toMatchObject([{ error: { reason: "radio-gone" } }]);
+  });
+});
+
+describe("the contacts that a MeshCore radio knows", () => {
+  const contactOf = (number: number, modifiedSeconds: number): Contact => ({
+    publicKey: Uint8Array.from({ length: 32 }, () => number),
+    ...{ type: 1, name: `node ${number}`, hops: 0, position: undefined, modifiedSeconds },
+  });
+
+  function knowing() {
+    const time = new VirtualTime();
+    const written: Uint8Array[] = [];
+    const { log } = capturedLog();
+    const queue = new CommandQueue({
+      timers: time,
+      write: (frame) => written.push(frame),
+      resync: askDevice,
+      onSilent: () => {},
+    });
+    const known = new Knowledge({
+      timers: time,
+      log,
+      run: (command, done) => queue.run(command, done),
+      onRestarted: () => {},
+    });
+    return { time, written, queue, known };
+  }
+
+  test("may take long to come, as long as they come", () => {
+    const { time, queue, known } = knowing();
+    let isDone = false;
+    known.learnContacts(() => {
+      isDone = true;
+    });
+    queue.answer({ kind: "contacts-start", count: 20 });
+    for (let number = 0; number < 20; number++) {
+      time.advance(1_000);
+      expect(queue.answer({ kind: "contact", contact: contactOf(number, 100 + number) })).toBe(true);
+    }
+    expect(isDone).toBe(false);
+    queue.answer({ kind: "end-of-contacts", modifiedSeconds: 119 });
+    expect(isDone).toBe(true);
+    expect(known.contacts.nodes(undefined)).toHaveLength(20);
+    expect(known.contacts.modifiedSeconds).toBe(118);
+  });
+
+  test("are kept where their list broke off, and asked for again from where it began", () => {
+    const { time, queue, known } = knowing();
+    known.learnContacts(() => {});
+    queue.answer({ kind: "contact", contact: contactOf(1, 900) });
+    time.advance(5_000);
+    expect(known.contacts.nodes(undefined)).toHaveLength(1);
+    expect(known.contacts.modifiedSeconds).toBe(0);
   });
 });
 
