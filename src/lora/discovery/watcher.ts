@@ -6,16 +6,19 @@ import type { Timers } from "../../host/timers.ts";
 import type { LineInfo } from "../serial/index.ts";
 import { fileIdentity } from "./adapter-files.ts";
 import { adapterKeys } from "./adapter-key.ts";
+import { type NamedLine, withNamed } from "./named-lines.ts";
 
 /** A serial line that is there now. */
 export interface Adapter {
   /** Stays the same when it is plugged in again (see {@link adapterKeys}). */
   key: string;
   device: LineInfo;
+  /** Whether {@link AdapterWatcherOptions.extraPaths} has it, under this or another name of the same file. */
+  isNamed: boolean;
 }
 
 export interface AdapterWatcherEvents {
-  /** Has come, or was there at the start. */
+  /** Has come, or was there at the start. Once more without being lost when only now a link says that it is named. */
   found: [adapter: Adapter];
   /** Is gone. One that was replaced by another under the same name is lost first, then the other is found. */
   lost: [adapter: Adapter];
@@ -25,7 +28,10 @@ export interface AdapterWatcherOptions {
   list: () => Promise<readonly LineInfo[]>;
   timers: Timers;
   log: Logger;
-  /** Lines that no list has, such as pseudo-terminals: they are there as long as the file is. */
+  /**
+   * What an operator names: a line of the list or a link to one, or a line that no list has, such as a pseudo-terminal,
+   * which is there as long as the file is.
+   */
   extraPaths?: readonly string[];
   /** Where device files come and go; default `/dev`. */
   deviceFolder?: string;
@@ -106,39 +112,40 @@ export class AdapterWatcher extends EventEmitter<AdapterWatcherEvents> {
     do {
       this.lookAgain = false;
       try {
-        this.compare(await this.devices());
+        this.compare(await this.lines());
       } catch (error) {
         this.options.log.warn({ error }, "the serial lines cannot be listed");
       }
     } while (this.lookAgain && this.isRunning);
   }
 
-  private async devices(): Promise<LineInfo[]> {
-    const listed = await this.options.list();
-    const paths = new Set(listed.map(({ path }) => path));
-    const extra = (this.options.extraPaths ?? []).filter((path) => !paths.has(path)).map(lineWithoutHardware);
-    return [...listed, ...extra];
+  private async lines(): Promise<NamedLine[]> {
+    return withNamed(await this.options.list(), this.options.extraPaths ?? []);
   }
 
-  private compare(devices: readonly LineInfo[]): void {
+  private compare(lines: readonly NamedLine[]): void {
     if (!this.isRunning) return;
-    const files = new Map(devices.map(({ path }) => [path, fileIdentity(path)]));
-    const present = devices.filter(({ path }) => files.get(path) !== undefined);
+    const files = new Map(lines.map(({ device: { path } }) => [path, fileIdentity(path)]));
+    const present = lines.filter(({ device }) => files.get(device.path) !== undefined);
     for (const [path, known] of this.known) {
-      const stays = present.some((device) => device.path === path) && files.get(path) === known.file;
+      const stays = present.some(({ device }) => device.path === path) && files.get(path) === known.file;
       if (stays) continue;
       this.known.delete(path);
       this.emit("lost", known.adapter);
     }
     const held = new Map([...this.known].map(([path, { adapter }]) => [path, adapter.key]));
-    const keys = adapterKeys(present, held);
-    for (const device of present) {
+    const keys = adapterKeys(
+      present.map(({ device }) => device),
+      held,
+    );
+    for (const { device, isNamed } of present) {
       const { path } = device;
-      const adapter = { key: keys.get(path) ?? path, device };
-      const isNew = !this.known.has(path);
+      const before = this.known.get(path)?.adapter;
+      // The link that names it may go before it does.
+      const adapter = { key: keys.get(path) ?? path, device, isNamed: isNamed || before?.isNamed === true };
       // What was known may be known better by now: udev makes its links later than the kernel its file.
       this.known.set(path, { adapter, file: files.get(path) });
-      if (isNew) this.emit("found", adapter);
+      if (adapter.isNamed !== before?.isNamed) this.emit("found", adapter);
     }
   }
 
@@ -169,17 +176,3 @@ export class AdapterWatcher extends EventEmitter<AdapterWatcherEvents> {
     );
   }
 }
-
-/** A path of which nothing else is known. */
-const lineWithoutHardware = (path: string): LineInfo => ({
-  path,
-  manufacturer: undefined,
-  product: undefined,
-  serialNumber: undefined,
-  vendorId: undefined,
-  productId: undefined,
-  locationId: undefined,
-  pnpId: undefined,
-  driver: undefined,
-  stablePaths: [],
-});

@@ -162,6 +162,77 @@ describe("the watcher of adapters", () => {
   });
 });
 
+describe("a line that an operator names", () => {
+  /** A folder that stands for `/dev/serial/by-id`, with a name in it that leads nowhere yet. */
+  const naming = () => {
+    const name = join(scratch(), "usb-Espressif_A9-if00");
+    return { name, linkTo: (path: string) => symlinkSync(path, name) };
+  };
+  const seen = ({ watcher }: ReturnType<typeof watching>) =>
+    watcher.adapters.map(({ key, isNamed }) => ({ key, isNamed }));
+
+  test("by a link is one adapter, the listed one, and no other is taken for named", async () => {
+    const { name, linkTo } = naming();
+    const world = watching({ extraPaths: [name], timers: new VirtualTime() });
+    linkTo(world.plug("ttyACM0", "A9"));
+    world.plug("ttyACM1", "B9");
+    await world.watcher.start();
+    expect(world.told).toEqual(["found usb:303a:1001:A9", "found usb:303a:1001:B9"]);
+    expect(seen(world)).toEqual([
+      { key: "usb:303a:1001:A9", isNamed: true },
+      { key: "usb:303a:1001:B9", isNamed: false },
+    ]);
+  });
+
+  test("by the path that is listed is named, too", async () => {
+    const folder = scratch();
+    const world = watching({
+      deviceFolder: folder,
+      extraPaths: [join(folder, "ttyACM0")],
+      timers: new VirtualTime(),
+    });
+    world.plug("ttyACM0", "A9");
+    await world.watcher.start();
+    expect(seen(world)).toEqual([{ key: "usb:303a:1001:A9", isNamed: true }]);
+  });
+
+  test("by two links that no list has is one adapter, by the first name", async () => {
+    const folder = scratch();
+    const pty = openPty();
+    ptys.push(pty);
+    const extraPaths = ["first", "second"].map((name) => join(folder, name));
+    for (const link of extraPaths) symlinkSync(pty.path, link);
+    const world = watching({ extraPaths, timers: new VirtualTime() });
+    await world.watcher.start();
+    expect(seen(world)).toEqual([{ key: `line:${extraPaths[0]}`, isNamed: true }]);
+  });
+
+  test("by a link to a device file is the listed one", async () => {
+    const [pty, link] = [openPty(), join(scratch(), "case")];
+    ptys.push(pty);
+    symlinkSync(pty.path, link);
+    const world = watching({ extraPaths: [link], timers: new VirtualTime() });
+    world.devices.push(usb(pty.path, "10c4:ea60", { serialNumber: "5f3a9c" }));
+    await world.watcher.start();
+    expect(seen(world)).toEqual([{ key: "usb:10c4:ea60:5f3a9c", isNamed: true }]);
+  });
+
+  test("is told of once more when its link comes later, and stays named when the link goes first", async () => {
+    const { name, linkTo } = naming();
+    const world = watching({ extraPaths: [name], timers: new VirtualTime() });
+    const path = world.plug("ttyACM0", "A9");
+    await world.watcher.start();
+    expect(seen(world)).toEqual([{ key: "usb:303a:1001:A9", isNamed: false }]);
+    linkTo(path);
+    await world.watcher.look();
+    await world.watcher.look();
+    rmSync(name);
+    await world.watcher.look();
+    expect(seen(world)).toEqual([{ key: "usb:303a:1001:A9", isNamed: true }]);
+    expect(world.told).toEqual(["found usb:303a:1001:A9", "found usb:303a:1001:A9"]);
+  });
+});
+
 describe("pseudo-terminals under a link", () => {
   test("are adapters that are lost and found with the link", async () => {
     const link = join(scratch(), "case");
