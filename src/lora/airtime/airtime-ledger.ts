@@ -82,10 +82,9 @@ export class AirtimeLedger {
     this.reservationMs = Math.min(...limits.map(({ airtimeMs }) => airtimeMs)) * RESERVED_SHARE;
     this.uses = endedAtTheLatest(options.earlier ?? [], options.nowMs);
     // A radio that has its power from the box counts anew after a boot: what was before is in no count.
-    this.unclaimed = (options.earlier ?? []).flatMap(({ atMs, isOfEarlierBoot }, index) => {
-      const use = this.uses[index];
-      return use && !isOfEarlierBoot ? [{ ...use, afterMs: atMs }] : [];
-    });
+    this.unclaimed = (options.earlier ?? [])
+      .filter(({ isOfEarlierBoot }) => !isOfEarlierBoot)
+      .map(({ atMs, airtimeMs }) => ({ afterMs: atMs, endMs: atMs, airtimeMs }));
   }
 
   get subBand(): SubBand {
@@ -187,20 +186,18 @@ export class AirtimeLedger {
   }
 
   /**
-   * Of what earlier runs of the daemon have set apart since the machine was switched on, so much as ends after a moment and nobody has claimed, the newest
-   * first: each is one radio's only.
+   * Of what earlier runs of the daemon have set apart since the machine was switched on and after a moment, so much as is
+   * no other radio's: of each reservation the same part, for whose it was is not known, as if used as soon as it was made.
    */
   claimEarlier(airtimeMs: number, afterMs: number): Span[] {
-    const claimed: Span[] = [];
-    let leftMs = airtimeMs;
-    for (const use of this.unclaimed.toReversed()) {
-      const ownMs = Math.min(use.airtimeMs, leftMs);
-      if (use.endMs <= afterMs || ownMs <= 0) continue;
-      claimed.push({ ...use, airtimeMs: ownMs });
-      use.airtimeMs -= ownMs;
-      leftMs -= ownMs;
-    }
-    return claimed;
+    const some = this.unclaimed.filter(({ endMs }) => endMs > afterMs);
+    const part = Math.min(1, Math.max(0, airtimeMs) / some.reduce((sum, span) => sum + span.airtimeMs, 0));
+    if (!(part > 0)) return [];
+    return some.map((span) => {
+      const claimed = { ...span, airtimeMs: span.airtimeMs * part };
+      span.airtimeMs -= claimed.airtimeMs;
+      return claimed;
+    });
   }
 
   /** A transmission that begins now is written down. Its airtime was made durable by {@link ensure}. */

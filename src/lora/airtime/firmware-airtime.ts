@@ -10,7 +10,9 @@ const SLACK_MS = 120_000;
 /** Of what must be in its count a firmware that has not begun anew has so much; the host's reckoning is not exact. */
 const SURE_SHARE = 0.75;
 
-const sumOf = (all: readonly Span[]): number => all.reduce((sum, { airtimeMs }) => sum + airtimeMs, 0);
+/** @returns milliseconds of the hour that ends now */
+const inHour = (all: readonly Span[], nowMs: number): number =>
+  all.reduce((sum, { airtimeMs, endMs }) => sum + Math.min(airtimeMs, endMs - nowMs + HOUR_MS), 0);
 
 /**
  * One radio's own count of the last hour beside the ledger, which has what every radio of the box sends. What the
@@ -36,7 +38,10 @@ export class FirmwareAirtime {
 
   /** What the box gave the radio has been on the air, and is in the ledger. */
   sent(airtimeMs: number, endMs: number): void {
-    if (this.hasHour) this.known.push({ afterMs: endMs - airtimeMs - SLACK_MS, endMs, airtimeMs });
+    if (!this.hasHour) return;
+    this.known.push({ afterMs: endMs - airtimeMs - SLACK_MS, endMs, airtimeMs });
+    // Some firmware never reports.
+    while ((this.known[0]?.endMs ?? endMs) <= endMs - HOUR_MS) this.known.shift();
   }
 
   /**
@@ -44,18 +49,19 @@ export class FirmwareAirtime {
    * @param share of the last hour, 0 to 1; undefined where the firmware does not tell
    */
   reports(share: number | undefined, nowMs: number): void {
-    // The same again is an old report.
-    if (!this.hasHour || share === undefined || share === this.lastShare) return;
+    if (!this.hasHour || share === undefined) return;
+    // The same again is an old report, but that a firmware may have begun anew twice.
+    if (share === this.lastShare && share > 0) return;
     const reportedMs = Math.min(Math.max(share, 0), 1) * HOUR_MS;
     this.known = this.known.filter(({ endMs }) => endMs > nowMs - HOUR_MS);
     if (this.lastShare === undefined) {
       // An earlier run of the daemon has written down what it gave this radio, not that it was this one.
-      this.known.push(...this.ledger.claimEarlier(reportedMs - sumOf(this.known), nowMs - HOUR_MS));
+      this.known.push(...this.ledger.claimEarlier(reportedMs - inHour(this.known, nowMs), nowMs - HOUR_MS));
     }
     this.lastShare = share;
     const hasBegunAnew = reportedMs < this.leastMs(nowMs);
     if (hasBegunAnew) this.known = [];
-    const airtimeMs = reportedMs - sumOf(this.known);
+    const airtimeMs = reportedMs - inHour(this.known, nowMs);
     if (airtimeMs >= SHORTEST_MS) {
       this.ledger.book(airtimeMs, nowMs);
       const afterMs = hasBegunAnew ? Number.NEGATIVE_INFINITY : this.reportedAtMs - SLACK_MS;
@@ -70,9 +76,11 @@ export class FirmwareAirtime {
 
   /** What must be in the firmware's count, unless it has begun anew. */
   private leastMs(nowMs: number): number {
+    // No report is older than the one before.
+    const countedMs = Math.max(nowMs - SLACK_MS, this.reportedAtMs);
     const sure = this.known.filter(
-      ({ afterMs, endMs }) => afterMs > nowMs - HOUR_MS + SLACK_MS && endMs <= nowMs - SLACK_MS,
+      ({ afterMs, endMs }) => afterMs > nowMs - HOUR_MS + SLACK_MS && endMs <= countedMs,
     );
-    return SURE_SHARE * sumOf(sure) - SHORTEST_MS;
+    return SURE_SHARE * inHour(sure, nowMs) - SHORTEST_MS;
   }
 }
