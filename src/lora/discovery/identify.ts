@@ -1,6 +1,6 @@
 import type { DriverContext, RadioDriver } from "../driver.ts";
 import { driverOf, type FirmwareName } from "../drivers.ts";
-import type { Port } from "../port.ts";
+import { type Port, PortError } from "../port.ts";
 import { openSerialPort } from "../serial/index.ts";
 
 export interface IdentifyOptions {
@@ -28,17 +28,26 @@ const DEFAULT_LIMIT_MS = 45_000;
 /**
  * Finds out which firmware is at the other end of a line. The line is opened once for each speed, since opening resets
  * some boards, and each driver whose firmware talks at that speed asks in turn, once the firmware has had the time that
- * it needs to start.
+ * it needs to start. A speed that the line cannot do is passed over.
  * @returns undefined when none answers within the limit; the line is closed then
- * @throws {PortError} the line cannot be opened
+ * @throws {PortError} the line cannot be opened, or can do no speed of any of them
  */
 export async function identify(options: IdentifyOptions): Promise<Identified | undefined> {
   const { path, context, open = (at, baudRate) => openSerialPort(at, { baudRate }) } = options;
   const drivers = await Promise.all(options.firmware.map(options.driver ?? driverOf));
   const limit = new Limit(context, options.limitMs ?? DEFAULT_LIMIT_MS);
+  let wasOpen = false;
+  let cannotDo: unknown;
   try {
     for (const baudRate of new Set(drivers.flatMap(({ baudRates }) => baudRates))) {
-      const port = await open(path, baudRate);
+      const port = await open(path, baudRate).catch((error: unknown) => {
+        if (!isOfRate(error)) throw error;
+        cannotDo = error;
+        context.log.debug({ error }, `${path}: not asked at ${baudRate} bit/s`);
+        return undefined;
+      });
+      if (!port) continue;
+      wasOpen = true;
       const driver = await firstToAnswer(
         port,
         drivers.filter(({ baudRates }) => baudRates.includes(baudRate)),
@@ -49,11 +58,16 @@ export async function identify(options: IdentifyOptions): Promise<Identified | u
       await port.close();
       if (limit.isOver) return undefined;
     }
+    if (!wasOpen && cannotDo !== undefined) throw cannotDo;
     return undefined;
   } finally {
     limit.end();
   }
 }
+
+/** Whether it is only this speed that a line cannot be opened at: what is wrong with a setting, begins with its name. */
+const isOfRate = (error: unknown): boolean =>
+  error instanceof PortError && error.message.startsWith(`${error.port}: baudRate: `);
 
 async function firstToAnswer(
   port: Port,

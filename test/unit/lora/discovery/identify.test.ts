@@ -7,7 +7,7 @@ import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { identify } from "../../../../src/lora/discovery/index.ts";
 import type { DriverContext, RadioDriver } from "../../../../src/lora/driver.ts";
 import type { FirmwareName } from "../../../../src/lora/drivers.ts";
-import type { Port } from "../../../../src/lora/port.ts";
+import { type Port, PortError } from "../../../../src/lora/port.ts";
 import { capturedLog } from "../../captured-log.ts";
 import { MemoryPort } from "../compliance/memory-port.ts";
 import { FasterTimers } from "../compliance/world.ts";
@@ -20,7 +20,7 @@ interface FakeDriver {
 }
 
 /** Drivers that only probe, on lines in memory; what happens, with when. */
-function identifying(fakes: FakeDriver[], limitMs?: number) {
+function identifying(fakes: FakeDriver[], limitMs?: number, refused: Record<number, string> = {}) {
   const timers = new VirtualTime();
   const { log } = capturedLog();
   const context: DriverContext = { timers, random: Math.random, log };
@@ -48,6 +48,8 @@ function identifying(fakes: FakeDriver[], limitMs?: number) {
     ...(limitMs === undefined ? {} : { limitMs }),
     open: async (path, baudRate) => {
       note(`open ${baudRate}`);
+      const why = refused[baudRate];
+      if (why !== undefined) throw new PortError(path, why);
       const port = new MemoryPort(path, timers);
       port.on("closed", () => note("closed"));
       ports.push(port);
@@ -142,10 +144,63 @@ describe("which firmware is behind a line", () => {
   });
 });
 
+describe("a speed that the line cannot do", () => {
+  const cannot = "baudRate: this line cannot do 57600; the nearest is 115200";
+  const fakes: FakeDriver[] = [
+    { firmware: "rylr998", baudRates: [57_600], probe: yes },
+    { firmware: "e22", baudRates: [9_600], probe: yes },
+  ];
+
+  test("is passed over, and the next is tried", async () => {
+    const { events, settled } = identifying(fakes, undefined, { 57600: cannot });
+    expect((await settled())?.driver.firmware).toBe("e22");
+    expect(events).toEqual(["0 open 57600", "0 open 9600", "0 probe e22"]);
+  });
+
+  test("is no reason to fail when nothing answers at the others", async () => {
+    const quiet = fakes.map((fake) => ({ ...fake, probe: no }));
+    expect(await identifying(quiet, undefined, { 9600: cannot }).settled()).toBeUndefined();
+  });
+
+  test("is told when the line can do none of them", async () => {
+    const { settled } = identifying(fakes, undefined, { 57600: cannot, 9600: cannot });
+    await expect(settled()).rejects.toThrow("/dev/ttyUSB0: baudRate: this line cannot do");
+  });
+
+  test("is all that is passed over: a line that cannot be opened is told at once", async () => {
+    const { events, settled } = identifying(fakes, undefined, { 57600: "in use by another program" });
+    await expect(settled()).rejects.toThrow("in use by another program");
+    expect(events).toEqual(["0 open 57600"]);
+  });
+});
+
 describe("over a pseudo-terminal", () => {
-  const plugged: PluggedIn<RNodeFirmware>[] = [];
+  const plugged: Pick<PluggedIn<RNodeFirmware>, "unplug">[] = [];
   afterEach(() => {
     for (const one of plugged.splice(0)) one.unplug();
+  });
+
+  test("a speed that no line has is passed over as the serial port reports it", async () => {
+    const timers = new FasterTimers(10);
+    const emulated = pluggedIn(() => ({ receive: () => {}, stop: () => {} }));
+    plugged.push(emulated);
+    const driver = (firmware: FirmwareName): RadioDriver => ({
+      firmware,
+      baudRates: firmware === "e22" ? [2 ** 32] : [9_600],
+      settleMs: 0,
+      probe: async () => firmware !== "e22",
+      create: () => {
+        throw new Error("not asked for");
+      },
+    });
+    const found = await identify({
+      path: emulated.path,
+      firmware: ["e22", "rylr998"],
+      context: { timers, random: seededRandom(1), log: capturedLog().log },
+      driver: async (firmware) => driver(firmware),
+    });
+    expect(found).toMatchObject({ driver: { firmware: "rylr998" }, baudRate: 9_600 });
+    await found?.port.close();
   });
 
   test("an RNode that starts just now is found, and the line serves its radio", async () => {
