@@ -4,8 +4,8 @@ import type { SubBand } from "../../../../src/lora/airtime/regions.ts";
 import type { Seen } from "./rolling-window.ts";
 
 const DAY_MS = 24 * 3_600_000;
-/** A radio is not left with a frame for longer; the ledger counts on no more than half a minute. */
-const LONGEST_HELD_MS = 20_000;
+/** A frame has left the radio so long after a daemon began anew, as the ledger counts on. */
+const LONGEST_HELD_MS = 30_000;
 
 interface Row {
   boot: string;
@@ -107,7 +107,7 @@ export function randomDay(options: DayOptions): Day {
       trueMs += 250;
       continue;
     }
-    const heldMs = random() < 0.1 ? random() * 10_000 : 0;
+    const heldMs = random() < 0.1 ? random() * (LONGEST_HELD_MS - airtimeMs) : 0;
     const startMs = Math.max(trueMs + heldMs, day.seen.at(-1)?.endMs ?? 0);
     const endMs = startMs + airtimeMs;
     day.seen.push({ startMs, endMs });
