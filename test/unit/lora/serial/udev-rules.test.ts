@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { USB_ADAPTERS } from "../../../../src/lora/discovery/usb-ids.ts";
 import { describeNeeding } from "../../../needs.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { ADAPTERS, type Adapter, SysfsTree } from "./sysfs-trees.ts";
@@ -8,20 +9,10 @@ import { ADAPTERS, type Adapter, SysfsTree } from "./sysfs-trees.ts";
 const RULES = join(import.meta.dir, "../../../../rootfs-overlay/usr/lib/udev/rules.d/60-omerta-lora.rules");
 const scratch = scratchFolders();
 
-/** The ids of supported boards: CP2102, CH9102, CH340, ESP32-S3, nRF52840, Seeed. */
-const IDS = [
-  "10c4:ea60",
-  "1a86:55d4",
-  "1a86:7523",
-  "303a:1001",
-  "239a:0029",
-  "239a:8029",
-  "239a:002a",
-  "239a:802a",
-  "239a:4405",
-  "2886:0059",
-  "2886:1667",
-];
+/** FTDI's chips are in everything: whoever else wants those lines may have them. */
+const FTDI = "0403:";
+/** All others that the box looks at by itself. */
+const IDS = USB_ADAPTERS.map(({ id }) => id).filter((id) => !id.startsWith(FTDI));
 
 describe("the udev rules", () => {
   test("are lines of matches and assignments, whose jumps have a target further down", () => {
@@ -34,6 +25,16 @@ describe("the udev rules", () => {
     for (const [index, rule] of rules.entries())
       for (const [, label] of rule.matchAll(/GOTO="(\w+)"/g))
         expect(rules.findIndex((other) => other.includes(`LABEL="${label}"`))).toBeGreaterThan(index);
+  });
+
+  test("have the ids that the box looks at by itself, and no others", () => {
+    const pairs = readFileSync(RULES, "utf8").matchAll(
+      /ATTRS\{idVendor\}=="(\w+)", ATTRS\{idProduct\}=="([\w|]+)"/g,
+    );
+    const ids = [...pairs].flatMap(([, vendor, products = ""]) =>
+      products.split("|").map((product) => `${vendor}:${product}`),
+    );
+    expect(ids.toSorted()).toEqual(IDS.toSorted());
   });
 });
 
