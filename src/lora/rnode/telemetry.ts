@@ -43,13 +43,16 @@ export interface PhyTiming {
   quietMs: number;
 }
 
+/** The firmware takes 24 ms of preamble, which are 188 symbols where they are shortest: more is noise on the line. */
+const MOST_PREAMBLE_SYMBOLS = 200;
+
 /** @returns undefined for a frame that is none, or while the radio is off; 10 bytes, or 12 from newer firmware */
 export function phyTiming(payload: Uint8Array): PhyTiming | undefined {
   if (payload.length !== 10 && payload.length !== 12) return undefined;
   const word = (index: number) => fromBigEndian(payload.subarray(index * 2, index * 2 + 2));
   const slotMs = word(4);
   const preambleSymbols = word(2);
-  if (preambleSymbols === 0) return undefined;
+  if (preambleSymbols === 0 || preambleSymbols > MOST_PREAMBLE_SYMBOLS) return undefined;
   return {
     preambleSymbols,
     slotMs,

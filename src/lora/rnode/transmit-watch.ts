@@ -20,6 +20,11 @@ const MOST_EXTENSIONS_IF_HIDDEN = 3;
 /** Until the firmware says: its shortest slot, and the last slot of its shortest contention window (Config.h). */
 const DEFAULT_TIMING = { slotMs: 24, quietMs: 48 };
 const DEFAULT_LAST_SLOT = 14;
+/**
+ * The most that the firmware has of each (Config.h: CSMA_SLOT_MAX_MS, two slots of quiet, four contention windows of 15
+ * slots): what says more is noise on the line.
+ */
+const MOST = { slotMs: 100, quietMs: 200, lastSlot: 59 };
 
 export type Evidence = "airtime" | "deaf" | "ready" | "time";
 
@@ -101,7 +106,9 @@ export class TransmitWatch {
   /** What a packet takes at most on a free channel. */
   private get longestMs(): number {
     const { phyTiming = DEFAULT_TIMING, lastSlot = DEFAULT_LAST_SLOT } = this.options.readings;
-    return this.airtimeMs + 2 * phyTiming.quietMs + lastSlot * phyTiming.slotMs + MARGIN_MS;
+    const slotMs = Math.min(phyTiming.slotMs, MOST.slotMs);
+    const quietMs = Math.min(phyTiming.quietMs, MOST.quietMs);
+    return this.airtimeMs + 2 * quietMs + Math.min(lastSlot, MOST.lastSlot) * slotMs + MARGIN_MS;
   }
 
   private get isChannelBusy(): boolean {

@@ -220,6 +220,23 @@ describe("a packet", () => {
     expect(fates.states).toEqual(["queued", "on-air"]);
   });
 
+  test.each([
+    ["slots that are far too long", 0x26, [0, 0, 0, 18, 0, 18, 0, 148, 0xff, 0xff, 0xff, 0xff]],
+    ["a preamble that is far too long", 0x26, [0, 0, 0, 18, 0xff, 0xff, 0, 148, 0, 24, 0, 48]],
+    ["a contention window that is far too long", 0x28, [1, 0, 255]],
+  ])("has its fate within seconds although noise on the line told of %s", async (_, command, payload) => {
+    const world = new RnodeWorld();
+    const { radio, firmware, noise } = await world.opened(shortTurbo);
+    firmware.stop();
+    noise(kissFrame(0x26, [0, 0, 0, 18, 0, 18, 0, 148, 0, 100, 0, 200]));
+    noise(kissFrame(command, payload));
+    world.timers.advance(1);
+    const fates = Fates.of(radio, packet(10));
+    world.timers.advance(10_000);
+    expect(fates.states).toEqual(["queued", "on-air"]);
+    expect(radio.status().channel.modulation?.preambleSymbols).toBe(18);
+  });
+
   test("without word of its signal is noise on the line", async () => {
     const world = new RnodeWorld();
     const { noise, received } = await world.opened();
