@@ -210,13 +210,14 @@ function channelDataOf(frame: Uint8Array, view: DataView): Answer | undefined {
   };
 }
 
+/** Firmware may come to say more behind what it says now. */
 function statsOf(frame: Uint8Array, view: DataView): Answer | undefined {
   switch (frame[1]) {
     case STATS.core:
-      if (frame.length !== 11) return undefined;
+      if (frame.length < 11) return undefined;
       return { kind: "core-stats", uptimeSeconds: view.getUint32(4, true), queued: frame[10] ?? 0 };
     case STATS.radio:
-      if (frame.length !== 14) return undefined;
+      if (frame.length < 14) return undefined;
       return {
         kind: "radio-stats",
         sentSeconds: view.getUint32(6, true),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
+import type { Answer } from "../../../../src/lora/meshcore/answers.ts";
 import { decodeAnswer, fromRadioRules } from "../../../../src/lora/meshcore/decode-answer.ts";
 import { encodeFrame, FROM_RADIO, Framer, MAX_FRAME_BYTES } from "../../../../src/lora/meshcore/frame.ts";
 
@@ -127,6 +128,21 @@ describe("reading a frame", () => {
       { numRuns: 5_000 },
     );
     expect(decodeAnswer(bytes(0x70, 1, 2))).toBeUndefined();
+  });
+
+  test("takes counters of firmware that has more to say behind them, and none that are cut short", () => {
+    const core = bytes(24, 0, 0x3c, 0x0f, 9, 0, 0, 0, 0, 0, 5);
+    const coreStats: Answer = { kind: "core-stats", uptimeSeconds: 9, queued: 5 };
+    const radio = bytes(24, 1, 0x92, 0xff, 0xa0, 0x10, 7, 0, 0, 0, 8, 0, 0, 0);
+    const radioStats: Answer = { kind: "radio-stats", sentSeconds: 7, receivedSeconds: 8 };
+    for (const [frame, stats] of [
+      [core, coreStats],
+      [radio, radioStats],
+    ] as const) {
+      expect(decodeAnswer(frame)).toEqual(stats);
+      expect(decodeAnswer(bytes(...frame, 1, 2, 3, 4))).toEqual(stats);
+      expect(decodeAnswer(frame.subarray(0, -1))).toBeUndefined();
+    }
   });
 
   test("never fails with known kinds of any length and content", () => {
