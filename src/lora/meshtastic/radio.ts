@@ -142,6 +142,11 @@ export class MeshtasticRadio extends Radio {
     else this.outbox.add(payload, to === undefined ? undefined : numberOf(to), priority, told);
   }
 
+  /** Its owner has told the firmware not to send (`tx_enabled`): it refuses every packet. */
+  get sendingIsOff(): boolean {
+    return this.facts.lora?.txEnabled === false;
+  }
+
   status(): RadioStatus {
     return this.facts.status();
   }

@@ -64,6 +64,17 @@ describe("opening a Meshtastic radio", () => {
     await expect(line.write(Uint8Array.of(1))).rejects.toThrow("memory: closed");
   });
 
+  test("tells where its owner has turned sending off", async () => {
+    const { opened, plug, send, time } = rig();
+    const off = await opened(ANNA, { lora: { txEnabled: false } });
+    expect(off.radio).toMatchObject({ sendingIsOff: true });
+    const fates = send(off, {});
+    await time.advanceAsync(10_000);
+    expect(states(fates)).toEqual(["queued", "failed: refused"]);
+    expect(plug(BEN).radio).toMatchObject({ sendingIsOff: false });
+    expect((await opened(CLEO)).radio).toMatchObject({ sendingIsOff: false });
+  });
+
   test("is not led astray by the end of somebody else's question", async () => {
     const { plug, time } = rig();
     const { radio, line } = plug(ANNA, { bootMs: 5_000 });
