@@ -1,6 +1,7 @@
 import type { RadioDriver } from "../driver.ts";
 import { probeE22 } from "./probe.ts";
 import { E22Radio } from "./radio.ts";
+import { LINE_BAUD } from "./registers.ts";
 
 export { type E22Options, E22Radio } from "./radio.ts";
 export { E22_400T22, E22_900T22, E22_900T30, FACTORY, type ModuleKind, type Registers } from "./registers.ts";
@@ -12,7 +13,7 @@ export { E22_400T22, E22_900T22, E22_900T30, FACTORY, type ModuleKind, type Regi
 export const e22: RadioDriver = {
   firmware: "e22",
   // In configuration mode it is 9600 whatever is set.
-  baudRates: [9_600],
+  baudRates: [LINE_BAUD],
   settleMs: 50,
   probe: probeE22,
   create: (port, context) => new E22Radio(port, context),

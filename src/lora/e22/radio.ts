@@ -18,7 +18,15 @@ import { channelOf, withChannel } from "./channel.ts";
 import { Configuration, type ConfigurationAccess } from "./configuration.ts";
 import { encodeFrame, Framer } from "./frame.ts";
 import { departureMs, maxPayloadBytes, OVERHEAD_BYTES } from "./pacing.ts";
-import { E22_900T22, FACTORY, type ModuleKind, modulationOf, type Registers } from "./registers.ts";
+import {
+  E22_900T22,
+  FACTORY,
+  LINE_BAUD,
+  type ModuleKind,
+  modulationOf,
+  type Registers,
+  serialBaud,
+} from "./registers.ts";
 
 export interface E22Options {
   /** Default: 868/915 MHz, 22 dBm. The module does not tell. */
@@ -88,7 +96,10 @@ export class E22Radio extends Radio {
     };
   }
 
-  /** @throws {RadioError} `no-answer` when the module cannot be asked and {@link E22Options.assumed} is not given */
+  /**
+   * @throws {RadioError} `no-answer` when the module cannot be asked and {@link E22Options.assumed} is not given;
+   *   `refused` when its pins let it be asked, and without them it would talk at another speed than the line has
+   */
   open(): Promise<void> {
     if (this.state !== "new") {
       return Promise.reject(new RadioError("refused", `a radio that is ${this.state} cannot be opened`));
@@ -104,6 +115,11 @@ export class E22Radio extends Radio {
         if (!registers) {
           const why = "it is not in configuration mode, and does not switch to it by a command";
           this.shut(why, new RadioError("no-answer", why));
+          return;
+        }
+        const refusal = found?.access === "by-pins" ? lineRefusalOf(registers) : undefined;
+        if (refusal !== undefined) {
+          this.shut(refusal, new RadioError("refused", refusal));
           return;
         }
         this.registers = registers;
@@ -284,6 +300,13 @@ export class E22Radio extends Radio {
 }
 
 const failed = (reason: FailureReason, detail: string): Fate => ({ state: "failed", reason, detail });
+
+/** In configuration mode every module talks at one speed; out of it, at its own. */
+function lineRefusalOf(registers: Registers): string | undefined {
+  const baud = serialBaud(registers);
+  if (baud === LINE_BAUD) return undefined;
+  return `serial speed: REG0 sets ${baud} bit/s, and the line is opened at ${LINE_BAUD}: set it to ${LINE_BAUD}`;
+}
 
 function addressOf(to: NodeId | undefined): number | undefined {
   if (to === undefined) return EVERYONE;

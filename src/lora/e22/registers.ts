@@ -58,6 +58,9 @@ export function encodeRegisters(registers: Registers): Uint8Array {
 /** As it comes: address 0, 9600 8N1, 2.4 kbit/s, sub-packets of 240 bytes, most power, channel 18, transparent. */
 export const FACTORY: Registers = decodeRegisters(Uint8Array.of(0, 0, 0, 0x62, 0, 18, 0));
 
+/** The serial line's speed as it comes, and always in configuration mode, in bit/s. */
+export const LINE_BAUD = 9_600;
+
 /** Bit/s on the serial line, by the upper three bits of REG0. */
 export const serialBaud = ({ serialBits }: Registers): number =>
   [1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200][serialBits >> 5] ?? 9_600;

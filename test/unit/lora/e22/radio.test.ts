@@ -202,6 +202,23 @@ describe("an E22 whose pins hold it in configuration mode", () => {
   });
 });
 
+describe("an E22 whose pins hold it in configuration mode and which talks at another speed without", () => {
+  test.each([
+    [0xe0, 115_200],
+    [0x40, 4_800],
+  ])("is refused, for nothing would come through (%d)", async (serialBits, baud) => {
+    const { plugIn, time } = world();
+    const { radio } = plugIn({ mode: "configuration", registers: registers({ serialBits }) });
+    const opened = radio.open().catch((error: unknown) => error);
+    time.advance(3_000);
+    expect(await opened).toMatchObject({
+      reason: "refused",
+      message: expect.stringMatching(new RegExp(`^serial speed: REG0 sets ${baud} bit/s.* 9600$`)),
+    });
+    expect(time.waiting).toBe(0);
+  });
+});
+
 describe("an E22 that cannot be asked", () => {
   test("is not opened unless it is said how it is set", async () => {
     const { plugIn, open, time } = world();
