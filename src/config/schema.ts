@@ -133,7 +133,7 @@ const tls = z
 const loraPort = z
   .string()
   .max(200)
-  .regex(/^(\/[A-Za-z0-9._/-]+|tcp:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5})$/)
+  .regex(/^(\/[A-Za-z0-9._:/-]+|tcp:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5})$/)
   .meta({ format: 'the path of a serial line, or "tcp://address:port"' });
 
 /** What guests' traffic is already led to, or must never reach. */

@@ -53,6 +53,8 @@ export interface LoraEvents {
 export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   readonly name = "lora";
   private readonly cases = new Map<string, LoraCase>();
+  /** Keys of the cases that the operator has named. */
+  private readonly named = new Set<string>();
   private readonly ledgers = new Map<string, AirtimeLedger>();
   private readonly numbers: LinkNumbers;
   /** Of all links: what is heard by two cases is one message. */
@@ -79,6 +81,7 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
     if (volatile) log.error(`what is sent is not kept through a restart: ${volatile}`);
     this.isForgetful = setAside !== undefined || volatile !== undefined;
     for (const url of config.ports.filter(isTcp)) {
+      this.named.add(url);
       this.caseOf(url, () => connectTcp(url, this.connectOptions)).come();
     }
     const extraPaths = config.ports.filter((port) => !isTcp(port));
@@ -130,9 +133,8 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   }
 
   trouble(): string | undefined {
-    const { ports } = this.options.config;
     const isTroubled = ({ state, key }: LoraCase) =>
-      state === "listening" || (state === "no radio" && ports.some((port) => key.endsWith(port)));
+      state === "listening" || (state === "no radio" && this.named.has(key));
     const troubled = [...this.cases.values()].find(isTroubled);
     return troubled && `${nameOf(troubled.key)}: ${troubled.reason}`;
   }
@@ -142,8 +144,9 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
     return { context: { timers, random, log }, channel: planChannel(config).channel };
   }
 
-  private onFound({ key, device }: Adapter): void {
-    const [candidate] = rank([device]);
+  private onFound({ key, device, isNamed }: Adapter): void {
+    if (isNamed) this.named.add(key);
+    const [candidate] = rank([device], new Set(isNamed ? [device.path] : []));
     if (!candidate) return;
     this.caseOf(key, (known) => connectSerial(candidate, known, this.connectOptions)).come();
   }
