@@ -1,3 +1,4 @@
+import { fittingPreset } from "../fitting-preset.ts";
 import type { ChannelSettings } from "../modulation.ts";
 import { RadioError } from "../radio.ts";
 import {
@@ -29,17 +30,31 @@ export function withChannel(registers: Registers, settings: ChannelSettings, kin
   if (airRate === undefined) {
     const { spreadingFactor, bandwidthHz, codingRate } = modulation;
     const asked = `SF${spreadingFactor} at ${bandwidthHz} Hz, 4/${codingRate}`;
-    throw new RadioError("unsupported", `modulation: no air data rate of the module is ${asked}`);
+    const hint = fittingPreset((other) => airRateOf(other) !== undefined);
+    throw new RadioError("unsupported", `modulation: no air data rate of the module is ${asked}${hint}`);
   }
   const channel = (frequencyHz - kind.baseHz) / kind.stepHz;
   if (!Number.isInteger(channel) || channel < 0 || channel >= kind.channels) {
     const last = frequencyOf(kind, kind.channels - 1);
     const steps = `${kind.baseHz} to ${last} in steps of ${kind.stepHz}`;
-    throw new RadioError("refused", `frequencyHz: ${frequencyHz} is not one of ${steps}`);
+    const near = nearChannels(channel, kind).map((one) => frequencyOf(kind, one) / 1_000);
+    const hint = `set lora.frequency_khz = ${near.join(" or ")}`;
+    throw new RadioError("refused", `frequencyHz: ${frequencyHz} is not one of ${steps}: ${hint}`);
   }
   const power = kind.powersDbm.indexOf(powerDbm);
   if (power < 0) {
-    throw new RadioError("refused", `powerDbm: ${powerDbm} is not one of ${kind.powersDbm.join(", ")}`);
+    const { powersDbm } = kind;
+    // No more than the operator has allowed, as far as there is so little.
+    const most = powersDbm.find((dbm) => dbm <= powerDbm) ?? Math.min(...powersDbm);
+    const hint = `set lora.power_dbm = ${most}`;
+    throw new RadioError("refused", `powerDbm: ${powerDbm} is not one of ${powersDbm.join(", ")}: ${hint}`);
   }
   return { ...registers, airRate, channel, power };
+}
+
+/** The module's channels on both sides of where one would be. */
+function nearChannels(channel: number, { channels }: ModuleKind): number[] {
+  const last = channels - 1;
+  const within = (at: number): number => Math.min(last, Math.max(0, at));
+  return [...new Set([within(Math.floor(channel)), within(Math.ceil(channel))])];
 }

@@ -1,4 +1,5 @@
-import type { ChannelSettings } from "../modulation.ts";
+import { fittingPreset } from "../fitting-preset.ts";
+import type { ChannelSettings, Modulation } from "../modulation.ts";
 
 /** What the module is set to. */
 export interface ModuleSettings {
@@ -8,8 +9,14 @@ export interface ModuleSettings {
   channel: ChannelSettings;
 }
 
-/** Codes of `AT+PARAMETER`, and the largest spreading factor at each bandwidth. */
-const BANDWIDTHS: readonly { code: number; hz: number; maxSpreadingFactor: number }[] = [
+interface Bandwidth {
+  /** In `AT+PARAMETER`. */
+  code: number;
+  hz: number;
+  maxSpreadingFactor: number;
+}
+
+const BANDWIDTHS: readonly Bandwidth[] = [
   { code: 7, hz: 125_000, maxSpreadingFactor: 9 },
   { code: 8, hz: 250_000, maxSpreadingFactor: 10 },
   { code: 9, hz: 500_000, maxSpreadingFactor: 11 },
@@ -54,15 +61,15 @@ export function channelCommands(
 ): readonly string[] | string {
   const [from, to] = BANDS[modelOf(version)] ?? [0, 0];
   if (!Number.isInteger(frequencyHz) || frequencyHz < from || frequencyHz > to)
-    return `frequencyHz: ${frequencyHz} is not one of ${from} to ${to}`;
-  const { spreadingFactor, bandwidthHz, codingRate, preambleSymbols } = modulation;
-  const bandwidth = BANDWIDTHS.find(({ hz }) => hz === bandwidthHz);
-  if (!bandwidth) return `bandwidthHz: ${bandwidthHz} is not 125000, 250000 or 500000`;
-  const { maxSpreadingFactor } = bandwidth;
-  if (!isFrom(spreadingFactor, 5, maxSpreadingFactor))
-    return `spreadingFactor: ${spreadingFactor} is not one of 5 to ${maxSpreadingFactor} at ${bandwidthHz} Hz`;
-  if (!isFrom(codingRate, 5, 8)) return `codingRate: ${codingRate} is not one of 5 to 8`;
-  if (!isFrom(powerDbm, 0, MAX_POWER_DBM)) return `powerDbm: ${powerDbm} is not one of 0 to ${MAX_POWER_DBM}`;
+    return `frequencyHz: ${frequencyHz} is not one of ${from} to ${to}: set lora.frequency_khz to one of ${from / 1_000} to ${to / 1_000}, or use the model for this band`;
+  const bandwidth = bandwidthOf(modulation);
+  if (typeof bandwidth === "string") {
+    const isFitting = (other: Modulation) => typeof bandwidthOf(other) !== "string";
+    return `${bandwidth}${fittingPreset(isFitting)}`;
+  }
+  if (!isFrom(powerDbm, 0, MAX_POWER_DBM))
+    return `powerDbm: ${powerDbm} is not one of 0 to ${MAX_POWER_DBM}: set lora.power_dbm = ${powerDbm < 0 ? 0 : MAX_POWER_DBM}`;
+  const { spreadingFactor, codingRate, preambleSymbols } = modulation;
   const isFree = networkId === FREE_NETWORK && isFrom(preambleSymbols, MIN_PREAMBLE, MAX_PREAMBLE);
   const preamble = isFree ? preambleSymbols : DEFAULT_PREAMBLE;
   return [
@@ -70,6 +77,16 @@ export function channelCommands(
     `AT+PARAMETER=${spreadingFactor},${bandwidth.code},${codingRate - 4},${preamble}`,
     `AT+CRFOP=${powerDbm}`,
   ];
+}
+
+/** @returns a text that names the field which the module does not have */
+function bandwidthOf({ spreadingFactor, bandwidthHz, codingRate }: Modulation): Bandwidth | string {
+  const bandwidth = BANDWIDTHS.find(({ hz }) => hz === bandwidthHz);
+  if (!bandwidth) return `bandwidthHz: ${bandwidthHz} is not 125000, 250000 or 500000`;
+  const { maxSpreadingFactor } = bandwidth;
+  if (!isFrom(spreadingFactor, 5, maxSpreadingFactor))
+    return `spreadingFactor: ${spreadingFactor} is not one of 5 to ${maxSpreadingFactor} at ${bandwidthHz} Hz`;
+  return isFrom(codingRate, 5, 8) ? bandwidth : `codingRate: ${codingRate} is not one of 5 to 8`;
 }
 
 const isFrom = (value: number, from: number, to: number): boolean =>

@@ -112,9 +112,19 @@ describe("an E22 that switches to configuration by a command", () => {
   });
 
   test.each([
-    [{ frequencyHz: 869_525_000 }, "refused", /^frequencyHz: 869525000 is not one of 850125000 to 930125000/],
-    [{ powerDbm: 14 }, "refused", /^powerDbm: 14 is not one of 22, 17, 13, 10/],
-    [{ spreadingFactor: 9, bandwidthHz: 250_000 }, "unsupported", /^modulation: .*SF9 at 250000 Hz, 4\/5/],
+    [
+      { frequencyHz: 869_525_000 },
+      "refused",
+      /^frequencyHz: 869525000 is not one of 850125000 to 930125000.*: set lora.frequency_khz = 869125 or 870125$/,
+    ],
+    [{ frequencyHz: 433_125_000 }, "refused", /: set lora.frequency_khz = 850125$/],
+    [{ powerDbm: 14 }, "refused", /^powerDbm: 14 is not one of 22, 17, 13, 10: set lora.power_dbm = 13$/],
+    [{ powerDbm: 2 }, "refused", /: set lora.power_dbm = 10$/],
+    [
+      { spreadingFactor: 9, bandwidthHz: 250_000 },
+      "unsupported",
+      /^modulation: .*SF9 at 250000 Hz, 4\/5: set lora.preset = "LongFast"$/,
+    ],
   ])("does not set %j, and says why", async (change, reason, message) => {
     const { open } = world();
     const { radio } = await open();

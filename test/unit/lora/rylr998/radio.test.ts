@@ -156,11 +156,18 @@ describe("a RYLR998 radio", () => {
   });
 
   test.each([
-    [{ frequencyHz: 433_000_000 }, "frequencyHz: 433000000 is not one of 820000000 to 960000000"],
-    [{ powerDbm: 23 }, "powerDbm: 23 is not one of 0 to 22"],
-    [{ sf: 12 }, "spreadingFactor: 12 is not one of 5 to 9 at 125000 Hz"],
-    [{ bw: 62_500 }, "bandwidthHz: 62500 is not 125000, 250000 or 500000"],
-    [{ cr: 9 }, "codingRate: 9 is not one of 5 to 8"],
+    [
+      { frequencyHz: 433_000_000 },
+      "frequencyHz: 433000000 is not one of 820000000 to 960000000: set lora.frequency_khz to one of 820000 to 960000, or use the model for this band",
+    ],
+    [{ powerDbm: 23 }, "powerDbm: 23 is not one of 0 to 22: set lora.power_dbm = 22"],
+    [{ sf: 12 }, 'spreadingFactor: 12 is not one of 5 to 9 at 125000 Hz: set lora.preset = "MediumFast"'],
+    [
+      { sf: 11, bw: 250_000 },
+      'spreadingFactor: 11 is not one of 5 to 10 at 250000 Hz: set lora.preset = "MediumFast"',
+    ],
+    [{ bw: 62_500 }, 'bandwidthHz: 62500 is not 125000, 250000 or 500000: set lora.preset = "MediumFast"'],
+    [{ cr: 9 }, 'codingRate: 9 is not one of 5 to 8: set lora.preset = "MediumFast"'],
   ])("refuses %j with the field named", async (change, detail) => {
     const wanted: { frequencyHz?: number; powerDbm?: number; sf?: number; bw?: number; cr?: number } = change;
     const { frequencyHz = 868_100_000, powerDbm = 14, sf = 9, bw = 125_000, cr = 5 } = wanted;
