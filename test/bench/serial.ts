@@ -23,6 +23,7 @@ interface Task {
 /** Serial lines under Bun beside serialport's native binding under Node, on the same kind of pseudo-terminal. */
 export const serial: Bench = {
   name: "serial",
+  needsLab: false,
   summary: "serial throughput, opening and round trips beside serialport on Node, over pseudo-terminals",
   notes: [
     "a pseudo-terminal has no line speed: the rates are what the software can do, not what a UART does. At the far end cat and head work on it, in a process of their own.",
