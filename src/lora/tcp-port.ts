@@ -1,6 +1,7 @@
-import { EventEmitter, once } from "node:events";
+import { once } from "node:events";
 import { connect, isIPv6, type Socket } from "node:net";
-import { type Port, type PortClosed, PortError, type PortEvents } from "./port.ts";
+import { type Port, type PortClosed, PortError } from "./port.ts";
+import { StreamPort } from "./stream-port.ts";
 
 export interface TcpPortOptions {
   /** How long connecting may take; default 5 s. */
@@ -8,13 +9,8 @@ export interface TcpPortOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000;
-/** Bytes that may wait for the network. */
-const MAX_WAITING_BYTES = 1 << 20;
 /** A radio that lost its power says nothing: after so much silence the kernel asks (tcp(7), TCP_KEEPIDLE). */
 const KEEPALIVE_AFTER_MS = 15_000;
-/** What was written just before closing has so long to leave. */
-const LAST_WORDS_MS = 500;
-
 /**
  * Connects to a radio on the network, such as Meshtastic's TCP port 4403. Bytes that come while nobody listens are lost.
  * @throws {PortError} it cannot be reached, or not in time
@@ -42,81 +38,44 @@ export async function openTcpPort(host: string, port: number, options: TcpPortOp
   return new TcpPort(name, socket);
 }
 
-class TcpPort extends EventEmitter<PortEvents> implements Port {
-  private closed: PortClosed | undefined;
-  private closing: Promise<void> | undefined;
-  private waitingBytes = 0;
-  private readonly writes = new Set<(error: Error) => void>();
-
+class TcpPort extends StreamPort {
   constructor(
-    readonly name: string,
+    name: string,
     private readonly socket: Socket,
   ) {
-    super();
+    super(name);
     socket.on("data", (bytes: Buffer) => this.emit("data", bytes));
     socket.on("error", (error) => this.end(error));
     socket.on("end", () => this.end(undefined));
     socket.on("close", () => this.end(undefined));
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.closed || this.closing) throw new PortError(this.name, this.closed?.detail ?? "closed");
-    if (this.waitingBytes + bytes.length > MAX_WAITING_BYTES)
-      throw new PortError(this.name, `more than ${MAX_WAITING_BYTES} bytes wait to be written`);
-    this.waitingBytes += bytes.length;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.writes.add(reject);
-        // A copy: whoever wrote them may use the bytes again at once.
-        this.socket.write(Buffer.from(bytes), (error) => {
-          this.writes.delete(reject);
-          if (error) reject(error);
-          else resolve();
-        });
-      });
-    } catch (error) {
-      throw new PortError(this.name, reasonOf(error));
-    } finally {
-      this.waitingBytes -= bytes.length;
-    }
+  protected put(bytes: Buffer, done: (error?: Error | null) => void): void {
+    this.socket.write(bytes, done);
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.shut();
-    return this.closing;
+  protected leave(done: () => void): void {
+    this.socket.end(done);
   }
 
-  private async shut(): Promise<void> {
-    if (this.closed) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, LAST_WORDS_MS);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.once("closed", done);
-      this.socket.end(done);
-    });
-    this.end(undefined);
-  }
+  protected async letGo(): Promise<void> {}
 
-  private end(error: Error | undefined): void {
-    if (this.closed) return;
-    this.closed = closedBy(error, this.closing !== undefined);
+  protected drop(): void {
     this.socket.destroy();
-    for (const fail of [...this.writes]) fail(new Error(this.closed.detail));
-    this.emit("closed", this.closed);
+  }
+
+  protected closedBy(error: Error | undefined): PortClosed {
+    if (error === undefined) return { reason: "gone", detail: "the other end has closed the connection" };
+    return { reason: GONE.has(codeOf(error) ?? "") ? "gone" : "failed", detail: reasonOf(error) };
+  }
+
+  protected detailOf(error: unknown): string {
+    return reasonOf(error);
   }
 }
 
 /** The other end, or the way to it, is no more: anything else is a fault of this side. */
 const GONE = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN"]);
-
-function closedBy(error: Error | undefined, asked: boolean): PortClosed {
-  if (asked) return { reason: "asked", detail: "closed" };
-  if (error === undefined) return { reason: "gone", detail: "the other end has closed the connection" };
-  return { reason: GONE.has(codeOf(error) ?? "") ? "gone" : "failed", detail: reasonOf(error) };
-}
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",

@@ -1,11 +1,5 @@
 export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-/** @returns undefined when it is not hexadecimal of `length` bytes */
-export function bytesOf(hex: string, length: number): Uint8Array | undefined {
-  if (hex.length !== length * 2 || !/^[0-9a-f]*$/i.test(hex)) return undefined;
-  return new Uint8Array(Buffer.from(hex, "hex"));
-}
-
 export const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -4,9 +4,6 @@ import { Region } from "./proto/meshtastic_pb.ts";
 import { MeshtasticRadio } from "./radio.ts";
 import { regionNamed } from "./regions.ts";
 
-/** Where the firmware listens for TCP (meshtastic.org/docs/configuration/radio/network). */
-export const MESHTASTIC_TCP_PORT = 4403;
-
 export interface MeshtasticOptions {
   /**
    * What a radio is set to that has no region yet, as {@link RadioStatus.channel} names it: `EU868`. A new one sends

@@ -1,17 +1,12 @@
-import { EventEmitter } from "node:events";
 import { SerialPortStream } from "@serialport/stream";
-import { type Port, type PortClosed, PortError, type PortEvents } from "../port.ts";
+import { type Port, type PortClosed, PortError } from "../port.ts";
+import { StreamPort } from "../stream-port.ts";
 import { linuxBinding } from "./binding.ts";
 import type { LineOpenOptions } from "./open-options.ts";
 
 export type SerialPortOptions = Omit<LineOpenOptions, "path">;
 
 type Stream = SerialPortStream<typeof linuxBinding>;
-
-/** Bytes that may wait for the line; at 115,200 baud that is a minute and a half. */
-const MAX_WAITING_BYTES = 1 << 20;
-/** What was written just before closing has so long to leave: a goodbye takes a few ms. */
-const LAST_WORDS_MS = 500;
 
 /**
  * Opens a serial line to a radio, 8N1 without flow control if nothing else is said. Bytes that come while nobody
@@ -32,88 +27,46 @@ export async function openSerialPort(path: string, options: SerialPortOptions): 
   return new SerialPort(path, stream);
 }
 
-class SerialPort extends EventEmitter<PortEvents> implements Port {
-  private closed: PortClosed | undefined;
-  private closing: Promise<void> | undefined;
-  private waitingBytes = 0;
-  private readonly writes = new Set<(error: Error) => void>();
-
+class SerialPort extends StreamPort {
   constructor(
-    readonly name: string,
+    path: string,
     private readonly stream: Stream,
   ) {
-    super();
+    super(path);
     stream.on("data", (bytes: Buffer) => this.emit("data", bytes));
     stream.on("error", (error) => this.end(error));
     stream.on("close", (error?: Error | null) => this.end(error ?? undefined));
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.closed || this.closing) throw new PortError(this.name, this.closed?.detail ?? "closed");
-    if (this.waitingBytes + bytes.length > MAX_WAITING_BYTES)
-      throw new PortError(this.name, `more than ${MAX_WAITING_BYTES} bytes wait to be written`);
-    this.waitingBytes += bytes.length;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        // While the stream closes after losing its line, it keeps writes for when it is opened again.
-        this.writes.add(reject);
-        // A copy: whoever wrote them may use the bytes again at once.
-        this.stream.write(Buffer.from(bytes), (error) => {
-          this.writes.delete(reject);
-          if (error) reject(error);
-          else resolve();
-        });
-      });
-    } catch (error) {
-      throw new PortError(this.name, detailOf(this.name, this.stream.port?.lost ?? error));
-    } finally {
-      this.waitingBytes -= bytes.length;
-    }
+  protected put(bytes: Buffer, done: (error?: Error | null) => void): void {
+    this.stream.write(bytes, done);
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.shut();
-    return this.closing;
+  protected leave(done: () => void): void {
+    // Behind all that was written before it.
+    this.stream.write(Buffer.alloc(0), () => this.stream.drain(done));
   }
 
-  private async shut(): Promise<void> {
-    if (this.closed) return;
-    await this.lastWords();
-    if (this.closed) return;
-    await new Promise<void>((resolve) => this.stream.close(() => resolve()));
-    this.end(undefined);
+  protected letGo(): Promise<void> {
+    return new Promise((resolve) => this.stream.close(() => resolve()));
   }
 
-  /** Waits until all has left, but not longer than {@link LAST_WORDS_MS}, nor when the line goes. */
-  private lastWords(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, LAST_WORDS_MS);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.once("closed", done);
-      // Behind all that was written before it.
-      this.stream.write(Buffer.alloc(0), () => this.stream.drain(done));
-    });
-  }
-
-  private end(error: Error | undefined): void {
-    if (this.closed) return;
-    // The stream may say first that it is of no use any more, and then why.
-    this.closed = closedBy(this.name, this.stream.port?.lost ?? error, this.closing !== undefined);
+  protected drop(): void {
     // A stream that has failed does not close its line by itself.
     if (this.stream.isOpen) this.stream.close(() => {});
-    for (const fail of [...this.writes]) fail(new Error(this.closed.detail));
-    this.emit("closed", this.closed);
   }
-}
 
-function closedBy(path: string, error: Error | undefined, asked: boolean): PortClosed {
-  if (asked) return { reason: "asked", detail: "closed" };
-  if (error === undefined) return { reason: "gone", detail: "closed by the system" };
-  const isGone = "disconnected" in error && error.disconnected === true;
-  return { reason: isGone ? "gone" : "failed", detail: detailOf(path, error) };
+  protected closedBy(error: Error | undefined): PortClosed {
+    // The stream may say first that it is of no use any more, and then why.
+    const why = this.stream.port?.lost ?? error;
+    if (why === undefined) return { reason: "gone", detail: "closed by the system" };
+    const isGone = "disconnected" in why && why.disconnected === true;
+    return { reason: isGone ? "gone" : "failed", detail: detailOf(this.name, why) };
+  }
+
+  protected detailOf(error: unknown): string {
+    return detailOf(this.name, this.stream.port?.lost ?? error);
+  }
 }
 
 /** What an error says beside the path, which a {@link PortError} has by itself. */
