@@ -1,0 +1,23 @@
+/** One of this box's network interfaces, as far as the mesh uses it. */
+export interface LocalInterface {
+  name: string;
+  index: number;
+  /** "radio": 802.11s, batman-adv or a station; "ethernet": wires; "tunnel": other virtual ones, which the mesh does not use. */
+  kind: "ethernet" | "radio" | "loopback" | "tunnel";
+  up: boolean;
+  metered: boolean;
+  /** Own addresses with prefix length, link-local ones included, without zone: "10.1.2.3/24", "fe80::1/64". */
+  addresses: readonly string[];
+  /** It leads a default route. */
+  hasWayOut: boolean;
+}
+
+/** What a box on the same link has said of itself, decrypted with the network's shared key: whoever says so may lie. */
+export interface LocalSighting {
+  peer: string;
+  /** Multiaddrs to dial, the link-local one first, with its zone. */
+  addresses: readonly string[];
+  /** UDP port of its datagrams. */
+  udpPort: number;
+  interface: string;
+}
