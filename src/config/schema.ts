@@ -1,11 +1,7 @@
 import { isIP, isIPv4 } from "node:net";
 import { z } from "zod";
-
-/** A network interface name as the kernel allows it (15 bytes, no slash or white space; net/core/dev.c, dev_valid_name). */
-const interfaceName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/)
-  .meta({ format: "the name of a network interface, at most 15 letters, digits, '.', '_' or '-'" });
+import { interfaceName, text } from "./fields.ts";
+import { mesh } from "./mesh-schema.ts";
 
 /** A DNS name (RFC 1123), lower case, with at least one dot. */
 const dnsName = z
@@ -13,8 +9,6 @@ const dnsName = z
   .max(253)
   .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
   .meta({ format: "a DNS name in lower case with a dot in it" });
-
-const text = (max: number) => z.string().max(max);
 
 const subnet = z
   .string()
@@ -325,7 +319,7 @@ const log = z
 
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
-  .strictObject({ box, portal, gateway, lora, management, log })
+  .strictObject({ box, portal, gateway, lora, mesh, management, log })
   .superRefine(({ box, portal, gateway, management }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });
