@@ -85,6 +85,24 @@ export class Lab {
     return host;
   }
 
+  /** Many hosts at once, much faster than one by one. Their resolv.conf is empty. */
+  async manyHosts(names: readonly string[]): Promise<LabHost[]> {
+    const hosts = names.map((name) => new LabHost(this, `${this.prefix}${name}`));
+    for (const host of hosts) {
+      mkdirSync(`/etc/netns/${host.name}`, { recursive: true });
+      writeFileSync(host.resolvConf, "");
+    }
+    const timeoutMs = 60_000;
+    const added = hosts.map((host) => `netns add ${host.name}\n`).join("");
+    await run(["ip", "-batch", "-"], { input: added, timeoutMs });
+    this.hosts.push(...hosts);
+    await run(["sh", "-e"], {
+      input: hosts.map((host) => `ip -n ${host.name} link set lo up\n`).join(""),
+      timeoutMs,
+    });
+    return hosts;
+  }
+
   /** A cable: `a`'s end is named `aName`, `b`'s end `bName`; both are up. */
   async cable(a: LabHost, aName: string, b: LabHost, bName: string): Promise<void> {
     await run([
