@@ -9,8 +9,8 @@ import { z } from "zod";
 import { STATUS_STYLE, statusPage } from "../../portal/console/status-page.tsx";
 import { atIntervals } from "../host/intervals.ts";
 import type { Part } from "../host/part.ts";
+import { serveSocket } from "../host/socket-server.ts";
 import { MAX_MESSAGE_BYTES, PRIORITIES, parseAddress } from "../lora/index.ts";
-import { serveSocket } from "./socket-server.ts";
 import { boxStatus, type StatusSource } from "./status.ts";
 
 export interface ConsolePartOptions {

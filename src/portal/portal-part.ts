@@ -4,10 +4,10 @@ import type { Server } from "bun";
 import { type Gateway, PORTS, type PortalCertificate } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
+import { serveSocket } from "../host/socket-server.ts";
 import { Supervised } from "../host/supervise.ts";
 import { unprivilegedUser } from "../host/unprivileged.ts";
 import { deskApi, type PortalFacts } from "./desk-api.ts";
-import { serveSocket } from "./socket-server.ts";
 
 export interface PortalPartOptions {
   gateway: Gateway;

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { defaultConfig } from "../../../src/config/index.ts";
 import { Gateway, SessionStore } from "../../../src/gateway/index.ts";
+import { serveSocket } from "../../../src/host/socket-server.ts";
 import { deskApi, type PortalFacts } from "../../../src/portal/desk-api.ts";
-import { serveSocket } from "../../../src/portal/socket-server.ts";
 import { Journal } from "../../../src/store/index.ts";
 import { capturedLog } from "../captured-log.ts";
 import { FakeClock } from "../fake-clock.ts";
