@@ -1,0 +1,62 @@
+/** How much is taken from one source, and from all. */
+export interface SourceLimits {
+  /** At once, and then each second. */
+  burst: number;
+  perSecond: number;
+  /** Of all sources together. */
+  totalPerSecond: number;
+  /** Sources remembered; those beyond share one account. */
+  maxSources: number;
+}
+
+interface Account {
+  tokens: number;
+  atMs: number;
+}
+
+/** A token bucket for each source and one for all: what a flood costs is bounded, in time and in memory. */
+export class SourceLimiter {
+  private readonly accounts = new Map<string, Account>();
+  private readonly total: Account;
+
+  constructor(
+    private readonly limits: SourceLimits,
+    nowMs: number,
+  ) {
+    this.total = { tokens: limits.totalPerSecond, atMs: nowMs };
+  }
+
+  /** Whether one more from `source` is taken now. */
+  takes(source: string, nowMs: number): boolean {
+    const { burst, perSecond, totalPerSecond } = this.limits;
+    if (!spend(this.accountOf(source, nowMs), burst, perSecond, nowMs)) return false;
+    return spend(this.total, totalPerSecond, totalPerSecond, nowMs);
+  }
+
+  private accountOf(source: string, nowMs: number): Account {
+    const known = this.accounts.get(source);
+    if (known) return known;
+    if (this.accounts.size >= this.limits.maxSources) this.forgetFull(nowMs);
+    const isFull = this.accounts.size >= this.limits.maxSources;
+    const key = isFull ? "" : source;
+    const account = this.accounts.get(key) ?? { tokens: this.limits.burst, atMs: nowMs };
+    this.accounts.set(key, account);
+    return account;
+  }
+
+  /** Who has a full account again is as good as unknown. */
+  private forgetFull(nowMs: number): void {
+    const fullAfterMs = (this.limits.burst / this.limits.perSecond) * 1_000;
+    for (const [source, { atMs }] of this.accounts) {
+      if (nowMs - atMs >= fullAfterMs) this.accounts.delete(source);
+    }
+  }
+}
+
+function spend(account: Account, burst: number, perSecond: number, nowMs: number): boolean {
+  account.tokens = Math.min(burst, account.tokens + ((nowMs - account.atMs) / 1_000) * perSecond);
+  account.atMs = nowMs;
+  if (account.tokens < 1) return false;
+  account.tokens -= 1;
+  return true;
+}
