@@ -1,0 +1,104 @@
+import type { MessageStream } from "@libp2p/interface";
+import { byteStream } from "@libp2p/utils";
+import { MAX_CHAIN_BYTES, type Member, type Passport } from "../../identity/member.ts";
+
+/** Longest reason that is told to the other side, in bytes of UTF-8. */
+const MAX_REASON_BYTES = 200;
+
+/** First byte of a message; then two bytes of length, big-endian; then the body. */
+const CHAIN = 1;
+const REFUSAL = 2;
+const WELCOME = 3;
+const HEADER_BYTES = 3;
+
+/** The other side is no member of this network, or does not take us for one. */
+export class MembershipError extends Error {
+  override name = "MembershipError";
+}
+
+type Link = ReturnType<typeof byteStream<MessageStream>>;
+
+interface Message {
+  type: number;
+  body: Uint8Array;
+}
+
+export interface ChainExchange {
+  /** An encrypted channel to who owns `publicKey`. */
+  stream: MessageStream;
+  /** The other's raw Ed25519 public key, as the encryption has proven it. */
+  publicKey: Uint8Array;
+  passport: Pick<Passport, "chain" | "check">;
+  /** Whether the reason why `check` threw may be told: only to those who belong, or belonged, to this network. */
+  mayTell(error: unknown): boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * The side that dialled shows its certificates first, and takes the other's in return.
+ * @throws {MembershipError} when either side refuses
+ */
+export async function showFirst(exchange: ChainExchange): Promise<Member> {
+  const link = byteStream(exchange.stream);
+  await write(link, { type: CHAIN, body: exchange.passport.chain() }, exchange.signal);
+  const answer = await read(link, exchange.signal);
+  if (answer.type === REFUSAL) throw new MembershipError(`refused by it: ${printable(answer.body)}`);
+  if (answer.type !== CHAIN) throw new MembershipError("did not show its certificates");
+  const member = await check(link, answer.body, exchange);
+  await write(link, { type: WELCOME, body: new Uint8Array() }, exchange.signal);
+  link.unwrap();
+  return member;
+}
+
+/**
+ * The side that was dialled shows nothing of itself before the other's certificates were good, and no reason to
+ * strangers: who knows a shared key and no more does not find out who is here.
+ * @throws {MembershipError} when either side refuses
+ */
+export async function showSecond(exchange: ChainExchange): Promise<Member> {
+  const link = byteStream(exchange.stream);
+  const shown = await read(link, exchange.signal);
+  if (shown.type !== CHAIN) throw new MembershipError("did not show its certificates");
+  const member = await check(link, shown.body, exchange);
+  await write(link, { type: CHAIN, body: exchange.passport.chain() }, exchange.signal);
+  const answer = await read(link, exchange.signal);
+  if (answer.type === REFUSAL) throw new MembershipError(`refused by it: ${printable(answer.body)}`);
+  if (answer.type !== WELCOME) throw new MembershipError("did not answer our certificates");
+  link.unwrap();
+  return member;
+}
+
+async function check(link: Link, chain: Uint8Array, exchange: ChainExchange): Promise<Member> {
+  try {
+    return exchange.passport.check(chain, exchange.publicKey);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    if (exchange.mayTell(error)) {
+      const body = new TextEncoder().encode(why).subarray(0, MAX_REASON_BYTES);
+      await write(link, { type: REFUSAL, body }, exchange.signal);
+      // The connection is reset right after, which may overtake what was written; so the other is given the time to read and leave.
+      await link.read({ signal: exchange.signal }).catch(() => undefined);
+    }
+    throw new MembershipError(why);
+  }
+}
+
+async function write(link: Link, { type, body }: Message, signal: AbortSignal): Promise<void> {
+  const header = Uint8Array.of(type, body.length >> 8, body.length & 0xff);
+  await link.write(Buffer.concat([header, body]), { signal });
+}
+
+async function read(link: Link, signal: AbortSignal): Promise<Message> {
+  const header = (await link.read({ bytes: HEADER_BYTES, signal })).subarray();
+  const [type = 0, high = 0, low = 0] = header;
+  const length = high * 256 + low;
+  const most = type === CHAIN ? MAX_CHAIN_BYTES : type === REFUSAL ? MAX_REASON_BYTES : 0;
+  if (length > most) throw new MembershipError(`a message of ${length} bytes is too long`);
+  if (length === 0) return { type, body: new Uint8Array() };
+  return { type, body: (await link.read({ bytes: length, signal })).subarray() };
+}
+
+/** What a stranger wrote, fit for a log line. */
+function printable(body: Uint8Array): string {
+  return new TextDecoder().decode(body).replace(/\p{C}+/gu, " ");
+}

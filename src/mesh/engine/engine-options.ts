@@ -1,0 +1,53 @@
+import type { Logger } from "../../host/log.ts";
+import type { Timers } from "../../host/timers.ts";
+import type { Passport } from "../../identity/member.ts";
+
+export interface ListenOptions {
+  /** IPv4 and IPv6 addresses to listen on, without zones: "0.0.0.0", "::". */
+  hosts: readonly string[];
+  /** 0: any that is free, the same on all hosts. */
+  tcpPort: number;
+  wsPort: number;
+}
+
+/** What this box relays for others over its libp2p connections. */
+export interface RelayOptions {
+  serve: boolean;
+  /** Members that may be reached through this box at a time. */
+  maxReservations: number;
+  /** Kilobits a second of one circuit, both ways together; and of all circuits together. */
+  maxCircuitKbit: number;
+  maxTotalKbit: number;
+}
+
+/** Bounds that fit a box; tests that come from one address in numbers raise them. */
+export interface EngineLimits {
+  /** Connections of all peers together; more are refused. */
+  maxConnections: number;
+  /** Of one address in a second. */
+  maxInboundPerSecond: number;
+  /** Connections of one address, and of all, that are not through the handshakes yet. */
+  maxPendingOfAddress: number;
+  maxPending: number;
+}
+
+export const DEFAULT_LIMITS: EngineLimits = {
+  maxConnections: 300,
+  // libp2p's own defaults, under which others still got in during a flood of 500 connections.
+  maxInboundPerSecond: 5,
+  maxPending: 10,
+  maxPendingOfAddress: 4,
+};
+
+export interface Libp2pEngineOptions {
+  passport: Passport;
+  listen: ListenOptions;
+  /** "stun:host:port" of STUN servers that WebRTC may ask; asked for each connection anew. Never anyone else's. */
+  stunServers: () => readonly string[];
+  /** Multiaddrs of this box that may be told to members. Nothing else ever is. */
+  announce?: () => readonly string[];
+  relay: RelayOptions;
+  limits?: Partial<EngineLimits>;
+  timers: Timers;
+  log: Logger;
+}

@@ -1,0 +1,183 @@
+import { isLoopbackHost } from "./address-rules.ts";
+import { CheckedMembers } from "./checked-members.ts";
+import { closeSoon } from "./close-connection.ts";
+import { ConnectionTable } from "./connection-table.ts";
+import { dialAny } from "./dialer.ts";
+import { EngineError } from "./engine-error.ts";
+import { EngineEmitter } from "./engine-events.ts";
+import type { Engine, EngineConnection, EngineEvents, FrameStream, PeerId } from "./engine-interface.ts";
+import { DEFAULT_LIMITS, type Libp2pEngineOptions } from "./engine-options.ts";
+import { Libp2pFrameStream } from "./frame-stream.ts";
+import { createGater } from "./gater.ts";
+import { Gossip } from "./gossip.ts";
+import { createNode, type Node } from "./libp2p-node.ts";
+import { listen } from "./listening.ts";
+import { mayTellRefusal } from "./may-tell.ts";
+import { peerIdOf, publicKeyOfSeed } from "./peer-id.ts";
+import { dialledPeer, PrivateNetwork } from "./private-network.ts";
+import { Protocols } from "./protocols.ts";
+import { Refusals } from "./refusals.ts";
+import { SharedKeyChoice } from "./shared-key-choice.ts";
+
+const OPEN_TIMEOUT_MS = 10_000;
+/** Streams of one protocol that this box may have open over one connection. */
+const MAX_OWN_STREAMS = 256;
+
+/** One network's libp2p node on this box. Networks share nothing but the process. */
+export class Libp2pEngine implements Engine {
+  readonly peer: PeerId;
+  private readonly events: EngineEmitter;
+  private readonly members: CheckedMembers;
+  private readonly table: ConnectionTable;
+  private readonly keys: SharedKeyChoice;
+  private readonly protocols: Protocols;
+  private readonly gossip = new Gossip();
+  private node: Node | undefined;
+  private listening: { tcp: number; ws: number } | undefined;
+
+  constructor(private readonly options: Libp2pEngineOptions) {
+    const { passport, timers, log } = options;
+    this.peer = peerIdOf(publicKeyOfSeed(passport.seed));
+    this.events = new EngineEmitter(log);
+    this.members = new CheckedMembers(passport);
+    this.table = new ConnectionTable(this.members, this.events, timers);
+    this.keys = new SharedKeyChoice(() => passport.sharedKeys(), timers);
+    this.protocols = new Protocols((connection) => this.table.memberAt(connection), log);
+  }
+
+  async start(): Promise<void> {
+    if (this.node !== undefined) throw new EngineError("the engine is started already");
+    const { log, listen: where } = this.options;
+    const node = await this.createNode();
+    node.libp2p.addEventListener("connection:open", ({ detail }) => this.table.opened(detail));
+    node.libp2p.addEventListener("connection:close", ({ detail }) => this.table.closed(detail));
+    try {
+      await node.libp2p.start();
+      await this.protocols.attach(node);
+      this.gossip.attach(node.libp2p.services.pubsub);
+      this.node = node;
+      this.listening = await listen(node.components, where, (host, error) =>
+        log.warn({ error }, `the mesh does not listen on ${host}`),
+      );
+    } catch (error) {
+      await this.stop();
+      await node.libp2p.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    const { node } = this;
+    this.node = undefined;
+    this.listening = undefined;
+    this.protocols.detach();
+    this.gossip.detach();
+    await node?.libp2p.stop();
+    for (const { connection } of this.table.all()) connection.abort(new Error("the engine stops"));
+  }
+
+  ports(): { tcp: number; ws: number } {
+    if (this.listening === undefined) throw new EngineError("the engine is not started");
+    return this.listening;
+  }
+
+  connections(peer?: PeerId): readonly EngineConnection[] {
+    return (peer === undefined ? this.table.all() : this.table.of(peer)).map(({ facts }) => facts);
+  }
+
+  async dial(peer: PeerId, addresses: readonly string[], timeoutMs: number): Promise<EngineConnection> {
+    const connection = await dialAny(peer, addresses, timeoutMs, {
+      transports: this.started().components.transportManager,
+      keys: this.keys,
+      loopbackOnly: this.loopbackOnly(),
+      timers: this.options.timers,
+    });
+    const entry = this.table.get(connection.id);
+    if (entry === undefined) throw new EngineError(`${peer} has closed the connection`);
+    return entry.facts;
+  }
+
+  async close(connectionId: string): Promise<void> {
+    const entry = this.table.get(connectionId);
+    if (entry !== undefined) await closeSoon(entry.connection);
+  }
+
+  async open(
+    peer: PeerId,
+    protocol: string,
+    { connectionId, timeoutMs = OPEN_TIMEOUT_MS }: { connectionId?: string; timeoutMs?: number } = {},
+  ): Promise<FrameStream> {
+    const entry = connectionId === undefined ? this.table.of(peer)[0] : this.table.get(connectionId);
+    if (entry === undefined || entry.facts.peer !== peer) throw new EngineError(`not connected to ${peer}`);
+    const stream = await entry.connection.newStream(protocol, {
+      signal: AbortSignal.timeout(timeoutMs),
+      runOnLimitedConnection: true,
+      maxOutboundStreams: MAX_OWN_STREAMS,
+    });
+    return new Libp2pFrameStream(stream, peer, entry.facts.id, this.protocols.maxFrameBytes(protocol));
+  }
+
+  handle(...[protocol, serve, options = {}]: Parameters<Engine["handle"]>): void {
+    this.protocols.add(protocol, serve, options);
+  }
+
+  publish(topic: string, data: Uint8Array): Promise<void> {
+    return this.gossip.publish(topic, data);
+  }
+
+  subscribe(...[topic, accept]: Parameters<Engine["subscribe"]>): () => void {
+    return this.gossip.subscribe(topic, accept);
+  }
+
+  async reserveRelay(peer: PeerId): Promise<() => Promise<void>> {
+    throw new EngineError(`no circuits by ${peer} yet`);
+  }
+
+  expelFormerMembers(): void {
+    for (const { connection, facts } of this.table.all()) {
+      if (this.members.get(facts.peer) === undefined) connection.abort(new Error("no longer a member"));
+    }
+  }
+
+  on<K extends keyof EngineEvents>(event: K, listener: EngineEvents[K]): () => void {
+    return this.events.on(event, listener);
+  }
+
+  private createNode(): Promise<Node> {
+    const { passport, timers, relay, stunServers, announce = () => [], limits } = this.options;
+    const refusals = new Refusals(timers, (remote, why) => this.events.emit("refused", remote, why));
+    const refusedAt = (connection: object, why: string): void => {
+      const { remoteAddr } = connection as { remoteAddr?: unknown };
+      refusals.refused(String(remoteAddr ?? "unknown"), why);
+    };
+    return createNode({
+      seed: passport.seed,
+      stunServers,
+      announce,
+      relay,
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      privateNetwork: new PrivateNetwork({
+        keys: this.keys,
+        timers,
+        peerOf: dialledPeer,
+        refused: refusedAt,
+      }),
+      membership: { passport, members: this.members, mayTell: mayTellRefusal, refused: refusedAt },
+      gater: createGater({
+        members: this.members,
+        loopbackOnly: this.loopbackOnly(),
+        isOwnRelay: () => false,
+        refused: (remote, why) => refusals.refused(remote, why),
+      }),
+    });
+  }
+
+  private loopbackOnly(): boolean {
+    return this.options.listen.hosts.every(isLoopbackHost);
+  }
+
+  private started(): Node {
+    if (this.node === undefined) throw new EngineError("the engine is not started");
+    return this.node;
+  }
+}

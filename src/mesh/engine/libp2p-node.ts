@@ -1,0 +1,122 @@
+import {
+  type CircuitRelayService,
+  circuitRelayServer,
+  circuitRelayTransport,
+} from "@libp2p/circuit-relay-v2";
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { type GossipSub, gossipsub } from "@libp2p/gossipsub";
+import { type Identify, identify } from "@libp2p/identify";
+import type { ConnectionGater } from "@libp2p/interface";
+import { type Ping, ping } from "@libp2p/ping";
+import { webRTC } from "@libp2p/webrtc";
+import { webSockets } from "@libp2p/websockets";
+import { yamux } from "@libp2p/yamux";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
+import type { EngineLimits, RelayOptions } from "./engine-options.ts";
+import { type MembershipEncrypterOptions, membershipEncrypter } from "./membership-encrypter.ts";
+import type { PrivateNetwork } from "./private-network.ts";
+import { quietLogger } from "./quiet-logger.ts";
+import { survivingTcp } from "./tcp-dial.ts";
+
+/** Members hold a reservation for this long, and renew it at half of it; so one that went leaves its place soon. */
+export const RESERVATION_MS = 10 * 60_000;
+/** Longest message of gossip, with its topic, signature and key. */
+const MAX_GOSSIP_RPC_BYTES = 40_960;
+
+export interface NodeServices extends Record<string, unknown> {
+  identify: Identify;
+  ping: Ping;
+  pubsub: GossipSub;
+  relay?: CircuitRelayService;
+}
+
+/** What libp2p's parts hand each other; the engine dials and listens through them. */
+export type NodeComponents = Parameters<NonNullable<Libp2pOptions["connectionProtector"]>>[0];
+
+export interface NodeOptions {
+  /** 32 bytes (RFC 8032). */
+  seed: Uint8Array;
+  stunServers: () => readonly string[];
+  announce: () => readonly string[];
+  relay: RelayOptions;
+  limits: EngineLimits;
+  privateNetwork: PrivateNetwork;
+  membership: MembershipEncrypterOptions;
+  gater: ConnectionGater;
+}
+
+export interface Node {
+  libp2p: Libp2p<NodeServices>;
+  components: NodeComponents;
+}
+
+/**
+ * A libp2p node for members alone, not started and not listening.
+ *
+ * Off, and why. The connection monitor: the paths prove every link themselves, and close what is dead; a second loop
+ * of pings closes healthy connections. Reconnecting by a keep-alive tag: libp2p gives it up for good after some tries;
+ * whoever wants a peer dials it. DCUtR and QUIC: the first punches no holes in js-libp2p, the second passes by the
+ * private network. What libp2p knows of its own addresses is never told: `announce` alone is.
+ */
+export async function createNode(options: NodeOptions): Promise<Node> {
+  const { limits } = options;
+  let captured: NodeComponents | undefined;
+  const libp2p = await createLibp2p<NodeServices>({
+    start: false,
+    privateKey: await generateKeyPairFromSeed("Ed25519", options.seed),
+    logger: quietLogger,
+    // What identify tells of the software: enough to be told apart, and no version to look up holes for.
+    nodeInfo: { name: "omerta-box", version: "1", userAgent: "omerta-box" },
+    addresses: { listen: [], announceFilter: () => options.announce().map((address) => multiaddr(address)) },
+    connectionGater: options.gater,
+    connectionProtector: (components) => {
+      captured = components;
+      return options.privateNetwork;
+    },
+    connectionEncrypters: [membershipEncrypter(options.membership)],
+    streamMuxers: [
+      yamux({
+        // A paused stream must be able to keep what its window lets the other send, or it is reset.
+        streamOptions: { maxStreamWindowSize: 2_097_152, maxReadBufferLength: 4_194_304 },
+      }),
+    ],
+    transports: [
+      survivingTcp(),
+      webSockets(),
+      circuitRelayTransport(),
+      webRTC({
+        rtcConfiguration: () => ({ iceServers: options.stunServers().map((urls) => ({ urls })) }),
+      }),
+    ],
+    connectionManager: {
+      maxConnections: limits.maxConnections,
+      inboundConnectionThreshold: limits.maxInboundPerSecond,
+      maxIncomingPendingConnections: limits.maxPending,
+    },
+    connectionMonitor: { enabled: false },
+    services: {
+      identify: identify(),
+      // More than one at a time: several parts may ask at once, and one too many resets the stream.
+      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
+      pubsub: gossipsub({
+        allowPublishToZeroTopicPeers: true,
+        runOnLimitedConnection: true,
+        maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
+        maxOutboundBufferSize: 1_048_576,
+      }),
+      ...(options.relay.serve && {
+        relay: circuitRelayServer({
+          // libp2p's limits for strangers cut a circuit off after 128 KiB, silently; members' are shaped instead.
+          reservations: {
+            applyDefaultLimit: false,
+            maxReservations: options.relay.maxReservations,
+            reservationTtl: RESERVATION_MS,
+          },
+        }),
+      }),
+    },
+  });
+  if (captured === undefined) throw new Error("libp2p has made no connection protector");
+  return { libp2p, components: captured };
+}

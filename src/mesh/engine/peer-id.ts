@@ -1,0 +1,51 @@
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { publicKeyFromRaw } from "@libp2p/crypto/keys";
+import { peerIdFromPublicKey, peerIdFromString } from "@libp2p/peer-id";
+import type { PeerId } from "./engine-interface.ts";
+
+const KEY_BYTES = 32;
+
+/** Text that should have been the peer id of an Ed25519 key. */
+export class PeerIdError extends Error {
+  override name = "PeerIdError";
+}
+
+/**
+ * libp2p's peer id of an Ed25519 public key: base58btc of the identity multihash of the key in its protobuf form.
+ * @param publicKey raw, 32 bytes
+ * @see https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md
+ */
+export function peerIdOf(publicKey: Uint8Array): PeerId {
+  if (publicKey.length !== KEY_BYTES) {
+    throw new PeerIdError(`a public key is ${KEY_BYTES} bytes long, not ${publicKey.length}`);
+  }
+  return peerIdFromPublicKey(publicKeyFromRaw(publicKey)).toString();
+}
+
+/**
+ * The Ed25519 public key, raw, 32 bytes, that a peer id names.
+ * @throws {PeerIdError} when it is none, or another kind of key
+ */
+export function publicKeyOf(peer: PeerId): Uint8Array {
+  let parsed: ReturnType<typeof peerIdFromString>;
+  try {
+    parsed = peerIdFromString(peer);
+  } catch {
+    throw new PeerIdError(`${JSON.stringify(peer.slice(0, 80))} is no peer id`);
+  }
+  if (parsed.type !== "Ed25519") throw new PeerIdError(`${peer.slice(0, 80)} is not of an Ed25519 key`);
+  return parsed.publicKey.raw;
+}
+
+// PKCS #8 of an Ed25519 key, up to the seed (RFC 8410, section 7).
+const PKCS8_BEFORE_SEED = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** The raw Ed25519 public key of a seed, both 32 bytes (RFC 8032). */
+export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
+  const key = createPrivateKey({
+    key: Buffer.concat([PKCS8_BEFORE_SEED, seed]),
+    format: "der",
+    type: "pkcs8",
+  });
+  return Buffer.from(createPublicKey(key).export({ format: "jwk" }).x ?? "", "base64url");
+}
