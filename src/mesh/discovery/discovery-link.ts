@@ -1,4 +1,5 @@
 import type { Logger } from "../../host/log.ts";
+import type { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import { publicKeyOf } from "../engine/peer-id.ts";
 import type { LocalInterface } from "./discovery-interface.ts";
@@ -13,7 +14,6 @@ import {
   openAnnouncement,
   sealAnnouncement,
 } from "./sealed-announcement.ts";
-import type { SourceLimiter } from "./source-limiter.ts";
 
 /** One network, as far as it is told on local links. */
 export interface LocalNetwork {

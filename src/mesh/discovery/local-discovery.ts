@@ -1,4 +1,5 @@
 import type { Logger } from "../../host/log.ts";
+import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import { peerIdOf } from "../engine/peer-id.ts";
 import { sightingOf } from "./address-policy.ts";
@@ -8,7 +9,6 @@ import { ANNOUNCEMENT_TTL_S } from "./mdns-message.ts";
 import { type OpenMulticast, openMulticast } from "./multicast-socket.ts";
 import type { Announcement } from "./sealed-announcement.ts";
 import { SightingTable } from "./sighting-table.ts";
-import { SourceLimiter } from "./source-limiter.ts";
 
 export interface LocalDiscoveryOptions {
   /** As they are now; {@link LocalDiscovery.refresh} is called when they have changed. */
