@@ -38,7 +38,7 @@ interface Verdict {
  * So among three one liar decides nothing, as long as it does not know what another sees; two of three decide. What
  * the worst lie does is that holes are punched in vain, or a relay is used without need, until it is no longer fresh.
  *
- * Observers on the box's own links say nothing of what is beyond them. Where some observers have public addresses,
+ * Observers with private addresses on the box's own links say nothing of what is beyond them. Where some observers have public addresses,
  * only they count: another box of the same site sees a NAT less. IPv4 counts where there is any, since IPv6 is
  * seldom translated.
  */
@@ -124,7 +124,8 @@ function witnessOf(address: string): string {
 
 function isBeyondOwnLinks(address: string, own: OwnSocket): boolean {
   const scope = addressScope(address);
-  if (scope !== "public" && scope !== "private") return false;
+  // One with a public address on our own link is beyond no NAT either, and neither are we.
+  if (scope !== "private") return scope === "public";
   return !own.addresses.some((prefix) => isInPrefix(canonicalIp(address) ?? "", prefix));
 }
 
