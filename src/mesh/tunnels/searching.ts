@@ -1,0 +1,94 @@
+import { candidateOrder } from "./candidates.ts";
+import {
+  FAST_MS,
+  LONGEST_TRY_MS,
+  SAY_AGAIN_MS,
+  sameEndpoint,
+  TRY_MS,
+  type TunnelAction,
+  type TunnelState,
+} from "./tunnel-state.ts";
+
+/*
+ * Finding a way when none is proven: direct candidates and the relay are tried in turn, while the leader asks for a
+ * relay. Each end tries by itself; WireGuard follows the other's packets, so one of both being right is enough.
+ */
+
+interface Way {
+  endpoint: TunnelState["way"];
+  isRelay: boolean;
+}
+
+/** All ways that may be tried now; the relay first, as it is the one that both ends can reach. */
+function ways({ relay, lastDirect, own, theirs }: TunnelState): Way[] {
+  const candidates = candidateOrder(own.endpoints, theirs.endpoints);
+  // A punched one is in nobody's list.
+  const isOther = lastDirect && !candidates.some((end) => sameEndpoint(end, lastDirect));
+  return [
+    ...(relay ? [{ endpoint: relay.endpoint, isRelay: true }] : []),
+    ...(isOther ? [{ endpoint: lastDirect, isRelay: false }] : []),
+    ...candidates.map((endpoint) => ({ endpoint, isRelay: false })),
+  ];
+}
+
+/**
+ * Begins, or begins anew because there is a new way at the front.
+ * @param isRelaySuspect the relay in use has stopped carrying: another is asked for while it is tried once more
+ */
+export function beginSearch(
+  state: TunnelState,
+  actions: TunnelAction[],
+  atMs: number,
+  isRelaySuspect = false,
+): void {
+  state.phase = "searching";
+  state.punch = undefined;
+  state.doubtMs = undefined;
+  const windowMs = Math.max(TRY_MS, 4 * (state.rttMs ?? 0));
+  state.search = {
+    sinceMs: state.search?.sinceMs ?? atMs,
+    tryMs: atMs,
+    windowMs,
+    index: 0,
+    round: 0,
+    isRelaySuspect,
+  };
+  tryWay(state, actions, atMs);
+}
+
+/** Goes on with the next way when the present one has had its time. */
+export function goOnSearching(state: TunnelState, actions: TunnelAction[], atMs: number): void {
+  const { search } = state;
+  if (!search) return;
+  if (atMs >= state.sayAgainMs) {
+    state.sayAgainMs = atMs + SAY_AGAIN_MS;
+    const message = { type: "candidates", id: state.id, sequence: ++state.sequence, at: state.own } as const;
+    actions.push({ type: "tell", message });
+  }
+  if (atMs - search.tryMs < search.windowMs) return;
+  const count = Math.max(1, ways(state).length);
+  const isRoundOver = search.index + 1 >= count;
+  state.search = {
+    ...search,
+    tryMs: atMs,
+    index: isRoundOver ? 0 : search.index + 1,
+    round: search.round + (isRoundOver ? 1 : 0),
+    windowMs: isRoundOver ? Math.min(LONGEST_TRY_MS, search.windowMs * 1.5) : search.windowMs,
+  };
+  tryWay(state, actions, atMs);
+}
+
+function tryWay(state: TunnelState, actions: TunnelAction[], atMs: number): void {
+  const { search } = state;
+  const way = ways(state)[search?.index ?? 0];
+  if (!search || !way) return;
+  state.way = way.endpoint;
+  // Keys that both still have carry at once. A relay lets a moved end in only after a handshake.
+  const hasSession = state.provenMs > 0 && atMs - state.provenMs < 60_000;
+  const fresh = way.isRelay || !hasSession || search.round > 0;
+  actions.push({ type: "point", endpoint: way.endpoint, fresh }, { type: "pace", intervalMs: FAST_MS });
+}
+
+/** Whether an endpoint is the relay's for this end. */
+export const isRelayEndpoint = (state: TunnelState, endpoint: TunnelState["way"]): boolean =>
+  sameEndpoint(endpoint, state.relay?.endpoint);

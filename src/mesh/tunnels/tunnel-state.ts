@@ -1,0 +1,150 @@
+import type { PeerId } from "../engine/engine-interface.ts";
+import type { Endpoint } from "../paths/endpoint.ts";
+import type { RelayMessage, TunnelMessage, Whereabouts } from "./tunnel-messages.ts";
+import type { TunnelRole } from "./wireguard-device.ts";
+
+/**
+ * `introducing`: the other has not accepted yet; `searching`: no proof that any way carries; `direct`, `relayed`: up;
+ * `closed`: by either side, or its time was over.
+ */
+export type TunnelPhase = "introducing" | "searching" | "direct" | "relayed" | "closed";
+
+/** One end's place at a relay. */
+export interface RelayPlace {
+  peer: PeerId;
+  /** Where this end sends to. */
+  endpoint: Endpoint;
+  /** Leader only: where the other sends to, and until when the relay has promised. */
+  theirs: readonly Endpoint[];
+  renewAtMs: number;
+  untilMs: number;
+}
+
+/** Ways being tried in turn. */
+export interface Search {
+  sinceMs: number;
+  /** When the present try began, how long it may take, and which one it is. */
+  tryMs: number;
+  windowMs: number;
+  index: number;
+  /** How often all have been tried. */
+  round: number;
+  isRelaySuspect: boolean;
+}
+
+/** A try to leave the relay. */
+export interface Punch {
+  targets: readonly Endpoint[];
+  index: number;
+  sinceMs: number;
+  windowMs: number;
+  /** When WireGuard was last pointed at the target, and proofs since. */
+  pointedMs: number;
+  proofs: number;
+  /** Looks in a row that found it still pointed there with proofs. */
+  goodLooks: number;
+}
+
+export interface TunnelState {
+  readonly id: Uint8Array;
+  readonly role: TunnelRole;
+  /** The other end. */
+  readonly peer: PeerId;
+  /** Own WireGuard key, 32 bytes. */
+  readonly key: Uint8Array;
+  readonly purpose: string;
+  readonly expiresAtMs: number;
+  phase: TunnelPhase;
+  reason: string;
+  own: Whereabouts;
+  theirs: Whereabouts;
+  theirKey: Uint8Array | undefined;
+  sequence: number;
+  theirSequence: number;
+  /** Leader only, ranked. */
+  relays: readonly PeerId[];
+  /** When a message to the other is due again while nothing is heard: offer, or candidates. */
+  sayAgainMs: number;
+  /** Where WireGuard sends to, as far as known. */
+  way: Endpoint | undefined;
+  /** Where it was last found to send to that was no relay. */
+  lastDirect: Endpoint | undefined;
+  /** Last time that an echo came back; 0: never. */
+  provenMs: number;
+  rttMs: number | undefined;
+  /** Since when echoes go fast because the way is doubted; undefined: it is not. */
+  doubtMs: number | undefined;
+  search: Search | undefined;
+  relay: RelayPlace | undefined;
+  asked: { peer: PeerId; atMs: number } | undefined;
+  /** Relays that failed, and until when they are left alone. */
+  shunned: ReadonlyMap<PeerId, number>;
+  directSinceMs: number;
+  punch: Punch | undefined;
+  punchAtMs: number;
+  punchFailures: number;
+  lookAtMs: number;
+}
+
+export type TunnelEvent = { atMs: number } & (
+  | { type: "tick" }
+  | { type: "accepted"; key: Uint8Array; at: Whereabouts }
+  | { type: "candidates"; sequence: number; at: Whereabouts }
+  /** Own addresses, NAT or relays are other ones now. */
+  | { type: "moved"; at: Whereabouts; relays: readonly PeerId[] }
+  | { type: "proof"; rttMs: number }
+  /** What WireGuard was found to send to. */
+  | { type: "seen"; endpoint: Endpoint | undefined }
+  /** The interface had gone, and is there again without a peer. */
+  | { type: "renewed" }
+  | {
+      type: "granted";
+      from: PeerId;
+      ours: readonly Endpoint[];
+      theirs: readonly Endpoint[];
+      lifetimeMs: number;
+    }
+  | { type: "denied"; from: PeerId }
+  | { type: "relay-over"; from: PeerId }
+  | { type: "relayed"; relay: PeerId; endpoints: readonly Endpoint[] }
+  | { type: "observed"; from: PeerId; other: Endpoint }
+  | { type: "bye"; reason: string }
+  | { type: "close"; reason: string }
+);
+
+export type TunnelAction =
+  | { type: "tell"; message: TunnelMessage }
+  | { type: "tell-relay"; relay: PeerId; message: RelayMessage }
+  /** Set the peer in WireGuard. */
+  | { type: "point"; endpoint: Endpoint | undefined; fresh: boolean }
+  | { type: "pace"; intervalMs: number }
+  /** Ask WireGuard where it sends to; comes back as `seen`, or as `renewed`. */
+  | { type: "look" }
+  | { type: "end"; reason: string };
+
+/** Echoes while all is well, and while it is not. */
+export const STEADY_MS = 400;
+export const FAST_MS = 100;
+/** Without an echo for this long a way is doubted; and given up after as long as {@link deadAfterMs}. */
+export const DOUBT_AFTER_MS = 800;
+const DEAD_AFTER_MS = 1_200;
+/** A way that an address change has made doubtful is given this long. */
+export const MOVED_DOUBT_MS = 400;
+/** How long one way is tried at first, and at most. */
+export const TRY_MS = 400;
+export const LONGEST_TRY_MS = 3_000;
+/** A relay that has not granted after this is passed over, and left alone for so long. */
+export const GRANT_WAIT_MS = 1_000;
+export const SHUN_MS = 30_000;
+/** A relay is kept this long after the ends have found each other without it. */
+export const GRACE_MS = 10_000;
+export const LOOK_EVERY_MS = 2_000;
+export const SAY_AGAIN_MS = 3_000;
+
+export const deadAfterMs = (rttMs = 0): number => Math.max(DEAD_AFTER_MS, STEADY_MS + 4 * rttMs);
+export const doubtAfterMs = (rttMs = 0): number => Math.max(DOUBT_AFTER_MS, STEADY_MS + 2 * rttMs);
+
+export const sameEndpoint = (a: Endpoint | undefined, b: Endpoint | undefined): boolean =>
+  a !== undefined && b !== undefined && a.address === b.address && a.port === b.port;
+
+export const isUp = ({ phase }: TunnelState): boolean => phase === "direct" || phase === "relayed";

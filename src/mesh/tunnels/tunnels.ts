@@ -1,0 +1,300 @@
+import type { Logger } from "../../host/log.ts";
+import type { Timers } from "../../host/timers.ts";
+import type { PeerId } from "../engine/engine-interface.ts";
+import type { NatKind } from "../nat/nat-interface.ts";
+import type { Endpoint } from "../paths/endpoint.ts";
+import type { ControlChannel } from "../paths/paths-interface.ts";
+import { Tunnel, type TunnelStatus } from "./tunnel.ts";
+import { isFor, toEvent } from "./tunnel-inbox.ts";
+import {
+  decodeTunnelMessage,
+  encodeRelayMessage,
+  encodeTunnelMessage,
+  isUnicast,
+  MAX_CANDIDATES,
+  RELAY_CHANNEL,
+  type RelayMessage,
+  TUNNEL_CHANNEL,
+  TUNNEL_ID_BYTES,
+  type TunnelMessage,
+  type Whereabouts,
+} from "./tunnel-messages.ts";
+import { TunnelProber } from "./tunnel-prober.ts";
+import { type NewTunnel, newTunnel } from "./tunnel-step.ts";
+import {
+  type DeviceWish,
+  LINK_LOCAL,
+  otherRole,
+  type TunnelDevice,
+  type TunnelRole,
+  WireGuardDevice,
+} from "./wireguard-device.ts";
+import { clearWireGuardLeftovers, INTERFACE_PREFIX } from "./wireguard-process.ts";
+
+export interface TunnelQuotas {
+  /** Tunnels at a time, opened and accepted together. */
+  tunnels: number;
+  /** Of them with one peer. */
+  tunnelsPerPeer: number;
+}
+
+export interface TunnelsOptions {
+  channel: ControlChannel;
+  /** Where a UDP port of this box may be met, the likeliest first: own addresses, and what others have observed. */
+  endpoints(port: number): readonly Endpoint[];
+  natKind(): NatKind;
+  /** Members that relay, the best first; never a tunnel's other end. */
+  relays(): readonly PeerId[];
+  /** Default: a {@link WireGuardDevice}. */
+  deviceFactory?(name: string, role: TunnelRole, wish: DeviceWish): TunnelDevice;
+  /** Where process ids of wireguard-go are kept. */
+  runFolder: string;
+  timers: Timers;
+  /** Secure random bytes: tunnels' ids are secrets of their ends and relays. */
+  randomBytes(length: number): Uint8Array;
+  log: Logger;
+  quotas: TunnelQuotas;
+}
+
+export interface TunnelOffer {
+  id: string;
+  peer: PeerId;
+  /** What the peer says that it is for; at most 200 characters. */
+  purpose: string;
+}
+
+export interface OpenOptions {
+  device: DeviceWish;
+  purpose: string;
+  /** It closes by itself after this. Default: never. */
+  lifetimeMs?: number;
+}
+
+/** @returns what this end's interface is to be, or undefined to refuse */
+export type OfferHandler = (
+  offer: TunnelOffer,
+) => Promise<(DeviceWish & { lifetimeMs?: number }) | undefined>;
+
+/** More tunnels are open than the operator allows. */
+export class TunnelQuotaError extends Error {
+  override readonly name = "TunnelQuotaError";
+}
+
+const MESSAGE_TIMEOUT_MS = 5_000;
+/** How often a stranger's or forgotten tunnel is answered, in ms. */
+const UNKNOWN_EVERY_MS = 200;
+
+/** All WireGuard tunnels between this box and other members of one network. */
+export class Tunnels {
+  private readonly tunnels = new Map<string, Tunnel>();
+  private readonly ports = new Map<string, number>();
+  /** Offers that are being answered, by id. */
+  private readonly answering = new Set<string>();
+  private offerHandler: OfferHandler | undefined;
+  private saidUnknownMs = Number.NEGATIVE_INFINITY;
+  private isStarted = false;
+
+  constructor(private readonly options: TunnelsOptions) {}
+
+  /** Removes what a killed daemon left, then listens. */
+  async start(): Promise<void> {
+    await clearWireGuardLeftovers(this.options.runFolder);
+    this.isStarted = true;
+    this.options.channel.handle(TUNNEL_CHANNEL, (from, body) => this.take(from, body));
+  }
+
+  /** Closes all. */
+  async stop(): Promise<void> {
+    this.isStarted = false;
+    const open = [...this.tunnels.values()];
+    for (const tunnel of open) tunnel.close("the box stops");
+    await Promise.all(open.map((tunnel) => tunnel.settled()));
+  }
+
+  /** Who decides on offers of others; without one all are refused. */
+  onOffer(handler: OfferHandler): void {
+    this.offerHandler = handler;
+  }
+
+  /**
+   * Opens a tunnel. It is given back at once; {@link Tunnel.up} waits until it carries.
+   * @throws {TunnelQuotaError}, or {RunError} when the interface cannot be made
+   */
+  async open(peer: PeerId, { device: wish, purpose, lifetimeMs }: OpenOptions): Promise<Tunnel> {
+    this.checkQuotas(peer);
+    const id = this.options.randomBytes(TUNNEL_ID_BYTES);
+    return this.make({ id, role: "leader", peer, purpose }, wish, lifetimeMs);
+  }
+
+  /** Closes one; the other end is told. Unknown ones are closed already. */
+  async close(id: string, reason = "closed"): Promise<void> {
+    const tunnel = this.tunnels.get(id);
+    tunnel?.close(reason);
+    await tunnel?.settled();
+  }
+
+  get(id: string): Tunnel | undefined {
+    return this.tunnels.get(id);
+  }
+
+  /** To be called whenever own addresses, the NAT in front or the relays have changed. */
+  moved(): void {
+    const atMs = this.options.timers.monotonicMs();
+    for (const [id, tunnel] of this.tunnels) {
+      const at = this.whereabouts(this.ports.get(id) ?? 0);
+      tunnel.take({ type: "moved", at, relays: this.relaysBeside(tunnel.peer), atMs });
+    }
+  }
+
+  status(): TunnelStatus[] {
+    return [...this.tunnels.values()].map((tunnel) => tunnel.status());
+  }
+
+  private checkQuotas(peer: PeerId): void {
+    const { tunnels, tunnelsPerPeer } = this.options.quotas;
+    if (this.tunnels.size + this.answering.size >= tunnels) {
+      throw new TunnelQuotaError(`there are ${tunnels} tunnels already`);
+    }
+    const ofPeer = [...this.tunnels.values()].filter((tunnel) => tunnel.peer === peer).length;
+    if (ofPeer >= tunnelsPerPeer) throw new TunnelQuotaError(`there are ${ofPeer} tunnels with ${peer}`);
+  }
+
+  private async make(
+    about: Pick<NewTunnel, "id" | "role" | "peer" | "purpose">,
+    wish: DeviceWish,
+    lifetimeMs = Number.POSITIVE_INFINITY,
+  ): Promise<Tunnel> {
+    const { runFolder, log, timers, randomBytes } = this.options;
+    const name = `${INTERFACE_PREFIX}${Buffer.from(randomBytes(4)).toString("hex")}`;
+    const device =
+      this.options.deviceFactory?.(name, about.role, wish) ??
+      new WireGuardDevice(name, about.role, wish, runFolder, log);
+    const id = Buffer.from(about.id).toString("hex");
+    const { publicKey, listenPort } = await device.ensure().catch(async (error) => {
+      await device.remove();
+      throw error;
+    });
+    const state = newTunnel({
+      ...about,
+      key: new Uint8Array(Buffer.from(publicKey, "base64")),
+      expiresAtMs: timers.monotonicMs() + lifetimeMs,
+      own: this.whereabouts(listenPort),
+      relays: this.relaysBeside(about.peer),
+    });
+    const prober = new TunnelProber({
+      device: device.name,
+      ...(device.netns === undefined ? {} : { netns: device.netns }),
+      address: LINK_LOCAL[otherRole(about.role)],
+      timers,
+      onReply: (rttMs) => tunnel.take({ type: "proof", rttMs, atMs: timers.monotonicMs() }),
+    });
+    const tunnel = new Tunnel(state, {
+      device,
+      prober,
+      timers,
+      log,
+      tell: (peer, message) => this.tell(peer, message),
+      tellRelay: (relay, message) => this.tellRelay(relay, message),
+      ended: () => {
+        this.tunnels.delete(id);
+        this.ports.delete(id);
+      },
+    });
+    this.tunnels.set(id, tunnel);
+    this.ports.set(id, listenPort);
+    tunnel.start();
+    return tunnel;
+  }
+
+  private take(from: PeerId, body: Uint8Array): void {
+    if (!this.isStarted) return;
+    let message: TunnelMessage;
+    try {
+      message = decodeTunnelMessage(body);
+    } catch (error) {
+      this.options.log.debug({ error, peer: from }, "tunnels: a malformed message");
+      return;
+    }
+    const id = Buffer.from(message.id).toString("hex");
+    const tunnel = this.tunnels.get(id);
+    if (message.type === "offer") {
+      void this.answer(from, message, id, tunnel);
+    } else if (!tunnel) {
+      this.sayUnknown(from, message);
+    } else if (isFor(message, tunnel.peer, from)) {
+      const event = toEvent(message, from, this.options.timers.monotonicMs());
+      if (event) tunnel.take(event);
+    }
+  }
+
+  private async answer(
+    from: PeerId,
+    offer: Extract<TunnelMessage, { type: "offer" }>,
+    id: string,
+    existing: Tunnel | undefined,
+  ): Promise<void> {
+    if (existing) {
+      // Our answer was lost.
+      if (existing.peer === from && existing.role === "follower") existing.repeatAcceptance();
+      return;
+    }
+    if (this.answering.has(id)) return;
+    const refuse = (reason: string) => this.tell(from, { type: "bye", id: offer.id, reason });
+    try {
+      this.checkQuotas(from);
+      this.answering.add(id);
+      const wish = await this.offerHandler?.({ id, peer: from, purpose: offer.purpose });
+      if (!wish) return refuse("refused");
+      const about = { id: offer.id, role: "follower", peer: from, purpose: offer.purpose } as const;
+      const tunnel = await this.make(about, wish, wish.lifetimeMs);
+      tunnel.take({
+        type: "accepted",
+        key: offer.key,
+        at: offer.at,
+        atMs: this.options.timers.monotonicMs(),
+      });
+    } catch (error) {
+      this.options.log.warn({ error, peer: from }, "an offered tunnel was not taken");
+      refuse(error instanceof TunnelQuotaError ? "too many tunnels" : "it could not be made");
+    } finally {
+      this.answering.delete(id);
+    }
+  }
+
+  /** The other end, or a relay, holds on to a tunnel that is none any more. */
+  private sayUnknown(from: PeerId, message: TunnelMessage): void {
+    const nowMs = this.options.timers.monotonicMs();
+    if (message.type === "bye" || nowMs - this.saidUnknownMs < UNKNOWN_EVERY_MS) return;
+    this.saidUnknownMs = nowMs;
+    const { type, id } = message;
+    if (type === "grant") this.tellRelay(from, { type: "end", id });
+    else if (type === "accept" || type === "candidates" || type === "relayed") {
+      this.tell(from, { type: "bye", id, reason: "unknown" });
+    }
+  }
+
+  private tell(peer: PeerId, message: TunnelMessage): void {
+    this.send(peer, TUNNEL_CHANNEL, encodeTunnelMessage(message), message.type);
+  }
+
+  private tellRelay(relay: PeerId, message: RelayMessage): void {
+    this.send(relay, RELAY_CHANNEL, encodeRelayMessage(message), message.type);
+  }
+
+  private send(peer: PeerId, channel: string, body: Uint8Array, what: string): void {
+    const options = { urgency: "control", timeoutMs: MESSAGE_TIMEOUT_MS } as const;
+    this.options.channel.send(peer, channel, body, options).catch((error) => {
+      // What matters is said again by the tunnel itself.
+      this.options.log.debug({ error, peer }, `tunnels: ${what} was not delivered`);
+    });
+  }
+
+  private whereabouts(port: number): Whereabouts {
+    const endpoints = this.options.endpoints(port).filter(({ address }) => isUnicast(address));
+    return { nat: this.options.natKind(), endpoints: endpoints.slice(0, MAX_CANDIDATES) };
+  }
+
+  private relaysBeside(peer: PeerId): PeerId[] {
+    return this.options.relays().filter((relay) => relay !== peer);
+  }
+}

@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "../../host/log.ts";
+import { run, tryRun } from "../../host/run.ts";
+import { Supervised } from "../../host/supervise.ts";
+
+/** Every interface of a tunnel begins with this, so that a later daemon knows what a killed one left. */
+export const INTERFACE_PREFIX = "omt-";
+const PROCESS_PREFIX = `wireguard-go-${INTERFACE_PREFIX}`;
+
+let kernelHasIt: Promise<boolean> | undefined;
+
+/** Whether the kernel can make WireGuard interfaces; loads the module where it is one. Asked once. */
+export function kernelWireGuard(): Promise<boolean> {
+  kernelHasIt ??= (async () => {
+    const name = `${INTERFACE_PREFIX}try`;
+    const made = await tryRun(["ip", "link", "add", name, "type", "wireguard"]);
+    if (made.exitCode === 0) await run(["ip", "link", "del", name]);
+    return made.exitCode === 0;
+  })();
+  return kernelHasIt;
+}
+
+/** The userspace WireGuard of one interface, kept running. Its configuration dies with it: who uses it looks and sets it anew. */
+export function wireGuardGo(name: string, runFolder: string, log: Logger): Supervised {
+  return new Supervised({
+    name: `wireguard-go-${name}`,
+    command: ["wireguard-go", "-f", name],
+    runFolder,
+    log,
+  });
+}
+
+/** Removes interfaces and processes of tunnels that a killed daemon left in this network namespace. */
+export async function clearWireGuardLeftovers(runFolder: string): Promise<void> {
+  for (const file of filesIn(runFolder)) {
+    if (!file.startsWith(PROCESS_PREFIX) || !file.endsWith(".pid")) continue;
+    const name = file.slice("wireguard-go-".length, -".pid".length);
+    endProcess(join(runFolder, file), name);
+  }
+  const listed = await tryRun(["ip", "-o", "link", "show", "type", "wireguard"]);
+  for (const [, name = ""] of listed.stdout.matchAll(/^\d+: ([^:@]+)[:@]/gm)) {
+    if (name.startsWith(INTERFACE_PREFIX)) await tryRun(["ip", "link", "del", name]);
+  }
+}
+
+function endProcess(pidFile: string, name: string): void {
+  const pid = Number(readOr(pidFile));
+  const command = Number.isInteger(pid) && pid > 1 ? readOr(`/proc/${pid}/cmdline`) : "";
+  // The number may be another process' by now.
+  if (command === `wireguard-go\0-f\0${name}\0`) process.kill(pid, "SIGKILL");
+  rmSync(pidFile, { force: true });
+  // A killed one leaves its socket, through which `wg` would ask in vain.
+  rmSync(`/var/run/wireguard/${name}.sock`, { force: true });
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

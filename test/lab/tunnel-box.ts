@@ -1,0 +1,156 @@
+import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import { createLog } from "../../src/host/log.ts";
+import { systemTimers } from "../../src/host/timers.ts";
+import type { NatKind } from "../../src/mesh/nat/nat-interface.ts";
+import type { Endpoint } from "../../src/mesh/paths/endpoint.ts";
+import type { TunnelStatus } from "../../src/mesh/tunnels/tunnel.ts";
+import { Tunnels } from "../../src/mesh/tunnels/tunnels.ts";
+import { HubChannel } from "./tunnel-hub.ts";
+
+/*
+ * A box that has tunnels only, run in a lab's namespace and told what to do through the hub:
+ * bun test/lab/tunnel-box.ts NAME HUB-SOCKET RUN-FOLDER
+ */
+
+export type BoxOrder =
+  | { do: "be"; nat: NatKind; relays: string[] }
+  | { do: "open"; peer: string; own: string; other: string; lifetimeMs?: number; netns?: string }
+  | { do: "accept"; own: string; other: string; netns?: string }
+  | { do: "moved" }
+  | { do: "close" }
+  | { do: "status" }
+  /** Sends numbered datagrams to the other's echo port for so long; answers when each came back. */
+  | { do: "stream"; to: string; forMs: number; everyMs: number }
+  | { do: "echo"; at: string };
+
+/** What came back of a stream of datagrams. */
+export interface StreamReport {
+  sent: number;
+  returned: number;
+  /** The longest time between two that came back, and when it began, ms since the stream did. */
+  longestGapMs: number;
+  gapAtMs: number;
+}
+
+export interface OpenReport {
+  /** From the order to the first proof. */
+  upMs: number;
+  phase: TunnelStatus["phase"];
+}
+
+const ECHO_PORT = 7_007;
+
+async function main(name: string, hubPath: string, runFolder: string): Promise<void> {
+  const log = createLog({ level: "debug" });
+  let nat: NatKind = "unknown";
+  let relays: string[] = [];
+  const channel = new HubChannel(hubPath, name, obey);
+  const tunnels = new Tunnels({
+    channel,
+    endpoints: ownEndpoints,
+    natKind: () => nat,
+    relays: () => relays,
+    runFolder,
+    timers: systemTimers,
+    randomBytes,
+    log,
+    quotas: { tunnels: 8, tunnelsPerPeer: 4 },
+  });
+  await tunnels.start();
+  await channel.start();
+  process.on("SIGTERM", () => void tunnels.stop().then(() => process.exit(0)));
+
+  async function obey(order: BoxOrder): Promise<unknown> {
+    switch (order.do) {
+      case "be":
+        ({ nat, relays } = order);
+        return;
+      case "accept":
+        tunnels.onOffer(async () => wish(order));
+        return;
+      case "open": {
+        const startedMs = performance.now();
+        const { lifetimeMs } = order;
+        const tunnel = await tunnels.open(order.peer, {
+          device: wish(order),
+          purpose: "lab",
+          ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+        });
+        await tunnel.up(20_000);
+        return { upMs: performance.now() - startedMs, phase: tunnel.phase } satisfies OpenReport;
+      }
+      case "moved":
+        tunnels.moved();
+        return;
+      case "close":
+        for (const { id } of tunnels.status()) await tunnels.close(id);
+        return;
+      case "status":
+        return tunnels.status();
+      case "echo":
+        return startEcho(order.at);
+      case "stream":
+        return stream(order.to, order.forMs, order.everyMs);
+    }
+  }
+}
+
+const wish = ({ own, other, netns }: { own: string; other: string; netns?: string }) => ({
+  addresses: [`${own}/24`],
+  allowedIps: [`${other}/32`],
+  ...(netns === undefined ? {} : { netns }),
+});
+
+function ownEndpoints(port: number): Endpoint[] {
+  return Object.entries(networkInterfaces())
+    .filter(([name]) => !name.startsWith("omt-"))
+    .flatMap(([, addresses]) => addresses ?? [])
+    .filter(({ internal, family }) => !internal && family === "IPv4")
+    .map(({ address }) => ({ address, port }));
+}
+
+async function startEcho(at: string): Promise<void> {
+  await Bun.udpSocket({
+    hostname: at,
+    port: ECHO_PORT,
+    socket: {
+      data: (socket, datagram, port, address) => {
+        socket.send(datagram, port, address);
+      },
+    },
+  });
+}
+
+async function stream(to: string, forMs: number, everyMs: number): Promise<StreamReport> {
+  const startedMs = performance.now();
+  const cameMs: number[] = [];
+  const socket = await Bun.udpSocket({
+    socket: { data: () => void cameMs.push(performance.now() - startedMs) },
+  });
+  let sent = 0;
+  while (performance.now() - startedMs < forMs) {
+    try {
+      socket.send(new Uint8Array(64), ECHO_PORT, to);
+    } catch {
+      // No route for the moment: lost, as any other.
+    }
+    sent++;
+    await Bun.sleep(everyMs);
+  }
+  await Bun.sleep(300);
+  socket.close();
+  let [longestGapMs, gapAtMs] = [0, 0];
+  const marks = [0, ...cameMs, forMs];
+  for (let i = 1; i < marks.length; i++) {
+    const [from = 0, until = 0] = [marks[i - 1], marks[i]];
+    if (until - from > longestGapMs) [longestGapMs, gapAtMs] = [until - from, from];
+  }
+  return { sent, returned: cameMs.length, longestGapMs, gapAtMs };
+}
+
+if (import.meta.main) {
+  const [name, hubPath, runFolder] = process.argv.slice(2);
+  if (!name || !hubPath || !runFolder) throw new Error("usage: tunnel-box NAME HUB-SOCKET RUN-FOLDER");
+  await main(name, hubPath, runFolder);
+}
