@@ -1,6 +1,18 @@
+export { BackupError, MIN_PASSPHRASE_CHARS } from "./backup.ts";
 export { CertificateError } from "./certificate.ts";
 export { type DeviceKey, openDeviceKey } from "./device-key.ts";
 export { fingerprint } from "./fingerprint.ts";
+export {
+  type BootstrapPeer,
+  decodeInviteLink,
+  INVITE_PREFIX,
+  type Invite,
+  InviteError,
+} from "./invite-link.ts";
 export { MAX_CHAIN_BYTES, type Member, type Passport, ROLES, type Role } from "./member.ts";
+export { type InviteRequest, Membership, NotAllowedError } from "./membership.ts";
+export { type ImportReport, type JoinOutcome, Memberships } from "./memberships.ts";
+export { networkId } from "./network-id.ts";
+export { decodeOmertaLink, OMERTA_PREFIX, type OmertaInvite, whyNotOmerta } from "./omerta-link.ts";
 export { memberKey, type SigningKey, signingKey, verify } from "./signing-key.ts";
-export { type RevocationKind, StatementError } from "./statement.ts";
+export { MAX_STATEMENT_BYTES, type RevocationKind, StatementError } from "./statement.ts";

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { textProblem } from "./cbor.ts";
+import { MAX_NAME_CHARS } from "./certificate.ts";
+import { MAX_CHAIN_BYTES } from "./member.ts";
+import { MAX_EPOCH, MAX_STATEMENT_BYTES } from "./statement.ts";
+
+const base64 = (minBytes: number, maxBytes = minBytes) =>
+  z
+    .string()
+    .max(Math.ceil(maxBytes / 3) * 4)
+    .refine((text) => {
+      const bytes = Buffer.from(text, "base64");
+      return bytes.length >= minBytes && bytes.length <= maxBytes && bytes.toString("base64") === text;
+    }, "is no base64 of that length");
+
+const key = base64(32);
+
+const peer = z.strictObject({ publicKey: key, addresses: z.array(z.string().max(512)).max(16) });
+
+/** What a box keeps of one network, as JSON that people may read; bytes are base64. It has secrets in it. */
+export const membershipSchema = z.strictObject({
+  networkKey: key,
+  name: z.string().refine((text) => textProblem(text, MAX_NAME_CHARS) === undefined, "is no name"),
+  /** The founder's box alone: the seed of the network's own key. */
+  networkSeed: key.nullable(),
+  /** The seed of this box's key in this network. */
+  memberSeed: key,
+  generation: z.int().min(0).max(0xffff_ffff),
+  chain: base64(1, MAX_CHAIN_BYTES),
+  /** The one that came with the invite. */
+  sharedKey: z.strictObject({ epoch: z.int().min(0).max(MAX_EPOCH), key }),
+  statements: z.array(base64(1, MAX_STATEMENT_BYTES)).max(10_000),
+  /** Where others were found, the last one first. */
+  peers: z.array(peer).max(32),
+});
+
+export type MembershipData = z.infer<typeof membershipSchema>;
+
+/** A document without a membership is one that was made but never filled. */
+export const membershipDocument = z.strictObject({ membership: membershipSchema.nullable() });
+
+export const toText = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+export const toBytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "base64"));

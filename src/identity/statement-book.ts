@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { keyText } from "./chain-check.ts";
+import {
+  type Admitted,
+  type Revoked,
+  type Rotated,
+  type Standing,
+  standingOf,
+  standsOn,
+} from "./standing.ts";
+import { openStatement, type Statement } from "./statement.ts";
+import { StatementPool } from "./statement-pool.ts";
+
+/** Room for 10,000 in all. The network's own revocations have room of their own that nobody else can take. */
+const CAPACITY = { ownRevocations: 4_000, revocations: 3_000, admissions: 2_950, sharedKeys: 50 };
+
+const oldestFirst = (a: Statement, b: Statement): number => a.issuedAt - b.issuedAt || (a.id < b.id ? -1 : 1);
+const newestFirst = (a: Rotated, b: Rotated): number => b.epoch - a.epoch || oldestFirst(a, b);
+
+/** All statements of one network that this box knows, within bounds, and what they amount to. */
+export class StatementBook {
+  private readonly byId = new Map<string, Statement>();
+  private readonly ownRevocations = new StatementPool<Revoked>(CAPACITY.ownRevocations, oldestFirst);
+  private readonly revocations = new StatementPool<Revoked>(CAPACITY.revocations, oldestFirst);
+  private readonly admissions = new StatementPool<Admitted>(CAPACITY.admissions, oldestFirst);
+  private readonly sharedKeys = new StatementPool<Rotated>(CAPACITY.sharedKeys, newestFirst);
+  /** Whom the network's own key has put out. */
+  private readonly outForGood = new Map<string, Revoked>();
+  private found: Standing | undefined;
+  private digested: Uint8Array | undefined;
+
+  constructor(private readonly network: Uint8Array) {}
+
+  /**
+   * Takes a statement in. Of any number of them, in any order and any number of times, the same are kept.
+   * @returns the statement where it is new and kept
+   * @throws {StatementError} when it is none
+   */
+  accept(bytes: Uint8Array): Statement | undefined {
+    const id = createHash("sha256").update(bytes).digest("hex");
+    if (this.byId.has(id)) return undefined;
+    const statement = openStatement(bytes, this.network);
+    // What the network's own key has said is final, so nothing of those whom it put out need be kept.
+    if (standsOn(statement.chain, this.outForGood)) return undefined;
+    const { isKept, dropped } = this.put(statement);
+    if (dropped !== undefined) this.byId.delete(dropped.id);
+    if (!isKept) return undefined;
+    this.byId.set(statement.id, statement);
+    this.found = undefined;
+    this.digested = undefined;
+    if (statement.what === "revocation" && statement.kind === "out" && statement.chain.length === 0) {
+      this.outForGood.set(keyText(statement.key), statement);
+      this.forgetThoseOut();
+    }
+    return statement;
+  }
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  get standing(): Standing {
+    this.found ??= standingOf(
+      [...this.ownRevocations, ...this.revocations],
+      this.admissions,
+      this.sharedKeys,
+    );
+    return this.found;
+  }
+
+  /** Admissions before the closing of invites: who takes them one by one expels nobody on the way. */
+  all(): Statement[] {
+    return [...this.sharedKeys, ...this.admissions, ...this.ownRevocations, ...this.revocations];
+  }
+
+  /** SHA-256 over the ids in order: the same on boxes that know the same. */
+  digest(): Uint8Array {
+    if (this.digested === undefined) {
+      const hash = createHash("sha256");
+      for (const id of [...this.byId.keys()].sort()) hash.update(id, "hex");
+      this.digested = Uint8Array.from(hash.digest());
+    }
+    return Uint8Array.from(this.digested);
+  }
+
+  private put(statement: Statement): { isKept: boolean; dropped: Statement | undefined } {
+    switch (statement.what) {
+      case "revocation":
+        return (statement.chain.length === 0 ? this.ownRevocations : this.revocations).add(statement);
+      case "admission":
+        return this.admissions.add(statement);
+      case "shared-key":
+        return this.sharedKeys.add(statement);
+    }
+  }
+
+  private forgetThoseOut(): void {
+    const isGone = ({ chain }: Statement) => standsOn(chain, this.outForGood) !== undefined;
+    for (const pool of [this.revocations, this.admissions, this.sharedKeys]) {
+      for (const { id } of pool.remove(isGone)) this.byId.delete(id);
+    }
+  }
+}
