@@ -1,0 +1,223 @@
+import type { Timers } from "../../host/timers.ts";
+import { CONTROL_OVERHEAD, encodeBody, MAX_PARTS, URGENCIES, type Urgency } from "./body.ts";
+import { ControlError } from "./control-error.ts";
+import type { Sender, Turns } from "./turns.ts";
+
+/** A path, as far as messages take it. */
+export interface Way {
+  readonly id: string;
+  /** Largest body of a datagram that it takes. */
+  maxBodyBytes(): number;
+  readonly rttMs: number | undefined;
+  readonly jitterMs: number | undefined;
+  /** The least between two tries of a message: long where each is dear. */
+  readonly leastRetryMs: number;
+  /** @returns false where it could not leave */
+  carry(body: Uint8Array): boolean;
+  /** A message went unanswered on it. */
+  doubt(): void;
+}
+
+/** The ways to a peer now. */
+export interface Ways {
+  chosen: Way | undefined;
+  second: Way | undefined;
+  inDoubt: boolean;
+  /** All that are proven, these two included. */
+  usable: readonly Way[];
+}
+
+export interface CourierOptions {
+  timers: Timers;
+  turns: Turns;
+  /** Unsigned 32 bit, another at each start of the box. */
+  epoch: number;
+  ways: () => Ways;
+}
+
+export type Done = (error?: ControlError) => void;
+
+interface Outgoing {
+  channel: string;
+  body: Uint8Array;
+  urgency: Urgency;
+  done: Done;
+  /** Given once it is on its way. */
+  number: number;
+  attempts: number;
+  isDue: boolean;
+  sentOn: readonly Way[];
+  callOffRetry: () => void;
+  callOffEnd: () => void;
+}
+
+/** Messages waiting for their first turn, and those on their way. */
+const MAX_QUEUED = 256;
+const MAX_UNDER_WAY = 64;
+/** The receiver remembers twice as many. */
+const MAX_SPAN = 2_048;
+const LEAST_RETRY_MS = 60;
+const UNKNOWN_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 1_000;
+const RETRY_GROWTH = 1.5;
+/** A message goes on so many ways at a time at most. */
+const MAX_WAYS = 4;
+
+/** Takes messages to one peer until it has acknowledged them or their time is over. */
+export class Courier implements Sender {
+  private readonly queues: Record<Urgency, Outgoing[]> = { sos: [], control: [], message: [] };
+  private readonly underWay = new Map<number, Outgoing>();
+  private nextNumber = 0;
+
+  constructor(private readonly options: CourierOptions) {}
+
+  get waiting(): number {
+    return URGENCIES.reduce((sum, urgency) => sum + this.queues[urgency].length, this.underWay.size);
+  }
+
+  /** @param done told once, never before `submit` has returned, unless the queue is full */
+  submit(channel: string, body: Uint8Array, urgency: Urgency, timeoutMs: number, done: Done): void {
+    const queue = this.queues[urgency];
+    if (queue.length >= MAX_QUEUED) {
+      done(new ControlError("busy", `${MAX_QUEUED} messages of this urgency wait for this peer`));
+      return;
+    }
+    const outgoing: Outgoing = {
+      channel,
+      body,
+      urgency,
+      done,
+      number: -1,
+      attempts: 0,
+      isDue: false,
+      sentOn: [],
+      callOffRetry: () => {},
+      callOffEnd: this.options.timers.after(timeoutMs, () => {
+        this.end(outgoing, new ControlError("timeout", `not acknowledged in ${timeoutMs} ms`));
+      }),
+    };
+    queue.push(outgoing);
+    this.options.turns.ask(this);
+  }
+
+  acknowledged(epoch: number, numbers: readonly number[]): void {
+    if (epoch !== this.options.epoch) return;
+    for (const number of numbers) {
+      const outgoing = this.underWay.get(number);
+      if (outgoing) this.end(outgoing);
+    }
+  }
+
+  /** The ways have changed: what was on its way on others goes again now. */
+  waysChanged(): void {
+    for (const outgoing of this.underWay.values()) {
+      outgoing.attempts = Math.min(outgoing.attempts, 1);
+      outgoing.isDue = true;
+    }
+    if (this.waiting > 0) this.options.turns.ask(this);
+  }
+
+  stop(why: ControlError): void {
+    this.options.turns.leave(this);
+    for (const outgoing of this.underWay.values()) this.end(outgoing, why);
+    for (const urgency of URGENCIES)
+      for (const outgoing of [...this.queues[urgency]]) this.end(outgoing, why);
+  }
+
+  sendOne(): boolean {
+    const ways = this.options.ways();
+    // Nothing to go by: the next change of ways asks anew.
+    if (!ways.chosen) return false;
+    const outgoing = this.next();
+    if (!outgoing) return false;
+    this.send(outgoing, ways);
+    return true;
+  }
+
+  /** The most urgent that is due, and among these what was sent before. */
+  private next(): Outgoing | undefined {
+    for (const urgency of URGENCIES) {
+      for (const outgoing of this.underWay.values())
+        if (outgoing.isDue && outgoing.urgency === urgency) return outgoing;
+      const [first] = this.queues[urgency];
+      if (first && this.hasRoom()) {
+        this.queues[urgency].shift();
+        first.number = this.nextNumber++;
+        this.underWay.set(first.number, first);
+        return first;
+      }
+    }
+    return undefined;
+  }
+
+  private hasRoom(): boolean {
+    if (this.underWay.size >= MAX_UNDER_WAY) return false;
+    const [oldest] = this.underWay.keys();
+    return oldest === undefined || this.nextNumber - oldest < MAX_SPAN;
+  }
+
+  private send(outgoing: Outgoing, ways: Ways): void {
+    // No acknowledgment came by what it was sent on last.
+    if (outgoing.attempts > 0) for (const way of outgoing.sentOn) way.doubt();
+    const taken = waysFor(ways, outgoing.attempts);
+    outgoing.sentOn = taken.filter((way) => this.carry(outgoing, way));
+    outgoing.isDue = false;
+    outgoing.callOffRetry();
+    const waitMs = retryMs(taken, outgoing.attempts);
+    outgoing.attempts += 1;
+    outgoing.callOffRetry = this.options.timers.after(waitMs, () => {
+      outgoing.isDue = true;
+      this.options.turns.ask(this);
+    });
+  }
+
+  private carry({ number, urgency, channel, body }: Outgoing, way: Way): boolean {
+    const room = way.maxBodyBytes() - CONTROL_OVERHEAD - channel.length;
+    const count = Math.max(1, Math.ceil(body.length / Math.max(1, room)));
+    if (room < 1 || count > MAX_PARTS) return false;
+    const size = Math.ceil(body.length / count);
+    const id = { epoch: this.options.epoch, number };
+    for (let part = 0; part < count; part++) {
+      const piece = body.subarray(part * size, (part + 1) * size);
+      if (!way.carry(encodeBody({ kind: "control", id, urgency, part, count, channel, body: piece })))
+        return false;
+    }
+    return true;
+  }
+
+  private end(outgoing: Outgoing, error?: ControlError): void {
+    outgoing.callOffRetry();
+    outgoing.callOffEnd();
+    if (outgoing.number >= 0) this.underWay.delete(outgoing.number);
+    else {
+      const queue = this.queues[outgoing.urgency];
+      const at = queue.indexOf(outgoing);
+      if (at >= 0) queue.splice(at, 1);
+    }
+    outgoing.done(error);
+    // There is room for another.
+    if (URGENCIES.some((urgency) => this.queues[urgency].length > 0)) this.options.turns.ask(this);
+  }
+}
+
+/** On the chosen way; in doubt, or unanswered, on the second too; unanswered again on all that are proven. */
+export function waysFor({ chosen, second, inDoubt, usable }: Ways, attempts: number): Way[] {
+  const pair = [chosen, ...(inDoubt || attempts >= 1 ? [second] : [])];
+  const all = attempts >= 2 ? usable : [];
+  return [...new Set([...pair, ...all].filter((way) => way !== undefined))].slice(0, MAX_WAYS);
+}
+
+/** By the quickest of the ways that it went by. */
+export function retryMs(taken: readonly Way[], attempts: number): number {
+  const first = Math.min(
+    ...taken.map(({ rttMs, jitterMs, leastRetryMs }) =>
+      Math.max(
+        leastRetryMs,
+        LEAST_RETRY_MS,
+        rttMs === undefined || jitterMs === undefined ? UNKNOWN_RETRY_MS : 2 * rttMs + 4 * jitterMs,
+      ),
+    ),
+    Number.MAX_SAFE_INTEGER,
+  );
+  return Math.min(Math.max(first, LONGEST_RETRY_MS), first * RETRY_GROWTH ** Math.min(attempts, 20));
+}

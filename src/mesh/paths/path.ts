@@ -1,0 +1,163 @@
+import type { Timers } from "../../host/timers.ts";
+import { encodeBody } from "./body.ts";
+import type { Way } from "./courier.ts";
+import { DATAGRAM_OVERHEAD } from "./datagram.ts";
+import { type Endpoint, endpointText } from "./endpoint.ts";
+import { canonicalEndpoint } from "./endpoint-code.ts";
+import { type PathView, stableAfterMs } from "./path-choice.ts";
+import { ENERGY_JOULE_PER_MB, PathMeasure } from "./path-measure.ts";
+import type { PathOffer, PathStatus, PathTarget } from "./paths-interface.ts";
+import { paceOf } from "./proof-schedule.ts";
+import { Prover } from "./prover.ts";
+
+/** What a path needs of the peer that it leads to. */
+export interface PathHost {
+  timers: Timers;
+  random: () => number;
+  /** Seals the body and hands it to the carrier. @returns bytes of the datagram @throws when it cannot leave */
+  transmit: (target: PathTarget, body: Uint8Array) => number;
+  maxDatagramBytes: (target: PathTarget) => number;
+  intervalMs: (path: Path) => number;
+  lostForMs: () => number | undefined;
+  isWanted: (path: Path) => boolean;
+  changed: () => void;
+}
+
+/** On LoRa the link beneath repeats by itself, and a message takes many seconds. */
+const LORA_RETRY_MS = 90_000;
+
+/** The one name of where a path leads; undefined where it leads nowhere. */
+export function pathId(target: PathTarget): string | undefined {
+  switch (target.by) {
+    case "udp": {
+      const endpoint = canonicalEndpoint(target.endpoint);
+      return endpoint && `udp ${endpointText(endpoint)}`;
+    }
+    case "stream":
+      return `stream ${target.connectionId}`;
+    case "relay":
+      return `relay ${target.relay}`;
+    case "lora":
+      return `lora ${target.address}`;
+  }
+}
+
+/** The interface that a link-local address names. */
+export function zoneOf(target: PathTarget): string | undefined {
+  return target.by === "udp" ? target.endpoint.address.split("%")[1] : undefined;
+}
+
+/** One way to a peer, with all that is known of it. */
+export class Path implements Way {
+  readonly measure = new PathMeasure();
+  readonly prover: Prover;
+  observed: Endpoint | undefined;
+
+  /**
+   * @param number what stands for it in our proofs, 16 bit
+   * @param isLearned nobody offered it: datagrams of the peer came by it
+   */
+  constructor(
+    readonly id: string,
+    readonly number: number,
+    public offer: PathOffer,
+    public isLearned: boolean,
+    private readonly host: PathHost,
+  ) {
+    this.prover = new Prover({
+      timers: host.timers,
+      random: host.random,
+      pace: paceOf(offer.kind),
+      measure: this.measure,
+      send: (sequence) => this.transmit(encodeBody({ kind: "proof", path: number, sequence })),
+      intervalMs: () => host.intervalMs(this),
+      lostForMs: host.lostForMs,
+      isWanted: () => host.isWanted(this),
+      changed: host.changed,
+    });
+  }
+
+  get rttMs(): number | undefined {
+    return this.measure.rttMs;
+  }
+
+  get jitterMs(): number | undefined {
+    return this.measure.jitterMs;
+  }
+
+  get leastRetryMs(): number {
+    return this.offer.kind === "lora" ? LORA_RETRY_MS : 0;
+  }
+
+  /** The interface that it leaves by, as far as it is known. */
+  get interface(): string | undefined {
+    return this.offer.interface ?? zoneOf(this.offer.target);
+  }
+
+  maxBodyBytes(): number {
+    return this.host.maxDatagramBytes(this.offer.target) - DATAGRAM_OVERHEAD;
+  }
+
+  /** @throws when it cannot leave */
+  transmit(body: Uint8Array): void {
+    this.measure.sent(this.host.transmit(this.offer.target, body));
+  }
+
+  carry(body: Uint8Array): boolean {
+    try {
+      this.transmit(body);
+    } catch {
+      this.prover.hint();
+      return false;
+    }
+    return true;
+  }
+
+  doubt(): void {
+    if (this.offer.kind !== "lora") this.prover.hint();
+  }
+
+  /** When it will have been good for long enough; undefined while it is not good. */
+  stableAtMs(): number | undefined {
+    const { goodSinceMs } = this.prover;
+    return goodSinceMs === undefined ? undefined : goodSinceMs + stableAfterMs(this.prover.recentDeaths());
+  }
+
+  view(nowMs: number, dependsOn: string | undefined): PathView {
+    const { kind, cost, metered } = this.offer;
+    const { rttMs } = this.measure;
+    return {
+      id: this.id,
+      kind,
+      cost,
+      metered,
+      state: this.prover.state,
+      loss: this.measure.loss(nowMs),
+      isStable: (this.stableAtMs() ?? Number.POSITIVE_INFINITY) <= nowMs,
+      ...(rttMs === undefined ? {} : { rttMs }),
+      ...(dependsOn === undefined ? {} : { dependsOn }),
+    };
+  }
+
+  status(nowMs: number, chosen: boolean): PathStatus {
+    const { measure, prover, observed } = this;
+    const { rttMs, jitterMs, sentBytes, receivedBytes } = measure;
+    const throughputKbit = measure.throughputKbit(nowMs);
+    const energyJoulePerMb = ENERGY_JOULE_PER_MB[this.offer.kind];
+    return {
+      ...this.offer,
+      id: this.id,
+      state: prover.state,
+      chosen,
+      loss: measure.loss(nowMs),
+      sentBytes,
+      receivedBytes,
+      ...(rttMs === undefined ? {} : { rttMs }),
+      ...(jitterMs === undefined ? {} : { jitterMs }),
+      ...(throughputKbit === undefined ? {} : { throughputKbit }),
+      ...(energyJoulePerMb === undefined ? {} : { energyJoulePerMb }),
+      ...(prover.provenMs === undefined ? {} : { provenAgoMs: nowMs - prover.provenMs }),
+      ...(observed ? { observed } : {}),
+    };
+  }
+}
