@@ -1,0 +1,201 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { createLog } from "../../src/host/log.ts";
+import { systemTimers } from "../../src/host/timers.ts";
+import { Traffic, type TrafficOptions } from "../../src/mesh/traffic/traffic.ts";
+import { assuredKbit, TRAFFIC_CLASSES, type TrafficClass } from "../../src/mesh/traffic/traffic-class.ts";
+import { traffic as trafficConfig } from "../../src/mesh/traffic/traffic-config.ts";
+import { describeNeeding, LAB_NEEDS } from "../needs.ts";
+import { Lab, type LabHost } from "./lab.ts";
+import { flood, pour, row, Sinks, timeDatagrams } from "./traffic-load.ts";
+
+const LINE_KBIT = 2_000;
+/** A little less than the line: queues are to form in the box, not in the modem. */
+const SHAPED_KBIT = 1_900;
+const FAR = "192.0.2.2";
+const PORTS = { control: [4600], messages: [4600], bulk: [4700] };
+/** TCP ports at the far end, one a class. */
+const SINK = { messages: 4600, services: 9100, guests: 9200, vm: 9300, bulk: 4700 };
+const { shares } = trafficConfig.parse({});
+
+describeNeeding(LAB_NEEDS, "Traffic classes on a line of 2 Mbit/s", () => {
+  const lab = new Lab("traffic");
+  let box: LabHost;
+  let far: LabHost;
+  let guest: LabHost;
+  let machine: LabHost;
+  let sinks: Sinks;
+  let traffic: Traffic | undefined;
+  const pours: (() => void)[] = [];
+
+  beforeAll(async () => {
+    await lab.open();
+    [box, far, guest, machine] = [
+      await lab.host("box"),
+      await lab.host("far"),
+      await lab.host("guest"),
+      await lab.host("vm"),
+    ];
+    const modem = await lab.host("modem");
+    await lab.cable(box, "wan0", modem, "in");
+    await lab.cable(modem, "out", far, "eth0");
+    await lab.cable(guest, "eth0", box, "port0");
+    await lab.cable(machine, "eth0", box, "vm0");
+    await modem.run([
+      "sh",
+      "-ec",
+      "ip link add br0 up type bridge; ip link set in master br0; ip link set out master br0",
+    ]);
+    // What a cheap modem does: a line's rate, and a quarter of a second of buffer in front of it. (TBF lets one packet
+    // go at once where a line would take up to 6 ms for it.)
+    await modem.run([
+      "tc",
+      "qdisc",
+      "add",
+      "dev",
+      "out",
+      "root",
+      "tbf",
+      "rate",
+      `${LINE_KBIT}kbit`,
+      "burst",
+      "1600",
+      "limit",
+      "64000",
+    ]);
+    await box.run(["sh", "-ec", "ip link add br-guest up type bridge; ip link set port0 master br-guest"]);
+    const addresses: [LabHost, string, string][] = [
+      [box, "192.0.2.1/24", "wan0"],
+      [box, "10.77.0.1/24", "br-guest"],
+      [box, "10.78.0.1/24", "vm0"],
+      [far, `${FAR}/24`, "eth0"],
+      [guest, "10.77.0.2/24", "eth0"],
+      [machine, "10.78.0.2/24", "eth0"],
+    ];
+    for (const [host, address, device] of addresses) {
+      await host.run(["ip", "addr", "add", address, "dev", device]);
+    }
+    await box.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+    await guest.run(["ip", "route", "add", "default", "via", "10.77.0.1"]);
+    await machine.run(["ip", "route", "add", "default", "via", "10.78.0.1"]);
+    await far.run(["ip", "route", "add", "10.76.0.0/14", "via", "192.0.2.1"]);
+    sinks = new Sinks(far);
+    for (const port of Object.values(SINK)) sinks.listen(port);
+  });
+  afterEach(async () => {
+    for (const end of pours.splice(0)) end();
+    await traffic?.stop();
+    traffic = undefined;
+  });
+  afterAll(async () => {
+    sinks.close();
+    await lab.close();
+  });
+
+  const start = async (more: Partial<TrafficOptions> = {}, upKbit: number | undefined = SHAPED_KBIT) => {
+    traffic = new Traffic({
+      ...{ shares, prefer: "auto", ports: PORTS, guestBridge: "br-guest", vmInterfaces: ["vm0"] },
+      ...{ timers: systemTimers, log: createLog({ level: "error" }) },
+      run: (command, options) => box.tryRun(command, options),
+      ...more,
+    });
+    await traffic.start();
+    await traffic.refresh([{ name: "wan0", ...(upKbit === undefined ? {} : { upKbit }) }]);
+    return traffic;
+  };
+  const saturate = async (...names: (keyof typeof SINK)[]) => {
+    const from = { messages: box, services: box, bulk: box, guests: guest, vm: machine };
+    for (const name of names) pours.push(await pour(from[name], FAR, SINK[name], 2));
+  };
+  const control = (forMs: number, everyMs = 20) =>
+    timeDatagrams({ host: box, port: 4600 }, { host: far, address: FAR, port: 4600 }, { everyMs, forMs });
+  const sentBy = async (part: Traffic): Promise<Record<TrafficClass, number>> => {
+    const classes = (await part.status()).links[0]?.classes ?? {};
+    const of = (name: TrafficClass) => classes[name]?.bytes ?? 0;
+    return Object.fromEntries(TRAFFIC_CLASSES.map((name) => [name, of(name)])) as Record<
+      TrafficClass,
+      number
+    >;
+  };
+  /** Kilobits a second by class over a while. */
+  const measure = async (part: Traffic, forMs: number) => {
+    const [before, from] = [await sentBy(part), performance.now()];
+    await Bun.sleep(forMs);
+    const [after, took] = [await sentBy(part), performance.now() - from];
+    return Object.fromEntries(
+      TRAFFIC_CLASSES.map((name) => [name, ((after[name] - before[name]) * 8) / took]),
+    ) as Record<TrafficClass, number>;
+  };
+
+  test("control passes within milliseconds while bulk and guests saturate the line", async () => {
+    const overload = async () => {
+      await saturate("bulk", "guests");
+      // A guest whose video call does not heed what is lost.
+      pours.push(await flood(guest, FAR, 9999, 1_500));
+      await Bun.sleep(3_000);
+    };
+    await overload();
+    const without = await control(6_000);
+    for (const end of pours.splice(0)) end();
+    await Bun.sleep(1_000);
+    await start();
+    await overload();
+    const shaped = await control(6_000);
+    console.log(`      ${row("control datagrams, 50 a second", "p50 ms", "p99 ms", "worst ms", "lost %")}`);
+    for (const [name, figures] of [
+      ["as the kernel queues", without],
+      ["with traffic classes", shaped],
+    ] as const) {
+      const lost = (100 * (figures.sent - figures.received)) / figures.sent;
+      console.log(
+        `      ${row(name, figures.p50.toFixed(1), figures.p99.toFixed(1), figures.worst.toFixed(1), lost.toFixed(1))}`,
+      );
+    }
+    expect(shaped.received).toBe(shaped.sent);
+    expect(shaped.p99).toBeLessThan(40);
+    // The control of the test: the line is one on which control would have waited.
+    expect(without.p50).toBeGreaterThan(80);
+  });
+
+  test("when all are busy each class has its share, to 10 %", async () => {
+    const part = await start();
+    await saturate("messages", "services", "guests", "vm", "bulk");
+    // 242 bytes on the wire every 4 ms are 484 kbit/s: more than the share of control.
+    const urgent = timeDatagrams(
+      { host: box, port: 4600 },
+      { host: far, address: FAR, port: 4600 },
+      { everyMs: 4, forMs: 16_000 },
+    );
+    await Bun.sleep(5_000);
+    const kbit = await measure(part, 10_000);
+    await urgent;
+    const assured = assuredKbit(shares, SHAPED_KBIT);
+    console.log(`      ${row("all classes busy", "share kbit/s", "got kbit/s", "of share %")}`);
+    for (const name of TRAFFIC_CLASSES) {
+      const got = kbit[name];
+      console.log(
+        `      ${row(name, assured[name], got.toFixed(0), ((100 * got) / assured[name]).toFixed(1))}`,
+      );
+    }
+    for (const name of TRAFFIC_CLASSES) {
+      expect(kbit[name] / assured[name], name).toBeGreaterThan(0.9);
+      expect(kbit[name] / assured[name], name).toBeLessThan(1.1);
+    }
+  });
+
+  test("what others leave idle is borrowed, whole", async () => {
+    const part = await start();
+    await saturate("bulk");
+    await Bun.sleep(2_500);
+    const alone = await measure(part, 4_000);
+    await saturate("guests");
+    await Bun.sleep(2_500);
+    const two = await measure(part, 5_000);
+    console.log(`      ${row("kbit/s", "bulk", "guests")}`);
+    console.log(`      ${row("bulk alone", alone.bulk.toFixed(0), alone.guests.toFixed(0))}`);
+    console.log(`      ${row("guests come", two.bulk.toFixed(0), two.guests.toFixed(0))}`);
+    expect(alone.bulk).toBeGreaterThan(SHAPED_KBIT * 0.9);
+    expect(two.bulk + two.guests).toBeGreaterThan(SHAPED_KBIT * 0.9);
+    expect(two.guests).toBeGreaterThan(assuredKbit(shares, SHAPED_KBIT).guests * 0.9);
+    expect(two.guests).toBeGreaterThan(two.bulk * 2);
+  });
+});
