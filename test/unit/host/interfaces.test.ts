@@ -1,0 +1,100 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseInterfaces, readInterfaces } from "../../../src/host/interfaces.ts";
+
+const recorded = (name: string) => readFileSync(join(import.meta.dir, "recorded", name), "utf8");
+const ROUTES = [recorded("ip-route.json"), recorded("ip-route-6.json")];
+const noRadio = () => false;
+const byName = (
+  addresses: string,
+  routes: readonly string[] = ROUTES,
+  isWireless = noRadio as (name: string) => boolean,
+) => new Map(parseInterfaces(addresses, routes, isWireless).map((entry) => [entry.name, entry]));
+
+/** One link as `ip -j -details addr` prints it (iproute2 6.1), for kinds that the recording's machine lacks. */
+const link = (name: string, more: object) =>
+  JSON.stringify([
+    {
+      ifindex: 9,
+      ifname: name,
+      flags: ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"],
+      operstate: "UP",
+      link_type: "ether",
+      addr_info: [],
+      ...more,
+    },
+  ]);
+const kindOf = (name: string, more: object, wireless: string[] = []) =>
+  byName(link(name, more), [], (asked) => wireless.includes(asked)).get(name)?.kind;
+
+describe("the host's interfaces", () => {
+  test("are read with kind, addresses, master and way out from what iproute2 prints", () => {
+    const all = byName(recorded("ip-addr.json"));
+    expect(all.get("eth0")).toEqual({
+      name: "eth0",
+      index: 3,
+      kind: "ethernet",
+      up: true,
+      carrier: true,
+      addresses: ["192.0.2.5/24", "2001:db8::5/64", expect.stringMatching(/^fe80::[0-9a-f:]+\/64$/)],
+      hasWayOut: true,
+    });
+    expect(all.get("lo")).toMatchObject({ kind: "loopback", carrier: true, hasWayOut: false });
+    expect(all.get("br0")).toMatchObject({ kind: "bridge" });
+    expect(all.get("p0")).toMatchObject({ kind: "ethernet", master: "br0" });
+    expect(all.get("tun0")).toMatchObject({ kind: "tunnel", up: false, carrier: false });
+  });
+
+  test("without a wire are up and carry nothing, and lead nowhere", () => {
+    const routes = [recorded("ip-route-no-carrier.json")];
+    const all = byName(recorded("ip-addr-no-carrier.json"), routes);
+    expect(all.get("eth0")).toMatchObject({ up: true, carrier: false, hasWayOut: false });
+    expect(all.get("br0")).toMatchObject({ carrier: true });
+  });
+
+  test("do not count an address that the kernel is still asking about, or that somebody else has", () => {
+    expect(recorded("ip-addr-tentative.json")).toContain('"tentative": true');
+    expect(byName(recorded("ip-addr-tentative.json")).get("eth0")?.addresses).not.toContain(
+      "2001:db8::77/64",
+    );
+    const taken = { addr_info: [{ family: "inet6", local: "fe80::1", prefixlen: 64, dadfailed: true }] };
+    expect(byName(link("eth0", taken)).get("eth0")?.addresses).toEqual([]);
+  });
+
+  test("are told apart by what they are made of", () => {
+    expect(kindOf("bat0", { linkinfo: { info_kind: "batadv" } })).toBe("batman");
+    expect(kindOf("wlan0", {}, ["wlan0"])).toBe("wifi");
+    expect(kindOf("eth0.7", { linkinfo: { info_kind: "vlan" } })).toBe("ethernet");
+    expect(kindOf("wg0", { link_type: "none", linkinfo: { info_kind: "wireguard" } })).toBe("tunnel");
+    expect(kindOf("vxlan0", { linkinfo: { info_kind: "vxlan" } })).toBe("tunnel");
+    expect(kindOf("dummy0", { linkinfo: { info_kind: "dummy" } })).toBe("other");
+    expect(kindOf("ppp0", { link_type: "ppp" })).toBe("tunnel");
+  });
+
+  test("lead out by any hop of a default route that is alive, and by none that is unreachable", () => {
+    const leads = (route: object) =>
+      byName(link("eth0", {}), [JSON.stringify([route])]).get("eth0")?.hasWayOut;
+    expect(
+      leads({
+        dst: "default",
+        nexthops: [
+          { dev: "eth1", flags: [] },
+          { dev: "eth0", flags: [] },
+        ],
+      }),
+    ).toBe(true);
+    expect(leads({ dst: "default", nexthops: [{ dev: "eth0", flags: ["dead", "linkdown"] }] })).toBe(false);
+    expect(leads({ type: "unreachable", dst: "default", dev: "eth0", flags: [] })).toBe(false);
+  });
+
+  test("are read where there are no routes, which iproute2 says with nothing at all", () => {
+    expect(byName(recorded("ip-addr.json"), ["", "[ ]", "[{}]\n"]).get("eth0")?.hasWayOut).toBe(false);
+    expect(() => parseInterfaces("no JSON", [], noRadio)).toThrow(SyntaxError);
+  });
+
+  test("of this machine are read with the loopback interface among them", async () => {
+    const all = await readInterfaces();
+    expect(all.find(({ name }) => name === "lo")).toMatchObject({ kind: "loopback", index: 1 });
+  });
+});
