@@ -1,6 +1,7 @@
 import type { MessageStream } from "@libp2p/interface";
 import { byteStream } from "@libp2p/utils";
 import { MAX_CHAIN_BYTES, type Member, type Passport } from "../../identity/member.ts";
+import { mayTellRefusal } from "./may-tell.ts";
 
 /** Longest reason that is told to the other side, in bytes of UTF-8. */
 const MAX_REASON_BYTES = 200;
@@ -29,8 +30,6 @@ export interface ChainExchange {
   /** The other's raw Ed25519 public key, as the encryption has proven it. */
   publicKey: Uint8Array;
   passport: Pick<Passport, "chain" | "check">;
-  /** Whether the reason why `check` threw may be told: only to those who belong, or belonged, to this network. */
-  mayTell(error: unknown): boolean;
   signal: AbortSignal;
 }
 
@@ -73,7 +72,7 @@ async function check(link: Link, chain: Uint8Array, exchange: ChainExchange): Pr
     return exchange.passport.check(chain, exchange.publicKey);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    if (exchange.mayTell(error)) {
+    if (mayTellRefusal(chain, exchange.passport.chain(), exchange.publicKey)) {
       const body = new TextEncoder().encode(why).subarray(0, MAX_REASON_BYTES);
       await write(link, { type: REFUSAL, body }, exchange.signal);
       // The connection is reset right after, which may overtake what was written; so the other is given the time to read and leave.

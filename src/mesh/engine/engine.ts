@@ -1,7 +1,7 @@
 import { isLoopbackHost } from "./address-rules.ts";
 import { CheckedMembers } from "./checked-members.ts";
 import { closeSoon } from "./close-connection.ts";
-import { ConnectionTable } from "./connection-table.ts";
+import { ConnectionTable, type Entry } from "./connection-table.ts";
 import { dialAny } from "./dialer.ts";
 import { EngineError } from "./engine-error.ts";
 import { EngineEmitter } from "./engine-events.ts";
@@ -12,11 +12,12 @@ import { createGater } from "./gater.ts";
 import { Gossip } from "./gossip.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
 import { listen } from "./listening.ts";
-import { mayTellRefusal } from "./may-tell.ts";
 import { peerIdOf, publicKeyOfSeed } from "./peer-id.ts";
 import { dialledPeer, PrivateNetwork } from "./private-network.ts";
 import { Protocols } from "./protocols.ts";
 import { Refusals } from "./refusals.ts";
+import { RelayReservations } from "./relay-reservations.ts";
+import { RelayServer } from "./relay-server.ts";
 import { SharedKeyChoice } from "./shared-key-choice.ts";
 
 const OPEN_TIMEOUT_MS = 10_000;
@@ -32,6 +33,8 @@ export class Libp2pEngine implements Engine {
   private readonly keys: SharedKeyChoice;
   private readonly protocols: Protocols;
   private readonly gossip = new Gossip();
+  private readonly reservations: RelayReservations;
+  private readonly relay: RelayServer;
   private node: Node | undefined;
   private listening: { tcp: number; ws: number } | undefined;
 
@@ -43,6 +46,11 @@ export class Libp2pEngine implements Engine {
     this.table = new ConnectionTable(this.members, this.events, timers);
     this.keys = new SharedKeyChoice(() => passport.sharedKeys(), timers);
     this.protocols = new Protocols((connection) => this.table.memberAt(connection), log);
+    const connectionsOf = (peer: PeerId): readonly Entry[] => this.table.of(peer);
+    this.reservations = new RelayReservations({ connectionsOf, timers, log });
+    this.relay = new RelayServer({ ...options.relay, connectionsOf, timers, log });
+    this.events.on("opened", ({ peer }) => this.reservations.opened(peer));
+    this.events.on("left", (peer) => this.relay.left(peer));
   }
 
   async start(): Promise<void> {
@@ -54,6 +62,7 @@ export class Libp2pEngine implements Engine {
     try {
       await node.libp2p.start();
       await this.protocols.attach(node);
+      if (this.options.relay.serve) await this.relay.attach(node);
       this.gossip.attach(node.libp2p.services.pubsub);
       this.node = node;
       this.listening = await listen(node.components, where, (host, error) =>
@@ -72,6 +81,7 @@ export class Libp2pEngine implements Engine {
     this.listening = undefined;
     this.protocols.detach();
     this.gossip.detach();
+    this.reservations.stop();
     await node?.libp2p.stop();
     for (const { connection } of this.table.all()) connection.abort(new Error("the engine stops"));
   }
@@ -129,8 +139,8 @@ export class Libp2pEngine implements Engine {
     return this.gossip.subscribe(topic, accept);
   }
 
-  async reserveRelay(peer: PeerId): Promise<() => Promise<void>> {
-    throw new EngineError(`no circuits by ${peer} yet`);
+  reserveRelay(peer: PeerId): Promise<() => Promise<void>> {
+    return this.reservations.reserve(peer);
   }
 
   expelFormerMembers(): void {
@@ -144,7 +154,7 @@ export class Libp2pEngine implements Engine {
   }
 
   private createNode(): Promise<Node> {
-    const { passport, timers, relay, stunServers, announce = () => [], limits } = this.options;
+    const { passport, timers, stunServers, announce = () => [], limits } = this.options;
     const refusals = new Refusals(timers, (remote, why) => this.events.emit("refused", remote, why));
     const refusedAt = (connection: object, why: string): void => {
       const { remoteAddr } = connection as { remoteAddr?: unknown };
@@ -154,7 +164,7 @@ export class Libp2pEngine implements Engine {
       seed: passport.seed,
       stunServers,
       announce,
-      relay,
+      connectionsOf: (peer) => this.table.of(peer).map(({ connection }) => connection),
       limits: { ...DEFAULT_LIMITS, ...limits },
       privateNetwork: new PrivateNetwork({
         keys: this.keys,
@@ -162,11 +172,11 @@ export class Libp2pEngine implements Engine {
         peerOf: dialledPeer,
         refused: refusedAt,
       }),
-      membership: { passport, members: this.members, mayTell: mayTellRefusal, refused: refusedAt },
+      membership: { passport, members: this.members, refused: refusedAt },
       gater: createGater({
         members: this.members,
         loopbackOnly: this.loopbackOnly(),
-        isOwnRelay: () => false,
+        isOwnRelay: (relay) => this.reservations.isWanted(relay),
         refused: (remote, why) => refusals.refused(remote, why),
       }),
     });

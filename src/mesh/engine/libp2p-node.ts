@@ -1,26 +1,22 @@
-import {
-  type CircuitRelayService,
-  circuitRelayServer,
-  circuitRelayTransport,
-} from "@libp2p/circuit-relay-v2";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import { type GossipSub, gossipsub } from "@libp2p/gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
-import type { ConnectionGater } from "@libp2p/interface";
+import type { Connection, ConnectionGater } from "@libp2p/interface";
 import { type Ping, ping } from "@libp2p/ping";
 import { webRTC } from "@libp2p/webrtc";
-import { webSockets } from "@libp2p/websockets";
+
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
-import type { EngineLimits, RelayOptions } from "./engine-options.ts";
+import { bestFirst, circuitTransport } from "./circuit-transport.ts";
+import type { PeerId } from "./engine-interface.ts";
+import type { EngineLimits } from "./engine-options.ts";
 import { type MembershipEncrypterOptions, membershipEncrypter } from "./membership-encrypter.ts";
 import type { PrivateNetwork } from "./private-network.ts";
 import { quietLogger } from "./quiet-logger.ts";
 import { survivingTcp } from "./tcp-dial.ts";
+import { wsTransport } from "./ws-transport.ts";
 
-/** Members hold a reservation for this long, and renew it at half of it; so one that went leaves its place soon. */
-export const RESERVATION_MS = 10 * 60_000;
 /** Longest message of gossip, with its topic, signature and key. */
 const MAX_GOSSIP_RPC_BYTES = 40_960;
 
@@ -28,7 +24,6 @@ export interface NodeServices extends Record<string, unknown> {
   identify: Identify;
   ping: Ping;
   pubsub: GossipSub;
-  relay?: CircuitRelayService;
 }
 
 /** What libp2p's parts hand each other; the engine dials and listens through them. */
@@ -39,7 +34,8 @@ export interface NodeOptions {
   seed: Uint8Array;
   stunServers: () => readonly string[];
   announce: () => readonly string[];
-  relay: RelayOptions;
+  /** A peer's connections, the best first. */
+  connectionsOf(peer: PeerId): readonly Connection[];
   limits: EngineLimits;
   privateNetwork: PrivateNetwork;
   membership: MembershipEncrypterOptions;
@@ -61,6 +57,8 @@ export interface Node {
  */
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { limits } = options;
+  // Without servers given, libp2p would ask those of others.
+  const rtcConfiguration = () => ({ iceServers: options.stunServers().map((urls) => ({ urls })) });
   let captured: NodeComponents | undefined;
   const libp2p = await createLibp2p<NodeServices>({
     start: false,
@@ -83,11 +81,9 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     ],
     transports: [
       survivingTcp(),
-      webSockets(),
-      circuitRelayTransport(),
-      webRTC({
-        rtcConfiguration: () => ({ iceServers: options.stunServers().map((urls) => ({ urls })) }),
-      }),
+      wsTransport(),
+      circuitTransport(options.connectionsOf),
+      (components) => webRTC({ rtcConfiguration })(bestFirst(components, options.connectionsOf)),
     ],
     connectionManager: {
       maxConnections: limits.maxConnections,
@@ -104,16 +100,6 @@ export async function createNode(options: NodeOptions): Promise<Node> {
         runOnLimitedConnection: true,
         maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
         maxOutboundBufferSize: 1_048_576,
-      }),
-      ...(options.relay.serve && {
-        relay: circuitRelayServer({
-          // libp2p's limits for strangers cut a circuit off after 128 KiB, silently; members' are shaped instead.
-          reservations: {
-            applyDefaultLimit: false,
-            maxReservations: options.relay.maxReservations,
-            reservationTtl: RESERVATION_MS,
-          },
-        }),
       }),
     },
   });

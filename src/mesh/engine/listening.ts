@@ -28,7 +28,7 @@ export async function listen(
       if (left === 0) throw new ListenError(`no port is free on all of ${options.hosts.join(", ")}`);
     }
   };
-  return { tcp: await on(options.tcpPort, ""), ws: 0 };
+  return { tcp: await on(options.tcpPort, ""), ws: await on(options.wsPort, "/ws") };
 }
 
 async function listenOnAll(
@@ -46,7 +46,7 @@ async function listenOnAll(
     try {
       await manager.listen([listenAddress(host, port, suffix)]);
     } catch (error) {
-      if (wanted === 0 && port !== 0 && String(error).includes("EADDRINUSE")) {
+      if (wanted === 0 && port !== 0 && /EADDRINUSE|in use/.test(String(error))) {
         // The port that the first host got is somebody else's on this one.
         for (const listener of added()) await listener.close();
         return "taken";

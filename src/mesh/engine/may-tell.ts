@@ -1,11 +1,18 @@
-/** Reasons of those who belong to the network, or did. */
-const TOLD = new Set(["expired", "revoked"]);
+import { decodeChain } from "../../identity/certificate.ts";
+import { openChain } from "../../identity/chain-check.ts";
 
 /**
- * Whether a refused peer may be told why. One whose certificate comes from this network's own key and no longer holds
- * should find out; a stranger should not even find out that this is a network of ours.
+ * Whether one that was refused may be told why. Who shows certificates that this network's own key stands behind, and that
+ * no longer hold, should find out; a stranger should not even find out whose network this is.
+ * @param shown the refused one's certificates
+ * @param own this box's
+ * @param publicKey the refused one's, 32 bytes
  */
-export function mayTellRefusal(error: unknown): boolean {
-  if (!(error instanceof Error) || !("reason" in error)) return false;
-  return typeof error.reason === "string" && TOLD.has(error.reason);
+export function mayTellRefusal(shown: Uint8Array, own: Uint8Array, publicKey: Uint8Array): boolean {
+  try {
+    const [leaf] = openChain(shown, decodeChain(own)[0].network);
+    return Buffer.from(leaf.subject).equals(publicKey);
+  } catch {
+    return false;
+  }
 }

@@ -16,8 +16,6 @@ const WITHIN_MS = 8_000;
 export interface MembershipEncrypterOptions {
   passport: Pick<Passport, "chain" | "check">;
   members: CheckedMembers;
-  /** See {@link ChainExchange.mayTell}. */
-  mayTell(error: unknown): boolean;
   /** Somebody knew a shared key and is no member, or does not take us for one. */
   refused(connection: MessageStream, why: string): void;
 }
@@ -64,7 +62,7 @@ class MembershipEncrypter implements ConnectionEncrypter {
     show: (exchange: ChainExchange) => Promise<Member>,
     signal: AbortSignal,
   ): Promise<SecuredConnection> {
-    const { passport, mayTell, members, refused } = this.options;
+    const { passport, members, refused } = this.options;
     try {
       const key = secured.remotePeer.publicKey;
       if (key?.type !== "Ed25519") throw new MembershipError("its key is not an Ed25519 key");
@@ -72,7 +70,6 @@ class MembershipEncrypter implements ConnectionEncrypter {
         stream: secured.connection,
         publicKey: key.raw,
         passport,
-        mayTell,
         signal,
       });
       members.remember(secured.remotePeer.toString(), member);

@@ -49,3 +49,18 @@ export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
   });
   return Buffer.from(createPublicKey(key).export({ format: "jwk" }).x ?? "", "base64url");
 }
+
+// Identity multihash (0x00) of 36 bytes: the key's protobuf, type Ed25519 (1), 32 bytes of data.
+const MULTIHASH_BEFORE_KEY = Buffer.from("002408011220", "hex");
+
+/** A peer id as bytes, as libp2p's messages have it. @throws {PeerIdError} */
+export function multihashOf(peer: PeerId): Uint8Array {
+  return Buffer.concat([MULTIHASH_BEFORE_KEY, publicKeyOf(peer)]);
+}
+
+/** The other way round. @throws {PeerIdError} for all but Ed25519 keys */
+export function peerIdOfMultihash(bytes: Uint8Array): PeerId {
+  const before = Buffer.from(bytes.subarray(0, MULTIHASH_BEFORE_KEY.length));
+  if (!before.equals(MULTIHASH_BEFORE_KEY)) throw new PeerIdError("is not the multihash of an Ed25519 key");
+  return peerIdOf(bytes.subarray(MULTIHASH_BEFORE_KEY.length));
+}

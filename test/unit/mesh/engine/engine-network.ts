@@ -1,64 +1,57 @@
-import { createHash, createPrivateKey, randomBytes, sign, verify } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import pino from "pino";
 import { systemTimers } from "../../../../src/host/timers.ts";
-import type { Member, Passport, Role } from "../../../../src/identity/member.ts";
+import {
+  type Membership,
+  Memberships,
+  openDeviceKey,
+  type Passport,
+} from "../../../../src/identity/index.ts";
 import { Libp2pEngine } from "../../../../src/mesh/engine/engine.ts";
+import type { PeerId } from "../../../../src/mesh/engine/engine-interface.ts";
 import type { Libp2pEngineOptions } from "../../../../src/mesh/engine/engine-options.ts";
-import { publicKeyOfSeed } from "../../../../src/mesh/engine/peer-id.ts";
+import { FakeClock } from "../../fake-clock.ts";
 
-const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
-const SPKI = Buffer.from("302a300506032b6570032100", "hex");
-
-/** Why a chain of a {@link TestNetwork} does not hold. */
-export class TestCertificateError extends Error {
-  constructor(
-    readonly reason: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/**
- * A network whose certificates are no more than its signature of the member's key: enough for the transports, which do
- * not look inside.
- */
+/** A network of real memberships, each with the device key of a box of its own. */
 export class TestNetwork {
-  readonly revoked = new Set<string>();
-  private readonly signing: Buffer;
+  readonly founder: Membership;
+  readonly clock = new FakeClock();
+  private readonly link: string;
 
+  /** @param folder makes folders of their own */
   constructor(
-    readonly name: string,
-    public sharedKeys: readonly Uint8Array[] = [digest(`${name} shared`)],
+    name: string,
+    private readonly folder: () => string,
   ) {
-    this.signing = digest(`${name} signing`);
+    this.founder = this.box().found(name);
+    this.link = this.founder.invite({ role: "box", uses: 0, expiresS: 7 * 86_400, peers: [] });
   }
 
-  /** @param seed by default another one each time */
-  passport(options: { seed?: Uint8Array; certified?: boolean; role?: Role } = {}): Passport {
-    const { seed = randomBytes(32), certified = true, role = "box" } = options;
-    const publicKey = publicKeyOfSeed(seed);
-    const key = createPrivateKey({ key: Buffer.concat([PKCS8, this.signing]), format: "der", type: "pkcs8" });
-    const chain = certified ? sign(null, publicKey, key) : Buffer.alloc(0);
-    return {
-      seed,
-      chain: () => chain,
-      check: (shown, of) => this.check(shown, of, role),
-      isStillMember: (of) => !this.revoked.has(hex(of)),
-      sharedKeys: () => this.sharedKeys,
-    };
+  /** One more box, which has joined by an invite. */
+  member(): Membership {
+    return this.box().join(this.link).membership;
   }
 
-  private check(chain: Uint8Array, publicKey: Uint8Array, role: Role): Member {
-    const spki = Buffer.concat([SPKI, publicKeyOfSeed(this.signing)]);
-    const isOurs = verify(null, publicKey, { key: spki, format: "der", type: "spki" }, chain);
-    if (!isOurs) throw new TestCertificateError("network", "certificates of another network");
-    if (this.revoked.has(hex(publicKey))) throw new TestCertificateError("revoked", "revoked");
-    return { publicKey, role, name: "", grants: [], expiresAt: 0 };
+  private box(): Memberships {
+    const folder = this.folder();
+    const random = (bytes: number): Uint8Array => Uint8Array.from(randomBytes(bytes));
+    return new Memberships(folder, openDeviceKey(folder), this.clock, () => {}, { random }).open();
   }
 }
 
-const started: Libp2pEngine[] = [];
+/** One who has come by a network's shared key, and shows other certificates. */
+export function intruder(network: TestNetwork, stranger: Passport, chain = stranger.chain()): Passport {
+  return {
+    seed: stranger.seed,
+    chain: () => chain,
+    // It would take anybody.
+    check: (_, publicKey) => ({ publicKey, role: "box", name: "", grants: [], expiresAt: 0 }),
+    isStillMember: () => true,
+    sharedKeys: () => network.founder.sharedKeys(),
+  };
+}
+
+const running: Libp2pEngine[] = [];
 
 /** An engine on loopback, started; {@link stopEngines} stops it. */
 export async function startEngine(
@@ -76,20 +69,51 @@ export async function startEngine(
     log: pino({ level: "silent" }),
     ...options,
   });
-  started.push(engine);
+  running.push(engine);
   await engine.start();
   return engine;
 }
 
 export async function stopEngines(): Promise<void> {
-  await Promise.all(started.splice(0).map((engine) => engine.stop()));
+  await Promise.all(running.splice(0).map((engine) => engine.stop()));
 }
+
+export const SERVING = { serve: true, maxReservations: 8, maxCircuitKbit: 0, maxTotalKbit: 0 };
 
 export const tcpAddress = (engine: Libp2pEngine): string => `/ip4/127.0.0.1/tcp/${engine.ports().tcp}`;
 export const wsAddress = (engine: Libp2pEngine): string => `/ip4/127.0.0.1/tcp/${engine.ports().ws}/ws`;
+export const circuitAddress = (relay: Libp2pEngine): string => `/p2p/${relay.peer}/p2p-circuit`;
 
-export function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+/** Sends back every frame that comes. */
+export function serveEcho(engine: Libp2pEngine): void {
+  engine.handle("/echo/1", async (stream) => {
+    for await (const frame of stream.frames()) await stream.send(frame);
+  });
 }
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+/** What comes back for frames that were sent to somebody who echoes. */
+export async function echoed(
+  engine: Libp2pEngine,
+  peer: PeerId,
+  frames: readonly Uint8Array[],
+  connectionId?: string,
+): Promise<Buffer[]> {
+  const stream = await engine.open(peer, "/echo/1", connectionId === undefined ? {} : { connectionId });
+  const got: Buffer[] = [];
+  const reading = (async () => {
+    for await (const frame of stream.frames()) got.push(Buffer.from(frame));
+  })();
+  for (const frame of frames) await stream.send(frame);
+  await stream.close();
+  await reading;
+  return got;
+}
+
+/** Resolves as soon as something holds, and fails after five seconds. */
+export async function until(holds: () => boolean): Promise<void> {
+  const endsMs = performance.now() + 5_000;
+  while (!holds()) {
+    if (performance.now() > endsMs) throw new Error(`still not: ${holds}`);
+    await Bun.sleep(5);
+  }
+}
