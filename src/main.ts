@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
@@ -21,8 +22,9 @@ import { Lifecycle } from "./host/lifecycle.ts";
 import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { systemTimers } from "./host/timers.ts";
-import { openDeviceKey } from "./identity/index.ts";
+import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
+import { LoraLink, MeshPart } from "./mesh/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -125,6 +127,24 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     code: textCode,
   });
   const texts = new LoraTexts(lora, clock);
+  const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
+  const mesh = new MeshPart({
+    config: config.mesh,
+    boxName: config.box.name,
+    exclude: [config.gateway.bridge, ...config.gateway.interfaces],
+    memberships,
+    stateFolder,
+    runFolder,
+    loopback: mode === "bench",
+    lora: new LoraLink(lora, linkAddressOf(key.hash)),
+    services: () => config.gateway.services.map(({ name, port }) => ({ name, port })),
+    capability: () => undefined,
+    timers: systemTimers,
+    random: Math.random,
+    randomBytes,
+    journal,
+    log,
+  });
   const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;
   const lifecycle: Lifecycle = new Lifecycle(
     [
@@ -132,6 +152,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       portal,
       ...(neighbour ? [neighbour] : []),
       lora,
+      mesh,
       new ConsolePart({
         listen,
         runFolder,

@@ -26,26 +26,44 @@ export function withControlOptions(command: Command): Command {
 
 const TIMEOUT_MS = 5_000;
 
-/** Asks a running box over its socket. @returns undefined when none is running here, which has been said then. @throws Error when it fails */
-export async function askBox<T>(
+/** A request to a running box. */
+export interface BoxRequest {
+  /** The name of its socket in the run folder. */
+  socket: string;
+  path: string;
+  method?: "GET" | "POST" | "DELETE";
+  body?: unknown;
+  timeoutMs?: number;
+}
+
+/** Asks a running box over its control socket; see {@link ask}. */
+export const askBox = async <T>(
   path: string,
   options: ControlOptions,
   body?: unknown,
-): Promise<T | undefined> {
+): Promise<T | undefined> => (await ask<T>(options, { socket: CONTROL_SOCKET, path, body }))?.answer;
+
+/** Asks a running box over one of its sockets. @returns undefined when none is running here, which has been said then. @throws Error when it fails */
+export async function ask<T>(
+  options: ControlOptions,
+  request: BoxRequest,
+): Promise<{ ok: boolean; answer: T } | undefined> {
+  const { socket: name, path, body, timeoutMs = TIMEOUT_MS } = request;
   const state = resolve(options.state ?? DEFAULT_STATE[options.mode]);
-  const socket = join(options.run ?? defaultRunFolder(options.mode, state), CONTROL_SOCKET);
+  const socket = join(options.run ?? defaultRunFolder(options.mode, state), name);
   let response: Response;
   try {
     response = await fetch(`http://box${path}`, {
       unix: socket,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
+      method: request.method ?? (body === undefined ? "GET" : "POST"),
       ...(body === undefined
         ? {}
-        : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "TimeoutError")
-      throw new Error(`the box does not answer within ${TIMEOUT_MS / 1000} s (${socket})`);
+      throw new Error(`the box does not answer within ${timeoutMs / 1000} s (${socket})`);
     process.stderr.write(`omerta-box: no box is running here (${socket} does not answer)\n`);
     process.exitCode = EXIT.notRunning;
     return undefined;
@@ -53,5 +71,5 @@ export async function askBox<T>(
   // What is refused is answered in JSON too.
   if (!(response.headers.get("content-type") ?? "").includes("json"))
     throw new Error(`the box answers ${response.status}: ${(await response.text()).slice(0, 200)}`);
-  return (await response.json()) as T;
+  return { ok: response.ok, answer: (await response.json()) as T };
 }

@@ -3,6 +3,7 @@ import { VERSION } from "../main.ts";
 import { configCommand } from "./config.ts";
 import { EXIT } from "./exit.ts";
 import { loraCommand } from "./lora.ts";
+import { meshCommand } from "./mesh.ts";
 import { portalCommand, tlsFrontCommand } from "./processes.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
@@ -21,6 +22,7 @@ const program = new Command("omerta-box")
   .addCommand(configCommand())
   .addCommand(statusCommand())
   .addCommand(loraCommand())
+  .addCommand(meshCommand())
   .addCommand(versionCommand())
   .addCommand(portalCommand(), { hidden: true })
   .addCommand(tlsFrontCommand(), { hidden: true });

@@ -1,4 +1,5 @@
 export { ConfigError, type ConfigProblem, problemLine } from "./config-error.ts";
 export { exampleConfig } from "./example.ts";
 export { type LoadedConfig, loadConfig, parseConfig } from "./load.ts";
+export type { MeshConfig } from "./mesh-schema.ts";
 export { type Config, defaultConfig, type ServiceConfig } from "./schema.ts";

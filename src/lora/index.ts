@@ -14,6 +14,7 @@ export { textCode } from "./link/text/index.ts";
 export { LoraPart, type LoraPartOptions } from "./lora-part.ts";
 export type { CaseStatus, LoraStatus } from "./lora-status.ts";
 export { LoraTexts, type LoraView, type TextAdmission, type TextToSend } from "./lora-texts.ts";
+export { MESH_PAYLOAD } from "./payload-kind.ts";
 export { PRIORITIES, type Priority } from "./priority.ts";
 export type { Fate } from "./radio.ts";
 export { listUsbLines } from "./usb-lines.ts";

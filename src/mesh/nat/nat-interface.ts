@@ -5,7 +5,8 @@ import type { Endpoint } from "../paths/endpoint.ts";
  * `open`: no translation; `cone`: endpoint-independent mapping; `symmetric`: a mapping for each destination;
  * `blocked`: no UDP comes back; `unknown`: fewer than two peers have said what they see.
  */
-export type NatKind = "unknown" | "open" | "cone" | "symmetric" | "blocked";
+export const NAT_KINDS = ["unknown", "open", "cone", "symmetric", "blocked"] as const;
+export type NatKind = (typeof NAT_KINDS)[number];
 
 /** What a peer told about where our datagrams come from. */
 export interface Observation {

@@ -1,0 +1,163 @@
+import { zValidator } from "@hono/zod-validator";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import { stream } from "hono/streaming";
+import { z } from "zod";
+import { ROLES } from "../../identity/index.ts";
+import { MAX_CONTROL_BYTES } from "../paths/paths-interface.ts";
+import { type MeshControl, MeshError } from "./mesh-control.ts";
+
+/** Where other programs on the box find the mesh. */
+export const MESH_SOCKET = "mesh.sock";
+
+/** Longest gossip, as the engine takes it. */
+const MAX_PUBLISH_BYTES = 32_768;
+const MAX_BODY_BYTES = 1_048_576;
+/** Messages that wait for a slow listener; beyond, the oldest go. */
+const MAX_WAITING = 256;
+
+const network = z.string().min(1).max(80).default("");
+const peer = z.string().min(1).max(80);
+/** Programs' channels are kept apart from the box's own. */
+const channel = z.string().regex(/^[a-z0-9-]{1,14}$/, "1 to 14 of a-z, 0-9 and '-'");
+const base64 = (maxBytes: number) =>
+  z
+    .base64()
+    .max(Math.ceil(maxBytes / 3) * 4)
+    .transform((text) => Buffer.from(text, "base64"))
+    .refine((bytes) => bytes.length <= maxBytes, `at most ${maxBytes} bytes`);
+
+const requests = {
+  found: z.strictObject({ name: z.string().trim().min(1).max(60) }),
+  join: z.strictObject({ link: z.string().min(1).max(4_096) }),
+  invite: z.strictObject({
+    role: z.enum(ROLES).default("box"),
+    once: z.boolean().default(false),
+    hours: z.number().min(0).max(87_600).default(168),
+  }),
+  revoke: z.strictObject({ peer, why: z.string().max(200).default("") }),
+  send: z.strictObject({
+    network,
+    peer,
+    channel,
+    body: base64(MAX_CONTROL_BYTES),
+    urgency: z.enum(["sos", "control", "message"]).default("message"),
+    timeoutMs: z.int().min(100).max(600_000).default(15_000),
+  }),
+  publish: z.strictObject({ network, topic: channel, body: base64(MAX_PUBLISH_BYTES) }),
+  listen: z
+    .strictObject({ network, channel: channel.optional(), topic: channel.optional() })
+    .refine((what) => (what.channel === undefined) !== (what.topic === undefined), "either channel or topic"),
+  trace: z.strictObject({ network, peer }),
+  peers: z.strictObject({ network: z.string().max(80).optional() }),
+  keys: z.strictObject({ passphrase: z.string().max(1_000) }),
+  importKeys: z.strictObject({ passphrase: z.string().max(1_000), file: base64(MAX_BODY_BYTES / 2) }),
+};
+
+/** Refuses with the names of the fields. */
+const checked = <S extends z.ZodType>(from: "json" | "query", schema: S) =>
+  zValidator(from, schema, (result, c) => {
+    if (result.success) return;
+    const problems = result.error.issues.map(
+      ({ path, message }) => `${path.join(".") || "request"}: ${message}`,
+    );
+    return c.json({ error: problems.join("; ") }, 400);
+  });
+
+const prefixed = (name: string): string => `x-${name}`;
+
+/**
+ * The requests of the mesh's Unix socket: HTTP/1.1 with JSON, bodies in base64. Errors are `{error}` with status 400
+ * (the request), 404 (no such network or peer) or 502 (the mesh could not).
+ */
+export function meshApi(mesh: MeshControl) {
+  return new Hono()
+    .use(bodyLimit({ maxSize: MAX_BODY_BYTES }))
+    .onError((error, c) => {
+      if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
+      const status =
+        error instanceof MeshError ? ({ wrong: 400, unknown: 404, failed: 502 } as const)[error.kind] : 502;
+      return c.json({ error: error.message }, status);
+    })
+    .get("/v1/networks", (c) => c.json(mesh.networks()))
+    .post("/v1/networks", checked("json", requests.found), async (c) =>
+      c.json(await mesh.found(c.req.valid("json").name)),
+    )
+    .post("/v1/join", checked("json", requests.join), async (c) =>
+      c.json(await mesh.join(c.req.valid("json").link)),
+    )
+    .delete("/v1/networks/:id", async (c) => {
+      await mesh.leave(c.req.param("id"));
+      return c.json({});
+    })
+    .post("/v1/networks/:id/invites", checked("json", requests.invite), (c) =>
+      c.json(mesh.invite(c.req.param("id"), c.req.valid("json"))),
+    )
+    .post("/v1/networks/:id/revocations", checked("json", requests.revoke), async (c) => {
+      const { peer: who, why } = c.req.valid("json");
+      await mesh.revoke(c.req.param("id"), who, why);
+      return c.json({});
+    })
+    .post("/v1/networks/:id/shared-key", async (c) => {
+      await mesh.rotate(c.req.param("id"));
+      return c.json({});
+    })
+    .post("/v1/keys/export", checked("json", requests.keys), async (c) => {
+      const file = await mesh.exportKeys(c.req.valid("json").passphrase);
+      return c.json({ file: Buffer.from(file).toString("base64") });
+    })
+    .post("/v1/keys/import", checked("json", requests.importKeys), async (c) => {
+      const { file, passphrase } = c.req.valid("json");
+      return c.json({ networks: await mesh.importKeys(file, passphrase) });
+    })
+    .get("/v1/peers", checked("query", requests.peers), (c) =>
+      c.json(mesh.peers(c.req.valid("query").network)),
+    )
+    .get("/v1/trace", checked("query", requests.trace), async (c) => {
+      const { network: id, peer: who } = c.req.valid("query");
+      return c.json(await mesh.trace(id, who));
+    })
+    .post("/v1/send", checked("json", requests.send), async (c) => {
+      const { urgency, timeoutMs, channel: name, ...rest } = c.req.valid("json");
+      return c.json(await mesh.send({ ...rest, channel: prefixed(name), options: { urgency, timeoutMs } }));
+    })
+    .post("/v1/publish", checked("json", requests.publish), async (c) => {
+      const { network: id, topic, body } = c.req.valid("json");
+      await mesh.publish(id, prefixed(topic), body);
+      return c.json({});
+    })
+    .get("/v1/listen", checked("query", requests.listen), (c) => {
+      const { network: id, channel: name, topic } = c.req.valid("query");
+      c.header("content-type", "application/x-ndjson");
+      return stream(c, async (out) => {
+        const waiting: string[] = [];
+        let wake: () => void = () => {};
+        const what = {
+          network: id,
+          ...(name === undefined ? {} : { channel: prefixed(name) }),
+          ...(topic === undefined ? {} : { topic: prefixed(topic) }),
+        };
+        const end = mesh.listen(what, ({ from, body }) => {
+          waiting.push(JSON.stringify({ from, body: Buffer.from(body).toString("base64") }));
+          if (waiting.length > MAX_WAITING) waiting.shift();
+          wake();
+        });
+        out.onAbort(() => wake());
+        try {
+          // Whoever listens knows by the first line that nothing is missed from here on.
+          await out.writeln(JSON.stringify({ listening: true }));
+          while (!out.aborted) {
+            const line = waiting.shift();
+            if (line !== undefined) await out.writeln(line);
+            else
+              await new Promise<void>((resolve) => {
+                wake = resolve;
+              });
+          }
+        } finally {
+          end();
+        }
+      });
+    });
+}

@@ -1,0 +1,105 @@
+import type { Role } from "../../identity/index.ts";
+import type { Capability, OfferedService } from "../directory/peer-record.ts";
+import type { NatKind } from "../nat/nat-interface.ts";
+import type { PathStatus, SendOptions } from "../paths/paths-interface.ts";
+
+/** One network that the box belongs to, as its operator sees it. */
+export interface NetworkStatus {
+  id: string;
+  name: string;
+  /** Of the network's own key, as words to compare by voice. */
+  words: string;
+  /** This box in it. */
+  self: { peer: string; words: string; role: Role; expiresAt: number };
+  /** undefined while it is not running: then `trouble` says why. */
+  ports?: { tcp: number; ws: number; udp: number };
+  trouble?: string;
+  nat: NatKind;
+  /** As peers see it from outside; "" while unknown. */
+  seenAs: string;
+  canInvite: boolean;
+  canRevoke: boolean;
+  /** Members that are known, itself left out, and how many of them are connected. */
+  known: number;
+  connected: number;
+  /** What was forwarded for others: by how many boxes, bytes, and datagrams that were not. */
+  relayed: { boxes: number; bytes: number; dropped: number };
+}
+
+/** Another member of a network. */
+export interface PeerStatus {
+  network: string;
+  peer: string;
+  name: string;
+  role: Role;
+  words: string;
+  connected: boolean;
+  /** How streams go: "tcp", "ws", "webrtc", "circuit"; several at once are possible, the best first. */
+  streams: string[];
+  paths: PathStatus[];
+  nat: NatKind;
+  relays: boolean;
+  services: readonly OfferedService[];
+  capability?: Capability;
+  /** Thousandths of a core. */
+  load: number;
+  heardSecondsAgo?: number;
+}
+
+export interface InviteRequest {
+  role: Exclude<Role, "operator"> | "operator";
+  /** Lets one in, or as many as come. */
+  once: boolean;
+  /** How long it holds; 0: for ever. */
+  hours: number;
+}
+
+/** A step on the way to a peer, and how long it took there and back. */
+export interface TraceStep {
+  kind: string;
+  via: string;
+  chosen: boolean;
+  rttMs?: number;
+  result: string;
+}
+
+/** What programs and the command line may ask of the mesh. Errors are {@link MeshError}s that name what is wrong. */
+export interface MeshControl {
+  networks(): NetworkStatus[];
+  peers(network?: string): PeerStatus[];
+  found(name: string): Promise<NetworkStatus>;
+  join(link: string): Promise<NetworkStatus>;
+  leave(network: string): Promise<void>;
+  invite(network: string, request: InviteRequest): { link: string; bootstrap: number };
+  revoke(network: string, peer: string, why: string): Promise<void>;
+  rotate(network: string): Promise<void>;
+  exportKeys(passphrase: string): Promise<Uint8Array>;
+  importKeys(file: Uint8Array, passphrase: string): Promise<string[]>;
+  /** @returns which peer it was, and how long it took until it had acknowledged it */
+  send(request: {
+    network: string;
+    peer: string;
+    channel: string;
+    body: Uint8Array;
+    options: SendOptions;
+  }): Promise<{ peer: string; tookMs: number }>;
+  publish(network: string, topic: string, body: Uint8Array): Promise<void>;
+  /** What members send to `channel` or publish on `topic`. @returns ends it */
+  listen(
+    what: { network: string; channel?: string; topic?: string },
+    heard: (message: { from: string; body: Uint8Array }) => void,
+  ): () => void;
+  trace(network: string, peer: string): Promise<TraceStep[]>;
+}
+
+/** A request to the mesh that cannot be met, in words for whoever made it. */
+export class MeshError extends Error {
+  override readonly name = "MeshError";
+  constructor(
+    message: string,
+    /** "wrong": the request; "unknown": what it names; "failed": the mesh. */
+    readonly kind: "wrong" | "unknown" | "failed" = "wrong",
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,293 @@
+import { fingerprint, type Membership, type Memberships } from "../../identity/index.ts";
+import type { PeerId } from "../engine/engine-interface.ts";
+import { publicKeyOf } from "../engine/peer-id.ts";
+import type { Network } from "../network/network.ts";
+import { endpointText } from "../paths/endpoint.ts";
+import type { PathStatus } from "../paths/paths-interface.ts";
+import {
+  type InviteRequest,
+  type MeshControl,
+  MeshError,
+  type NetworkStatus,
+  type PeerStatus,
+  type TraceStep,
+} from "./mesh-control.ts";
+
+export interface MeshDeskOptions {
+  memberships: Memberships;
+  boxName: string;
+  network: (id: string) => Network | undefined;
+  troubleOf: (id: string) => string | undefined;
+  begin: (membership: Membership) => Promise<void>;
+  end: (id: string) => Promise<void>;
+  /** Something for the journal. */
+  told: (kind: string, subject: string, detail?: Record<string, unknown>) => void;
+  monotonicMs: () => number;
+}
+
+const MAX_INVITE_PEERS = 3;
+
+type Listener = (message: { from: string; body: Uint8Array }) => void;
+
+/** Answers what programs, the command line and the operator's page ask of the mesh. */
+export class MeshDesk implements MeshControl {
+  private readonly listeners = new Map<string, Set<Listener>>();
+
+  constructor(private readonly options: MeshDeskOptions) {}
+
+  /** A network runs (again): those who listen to it go on listening. */
+  began(network: Network): void {
+    for (const key of this.listeners.keys()) {
+      const [id, kind, name = ""] = key.split(" ");
+      if (id === network.membership.id) this.attach(network, kind === "topic", name);
+    }
+  }
+
+  networks(): NetworkStatus[] {
+    return this.options.memberships.list().map((membership) => this.networkStatus(membership));
+  }
+
+  peers(name?: string): PeerStatus[] {
+    const memberships =
+      name === undefined || name === "" ? this.options.memberships.list() : [this.membership(name)];
+    return memberships.flatMap((membership) => {
+      const network = this.options.network(membership.id);
+      return network ? this.peersOf(network) : [];
+    });
+  }
+
+  async found(name: string): Promise<NetworkStatus> {
+    const membership = refused(() => this.options.memberships.found(name, this.options.boxName));
+    this.options.told("network-founded", name);
+    await this.options.begin(membership);
+    return this.networkStatus(membership);
+  }
+
+  async join(link: string): Promise<NetworkStatus> {
+    const { membership, outcome } = refused(() => this.options.memberships.join(link, this.options.boxName));
+    this.options.told("network-joined", membership.name, { outcome });
+    await this.options.begin(membership);
+    return this.networkStatus(membership);
+  }
+
+  async leave(name: string): Promise<void> {
+    const membership = this.membership(name);
+    await this.options.end(membership.id);
+    this.options.memberships.leave(membership.id);
+    this.options.told("network-left", membership.name);
+  }
+
+  invite(name: string, { role, once, hours }: InviteRequest): { link: string; bootstrap: number } {
+    const membership = this.membership(name);
+    const peers = this.options.network(membership.id)?.bootstrapPeers(MAX_INVITE_PEERS) ?? [];
+    const link = refused(() =>
+      membership.invite({ role, uses: once ? 1 : 0, expiresS: Math.round(hours * 3_600), peers }),
+    );
+    this.options.told("invited", membership.name, { role, once, hours });
+    return { link, bootstrap: peers.length };
+  }
+
+  async revoke(name: string, peer: string, why: string): Promise<void> {
+    const membership = this.membership(name);
+    const network = this.running(membership);
+    const id = this.peerIn(network, peer);
+    const statement = refused(() => membership.revoke(publicKeyOf(id), "out", why));
+    network.tellStatement(statement);
+    this.options.told("revoked", id, { network: membership.name, why });
+  }
+
+  async rotate(name: string): Promise<void> {
+    const membership = this.membership(name);
+    const statement = refused(() => membership.rotate());
+    this.options.network(membership.id)?.tellStatement(statement);
+    this.options.told("shared-key-changed", membership.name);
+  }
+
+  async exportKeys(passphrase: string): Promise<Uint8Array> {
+    this.options.told("keys-exported", "");
+    return refusedLater(this.options.memberships.exportTo(passphrase));
+  }
+
+  async importKeys(file: Uint8Array, passphrase: string): Promise<string[]> {
+    const { memberships, begin, told } = this.options;
+    const report = await refusedLater(memberships.importFrom(file, passphrase));
+    told("keys-imported", "", { ...report });
+    for (const id of report.added) {
+      const membership = memberships.get(id);
+      if (membership) await begin(membership);
+    }
+    const [problem] = report.refused;
+    if (problem && report.added.length + report.merged.length === 0)
+      throw new MeshError(`${problem.network}: ${problem.why}`, "wrong");
+    return [...report.added, ...report.merged].map((id) => memberships.get(id)?.name ?? id);
+  }
+
+  async send({ network: name, peer, channel, body, options }: Parameters<MeshControl["send"]>[0]) {
+    const network = this.running(this.membership(name));
+    const id = this.peerIn(network, peer);
+    const startedMs = this.options.monotonicMs();
+    try {
+      await network.send(id, channel, body, options);
+    } catch (error) {
+      throw new MeshError(messageOf(error), "failed");
+    }
+    return { peer: id, tookMs: Math.round((this.options.monotonicMs() - startedMs) * 10) / 10 };
+  }
+
+  async publish(name: string, topic: string, body: Uint8Array): Promise<void> {
+    await this.running(this.membership(name)).engine.publish(topic, body);
+  }
+
+  listen(what: { network: string; channel?: string; topic?: string }, heard: Listener): () => void {
+    const membership = this.membership(what.network);
+    const isTopic = what.topic !== undefined;
+    const name = what.topic ?? what.channel ?? "";
+    const key = `${membership.id} ${isTopic ? "topic" : "channel"} ${name}`;
+    const known = this.listeners.get(key);
+    const listeners = known ?? new Set();
+    this.listeners.set(key, listeners);
+    listeners.add(heard);
+    const network = this.options.network(membership.id);
+    if (!known && network) this.attach(network, isTopic, name);
+    return () => listeners.delete(heard);
+  }
+
+  async trace(name: string, peer: string): Promise<TraceStep[]> {
+    const network = this.running(this.membership(name));
+    const id = this.peerIn(network, peer);
+    await network.reachNow(id);
+    const nameOf = (one: PeerId) => network.directory.get(one)?.record.name || one;
+    return network.paths.status(id).map((path) => ({
+      kind: path.kind,
+      via: viaText(path, nameOf),
+      chosen: path.chosen,
+      ...(path.rttMs === undefined ? {} : { rttMs: path.rttMs }),
+      result: path.state,
+    }));
+  }
+
+  /** Attached once for each network that runs; who listens comes and goes. */
+  private attach(network: Network, isTopic: boolean, name: string): void {
+    const key = `${network.membership.id} ${isTopic ? "topic" : "channel"} ${name}`;
+    const tell = (from: string, body: Uint8Array) => {
+      for (const heard of this.listeners.get(key) ?? []) heard({ from, body });
+    };
+    if (isTopic)
+      network.engine.subscribe(name, (data, from) => {
+        tell(from, data);
+        return "accept";
+      });
+    else network.handle(name, tell);
+  }
+
+  private networkStatus(membership: Membership): NetworkStatus {
+    const network = this.options.network(membership.id);
+    const trouble = membership.problem ?? this.options.troubleOf(membership.id);
+    const { role, expiresAt } = membership.self;
+    const connected = network?.connectedPeers() ?? new Set<PeerId>();
+    const mapped = network?.nat.mapped;
+    const stats = network?.paths.stats().relay;
+    return {
+      id: membership.id,
+      name: membership.name,
+      words: fingerprint(membership.networkKey),
+      self: { peer: network?.peer ?? "", words: fingerprint(membership.publicKey), role, expiresAt },
+      ...(network ? { ports: network.ports } : {}),
+      ...(trouble === undefined ? {} : { trouble }),
+      nat: network?.nat.kind ?? "unknown",
+      seenAs: mapped ? endpointText(mapped) : "",
+      canInvite: membership.canInvite,
+      canRevoke: membership.canRevoke,
+      known: network?.directory.size ?? 0,
+      connected: connected.size,
+      relayed: {
+        boxes: stats?.byPeer.length ?? 0,
+        bytes: stats?.forwardedBytes ?? 0,
+        dropped: (stats?.overQuota ?? 0) + (stats?.notSent ?? 0),
+      },
+    };
+  }
+
+  private peersOf(network: Network): PeerStatus[] {
+    const { membership, directory, engine, paths } = network;
+    const connected = network.connectedPeers();
+    const nowMs = this.options.monotonicMs();
+    const known = directory.all().map(({ peer, member, record, heardAtMs }) => ({
+      network: membership.id,
+      peer,
+      name: record.name || member.name,
+      role: member.role,
+      words: fingerprint(member.publicKey),
+      connected: connected.has(peer) || paths.isReachable(peer),
+      streams: engine.connections(peer).map(({ kind }) => kind),
+      paths: paths.status(peer),
+      nat: record.nat,
+      relays: record.relays,
+      services: record.services,
+      ...(record.capability ? { capability: record.capability } : {}),
+      load: record.load,
+      heardSecondsAgo: Math.round((nowMs - heardAtMs) / 1000),
+    }));
+    return known.sort(
+      (a, b) =>
+        Number(b.connected) - Number(a.connected) ||
+        a.name.localeCompare(b.name) ||
+        (a.peer < b.peer ? -1 : 1),
+    );
+  }
+
+  /** By id or name; "" or "-" where there is one alone. */
+  private membership(name: string): Membership {
+    const all = this.options.memberships.list();
+    if (name === "" || name === "-") {
+      const [only, ...others] = all;
+      if (!only) throw new MeshError("this box belongs to no network", "unknown");
+      if (others.length === 0) return only;
+      throw new MeshError(`network: this box is in several: ${all.map((one) => one.name).join(", ")}`);
+    }
+    const matching = all.filter((one) => one.id === name || one.name === name);
+    const [first, ...others] = matching;
+    if (!first) throw new MeshError(`network: ${name} is none of this box's`, "unknown");
+    if (others.length > 0) throw new MeshError(`network: several are called ${name}; use an id`);
+    return first;
+  }
+
+  private running(membership: Membership): Network {
+    const network = this.options.network(membership.id);
+    if (network) return network;
+    throw new MeshError(this.options.troubleOf(membership.id) ?? `${membership.name} does not run`, "failed");
+  }
+
+  private peerIn(network: Network, text: string): PeerId {
+    const found = network.directory.find(text)?.peer;
+    if (found !== undefined) return found;
+    if (network.connectedPeers().has(text)) return text;
+    throw new MeshError(`peer: no member, or several, are called ${text}`, "unknown");
+  }
+}
+
+function viaText({ target, interface: name }: PathStatus, nameOf: (peer: PeerId) => string): string {
+  const by = name === undefined ? "" : ` by ${name}`;
+  if (target.by === "udp") return `${endpointText(target.endpoint)}${by}`;
+  if (target.by === "relay") return `through ${nameOf(target.relay)}`;
+  return target.by === "lora" ? target.address.toString(16).padStart(6, "0") : "over a stream";
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What identity refuses is what whoever asked did wrong. */
+function refused<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw new MeshError(messageOf(error), "wrong");
+  }
+}
+
+async function refusedLater<T>(action: Promise<T>): Promise<T> {
+  try {
+    return await action;
+  } catch (error) {
+    throw new MeshError(messageOf(error), "wrong");
+  }
+}

@@ -1,0 +1,275 @@
+import { join } from "node:path";
+import { z } from "zod";
+import type { MeshConfig } from "../config/index.ts";
+import { InterfaceMonitor } from "../host/interface-monitor.ts";
+import type { HostInterface } from "../host/interfaces.ts";
+import type { Logger } from "../host/log.ts";
+import type { Part } from "../host/part.ts";
+import { serveSocket } from "../host/socket-server.ts";
+import type { Timers } from "../host/timers.ts";
+import type { Membership, Memberships } from "../identity/index.ts";
+import { type Journal, openDocument } from "../store/index.ts";
+import { MESH_SOCKET, meshApi } from "./api/mesh-api.ts";
+import { MeshDesk } from "./api/mesh-desk.ts";
+import type { Capability, OfferedService } from "./directory/peer-record.ts";
+import type { LocalInterface } from "./discovery/discovery-interface.ts";
+import { LocalDiscovery } from "./discovery/local-discovery.ts";
+import { localInterfaces } from "./discovery/local-interfaces.ts";
+import type { LoraLink } from "./network/lora-link.ts";
+import { Network } from "./network/network.ts";
+
+export interface MeshPartOptions {
+  config: MeshConfig;
+  boxName: string;
+  /** Interfaces that are never the mesh's: the guests' bridge. */
+  exclude: readonly string[];
+  memberships: Memberships;
+  stateFolder: string;
+  runFolder: string;
+  /** Only this machine: everything is on loopback, where boxes of the same machine find each other. */
+  loopback: boolean;
+  lora: LoraLink | undefined;
+  services: () => readonly OfferedService[];
+  capability: () => Capability | undefined;
+  timers: Timers;
+  random: () => number;
+  randomBytes: (count: number) => Uint8Array;
+  journal: Pick<Journal, "append">;
+  log: Logger;
+}
+
+const EVERYWHERE = ["0.0.0.0", "::"];
+const LOOPBACK = ["127.0.0.1"];
+/** Each network takes a port for TCP and UDP, and the next for WebSockets. */
+const PORTS_A_NETWORK = 2;
+const PORTS_TRIED = 40;
+const RETRY_MS = 10_000;
+const LOAD_EVERY_MS = 15_000;
+
+const startsSchema = z.strictObject({
+  starts: z
+    .int()
+    .min(0)
+    .max(2 ** 28),
+});
+
+/** The other boxes: one {@link Network} for each network that this box belongs to, with what they share of the machine. */
+export class MeshPart implements Part {
+  readonly name = "mesh";
+  readonly desk: MeshDesk;
+  private readonly running = new Map<string, Network>();
+  private readonly troubles = new Map<string, string>();
+  private readonly monitor: InterfaceMonitor;
+  private readonly discovery: LocalDiscovery;
+  private interfaces: readonly LocalInterface[] = [];
+  private server: { stop(force: boolean): Promise<void> } | undefined;
+  private endLora: (() => void) | undefined;
+  private starts = 0;
+  private loadThousandths = 0;
+  private isRunning = false;
+  private readonly timers = new Set<() => void>();
+
+  constructor(private readonly options: MeshPartOptions) {
+    const { runFolder, log, timers, memberships, randomBytes, loopback } = options;
+    this.monitor = new InterfaceMonitor({
+      runFolder,
+      log,
+      timers,
+      lost: (name) => {
+        for (const network of this.running.values()) network.interfaceDown(name);
+      },
+      changed: (interfaces, { came, changed }) => this.interfacesChanged(interfaces, [...came, ...changed]),
+    });
+    this.discovery = new LocalDiscovery({
+      interfaces: () => this.interfaces,
+      networks: () => [...this.running.values()].map(({ local }) => local),
+      loopback,
+      timers,
+      randomBytes,
+      log,
+    });
+    this.discovery.on("sighted", (id, sighting) => this.running.get(id)?.sighted(sighting));
+    this.discovery.on("gone", (id, sighting) => this.running.get(id)?.gone(sighting));
+    this.desk = new MeshDesk({
+      memberships,
+      boxName: options.boxName,
+      network: (id) => this.running.get(id),
+      troubleOf: (id) => this.troubles.get(id),
+      begin: (membership) => this.begin(membership),
+      end: (id) => this.end(id),
+      told: (kind, subject, detail) => this.tell(kind, subject, detail),
+      monotonicMs: () => timers.monotonicMs(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { config, memberships, runFolder, log } = this.options;
+    if (!config.enabled) return;
+    this.isRunning = true;
+    this.starts = this.countStart();
+    await this.monitor.start();
+    this.takeInterfaces(this.monitor.current());
+    for (const link of config.invites) this.joinByConfiguration(link);
+    for (const membership of memberships.list()) await this.begin(membership);
+    this.discovery.start();
+    this.endLora = this.options.lora?.onDatagram((address, datagram) => {
+      // Only the network whose session it belongs to can open it.
+      for (const network of this.running.values()) network.paths.receive({ by: "lora", address }, datagram);
+    });
+    const api = meshApi(this.desk);
+    this.server = serveSocket(join(runFolder, MESH_SOCKET), (request) => api.fetch(request));
+    this.measureLoad(process.cpuUsage(), this.options.timers.monotonicMs());
+    log.debug("the mesh has started");
+  }
+
+  async stop(): Promise<void> {
+    this.isRunning = false;
+    for (const callOff of this.timers) callOff();
+    this.timers.clear();
+    this.endLora?.();
+    await this.server?.stop(true);
+    this.server = undefined;
+    await this.discovery.stop();
+    await this.monitor.stop();
+    await Promise.all([...this.running.keys()].map((id) => this.end(id)));
+    this.options.memberships.flush();
+  }
+
+  detail(): string {
+    if (!this.options.config.enabled) return "switched off";
+    const all = this.desk.networks();
+    if (all.length === 0) return "in no network yet";
+    return all
+      .map(
+        ({ name, connected, known }) =>
+          `${name}: ${connected} of ${known} other ${known === 1 ? "box" : "boxes"} connected`,
+      )
+      .join("; ");
+  }
+
+  trouble(): string | undefined {
+    const [first] = this.troubles.values();
+    return first;
+  }
+
+  /** Runs a network that the box belongs to. What fails is tried again. */
+  private async begin(membership: Membership): Promise<void> {
+    const { config, boxName, lora, services, capability, timers, random, log, loopback } = this.options;
+    const { id } = membership;
+    if (!this.isRunning || this.running.has(id)) return;
+    let problem = "";
+    for (const port of this.ports()) {
+      const network = new Network({
+        membership,
+        config,
+        boxName,
+        starts: this.starts,
+        hosts: loopback ? LOOPBACK : EVERYWHERE,
+        loopback,
+        port,
+        interfaces: () => this.interfaces,
+        lora,
+        services,
+        capability,
+        load: () => this.loadThousandths,
+        timers,
+        random,
+        log,
+        changed: () => {},
+      });
+      try {
+        await network.start();
+        this.running.set(id, network);
+        this.troubles.delete(id);
+        this.desk.began(network);
+        this.discovery.refresh();
+        return;
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error);
+        await network.stop().catch(() => undefined);
+      }
+    }
+    this.troubles.set(id, `${membership.name} does not run: ${problem}`);
+    this.later(RETRY_MS, () => void this.begin(membership));
+  }
+
+  private async end(id: string): Promise<void> {
+    const network = this.running.get(id);
+    this.running.delete(id);
+    this.troubles.delete(id);
+    this.discovery.refresh();
+    await network?.stop();
+  }
+
+  /** The configured ones that no other network of this box has, in their order. */
+  private ports(): number[] {
+    const taken = new Set([...this.running.values()].map(({ ports }) => ports.udp));
+    const first = this.options.config.port;
+    return Array.from({ length: PORTS_TRIED }, (_, index) => first + index * PORTS_A_NETWORK).filter(
+      (port) => port < 65_535 && !taken.has(port),
+    );
+  }
+
+  private joinByConfiguration(link: string): void {
+    const { memberships, boxName, log } = this.options;
+    try {
+      const { membership, outcome } = memberships.join(link, boxName);
+      if (outcome === "joined") this.tell("network-joined", membership.name, { by: "configuration" });
+    } catch (error) {
+      log.error({ error }, "mesh.invites");
+    }
+  }
+
+  private interfacesChanged(interfaces: readonly HostInterface[], came: readonly string[]): void {
+    this.takeInterfaces(interfaces);
+    this.discovery.refresh();
+    for (const network of this.running.values()) network.interfacesChanged(came);
+  }
+
+  private takeInterfaces(interfaces: readonly HostInterface[]): void {
+    const { config, exclude, loopback } = this.options;
+    const all = localInterfaces(interfaces, {
+      exclude: [...exclude, ...config.exclude],
+      metered: config.metered,
+      kinds: Object.fromEntries(config.radio.map((name) => [name, "radio" as const])),
+    });
+    this.interfaces = loopback ? all.filter(({ kind }) => kind === "loopback") : all;
+  }
+
+  private countStart(): number {
+    const path = join(this.options.stateFolder, "mesh-starts.json");
+    const document = openDocument(path, startsSchema, () => ({ starts: 0 }));
+    try {
+      document.update((data) => {
+        data.starts += 1;
+      });
+    } catch (error) {
+      this.options.log.error({ error }, "how often the box has started could not be written");
+    }
+    return document.data.starts;
+  }
+
+  private measureLoad(before: NodeJS.CpuUsage, beforeMs: number): void {
+    this.later(LOAD_EVERY_MS, () => {
+      const nowMs = this.options.timers.monotonicMs();
+      const { user, system } = process.cpuUsage(before);
+      this.loadThousandths = Math.round((user + system) / Math.max(1, nowMs - beforeMs));
+      this.measureLoad(process.cpuUsage(), nowMs);
+    });
+  }
+
+  private tell(kind: string, subject: string, detail: Record<string, unknown> = {}): void {
+    this.options.log.info(`${kind}: ${subject}`);
+    this.options.journal
+      .append(this.name, kind, subject, detail)
+      .catch((error) => this.options.log.error({ error }, "journal"));
+  }
+
+  private later(delayMs: number, task: () => void): void {
+    const callOff = this.options.timers.after(delayMs, () => {
+      this.timers.delete(callOff);
+      if (this.isRunning) task();
+    });
+    this.timers.add(callOff);
+  }
+}

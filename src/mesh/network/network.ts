@@ -1,0 +1,615 @@
+import { randomBytes } from "node:crypto";
+import type { MeshConfig } from "../../config/index.ts";
+import type { Logger } from "../../host/log.ts";
+import type { Timers } from "../../host/timers.ts";
+import { type Membership, signingKey } from "../../identity/index.ts";
+import { Directory } from "../directory/directory.ts";
+import { Gossip } from "../directory/gossip.ts";
+import { OwnRecord } from "../directory/own-record.ts";
+import type { Capability, OfferedService } from "../directory/peer-record.ts";
+import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
+import type { LocalNetwork } from "../discovery/discovery-link.ts";
+import { Libp2pEngine } from "../engine/engine.ts";
+import type { EngineConnection, PeerId } from "../engine/engine-interface.ts";
+import { publicKeyOf } from "../engine/peer-id.ts";
+import { endpointText } from "../paths/endpoint.ts";
+import type { Paths } from "../paths/paths.ts";
+import type { ControlChannel, ControlHandler, SendOptions, SessionKeys } from "../paths/paths-interface.ts";
+import type { SessionOffer } from "../paths/session-offer.ts";
+import { bootstrapOf } from "./bootstrap.ts";
+import { Datagrams } from "./datagrams.ts";
+import { Dialler } from "./dialler.ts";
+import type { LoraBearer } from "./lora-carrier.ts";
+import { planNeighbours } from "./neighbour-plan.ts";
+import { ObservedNat } from "./observed-nat.ts";
+import { Reach } from "./reach.ts";
+import { Relays } from "./relays.ts";
+import { SelfPortrait } from "./self-portrait.ts";
+import { SessionAgreement } from "./session-agreement.ts";
+import { Settling } from "./settling.ts";
+import { hostOf, WayKeeper } from "./way-keeper.ts";
+import { straightWays } from "./ways.ts";
+
+export interface NetworkOptions {
+  membership: Membership;
+  config: MeshConfig;
+  /** What the box is called. */
+  boxName: string;
+  /** How many times the box has started; see {@link OwnRecord}. */
+  starts: number;
+  /** Addresses to listen on: all, or loopback's alone. */
+  hosts: readonly string[];
+  loopback: boolean;
+  /** TCP and UDP; WebSockets take the next. */
+  port: number;
+  interfaces: () => readonly LocalInterface[];
+  lora: (LoraBearer & { address: number }) | undefined;
+  services: () => readonly OfferedService[];
+  capability: () => Capability | undefined;
+  /** Thousandths of a core. */
+  load: () => number;
+  timers: Timers;
+  random: () => number;
+  log: Logger;
+  /** Whoever shows the mesh should look again. */
+  changed: () => void;
+}
+
+const TICK_MS = 1_000;
+/** Neighbours are planned, records renewed, former members expelled so often when nothing has happened. */
+const HOUSEKEEPING_MS = 15_000;
+/** The side that does not begin an agreement waits so long for the other. */
+const AGREE_ANYWAY_MS = 3_000;
+const SESSION_TIMEOUT_MS = 8_000;
+/** The keys of a pair are kept so long after the peer was reached the last time. */
+const FORGET_SESSION_MS = 10 * 60_000;
+const REMEMBER_EVERY_MS = 10 * 60_000;
+
+/** One network that this box belongs to: finds its members, stays in touch with some, reaches the others when they are wanted. */
+export class Network implements ControlChannel {
+  readonly engine: Libp2pEngine;
+  readonly directory: Directory;
+  readonly nat: ObservedNat;
+  private readonly datagrams: Datagrams;
+  private readonly ways: WayKeeper;
+  private readonly gossip: Gossip;
+  private readonly reach: Reach;
+  private readonly relays: Relays;
+  private readonly dialler: Dialler;
+  private readonly agreement: SessionAgreement;
+  private readonly settling: Settling;
+  private readonly ownRecord: OwnRecord;
+  private readonly portrait: SelfPortrait;
+  private readonly ends: (() => void)[] = [];
+  private readonly waiting = new Map<PeerId, Set<() => void>>();
+  private readonly lostAtMs = new Map<PeerId, number>();
+  private isRunning = false;
+  private housekeptAtMs = Number.NEGATIVE_INFINITY;
+  private rememberedAtMs = 0;
+  private isDirty = true;
+
+  constructor(private readonly options: NetworkOptions) {
+    const { membership, config, hosts, port, timers, log, starts, lora, loopback, random } = options;
+    const monotonicMs = () => timers.monotonicMs();
+    this.engine = new Libp2pEngine({
+      passport: membership,
+      listen: { hosts, tcpPort: port, wsPort: port === 0 ? 0 : port + 1 },
+      stunServers: () => this.stunServers(),
+      announce: () => this.portrait.addresses(),
+      relay: {
+        serve: config.relay.enabled,
+        maxReservations: config.relay.boxes,
+        maxCircuitKbit: config.relay.each_kbit,
+        maxTotalKbit: config.relay.total_kbit,
+      },
+      timers,
+      log,
+    });
+    this.directory = new Directory({
+      self: this.engine.peer,
+      check: (chain, publicKey) => membership.check(chain, publicKey),
+      isStillMember: (publicKey) => membership.isStillMember(publicKey),
+      monotonicMs,
+    });
+    this.nat = new ObservedNat({
+      interfaces: options.interfaces,
+      port: () => this.datagrams.port,
+      monotonicMs,
+    });
+    this.datagrams = new Datagrams({
+      engine: this.engine,
+      port,
+      address: loopback ? hosts[0] : undefined,
+      prefer: config.prefer,
+      relay: config.relay.enabled
+        ? { totalKbit: config.relay.total_kbit, perPeerKbit: config.relay.each_kbit }
+        : { totalKbit: 0, perPeerKbit: 0 },
+      lora: config.lora ? lora : undefined,
+      streamsChanged: (peer) => this.ways.changed(peer),
+      classify: (target, interfaceName) => {
+        if (target.by !== "udp") return { kind: "stream", target, cost: 0, metered: false };
+        const sighted =
+          interfaceName === undefined ? [] : [{ endpoint: target.endpoint, interface: interfaceName }];
+        const [way] = straightWays({
+          endpoints: [target.endpoint],
+          sighted,
+          interfaces: options.interfaces(),
+          ownNat: this.nat.kind,
+          theirNat: "unknown",
+        });
+        return way ?? { kind: "internet", target, cost: 0, metered: false };
+      },
+      timers,
+      log,
+    });
+    const { paths } = this.datagrams;
+    this.relays = new Relays({
+      engine: this.engine,
+      isRelay: (peer) => this.directory.get(peer)?.record.relays === true,
+      rank: (a, b) => this.relayRank(b) - this.relayRank(a),
+      log,
+      changed: () => this.refresh(),
+    });
+    this.portrait = new SelfPortrait({
+      config,
+      name: options.boxName,
+      interfaces: options.interfaces,
+      ports: () => ({ ...this.engine.ports(), udp: this.datagrams.port }),
+      nat: this.nat,
+      relays: () => this.relays.peers,
+      sessions: () => this.sessionPeers(),
+      lora: config.lora ? lora : undefined,
+      services: options.services,
+      capability: options.capability,
+      load: options.load,
+    });
+    this.ways = new WayKeeper({
+      engine: this.engine,
+      paths,
+      directory: this.directory,
+      interfaces: options.interfaces,
+      streams: (peer) => this.datagrams.streamOffers(peer),
+      own: () => this.portrait.ways(),
+      loopback,
+      lora: () => config.lora && lora !== undefined,
+      log,
+    });
+    this.ownRecord = new OwnRecord(signingKey(membership.seed), starts, monotonicMs);
+    this.gossip = new Gossip({
+      engine: this.engine,
+      directory: this.directory,
+      membership,
+      ownRecord: () => this.ownRecord.encoded,
+      timers,
+      random,
+      log,
+      recordCame: ({ peer, record }) => {
+        this.attempt("an admission", () => {
+          const admission = membership.noteAdmission(record.chain);
+          if (admission) this.gossip.publishStatement(admission);
+        });
+        this.ways.changed(peer);
+        if (this.connectedPeers().has(peer)) void this.settling.offer(peer, record.chain);
+        this.refresh();
+      },
+      statementCame: () => this.membershipChanged(),
+    });
+    this.reach = new Reach({
+      engine: this.engine,
+      addresses: (peer) => this.addressesOf(peer),
+      relays: (peer) => this.relaysTo(peer),
+      nat: (peer) => this.ways.nat(peer),
+      ownNat: () => this.nat.kind,
+      monotonicMs,
+      log,
+    });
+    this.dialler = new Dialler({ timers, random, dial: (peer) => this.reach.to(peer) });
+    this.agreement = new SessionAgreement({
+      engine: this.engine,
+      offer: () => {
+        const { endpoints, relays, lora: address } = this.portrait.offer();
+        return {
+          index: paths.newIndex(),
+          endpoints,
+          relays,
+          ...(address === undefined ? {} : { lora: address }),
+        };
+      },
+      randomBytes,
+      agreed: (peer, keys, theirs) => this.agreed(peer, keys, theirs),
+    });
+    this.settling = new Settling({ engine: this.engine, membership, log });
+  }
+
+  get membership(): Membership {
+    return this.options.membership;
+  }
+
+  get paths(): Paths {
+    return this.datagrams.paths;
+  }
+
+  get peer(): PeerId {
+    return this.engine.peer;
+  }
+
+  get ports(): { tcp: number; ws: number; udp: number } {
+    return { ...this.engine.ports(), udp: this.datagrams.port };
+  }
+
+  /** For local discovery. */
+  get local(): LocalNetwork {
+    const { membership } = this.options;
+    return {
+      id: membership.id,
+      peer: this.peer,
+      sharedKeys: () => membership.sharedKeys(),
+      ports: () => this.ports,
+    };
+  }
+
+  /** @throws where a port is taken */
+  async start(): Promise<void> {
+    const { engine, paths } = this;
+    await this.datagrams.start();
+    try {
+      this.agreement.serve();
+      this.settling.serve();
+      await engine.start();
+    } catch (error) {
+      this.datagrams.stop();
+      throw error;
+    }
+    this.isRunning = true;
+    this.gossip.start();
+    this.ends.push(
+      engine.on("joined", (peer) => this.joined(peer)),
+      engine.on("left", () => this.refresh()),
+      engine.on("refused", (remote, why) => this.options.log.info(`turned away ${remote}: ${why}`)),
+      paths.on("observed", (observation) => {
+        if (this.nat.take(observation)) this.moved();
+      }),
+      paths.on("peerLost", (peer) => this.lost(peer)),
+      paths.on("peerReachable", (peer) => this.reachable(peer)),
+      paths.on("pathChanged", (peer) => this.pathChanged(peer)),
+      this.options.membership.onChange(() => this.membershipChanged()),
+    );
+    this.tickLater();
+  }
+
+  async stop(): Promise<void> {
+    this.isRunning = false;
+    for (const end of this.ends.splice(0)) end();
+    this.dialler.stop();
+    this.gossip.stop();
+    this.rememberPeers();
+    await this.relays.stop();
+    this.datagrams.stop();
+    await this.engine.stop();
+  }
+
+  // What local discovery and the interfaces tell.
+
+  sighted(sighting: LocalSighting): void {
+    if (!this.isRunning) return;
+    this.ways.sighted(sighting);
+    this.refresh();
+    this.dialler.retryNow(sighting.peer);
+  }
+
+  gone(sighting: LocalSighting): void {
+    this.ways.gone(sighting);
+  }
+
+  interfaceDown(name: string): void {
+    this.paths.interfaceDown(name);
+  }
+
+  /** Interfaces have come, or have other addresses. */
+  interfacesChanged(came: readonly string[]): void {
+    if (!this.isRunning) return;
+    this.nat.moved();
+    for (const name of came) this.paths.interfaceUp(name);
+    this.moved();
+    this.dialler.retryNow();
+  }
+
+  // Messages.
+
+  /** Reaches the peer first where it must. @throws {ControlError} */
+  async send(peer: PeerId, channel: string, body: Uint8Array, options: SendOptions): Promise<void> {
+    if (!this.paths.isReachable(peer)) await this.reachFor(peer);
+    await this.paths.send(peer, channel, body, options);
+  }
+
+  handle(channel: string, handler: ControlHandler): void {
+    this.paths.handle(channel, handler);
+  }
+
+  /** Signed facts that this box has made: told to everybody. */
+  tellStatement(statement: Uint8Array): void {
+    this.gossip.publishStatement(statement);
+    this.membershipChanged();
+  }
+
+  /** Members that a session exists with. */
+  sessionPeers(): PeerId[] {
+    const peers = new Set([...this.directory.all().map(({ peer }) => peer), ...this.connectedPeers()]);
+    return [...peers].filter((peer) => this.paths.isReachable(peer));
+  }
+
+  /** Members that can be reached without a detour now. */
+  connectedPeers(): Set<PeerId> {
+    return new Set(this.engine.connections().map(({ peer }) => peer));
+  }
+
+  /** This box first, then those that are best reached: for an invite. */
+  bootstrapPeers(most: number): { publicKey: Uint8Array; addresses: readonly string[] }[] {
+    const own = { publicKey: publicKeyOf(this.peer), addresses: this.portrait.inviteAddresses() };
+    const others = this.directory
+      .all()
+      .filter(({ record }) => record.nat === "open" && record.addresses.length > 0)
+      .sort((a, b) => this.relayRank(b.peer) - this.relayRank(a.peer))
+      .map(({ record }) => ({ publicKey: record.publicKey, addresses: record.addresses.slice(0, 2) }));
+    return [own, ...others].filter(({ addresses }) => addresses.length > 0).slice(0, most);
+  }
+
+  /** Tries to reach a peer now, by every way. @returns whether datagrams pass */
+  async reachNow(peer: PeerId): Promise<boolean> {
+    await this.reachFor(peer).catch(() => undefined);
+    return this.paths.isReachable(peer);
+  }
+
+  private async reachFor(peer: PeerId): Promise<void> {
+    if (this.paths.has(peer) && this.paths.isReachable(peer)) return;
+    await this.reach.to(peer);
+    if (this.paths.has(peer)) return;
+    await new Promise<void>((resolve) => {
+      const waiters = this.waiting.get(peer) ?? new Set();
+      this.waiting.set(peer, waiters);
+      const done = () => {
+        callOff();
+        waiters.delete(done);
+        if (waiters.size === 0) this.waiting.delete(peer);
+        resolve();
+      };
+      // A peer that is not connected cannot agree on keys: then sending says that it is unknown.
+      const isHere = this.connectedPeers().has(peer);
+      const callOff = this.options.timers.after(isHere ? SESSION_TIMEOUT_MS : 0, done);
+      waiters.add(done);
+    });
+  }
+
+  // What happens to peers.
+
+  private joined(peer: PeerId): void {
+    this.refresh();
+    void this.gossip.compareWith(peer);
+    if (this.peer < peer) void this.agree(peer);
+    else
+      this.later(AGREE_ANYWAY_MS, () => {
+        if (!this.paths.isReachable(peer)) void this.agree(peer);
+      });
+    const record = this.directory.get(peer)?.record;
+    if (record) void this.settling.offer(peer, record.chain);
+  }
+
+  private async agree(peer: PeerId): Promise<void> {
+    if (!this.isRunning || !this.connectedPeers().has(peer)) return;
+    try {
+      await this.agreement.ask(peer);
+    } catch (error) {
+      this.options.log.debug({ peer, error }, "no agreement on keys yet");
+      this.later(AGREE_ANYWAY_MS, () => {
+        if (!this.paths.isReachable(peer)) void this.agree(peer);
+      });
+    }
+  }
+
+  private agreed(peer: PeerId, keys: SessionKeys, theirs: SessionOffer): void {
+    this.paths.addPeer(peer, keys);
+    const { lora, relays } = theirs;
+    const endpoints = theirs.endpoints.map(endpointText);
+    this.ways.agreed(peer, { endpoints, relays, ...(lora === undefined ? {} : { lora }) });
+    for (const done of this.waiting.get(peer) ?? []) done();
+    this.refresh();
+  }
+
+  private reachable(peer: PeerId): void {
+    this.lostAtMs.delete(peer);
+    this.ways.changed(peer);
+    this.refresh();
+  }
+
+  /** Connections would hang in the dark until TCP gives up: they are closed, and whoever uses them knows at once. */
+  private lost(peer: PeerId): void {
+    this.lostAtMs.set(peer, this.options.timers.monotonicMs());
+    for (const connection of this.engine.connections(peer)) this.closeQuietly(connection);
+    this.ways.changed(peer);
+    this.refresh();
+    this.dialler.retryNow(peer);
+  }
+
+  /** Streams follow: what goes over a dead way is closed, and the way that works gets a connection. */
+  private pathChanged(peer: PeerId): void {
+    this.options.changed();
+    this.ways.changed(peer);
+    const status = this.paths.status(peer);
+    const hosts = (state: (path: (typeof status)[number]) => boolean) =>
+      new Set(
+        status.flatMap((path) =>
+          path.target.by === "udp" && state(path) ? [path.target.endpoint.address] : [],
+        ),
+      );
+    const alive = hosts(({ state }) => state !== "dead");
+    const dead = hosts(({ state }) => state === "dead");
+    for (const connection of this.engine.connections(peer)) {
+      const host = connection.kind === "circuit" ? undefined : hostOf(`${connection.remote}/`);
+      if (host !== undefined && dead.has(host) && !alive.has(host)) this.closeQuietly(connection);
+    }
+    const chosen = status.find((path) => path.chosen);
+    if (chosen?.target.by !== "udp") return;
+    const { address } = chosen.target.endpoint;
+    const has = this.engine.connections(peer).some(({ remote }) => hostOf(`${remote}/`) === address);
+    // One of the two is enough.
+    if (!has && this.peer < peer) void this.connectBy(peer, address);
+  }
+
+  private async connectBy(peer: PeerId, host: string): Promise<void> {
+    const addresses = (await this.addressesOf(peer)).filter((address) => hostOf(address) === host);
+    if (addresses.length === 0) return;
+    await this.engine
+      .dial(peer, addresses, SESSION_TIMEOUT_MS)
+      .catch((error) => this.options.log.debug({ peer, error }, "no streams by the chosen way"));
+  }
+
+  private closeQuietly({ id }: EngineConnection): void {
+    this.engine.close(id).catch((error) => this.options.log.debug({ error }, "did not close cleanly"));
+  }
+
+  private membershipChanged(): void {
+    this.engine.expelFormerMembers();
+    for (const peer of this.directory.sweep((one) => this.connectedPeers().has(one)))
+      this.forgetSession(peer);
+    this.refresh();
+  }
+
+  private forgetSession(peer: PeerId): void {
+    this.paths.removePeer(peer);
+    this.ways.forget(peer);
+    this.lostAtMs.delete(peer);
+  }
+
+  /** This box can be reached by other addresses now. */
+  private moved(): void {
+    this.ways.refreshAll();
+    this.refresh();
+  }
+
+  // Housekeeping.
+
+  /** To be done at the next tick. */
+  private refresh(): void {
+    this.isDirty = true;
+    this.options.changed();
+  }
+
+  private tickLater(): void {
+    this.later(TICK_MS, () => {
+      this.attempt("housekeeping", () => this.tick());
+      this.tickLater();
+    });
+  }
+
+  private tick(): void {
+    const nowMs = this.options.timers.monotonicMs();
+    if (!this.isDirty && nowMs - this.housekeptAtMs < HOUSEKEEPING_MS) return;
+    this.isDirty = false;
+    this.housekeptAtMs = nowMs;
+    const connected = this.connectedPeers();
+    this.engine.expelFormerMembers();
+    for (const peer of this.directory.sweep((one) => connected.has(one))) this.forgetSession(peer);
+    for (const [peer, sinceMs] of this.lostAtMs)
+      if (nowMs - sinceMs > FORGET_SESSION_MS && !connected.has(peer)) this.forgetSession(peer);
+    this.relays.review();
+    this.ways.refreshAll();
+    const record = this.ownRecord.update({
+      ...this.portrait.record(),
+      chain: this.options.membership.chain(),
+    });
+    if (record) this.gossip.publishRecord(record);
+    const bootstrap = [...bootstrapOf(this.options.membership.peers()).keys()];
+    const sighted = this.ways.sightedPeers();
+    const plan = planNeighbours({
+      self: this.peer,
+      wanted: this.options.config.neighbours,
+      known: [...this.directory.all().map(({ peer }) => peer), ...sighted],
+      sighted,
+      bootstrap,
+      connected,
+    });
+    this.dialler.want(plan.filter((peer) => !connected.has(peer)));
+    this.straighten(connected);
+    if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
+  }
+
+  /** Peers that are reached by a relay alone: is there a straight way by now? */
+  private straighten(connected: ReadonlySet<PeerId>): void {
+    for (const peer of connected) {
+      const connections = this.engine.connections(peer);
+      if (this.peer < peer && connections.every(({ kind }) => kind === "circuit"))
+        void this.reach.straighten(peer).catch(() => undefined);
+    }
+  }
+
+  private rememberPeers(): void {
+    this.rememberedAtMs = this.options.timers.monotonicMs();
+    const met = [...this.connectedPeers()].flatMap((peer) => {
+      const record = this.directory.get(peer)?.record;
+      return record && record.addresses.length > 0
+        ? [{ publicKey: record.publicKey, addresses: record.addresses }]
+        : [];
+    });
+    this.attempt("the boxes that were met", () => this.options.membership.rememberPeers(met));
+  }
+
+  private addressesOf(peer: PeerId): string[] {
+    const { membership } = this.options;
+    const chosen = this.paths.status(peer).find((path) => path.chosen && path.target.by === "udp");
+    const host = chosen?.target.by === "udp" ? chosen.target.endpoint.address : undefined;
+    const all = new Set([
+      ...this.ways.addresses(peer),
+      ...(this.directory.get(peer)?.record.addresses ?? []),
+      ...(bootstrapOf(membership.peers()).get(peer) ?? []),
+    ]);
+    return [...all].sort((a, b) => Number(hostOf(b) === host) - Number(hostOf(a) === host));
+  }
+
+  private relaysTo(peer: PeerId): PeerId[] {
+    const near = new Set(
+      this.directory.get(peer)?.record.reachedBy.map((key) => Buffer.from(key).toString("hex")),
+    );
+    const all = this.directory.all().filter(({ record }) => record.relays);
+    const named = all.filter(({ record }) => near.has(Buffer.from(record.publicKey).toString("hex")));
+    const connected = this.connectedPeers();
+    const others = all.filter((entry) => connected.has(entry.peer) && !named.includes(entry));
+    return [...named, ...others].map((entry) => entry.peer);
+  }
+
+  /** Better reached by others, and so the better relay. */
+  private relayRank(peer: PeerId): number {
+    const record = this.directory.get(peer)?.record;
+    const isPublic = record?.nat === "open" ? 2 : 0;
+    return isPublic + Math.min(1, (record?.addresses.length ?? 0) / 16);
+  }
+
+  /** Peers whose UDP port answers STUN, for WebRTC. */
+  private stunServers(): string[] {
+    const servers = [...this.connectedPeers()].flatMap((peer) => {
+      if (this.ways.nat(peer) !== "open") return [];
+      const path = this.paths
+        .status(peer)
+        .find(({ state, target }) => state === "good" && target.by === "udp");
+      if (path?.target.by !== "udp" || path.target.endpoint.address.includes("%")) return [];
+      const { address, port } = path.target.endpoint;
+      return [`stun:${address.includes(":") ? `[${address}]` : address}:${port}`];
+    });
+    return servers.slice(0, 3);
+  }
+
+  private later(delayMs: number, task: () => void): void {
+    const cancel = this.options.timers.after(delayMs, () => {
+      this.ends.splice(this.ends.indexOf(cancel), 1);
+      if (this.isRunning) task();
+    });
+    this.ends.push(cancel);
+  }
+
+  private attempt(what: string, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.options.log.error({ error }, `${what} failed`);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import type { Logger } from "../../host/log.ts";
+import type { Engine, EngineConnection, PeerId } from "../engine/engine-interface.ts";
+import type { NatKind } from "../nat/nat-interface.ts";
+
+const STRAIGHT_TIMEOUT_MS = 4_000;
+const CIRCUIT_TIMEOUT_MS = 5_000;
+const WEBRTC_TIMEOUT_MS = 8_000;
+/** One relay after the other would take too long. */
+const MOST_RELAYS = 3;
+/** A hole that could not be punched is not tried again for so long: each try leaves sockets behind for seconds. */
+const PUNCH_AGAIN_MS = 10 * 60_000;
+const MOST_REMEMBERED = 2_000;
+
+export interface ReachOptions {
+  engine: Pick<Engine, "peer" | "dial" | "connections" | "close">;
+  /** Multiaddrs by which the peer may be reached straight, the best first. */
+  addresses: (peer: PeerId) => Promise<readonly string[]> | readonly string[];
+  /** Boxes by which it says that it can be reached, and others that relay, the best first. */
+  relays: (peer: PeerId) => readonly PeerId[];
+  nat: (peer: PeerId) => NatKind;
+  ownNat: () => NatKind;
+  monotonicMs: () => number;
+  log: Logger;
+}
+
+/** Opens a connection to a peer by whatever way there is: straight, or by a relay, and from there through both NATs. */
+export class Reach {
+  private readonly running = new Map<PeerId, Promise<boolean>>();
+  private readonly punchedAtMs = new Map<PeerId, number>();
+
+  constructor(private readonly options: ReachOptions) {}
+
+  /** @returns whether there is a connection now. Asked again while it tries, it tries once. */
+  to(peer: PeerId): Promise<boolean> {
+    const running = this.running.get(peer);
+    if (running) return running;
+    const trying = this.try(peer, new Set([peer])).finally(() => this.running.delete(peer));
+    this.running.set(peer, trying);
+    return trying;
+  }
+
+  /** Looks for a straight way to a peer that is connected by a relay alone. @returns whether there is one now */
+  async straighten(peer: PeerId): Promise<boolean> {
+    const connections = this.options.engine.connections(peer);
+    const [circuit] = connections.filter(({ kind }) => kind === "circuit");
+    if (!circuit || circuit.relay === undefined) return connections.length > 0;
+    if (connections.some(({ kind }) => kind !== "circuit")) return true;
+    if (await this.straight(peer)) return true;
+    return this.punch(peer, circuit.relay);
+  }
+
+  private async try(peer: PeerId, onTheWay: Set<PeerId>): Promise<boolean> {
+    if (this.options.engine.connections(peer).length > 0) return true;
+    if (await this.straight(peer)) return true;
+    for (const relay of this.options.relays(peer).slice(0, MOST_RELAYS)) {
+      if (onTheWay.has(relay) || relay === this.options.engine.peer) continue;
+      // A relay that is not connected is reached straight or not at all: a circuit within a circuit does not exist.
+      if (!this.isStraight(relay) && !(await this.straight(relay))) continue;
+      if (await this.dial(peer, [circuitBy(relay)], CIRCUIT_TIMEOUT_MS)) return true;
+    }
+    return false;
+  }
+
+  private isStraight(peer: PeerId): boolean {
+    return this.options.engine.connections(peer).some(({ kind }) => kind !== "circuit");
+  }
+
+  private async straight(peer: PeerId): Promise<boolean> {
+    const addresses = await this.options.addresses(peer);
+    return addresses.length > 0 && (await this.dial(peer, addresses, STRAIGHT_TIMEOUT_MS)) !== undefined;
+  }
+
+  /** By WebRTC, whose ICE punches; not where both sides' mappings depend on the destination. */
+  private async punch(peer: PeerId, relay: PeerId): Promise<boolean> {
+    const { nat, ownNat, monotonicMs } = this.options;
+    const kinds = [nat(peer), ownNat()];
+    if (kinds.includes("blocked") || kinds.every((kind) => kind === "symmetric")) return false;
+    const nowMs = monotonicMs();
+    if (nowMs - (this.punchedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY) < PUNCH_AGAIN_MS) return false;
+    if (this.punchedAtMs.size >= MOST_REMEMBERED) this.punchedAtMs.clear();
+    this.punchedAtMs.set(peer, nowMs);
+    return (await this.dial(peer, [`${circuitBy(relay)}/webrtc`], WEBRTC_TIMEOUT_MS)) !== undefined;
+  }
+
+  private async dial(
+    peer: PeerId,
+    addresses: readonly string[],
+    timeoutMs: number,
+  ): Promise<EngineConnection | undefined> {
+    const { engine, log } = this.options;
+    try {
+      return await engine.dial(peer, addresses, timeoutMs);
+    } catch (error) {
+      log.debug({ peer, addresses, error }, "not reached");
+      return undefined;
+    }
+  }
+}
+
+const circuitBy = (relay: PeerId): string => `/p2p/${relay}/p2p-circuit`;

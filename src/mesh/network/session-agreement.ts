@@ -1,0 +1,73 @@
+import type { Engine, FrameStream, PeerId } from "../engine/engine-interface.ts";
+import type { SessionKeys } from "../paths/paths-interface.ts";
+import { deriveSessionKeys, SHARE_BYTES } from "../paths/session-keys.ts";
+import {
+  decodeSessionOffer,
+  encodeSessionOffer,
+  MAX_OFFER_BYTES,
+  type SessionOffer,
+  SessionOfferError,
+} from "../paths/session-offer.ts";
+
+export const SESSION_PROTOCOL = "/omerta/session/1";
+const TIMEOUT_MS = 5_000;
+
+export interface SessionAgreementOptions {
+  engine: Pick<Engine, "peer" | "open" | "handle">;
+  /** What this box offers beside index and share, and an index that no session of its uses. */
+  offer: () => Omit<SessionOffer, "share">;
+  randomBytes: (count: number) => Uint8Array;
+  /** Both sides have the keys. */
+  agreed: (peer: PeerId, keys: SessionKeys, theirs: SessionOffer) => void;
+}
+
+/**
+ * Agrees on the keys of a pair's datagrams over an authenticated stream: the one asks with its offer, the other answers
+ * with its own, and both derive. Asked again, the newer keys replace the older.
+ */
+export class SessionAgreement {
+  constructor(private readonly options: SessionAgreementOptions) {}
+
+  /** Answers those who ask. */
+  serve(): void {
+    const serve = async (stream: FrameStream) => {
+      const theirs = await offerFrom(stream);
+      const { own, encoded } = this.newOffer();
+      // Ready before the other side can be: its first datagram may come right behind our answer.
+      this.agree(stream.peer, own, theirs);
+      await stream.send(encoded);
+      await stream.close();
+    };
+    this.options.engine.handle(SESSION_PROTOCOL, serve, { maxStreams: 2, maxFrameBytes: MAX_OFFER_BYTES });
+  }
+
+  /** Asks. @throws when the peer does not answer or answers nonsense */
+  async ask(peer: PeerId): Promise<void> {
+    const stream = await this.options.engine.open(peer, SESSION_PROTOCOL, { timeoutMs: TIMEOUT_MS });
+    const timer = setTimeout(() => stream.abort(new Error("no answer")), TIMEOUT_MS);
+    try {
+      const { own, encoded } = this.newOffer();
+      await stream.send(encoded);
+      this.agree(peer, own, await offerFrom(stream));
+      await stream.close();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private newOffer(): { own: SessionOffer; encoded: Uint8Array } {
+    const own = { ...this.options.offer(), share: this.options.randomBytes(SHARE_BYTES) };
+    return { own, encoded: encodeSessionOffer(own) };
+  }
+
+  private agree(peer: PeerId, own: SessionOffer, theirs: SessionOffer): void {
+    const { engine, agreed } = this.options;
+    const keys = deriveSessionKeys({ peer: engine.peer, ...own }, { peer, ...theirs });
+    agreed(peer, keys, theirs);
+  }
+}
+
+async function offerFrom(stream: FrameStream): Promise<SessionOffer> {
+  for await (const frame of stream.frames()) return decodeSessionOffer(frame);
+  throw new SessionOfferError("offer: none came");
+}

@@ -1,0 +1,216 @@
+import type { Logger } from "../../host/log.ts";
+import type { Directory } from "../directory/directory.ts";
+import { addressScope } from "../discovery/address-policy.ts";
+import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
+import type { Engine, PeerId } from "../engine/engine-interface.ts";
+import type { NatKind } from "../nat/nat-interface.ts";
+import { type Endpoint, parseEndpoint } from "../paths/endpoint.ts";
+import type { Paths } from "../paths/paths.ts";
+import { type ControlChannel, MAX_CONTROL_BYTES, type PathOffer } from "../paths/paths-interface.ts";
+import { straightWays } from "./ways.ts";
+import { decodeWays, encodeWays, type WaysMessage } from "./ways-message.ts";
+
+const CHANNEL = "ways";
+/** By how many others' boxes a peer may be reached at a time. */
+const MOST_RELAYS = 2;
+
+export interface WayKeeperOptions {
+  engine: Pick<Engine, "connections">;
+  paths: Paths & ControlChannel;
+  directory: Directory;
+  interfaces: () => readonly LocalInterface[];
+  /** Streams that carry datagrams to a peer. */
+  streams: (peer: PeerId) => readonly PathOffer[];
+  /** What this box tells others of the ways to it. */
+  own: () => WaysMessage;
+  /** The boxes are on one machine, so loopback addresses are fine. */
+  loopback: boolean;
+  /** Whether LoRa is there as the last resort. */
+  lora: () => boolean;
+  log: Logger;
+}
+
+interface Known {
+  ways?: WaysMessage;
+  sightings: Map<string, LocalSighting>;
+  /** What was last told to it, as JSON. */
+  told: string;
+  /** What was offered, as JSON by target: one that is offered again is proven at once, which a list that has not changed does not ask for. */
+  offered: Map<string, string>;
+}
+
+/** Keeps, for every peer, the list of ways that are worth a proof, and tells peers of the ways to this box. */
+export class WayKeeper {
+  private readonly peers = new Map<PeerId, Known>();
+  private readonly sightings = new Map<PeerId, Map<string, LocalSighting>>();
+
+  constructor(private readonly options: WayKeeperOptions) {
+    options.paths.handle(CHANNEL, (from, body) => {
+      const known = this.peers.get(from);
+      if (!known) return;
+      known.ways = decodeWays(body);
+      this.refresh(from);
+    });
+  }
+
+  /** There are keys for its datagrams. @param ways what it said of the ways to it then */
+  agreed(peer: PeerId, ways: Pick<WaysMessage, "endpoints" | "relays" | "lora">): void {
+    const known = this.peers.get(peer);
+    const before = known?.ways ?? { nat: "unknown" as NatKind, addresses: [] };
+    const sightings = this.sightings.get(peer) ?? new Map<string, LocalSighting>();
+    this.peers.set(peer, { ways: { ...before, ...ways }, sightings, told: "", offered: new Map() });
+    this.sightings.set(peer, sightings);
+    this.refresh(peer);
+    this.tell(peer);
+  }
+
+  forget(peer: PeerId): void {
+    this.peers.delete(peer);
+  }
+
+  sighted(sighting: LocalSighting): void {
+    const known = this.sightings.get(sighting.peer) ?? new Map<string, LocalSighting>();
+    known.set(sighting.interface, sighting);
+    this.sightings.set(sighting.peer, known);
+    this.refresh(sighting.peer);
+  }
+
+  gone(sighting: LocalSighting): void {
+    const known = this.sightings.get(sighting.peer);
+    known?.delete(sighting.interface);
+    if (known?.size === 0 && !this.peers.has(sighting.peer)) this.sightings.delete(sighting.peer);
+  }
+
+  /** Peers that were heard on a link of ours. */
+  sightedPeers(): Set<PeerId> {
+    return new Set([...this.sightings].flatMap(([peer, links]) => (links.size > 0 ? [peer] : [])));
+  }
+
+  /** Multiaddrs from the links that it was heard on, and those that it told us itself. */
+  addresses(peer: PeerId): string[] {
+    const links = [...(this.sightings.get(peer)?.values() ?? [])].flatMap(({ addresses }) => addresses);
+    return [...links, ...(this.peers.get(peer)?.ways?.addresses ?? [])];
+  }
+
+  nat(peer: PeerId): NatKind {
+    return this.peers.get(peer)?.ways?.nat ?? this.options.directory.get(peer)?.record.nat ?? "unknown";
+  }
+
+  /** Something about this box has changed: all ways are looked at anew, and peers are told. */
+  refreshAll(): void {
+    for (const peer of this.peers.keys()) {
+      this.refresh(peer);
+      this.tell(peer);
+    }
+  }
+
+  /** Something about the peer has changed. */
+  changed(peer: PeerId): void {
+    this.refresh(peer);
+  }
+
+  private refresh(peer: PeerId): void {
+    const known = this.peers.get(peer);
+    if (!known) return;
+    const { paths } = this.options;
+    const offers = new Map(this.offersFor(peer, known).map((offer) => [JSON.stringify(offer.target), offer]));
+    for (const [target, offer] of offers) {
+      const text = JSON.stringify(offer);
+      if (known.offered.get(target) === text) continue;
+      known.offered.set(target, text);
+      paths.offer(peer, offer);
+    }
+    for (const target of known.offered.keys()) if (!offers.has(target)) known.offered.delete(target);
+    for (const path of paths.status(peer)) {
+      const isOver = path.target.by === "stream" && !offers.has(JSON.stringify(path.target));
+      if (isOver) paths.withdraw(peer, path.id);
+    }
+  }
+
+  private offersFor(peer: PeerId, { ways, sightings }: Known): PathOffer[] {
+    const { engine, directory, interfaces, own, lora } = this.options;
+    const record = directory.get(peer)?.record;
+    const texts = new Set([...(ways?.endpoints ?? []), ...(record?.endpoints ?? [])]);
+    const endpoints = [...texts].flatMap((text) => parseEndpoint(text) ?? []).filter(this.isProbable);
+    const links = interfaces();
+    const straight = straightWays({
+      endpoints,
+      sighted: [...sightings.values()].flatMap(sightedEndpoints),
+      interfaces: links,
+      ownNat: own().nat,
+      theirNat: this.nat(peer),
+    });
+    const status = this.options.paths.status(peer);
+    const isStraight = status.some(({ target, state }) => target.by === "udp" && state === "good");
+    // Where datagrams pass by themselves, a stream over the same wire adds nothing but its proofs.
+    const circuits = new Set(
+      engine.connections(peer).flatMap(({ id, kind }) => (kind === "circuit" ? [id] : [])),
+    );
+    const streams = (isStraight ? [] : this.options.streams(peer)).map((offer): PathOffer => {
+      const isRelayed = offer.target.by === "stream" && circuits.has(offer.target.connectionId);
+      return isRelayed ? { ...offer, kind: "relay" } : offer;
+    });
+    const relays = this.relaysTo(peer).map(
+      (relay): PathOffer => ({ kind: "relay", target: { by: "relay", relay }, cost: 0, metered: false }),
+    );
+    const address = ways?.lora ?? record?.lora;
+    const byLora: PathOffer[] =
+      address !== undefined && lora()
+        ? [{ kind: "lora", target: { by: "lora", address }, cost: 0, metered: true }]
+        : [];
+    return [...straight, ...streams, ...relays, ...byLora];
+  }
+
+  /** Whether an address that a peer names may be sent to: none that means this box, a link of ours alone, or many. */
+  private readonly isProbable = ({ address }: Endpoint): boolean => {
+    const scope = addressScope(address);
+    return scope === "public" || scope === "private" || (scope === "loopback" && this.options.loopback);
+  };
+
+  /** Boxes that forward, have a session with us, and say or are said to be in touch with the peer. */
+  private relaysTo(peer: PeerId): PeerId[] {
+    const { directory } = this.options;
+    const near = new Set(directory.get(peer)?.record.reachedBy.map(keyText) ?? []);
+    return [...this.peers]
+      .filter(
+        ([relay, { ways }]) =>
+          relay !== peer && ways?.relays && near.has(keyText(directory.get(relay)?.record.publicKey)),
+      )
+      .map(([relay]) => relay)
+      .slice(0, MOST_RELAYS);
+  }
+
+  private tell(peer: PeerId): void {
+    const known = this.peers.get(peer);
+    if (!known) return;
+    const ways = this.options.own();
+    const text = JSON.stringify(ways);
+    if (text === known.told) return;
+    known.told = text;
+    this.options.paths
+      .send(peer, CHANNEL, encodeWays(ways, MAX_CONTROL_BYTES), { urgency: "control", timeoutMs: 30_000 })
+      .catch((error) => {
+        known.told = "";
+        this.options.log.debug({ peer, error }, "a peer could not be told the ways to this box");
+      });
+  }
+}
+
+const keyText = (key: Uint8Array | undefined): string => (key ? Buffer.from(key).toString("hex") : "");
+
+/** UDP on the very addresses that its announcement named. */
+function sightedEndpoints({ addresses, udpPort, interface: name }: LocalSighting) {
+  if (udpPort === 0) return [];
+  const hosts = new Set(addresses.flatMap((address) => hostOf(address) ?? []));
+  return [...hosts].map((address): { endpoint: Endpoint; interface: string } => ({
+    endpoint: { address, port: udpPort },
+    interface: name,
+  }));
+}
+
+/** "10.1.2.3", or "fe80::1%eth0", of a multiaddr. */
+export function hostOf(multiaddr: string): string | undefined {
+  const [, zone, host] = /^(?:\/ip6zone\/([^/]+))?\/ip[46]\/([^/]+)\//.exec(multiaddr) ?? [];
+  if (host === undefined) return undefined;
+  return zone === undefined ? host : `${host}%${zone}`;
+}

@@ -1,0 +1,68 @@
+import { BlockList, isIP } from "node:net";
+import type { LocalInterface } from "../discovery/discovery-interface.ts";
+import type { NatKind } from "../nat/nat-interface.ts";
+import { type Endpoint, endpointText } from "../paths/endpoint.ts";
+import type { PathKind, PathOffer } from "../paths/paths-interface.ts";
+
+export interface WayFacts {
+  /** Where the peer says that it takes datagrams. */
+  endpoints: readonly Endpoint[];
+  /** Where it was heard on a link of ours. */
+  sighted: readonly { endpoint: Endpoint; interface: string }[];
+  interfaces: readonly LocalInterface[];
+  /** What stands before this box and before the peer. */
+  ownNat: NatKind;
+  theirNat: NatKind;
+}
+
+/**
+ * The straight ways to a peer that are worth a proof: on a link of ours by the interface that it leaves by, anywhere
+ * else by the default route. Pure.
+ */
+export function straightWays(facts: WayFacts): PathOffer[] {
+  const { endpoints, sighted, interfaces } = facts;
+  const usable = interfaces.filter(({ up, kind }) => up && kind !== "tunnel");
+  const offers = new Map<string, PathOffer>();
+  for (const { endpoint, interface: name } of sighted) {
+    const on = usable.find((one) => one.name === name);
+    if (on) offers.set(endpointText(endpoint), offer(kindOn(on), endpoint, on));
+  }
+  for (const endpoint of endpoints) {
+    const key = endpointText(endpoint);
+    if (offers.has(key)) continue;
+    const on = usable.find(({ addresses }) =>
+      addresses.some((address) => isOnLink(address, endpoint.address)),
+    );
+    // An address that nobody else has, such as loopback's, is only on loopback.
+    if (on) offers.set(key, offer(kindOn(on), endpoint, on));
+    else {
+      const out = usable.find(({ hasWayOut }) => hasWayOut);
+      if (out) offers.set(key, offer(kindBeyond(facts), endpoint, out));
+    }
+  }
+  return [...offers.values()];
+}
+
+const kindOn = ({ kind }: LocalInterface): PathKind => (kind === "radio" ? "radio" : "ethernet");
+
+/** "open" on either side needs no hole: the other's first datagram opens the way back. */
+const kindBeyond = ({ ownNat, theirNat }: WayFacts): PathKind =>
+  ownNat === "open" || theirNat === "open" ? "internet" : "punched";
+
+const offer = (kind: PathKind, endpoint: Endpoint, on: LocalInterface): PathOffer => ({
+  kind,
+  target: { by: "udp", endpoint },
+  interface: on.name,
+  cost: 0,
+  metered: on.metered,
+});
+
+/** @param own an address of ours with its prefix length, "10.1.2.3/24" */
+export function isOnLink(own: string, address: string): boolean {
+  const [network = "", length = ""] = own.split("/");
+  const family = isIP(address);
+  if (family === 0 || isIP(network) !== family) return false;
+  const list = new BlockList();
+  list.addSubnet(network, Number(length), family === 4 ? "ipv4" : "ipv6");
+  return list.check(address, family === 4 ? "ipv4" : "ipv6");
+}

@@ -1,0 +1,94 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
+import { NAT_KINDS } from "../../../../src/mesh/nat/nat-interface.ts";
+import { isOnLink, straightWays } from "../../../../src/mesh/network/ways.ts";
+import { decodeWays, encodeWays, WaysError } from "../../../../src/mesh/network/ways-message.ts";
+
+const on = (name: string, kind: LocalInterface["kind"], addresses: string[], more = {}): LocalInterface => ({
+  name,
+  index: 1,
+  kind,
+  up: true,
+  metered: false,
+  addresses,
+  hasWayOut: false,
+  ...more,
+});
+
+test("an address on a link of ours is reached by its interface, others by the way out", () => {
+  const ways = straightWays({
+    endpoints: [
+      { address: "10.81.0.2", port: 4600 },
+      { address: "10.82.0.2", port: 4600 },
+      { address: "203.0.113.9", port: 4600 },
+    ],
+    sighted: [{ endpoint: { address: "fe80::2%eth0", port: 4600 }, interface: "eth0" }],
+    interfaces: [
+      on("eth0", "ethernet", ["10.81.0.1/24", "fe80::1/64"]),
+      on("bat0", "radio", ["10.82.0.1/16"]),
+      on("wwan0", "ethernet", ["100.64.0.9/10"], { hasWayOut: true, metered: true }),
+    ],
+    ownNat: "cone",
+    theirNat: "cone",
+  });
+  expect(ways.map(({ kind, interface: name, metered }) => [kind, name, metered])).toEqual([
+    ["ethernet", "eth0", false],
+    ["ethernet", "eth0", false],
+    ["radio", "bat0", false],
+    ["punched", "wwan0", true],
+  ]);
+});
+
+test("without a way out, an address beyond our links is no way at all; neither is one on an interface that is down", () => {
+  const endpoints = [
+    { address: "203.0.113.9", port: 4600 },
+    { address: "10.81.0.2", port: 4600 },
+  ];
+  const interfaces = [on("eth0", "ethernet", ["10.81.0.1/24"], { up: false })];
+  expect(straightWays({ endpoints, sighted: [], interfaces, ownNat: "open", theirNat: "open" })).toEqual([]);
+});
+
+test("whether an address is on a link is told by its prefix, for both families", () => {
+  expect(isOnLink("10.1.2.3/24", "10.1.2.200")).toBe(true);
+  expect(isOnLink("10.1.2.3/24", "10.1.3.200")).toBe(false);
+  expect(isOnLink("fd00:1::1/64", "fd00:1::2")).toBe(true);
+  expect(isOnLink("fd00:1::1/64", "10.1.2.3")).toBe(false);
+  expect(isOnLink("nonsense/24", "10.1.2.3")).toBe(false);
+});
+
+const ways = fc.record({
+  endpoints: fc.array(fc.string({ maxLength: 60 }), { maxLength: 10 }),
+  nat: fc.constantFrom(...NAT_KINDS),
+  relays: fc.boolean(),
+  addresses: fc.array(fc.string({ maxLength: 200 }), { maxLength: 10 }),
+});
+
+test("ways come back as they were told", () => {
+  fc.assert(fc.property(ways, (told) => expect(decodeWays(encodeWays(told, 100_000))).toEqual(told)));
+});
+
+test("ways that do not fit into a message are shortened, and still can be read", () => {
+  fc.assert(
+    fc.property(ways, fc.integer({ min: 20, max: 1_000 }), (told, maxBytes) => {
+      const bytes = encodeWays(told, maxBytes);
+      expect(bytes.length).toBeLessThanOrEqual(maxBytes);
+      expect(decodeWays(bytes).nat).toBe(told.nat);
+    }),
+  );
+});
+
+test("whatever comes as ways is read or refused by its field", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 1_000 }), (bytes) => {
+      try {
+        decodeWays(bytes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(WaysError);
+      }
+    }),
+  );
+  expect(() =>
+    decodeWays(encodeWays({ endpoints: ["x".repeat(61)], nat: "open", relays: true, addresses: [] }, 1_000)),
+  ).toThrow("ways[1.0]");
+});
