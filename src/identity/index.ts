@@ -9,8 +9,9 @@ export {
   type Invite,
   InviteError,
 } from "./invite-link.ts";
+export type { InviteRequest } from "./issuing.ts";
 export { MAX_CHAIN_BYTES, type Member, type Passport, ROLES, type Role } from "./member.ts";
-export { type InviteRequest, Membership, NotAllowedError } from "./membership.ts";
+export { Membership, NotAllowedError } from "./membership.ts";
 export { type ImportReport, type JoinOutcome, Memberships } from "./memberships.ts";
 export { networkId } from "./network-id.ts";
 export { decodeOmertaLink, OMERTA_PREFIX, type OmertaInvite, whyNotOmerta } from "./omerta-link.ts";

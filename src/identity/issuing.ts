@@ -1,6 +1,7 @@
-import { type Certificate, type Chain, issueCertificate, MAX_CHAIN } from "./certificate.ts";
+import { textProblem } from "./cbor.ts";
+import { type Certificate, type Chain, issueCertificate, MAX_CHAIN, MAX_NAME_CHARS } from "./certificate.ts";
 import { earlierExpiry, hasExpired } from "./chain-check.ts";
-import { type Invite, InviteError } from "./invite-link.ts";
+import { type BootstrapPeer, type Invite, InviteError } from "./invite-link.ts";
 import { ROLES, type Role } from "./member.ts";
 import type { SigningKey } from "./signing-key.ts";
 
@@ -9,6 +10,21 @@ export interface Issuer {
   network: Uint8Array;
   key: SigningKey;
   chain: readonly Certificate[];
+}
+
+export interface InviteRequest {
+  /** What who joins will be. */
+  role: Role;
+  /** 0: any number may join by it; 1: one. */
+  uses: 0 | 1;
+  /** Seconds from now until which it can be used; 0: for as long as this box may invite. */
+  expiresS: number;
+  /** Boxes to begin with, at most 8; usually this one first. */
+  peers: readonly BootstrapPeer[];
+  /** Roles that who joins may certify in turn. Default none. */
+  grants?: readonly Role[];
+  /** What the invite is called in certificates; at most 60 characters. Default none. */
+  name?: string;
 }
 
 /** What whoever founds a network may certify, and so hand on. */
@@ -46,10 +62,10 @@ export function foundChain(
 export function inviteChain(
   issuer: Issuer,
   inviteKey: Uint8Array,
-  request: { role: Role; grants: readonly Role[]; uses: 0 | 1; expiresS: number; name: string },
+  request: InviteRequest,
   nowS: number,
 ): Chain {
-  const { role, grants, uses, expiresS, name } = request;
+  const { role, grants = [], uses, expiresS, name = "" } = request;
   // An invite, and then who joins by it.
   const allowed = mayCertify(issuer, 2);
   if (!allowed.includes(role)) throw new InviteError("role", notAllowed(issuer, role));
@@ -59,6 +75,8 @@ export function inviteChain(
   if (!Number.isInteger(expiresS) || expiresS < 0) {
     throw new InviteError("expiresS", `${expiresS} is no number of seconds`);
   }
+  const problem = textProblem(name, MAX_NAME_CHARS);
+  if (problem !== undefined) throw new InviteError("name", problem);
   const certificate = issueCertificate(issuer.key, {
     network: issuer.network,
     subject: inviteKey,

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Document, openDocument } from "../store/index.ts";
-import type { MembershipStore } from "./membership.ts";
+import type { MembershipStore } from "./credentials.ts";
 import { type MembershipData, membershipDocument } from "./membership-document.ts";
 
 type Kept = Document<{ membership: MembershipData | null }>;

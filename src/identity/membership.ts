@@ -1,25 +1,23 @@
 import type { Clock } from "../host/clock.ts";
+import { keptPeers, readPeers } from "./bootstrap-peers.ts";
 import { CertificateError, type Chain, encodeChain } from "./certificate.ts";
 import { entriesOf, hasExpired, isSameKey, keyText, openChain } from "./chain-check.ts";
-import {
-  type BootstrapPeer,
-  encodeInviteLink,
-  type Invite,
-  InviteError,
-  MAX_PEER_ADDRESSES,
-} from "./invite-link.ts";
-import { type Issuer, inviteChain, isNoLess, joinChain, mayCertify, settledChain } from "./issuing.ts";
+import { CheckedMembers } from "./checked-members.ts";
+import { Credentials, type MembershipStore } from "./credentials.ts";
+import { type BootstrapPeer, encodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
+import { type InviteRequest, inviteChain, isNoLess, joinChain, mayCertify, settledChain } from "./issuing.ts";
 import type { Member, Passport, Role } from "./member.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
 import { networkId } from "./network-id.ts";
 import { KEY_BYTES, type SigningKey, signingKey } from "./signing-key.ts";
-import { entryProblem, standsOn } from "./standing.ts";
+import { entryProblem, type Standing, standsOn } from "./standing.ts";
 import {
   type Fact,
   MAX_EPOCH,
   type RevocationKind,
   type SharedKey,
   type Signer,
+  StatementError,
   signStatement,
 } from "./statement.ts";
 import { StatementBook } from "./statement-book.ts";
@@ -27,27 +25,6 @@ import { StatementBook } from "./statement-book.ts";
 /** This box may not do that in this network. */
 export class NotAllowedError extends Error {
   override readonly name = "NotAllowedError";
-}
-
-export interface InviteRequest {
-  /** What who joins will be. */
-  role: Role;
-  /** 0: any number may join by it; 1: one. */
-  uses: 0 | 1;
-  /** Seconds from now until which it can be used; 0: for as long as this box may invite. */
-  expiresS: number;
-  /** Boxes to begin with, at most 8; usually this one first. */
-  peers: readonly BootstrapPeer[];
-  /** Roles that who joins may certify in turn. Default none. */
-  grants?: readonly Role[];
-  /** What the invite is called in certificates; at most 60 characters. Default none. */
-  name?: string;
-}
-
-/** Where a membership is kept: what cannot be written holds until the restart. */
-export interface MembershipStore {
-  readonly data: MembershipData;
-  update(change: (data: MembershipData) => void): void;
 }
 
 export interface MembershipTools {
@@ -60,11 +37,9 @@ export interface MembershipTools {
 
 /** How many shared keys hold at a time: the present one and two before it. */
 const MAX_SHARED_KEYS = 3;
-const MAX_PEERS = 32;
-const MAX_CHECKED = 4_096;
 /** Who has an invite for many could fill the others' memory with names of its own making. */
 const MAX_ADMISSIONS_AN_INVITE = 500;
-/** Others' admissions come in numbers, and come again from others: they need not be on the medium at once. */
+/** Admissions come in numbers, and come again from others: they need not be on the medium at once. */
 const LAZY_WRITE_MS = 2_000;
 
 /**
@@ -74,11 +49,10 @@ const LAZY_WRITE_MS = 2_000;
 export class Membership implements Passport {
   readonly id: string;
   readonly networkKey: Uint8Array;
+  private readonly credentials: Credentials;
   private readonly book: StatementBook;
-  /** Chains of members that were checked, the last one last. */
-  private readonly checked = new Map<string, Chain>();
+  private readonly checked = new CheckedMembers();
   private readonly listeners = new Set<() => void>();
-  private own: { text: string; chain: Chain } | undefined;
   private isDirty = false;
   private writtenMs = Number.NEGATIVE_INFINITY;
 
@@ -88,6 +62,7 @@ export class Membership implements Passport {
   ) {
     this.networkKey = toBytes(store.data.networkKey);
     this.id = networkId(this.networkKey);
+    this.credentials = new Credentials(store, this.networkKey);
     this.book = new StatementBook(this.networkKey);
   }
 
@@ -96,14 +71,7 @@ export class Membership implements Passport {
    * @throws {CertificateError} when they are none, or somebody else's
    */
   open(): this {
-    const { networkSeed } = this.store.data;
-    if (networkSeed !== null && !isSameKey(signingKey(toBytes(networkSeed)).publicKey, this.networkKey)) {
-      throw new CertificateError("networkSeed", "is not the network's");
-    }
-    const own = this.ownChain();
-    if (!isSameKey(own[0].subject, this.memberKey().publicKey)) {
-      throw new CertificateError("chain.0.subject", "is not this box");
-    }
+    this.credentials.check();
     for (const statement of this.store.data.statements) {
       try {
         this.book.accept(toBytes(statement));
@@ -120,21 +88,21 @@ export class Membership implements Passport {
 
   /** Changes only where this box was put out and has joined anew. */
   get seed(): Uint8Array {
-    return toBytes(this.store.data.memberSeed);
+    return this.credentials.key.seed;
   }
 
   get publicKey(): Uint8Array {
-    return this.memberKey().publicKey;
+    return this.credentials.key.publicKey;
   }
 
   /** This box as the others see it. */
   get self(): Member {
-    return memberOf(this.ownChain());
+    return memberOf(this.credentials.chain);
   }
 
   /** Why the others refuse this box (revoked, expired), or undefined. */
   get problem(): string | undefined {
-    return this.problemOf(this.ownChain());
+    return this.problemOf(this.credentials.chain);
   }
 
   /** Whether this box holds the network's own key. */
@@ -144,7 +112,7 @@ export class Membership implements Passport {
 
   /** Roles that this box may invite as. */
   get invitable(): readonly Role[] {
-    return this.problem === undefined || this.isFounder ? mayCertify(this.issuer(), 2) : [];
+    return this.mayIssue ? mayCertify(this.credentials.issuer, 2) : [];
   }
 
   get canInvite(): boolean {
@@ -157,33 +125,19 @@ export class Membership implements Passport {
 
   /** Whether its certificate outlasts the invite that it came by; otherwise a box that may certify can `settle` it. */
   get isSettled(): boolean {
-    return this.ownChain()[1]?.role !== "invite";
+    return this.credentials.chain[1]?.role !== "invite";
   }
 
   chain(): Uint8Array {
-    return toBytes(this.store.data.chain);
+    return encodeChain(this.credentials.chain);
   }
 
   check(chain: Uint8Array, publicKey: Uint8Array): Member {
-    const opened = openChain(chain, this.networkKey);
-    const [leaf] = opened;
-    if (leaf.role === "invite") throw new CertificateError("chain.0.role", "an invite is no member");
-    if (!isSameKey(leaf.subject, publicKey))
-      throw new CertificateError("chain.0.subject", "is somebody else");
-    const problem = this.problemOf(opened);
-    if (problem !== undefined) throw new CertificateError("chain", problem);
-    const key = keyText(publicKey);
-    this.checked.delete(key);
-    this.checked.set(key, opened);
-    for (const oldest of this.checked.keys()) {
-      if (this.checked.size <= MAX_CHECKED) break;
-      this.checked.delete(oldest);
-    }
-    return memberOf(opened);
+    return memberOf(this.checkedChain(chain, publicKey));
   }
 
   isStillMember(publicKey: Uint8Array): boolean {
-    const chain = this.checked.get(keyText(publicKey));
+    const chain = this.checked.get(publicKey);
     return chain !== undefined && this.problemOf(chain) === undefined;
   }
 
@@ -195,14 +149,13 @@ export class Membership implements Passport {
    * Makes an invite with a fresh key, which is in the link and nowhere else.
    * @throws {InviteError} naming what this box may not give, or what is too long
    */
-  invite({ role, uses, expiresS, peers, grants = [], name = "" }: InviteRequest): string {
-    if (!this.canInvite) throw new InviteError("role", `this box may not invite${because(this.problem)}`);
+  invite(request: InviteRequest): string {
+    if (!this.mayIssue) throw new InviteError("role", `this box may not invite${because(this.problem)}`);
     const key = signingKey(this.tools.random(KEY_BYTES));
-    const request = { role, uses, expiresS, grants, name };
-    const chain = asInvite(() => inviteChain(this.issuer(), key.publicKey, request, this.nowS()));
+    const chain = inviteChain(this.credentials.issuer, key.publicKey, request, this.nowS());
     const [sharedKey] = this.keysByEpoch();
     if (sharedKey === undefined) throw new InviteError("sharedKey", "is not known");
-    return encodeInviteLink({ networkName: this.name, sharedKey, key, chain, peers });
+    return encodeInviteLink({ networkName: this.name, sharedKey, key, chain, peers: request.peers });
   }
 
   /**
@@ -221,49 +174,43 @@ export class Membership implements Passport {
    * @throws {NotAllowedError}
    */
   rotate(): Uint8Array {
+    const signer = this.authority();
     const epoch = (this.keysByEpoch()[0]?.epoch ?? 0) + 1;
-    if (epoch > MAX_EPOCH)
-      throw new NotAllowedError("no shared key can follow: put out who has used up the epochs");
-    return this.state({ what: "shared-key", epoch, key: this.tools.random(KEY_BYTES) }, this.authority());
+    if (epoch > MAX_EPOCH) throw new NotAllowedError("the epochs are used up: put out who has used them up");
+    return this.state({ what: "shared-key", epoch, key: this.tools.random(KEY_BYTES) }, signer);
   }
 
   /**
    * To be told of every member that was met, by the chain that it has shown. Whoever came by an invite is written down once:
-   * of two who use an invite for one the first counts, and closing an invite leaves in who was there before.
+   * of two who use an invite for one the first counts, closing an invite leaves in who was there before, and only who was
+   * seen to come is heard.
    * @returns a new statement, accepted here and to be told to the others
    * @throws {CertificateError} when it is no member
    */
   noteAdmission(chain: Uint8Array): Uint8Array | undefined {
-    const opened = openChain(chain, this.networkKey);
-    this.check(chain, opened[0].subject);
+    const opened = this.checkedChain(chain);
     const [certificate, invite] = opened;
-    const [entry] = entriesOf(opened);
-    if (entry === undefined || entry.isSettled || invite?.role !== "invite") return undefined;
-    const came = this.book.standing.admitted.get(keyText(entry.invite));
-    if (came?.has(keyText(entry.subject)) || (came?.size ?? 0) >= MAX_ADMISSIONS_AN_INVITE) return undefined;
-    const own = this.ownChain();
-    const isOwnToo = entriesOf(own).some((other) => isSameKey(other.invite, entry.invite));
-    const mayAdmit = own[0].role === "box" || own[0].role === "operator";
-    if (!mayAdmit || isOwnToo || this.problem !== undefined) return undefined;
-    const fact: Fact = { what: "admission", invite: entry.invite, certificate };
-    return this.state(fact, { key: this.memberKey(), chain: this.chain() });
+    if (invite?.role !== "invite" || !this.mayAdmitBy(invite.subject)) return undefined;
+    const noted = this.book.admissionsOf(invite.subject);
+    const isNoted = noted.some(
+      ({ certificate: { subject }, signer }) =>
+        isSameKey(subject, certificate.subject) && isSameKey(signer, this.publicKey),
+    );
+    if (isNoted || this.hasCome(opened) || noted.length >= MAX_ADMISSIONS_AN_INVITE) return undefined;
+    const fact: Fact = { what: "admission", invite: invite.subject, certificate };
+    return this.state(fact, this.credentials.member);
   }
 
   /**
    * Certifies a member that came by an invite anew, so that its membership does not end with the invite.
    * @param chain what it has shown; `noteAdmission` has been told of it
-   * @returns the chain for it to take, or undefined where this box can give it nothing better
+   * @returns the chain for it to `take`, or undefined where this box can give it nothing better
    * @throws {CertificateError} when it is no member
    */
   settle(chain: Uint8Array): Uint8Array | undefined {
-    const opened = openChain(chain, this.networkKey);
-    this.check(chain, opened[0].subject);
-    const [entry] = entriesOf(opened);
-    if (entry === undefined || entry.isSettled) return undefined;
-    const came = this.book.standing.admitted.get(keyText(entry.invite));
-    if (!came?.has(keyText(entry.subject)) || (this.problem !== undefined && !this.isFounder))
-      return undefined;
-    const settled = settledChain(this.issuer(), opened, this.nowS());
+    const opened = this.checkedChain(chain);
+    if (!this.mayIssue || !this.hasCome(opened)) return undefined;
+    const settled = settledChain(this.credentials.issuer, opened, this.nowS());
     return settled === undefined ? undefined : encodeChain(settled);
   }
 
@@ -284,32 +231,19 @@ export class Membership implements Passport {
   /**
    * Joins the network once more by another invite: takes its certificates where they are no less than the present ones, or
    * these no longer hold; its shared key and its boxes in any case.
-   * @param keyOf this device's keys in the network, of which the first that was not put out is used
+   * @param keyOf this device's keys in the network: the next that was not put out is used
    * @returns whether the certificates were taken
    */
   rejoin(invite: Invite, name: string, keyOf: (generation: number) => SigningKey): boolean {
-    let { generation } = this.store.data;
-    let member = this.memberKey();
-    while (this.book.standing.out.has(keyText(member.publicKey))) {
-      generation += 1;
-      member = keyOf(generation);
-    }
-    const isAnother = generation !== this.store.data.generation;
-    const chain = joinChain(invite, member.publicKey, name, this.nowS());
-    const problem = this.problemOf(chain);
-    this.store.update((data) => {
-      if (invite.sharedKey.epoch > data.sharedKey.epoch) {
-        data.sharedKey = { epoch: invite.sharedKey.epoch, key: toText(invite.sharedKey.key) };
-      }
-      if (!isAnother || problem !== undefined) return;
-      data.generation = generation;
-      data.memberSeed = toText(member.seed);
-      data.chain = toText(encodeChain(chain));
-    });
+    const { key, generation } = this.nextKey(keyOf);
+    this.rememberSharedKey(invite.sharedKey.epoch, toText(invite.sharedKey.key));
     this.rememberPeers(invite.peers);
-    const isTaken = problem === undefined && (isAnother || this.replaceBy(chain));
+    const chain = joinChain(invite, key.publicKey, name, this.nowS());
+    if (this.problemOf(chain) !== undefined) return false;
+    if (isSameKey(key.publicKey, this.publicKey)) return this.replaceBy(chain);
+    this.credentials.replace(chain, key, generation);
     this.tell();
-    return isTaken;
+    return true;
   }
 
   /**
@@ -317,20 +251,17 @@ export class Membership implements Passport {
    * peers; the export's key and certificates where this box's no longer hold.
    */
   merge(other: MembershipData): void {
-    for (const statement of other.statements) this.book.accept(toBytes(statement));
-    const isOut = this.problem !== undefined;
+    this.acceptAll(other.statements.map(toBytes));
+    this.rememberSharedKey(other.sharedKey.epoch, other.sharedKey.key);
+    this.rememberPeers([...this.peers(), ...readPeers(other.peers)]);
     this.store.update((data) => {
-      data.statements = this.book.all().map(({ bytes }) => toText(bytes));
       data.networkSeed ??= other.networkSeed;
-      if (other.sharedKey.epoch > data.sharedKey.epoch) data.sharedKey = other.sharedKey;
-      if (!isOut || this.problemOf(openChain(toBytes(other.chain), this.networkKey)) !== undefined) return;
-      data.memberSeed = other.memberSeed;
-      data.generation = other.generation;
-      data.chain = other.chain;
     });
-    const isSameMember = this.store.data.memberSeed === other.memberSeed;
-    if (isSameMember) this.replaceBy(openChain(toBytes(other.chain), this.networkKey));
-    this.rememberPeers([...this.peers(), ...other.peers.map(readPeer)]);
+    const chain = openChain(toBytes(other.chain), this.networkKey);
+    if (isSameKey(chain[0].subject, this.publicKey)) this.replaceBy(chain);
+    else if (this.problem !== undefined && this.problemOf(chain) === undefined) {
+      this.credentials.replace(chain, signingKey(toBytes(other.memberSeed)), other.generation);
+    }
     this.tell();
   }
 
@@ -350,19 +281,14 @@ export class Membership implements Passport {
     return this.book.digest();
   }
 
-  /** 16 bytes for each statement, one after the other: for another box to find out what is missing. */
+  /** 16 bytes for each statement, one after the other: for another box to find out what is missing here. */
   statementIds(): Uint8Array {
-    return Buffer.concat(this.book.all().map(({ id }) => Buffer.from(id.slice(0, 2 * ID_BYTES), "hex")));
+    return this.book.ids();
   }
 
   /** The statements that another box does not have, given its {@link statementIds}. */
   statementsMissingIn(ids: Uint8Array): Uint8Array[] {
-    const theirs = new Set<string>();
-    for (let at = 0; at + ID_BYTES <= ids.length; at += ID_BYTES) {
-      theirs.add(keyText(ids.subarray(at, at + ID_BYTES)));
-    }
-    const missing = this.book.all().filter(({ id }) => !theirs.has(id.slice(0, 2 * ID_BYTES)));
-    return missing.map(({ bytes }) => Uint8Array.from(bytes));
+    return this.book.missingIn(ids).map(({ bytes }) => Uint8Array.from(bytes));
   }
 
   /**
@@ -373,11 +299,27 @@ export class Membership implements Passport {
   accept(statement: Uint8Array): "new" | "known" {
     const accepted = this.book.accept(statement);
     if (accepted === undefined) return "known";
-    this.isDirty = true;
-    const monotonicMs = this.tools.clock.monotonicMs();
-    if (accepted.what !== "admission" || monotonicMs - this.writtenMs >= LAZY_WRITE_MS) this.flush();
-    this.tell();
+    this.accepted(accepted.what !== "admission");
     return "new";
+  }
+
+  /**
+   * Takes in many at once, with one write and one change.
+   * @returns those that were new, and what was wrong with others
+   */
+  acceptAll(statements: readonly Uint8Array[]): { news: Uint8Array[]; errors: StatementError[] } {
+    const errors: StatementError[] = [];
+    const news = statements.filter((statement) => {
+      try {
+        return this.book.accept(statement) !== undefined;
+      } catch (error) {
+        if (!(error instanceof StatementError)) throw error;
+        errors.push(error);
+        return false;
+      }
+    });
+    if (news.length > 0) this.accepted(true);
+    return { news, errors };
   }
 
   /** Writes what is not yet on the medium; to be called now and then, and before the box stops. */
@@ -393,37 +335,55 @@ export class Membership implements Passport {
   /** Called after every change of members, shared keys or this box's own certificates. @returns a function that ends it */
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   /** Boxes that were found before, the last one first: to begin with after a restart. */
   peers(): BootstrapPeer[] {
-    return this.store.data.peers.map(readPeer);
+    return readPeers(this.store.data.peers);
   }
 
   /** @param peers where members were just reached, the best one first; at most 32 are remembered, 8 addresses each */
   rememberPeers(peers: readonly BootstrapPeer[]): void {
-    const kept = new Map<string, string[]>();
-    for (const { publicKey, addresses } of [...peers, ...this.peers()]) {
-      const key = toText(publicKey);
-      const isOther = publicKey.length === KEY_BYTES && !isSameKey(publicKey, this.publicKey);
-      if (!isOther || kept.has(key) || kept.size >= MAX_PEERS || addresses.length === 0) continue;
-      kept.set(key, addresses.filter(({ length }) => length <= 512).slice(0, MAX_PEER_ADDRESSES));
-    }
-    const next = [...kept].map(([publicKey, addresses]) => ({ publicKey, addresses }));
+    const next = keptPeers([...peers, ...this.peers()], this.publicKey);
     if (JSON.stringify(next) === JSON.stringify(this.store.data.peers)) return;
     this.store.update((data) => {
       data.peers = next;
     });
   }
 
+  private get mayIssue(): boolean {
+    return this.isFounder || this.problem === undefined;
+  }
+
   /** What the wall clock says, unless the network has proof that it is later: a Pi begins at some day in the past. */
   private nowS(): number {
-    return Math.max(0, Math.floor(this.tools.clock.wallMs() / 1_000), this.book.standing.floorS);
+    return Math.max(this.wallS(), this.standing.floorS);
+  }
+
+  private wallS(): number {
+    return Math.max(0, Math.floor(this.tools.clock.wallMs() / 1_000));
+  }
+
+  private get standing(): Standing {
+    return this.book.standingAt(this.wallS());
+  }
+
+  /** @throws {CertificateError} */
+  private checkedChain(bytes: Uint8Array, publicKey?: Uint8Array): Chain {
+    const chain = openChain(bytes, this.networkKey);
+    if (publicKey !== undefined && !isSameKey(chain[0].subject, publicKey)) {
+      throw new CertificateError("chain.0.subject", "is somebody else");
+    }
+    memberOf(chain);
+    const problem = this.problemOf(chain);
+    if (problem !== undefined) throw new CertificateError("chain", problem);
+    this.checked.add(chain);
+    return chain;
   }
 
   private problemOf(chain: Chain): string | undefined {
-    const { standing } = this.book;
+    const { standing } = this;
     const revoked = standsOn(chain, standing.out);
     if (revoked !== undefined) return `revoked${because(revoked.why)}`;
     // Attenuation sees to it that nothing in a chain ends before its leaf.
@@ -437,23 +397,49 @@ export class Membership implements Passport {
     return undefined;
   }
 
+  /** Whether somebody who is heard has seen a chain's leaf come by its invite. */
+  private hasCome([{ subject }, invite]: Chain): boolean {
+    if (invite?.role !== "invite") return false;
+    return this.standing.admitted.get(keyText(invite.subject))?.has(keyText(subject)) ?? false;
+  }
+
+  private mayAdmitBy(invite: Uint8Array): boolean {
+    const { role } = this.self;
+    const isOwnToo = entriesOf(this.credentials.chain).some((entry) => isSameKey(entry.invite, invite));
+    return (role === "box" || role === "operator") && !isOwnToo && this.problem === undefined;
+  }
+
+  private nextKey(keyOf: (generation: number) => SigningKey): { key: SigningKey; generation: number } {
+    let { generation } = this.store.data;
+    let { key } = this.credentials;
+    while (this.standing.out.has(keyText(key.publicKey))) {
+      generation += 1;
+      key = keyOf(generation);
+    }
+    return { key, generation };
+  }
+
   private keysByEpoch(): Omit<SharedKey, "what">[] {
     const { epoch, key } = this.store.data.sharedKey;
     const kept = new Map<string, Omit<SharedKey, "what">>();
-    for (const known of [...this.book.standing.sharedKeys, { epoch, key: toBytes(key) }]) {
+    for (const known of [...this.standing.sharedKeys, { epoch, key: toBytes(key) }]) {
       if (!kept.has(keyText(known.key))) kept.set(keyText(known.key), known);
     }
     return [...kept.values()].sort((a, b) => b.epoch - a.epoch).slice(0, MAX_SHARED_KEYS);
   }
 
-  private replaceBy(chain: Chain): boolean {
-    const own = this.ownChain();
-    const text = toText(encodeChain(chain));
-    const isBetter = isNoLess(chain, own) || this.problemOf(own) !== undefined;
-    if (!isBetter || text === this.store.data.chain) return false;
+  private rememberSharedKey(epoch: number, key: string): void {
+    if (epoch <= this.store.data.sharedKey.epoch) return;
     this.store.update((data) => {
-      data.chain = text;
+      data.sharedKey = { epoch, key };
     });
+    this.tell();
+  }
+
+  private replaceBy(chain: Chain): boolean {
+    const isBetter = isNoLess(chain, this.credentials.chain) || this.problem !== undefined;
+    if (!isBetter || toText(encodeChain(chain)) === this.store.data.chain) return false;
+    this.credentials.replace(chain);
     this.tell();
     return true;
   }
@@ -466,29 +452,18 @@ export class Membership implements Passport {
 
   /** @throws {NotAllowedError} */
   private authority(): Signer {
-    const { networkSeed } = this.store.data;
-    if (networkSeed !== null) return { key: signingKey(toBytes(networkSeed)), chain: new Uint8Array(0) };
-    if (this.canRevoke) return { key: this.memberKey(), chain: this.chain() };
+    const { founderKey, member } = this.credentials;
+    if (founderKey !== undefined) return { key: founderKey, chain: new Uint8Array(0) };
+    if (this.canRevoke) return member;
     throw new NotAllowedError(
       `only the network's founder and its operators may do that; this box is a ${this.self.role} there${because(this.problem)}`,
     );
   }
 
-  private issuer(): Issuer {
-    const { networkSeed } = this.store.data;
-    return networkSeed === null
-      ? { network: this.networkKey, key: this.memberKey(), chain: this.ownChain() }
-      : { network: this.networkKey, key: signingKey(toBytes(networkSeed)), chain: [] };
-  }
-
-  private memberKey(): SigningKey {
-    return signingKey(this.seed);
-  }
-
-  private ownChain(): Chain {
-    const text = this.store.data.chain;
-    if (this.own?.text !== text) this.own = { text, chain: openChain(toBytes(text), this.networkKey) };
-    return this.own.chain;
+  private accepted(isUrgent: boolean): void {
+    this.isDirty = true;
+    if (isUrgent || this.tools.clock.monotonicMs() - this.writtenMs >= LAZY_WRITE_MS) this.flush();
+    this.tell();
   }
 
   private tell(): void {
@@ -496,28 +471,10 @@ export class Membership implements Passport {
   }
 }
 
-const ID_BYTES = 16;
-
-const readPeer = ({ publicKey, addresses }: MembershipData["peers"][number]): BootstrapPeer => ({
-  publicKey: toBytes(publicKey),
-  addresses,
-});
-
 const because = (why: string | undefined): string => (why === undefined || why === "" ? "" : `: ${why}`);
 
+/** @throws {CertificateError} when the chain is an invite's */
 function memberOf([{ subject, role, name, grants, expiresAt }]: Chain): Member {
   if (role === "invite") throw new CertificateError("chain.0.role", "an invite is no member");
   return { publicKey: subject, role, name, grants, expiresAt };
-}
-
-/** What an operator asked for is named as the invite's. */
-function asInvite<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof CertificateError) {
-      throw new InviteError(error.field.replace(/^certificate\./, ""), error.message);
-    }
-    throw error;
-  }
 }

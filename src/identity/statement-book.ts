@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { keyText } from "./chain-check.ts";
+import { isSameKey, keyText } from "./chain-check.ts";
 import {
   type Admitted,
   type Revoked,
@@ -17,6 +17,9 @@ const CAPACITY = { ownRevocations: 4_000, revocations: 3_000, admissions: 2_950,
 const oldestFirst = (a: Statement, b: Statement): number => a.issuedAt - b.issuedAt || (a.id < b.id ? -1 : 1);
 const newestFirst = (a: Rotated, b: Rotated): number => b.epoch - a.epoch || oldestFirst(a, b);
 
+/** Enough of a statement's id to tell it from the others. */
+const ID_BYTES = 16;
+
 /** All statements of one network that this box knows, within bounds, and what they amount to. */
 export class StatementBook {
   private readonly byId = new Map<string, Statement>();
@@ -26,7 +29,7 @@ export class StatementBook {
   private readonly sharedKeys = new StatementPool<Rotated>(CAPACITY.sharedKeys, newestFirst);
   /** Whom the network's own key has put out. */
   private readonly outForGood = new Map<string, Revoked>();
-  private found: Standing | undefined;
+  private found: { wallS: number; standing: Standing } | undefined;
   private digested: Uint8Array | undefined;
 
   constructor(private readonly network: Uint8Array) {}
@@ -59,13 +62,13 @@ export class StatementBook {
     return this.byId.size;
   }
 
-  get standing(): Standing {
-    this.found ??= standingOf(
-      [...this.ownRevocations, ...this.revocations],
-      this.admissions,
-      this.sharedKeys,
-    );
-    return this.found;
+  /** @param wallS what the wall clock says, in seconds since 1970 */
+  standingAt(wallS: number): Standing {
+    if (this.found?.wallS !== wallS) {
+      const revocations = [...this.ownRevocations, ...this.revocations];
+      this.found = { wallS, standing: standingOf(revocations, this.admissions, this.sharedKeys, wallS) };
+    }
+    return this.found.standing;
   }
 
   /** Admissions before the closing of invites: who takes them one by one expels nobody on the way. */
@@ -81,6 +84,25 @@ export class StatementBook {
       this.digested = Uint8Array.from(hash.digest());
     }
     return Uint8Array.from(this.digested);
+  }
+
+  /** {@link ID_BYTES} bytes for each statement, one after the other. */
+  ids(): Uint8Array {
+    return Buffer.concat(this.all().map(({ id }) => Buffer.from(id, "hex").subarray(0, ID_BYTES)));
+  }
+
+  /** Those that another does not have, given its {@link ids}; what is left over at their end is no id. */
+  missingIn(ids: Uint8Array): Statement[] {
+    const theirs = new Set<string>();
+    for (let at = 0; at + ID_BYTES <= ids.length; at += ID_BYTES) {
+      theirs.add(keyText(ids.subarray(at, at + ID_BYTES)));
+    }
+    return this.all().filter(({ id }) => !theirs.has(id.slice(0, 2 * ID_BYTES)));
+  }
+
+  /** Everybody who is said to have come by an invite, also by those who are not heard yet. */
+  admissionsOf(invite: Uint8Array): Admitted[] {
+    return [...this.admissions].filter((admission) => isSameKey(admission.invite, invite));
   }
 
   private put(statement: Statement): { isKept: boolean; dropped: Statement | undefined } {

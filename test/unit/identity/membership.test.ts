@@ -99,6 +99,7 @@ describe("a revocation", () => {
     const founder = found();
     const operator = join(inviteBy(founder, { role: "operator" }));
     const a = join(inviteBy(founder));
+    meet(founder, operator);
     founder.check(a.chain(), a.publicKey);
     expect(operator.canRevoke).toBe(true);
     expect(founder.accept(operator.revoke(a.publicKey, "out", ""))).toBe("new");
