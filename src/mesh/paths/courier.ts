@@ -51,8 +51,9 @@ interface Outgoing {
   callOffEnd: () => void;
 }
 
-/** Messages waiting for their first turn, and those on their way. */
-const MAX_QUEUED = 256;
+/** Messages of one urgency that wait for their first turn, bytes of all, and messages on their way. */
+const MAX_QUEUED = 512;
+const MAX_BYTES = 262_144;
 const MAX_UNDER_WAY = 64;
 /** The receiver remembers twice as many. */
 const MAX_SPAN = 2_048;
@@ -68,6 +69,7 @@ export class Courier implements Sender {
   private readonly queues: Record<Urgency, Outgoing[]> = { sos: [], control: [], message: [] };
   private readonly underWay = new Map<number, Outgoing>();
   private nextNumber = 0;
+  private bytes = 0;
 
   constructor(private readonly options: CourierOptions) {}
 
@@ -78,10 +80,11 @@ export class Courier implements Sender {
   /** @param done told once, never before `submit` has returned, unless the queue is full */
   submit(channel: string, body: Uint8Array, urgency: Urgency, timeoutMs: number, done: Done): void {
     const queue = this.queues[urgency];
-    if (queue.length >= MAX_QUEUED) {
-      done(new ControlError("busy", `${MAX_QUEUED} messages of this urgency wait for this peer`));
+    if (queue.length >= MAX_QUEUED || this.bytes + body.length > MAX_BYTES) {
+      done(new ControlError("busy", `${this.waiting} messages of ${this.bytes} bytes wait for this peer`));
       return;
     }
+    this.bytes += body.length;
     const outgoing: Outgoing = {
       channel,
       body,
@@ -188,6 +191,7 @@ export class Courier implements Sender {
   private end(outgoing: Outgoing, error?: ControlError): void {
     outgoing.callOffRetry();
     outgoing.callOffEnd();
+    this.bytes -= outgoing.body.length;
     if (outgoing.number >= 0) this.underWay.delete(outgoing.number);
     else {
       const queue = this.queues[outgoing.urgency];
