@@ -4,8 +4,10 @@ import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
 import type { NatKind } from "../../src/mesh/nat/nat-interface.ts";
 import type { Endpoint } from "../../src/mesh/paths/endpoint.ts";
+import type { RelayQuotas } from "../../src/mesh/tunnels/relay-ruleset.ts";
 import type { TunnelStatus } from "../../src/mesh/tunnels/tunnel.ts";
 import { Tunnels } from "../../src/mesh/tunnels/tunnels.ts";
+import { UdpRelay } from "../../src/mesh/tunnels/udp-relay.ts";
 import { HubChannel } from "./tunnel-hub.ts";
 
 /*
@@ -18,6 +20,9 @@ export type BoxOrder =
   | { do: "open"; peer: string; own: string; other: string; lifetimeMs?: number; netns?: string }
   | { do: "accept"; own: string; other: string; netns?: string }
   | { do: "moved" }
+  | { do: "relay"; quotas: RelayQuotas }
+  | { do: "relay-status" }
+  | { do: "stop-relay" }
   | { do: "close" }
   | { do: "status" }
   /** Sends numbered datagrams to the other's echo port for so long; answers when each came back. */
@@ -57,9 +62,10 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
     log,
     quotas: { tunnels: 8, tunnelsPerPeer: 4 },
   });
+  let relay: UdpRelay | undefined;
   await tunnels.start();
   await channel.start();
-  process.on("SIGTERM", () => void tunnels.stop().then(() => process.exit(0)));
+  process.on("SIGTERM", () => void Promise.all([tunnels.stop(), relay?.stop()]).then(() => process.exit(0)));
 
   async function obey(order: BoxOrder): Promise<unknown> {
     switch (order.do) {
@@ -80,6 +86,23 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
         await tunnel.up(20_000);
         return { upMs: performance.now() - startedMs, phase: tunnel.phase } satisfies OpenReport;
       }
+      case "relay":
+        relay = new UdpRelay({
+          channel,
+          addresses: ownAddresses,
+          endpoints: ownEndpoints,
+          quotas: order.quotas,
+          timers: systemTimers,
+          random: Math.random,
+          log,
+        });
+        return relay.start();
+      case "relay-status":
+        return relay?.status();
+      case "stop-relay":
+        await relay?.stop();
+        relay = undefined;
+        return;
       case "moved":
         tunnels.moved();
         return;
@@ -102,13 +125,14 @@ const wish = ({ own, other, netns }: { own: string; other: string; netns?: strin
   ...(netns === undefined ? {} : { netns }),
 });
 
-function ownEndpoints(port: number): Endpoint[] {
+function ownAddresses(): { address: string; interface: string }[] {
   return Object.entries(networkInterfaces())
     .filter(([name]) => !name.startsWith("omt-"))
-    .flatMap(([, addresses]) => addresses ?? [])
-    .filter(({ internal, family }) => !internal && family === "IPv4")
-    .map(({ address }) => ({ address, port }));
+    .flatMap(([name, addresses]) => (addresses ?? []).map((address) => ({ ...address, interface: name })))
+    .filter(({ internal, family }) => !internal && family === "IPv4");
 }
+
+const ownEndpoints = (port: number): Endpoint[] => ownAddresses().map(({ address }) => ({ address, port }));
 
 async function startEcho(at: string): Promise<void> {
   await Bun.udpSocket({

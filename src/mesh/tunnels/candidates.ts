@@ -20,6 +20,19 @@ export function candidateOrder(own: readonly Endpoint[], theirs: readonly Endpoi
   return [...possible.filter(isNear), ...possible.filter((end) => !isNear(end))];
 }
 
+/** Which of a relay's addresses to go to: one that looks like our own link, else one that the whole internet can reach, else its first. */
+export function nearestRelay(own: readonly Endpoint[], offered: readonly Endpoint[]): Endpoint | undefined {
+  return (
+    offered.find((end) => own.some((mine) => lookNear(mine, end))) ??
+    offered.find(({ address }) => !isPrivate(address)) ??
+    offered[0]
+  );
+}
+
+/** RFC 1918, RFC 6598, RFC 4193. */
+const isPrivate = (address: string): boolean =>
+  /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i.test(address);
+
 function networkPart(address: string): string {
   if (!address.includes(":")) return address.split(".").slice(0, 3).join(".");
   const [head = "", tail = ""] = address.toLowerCase().split("::");

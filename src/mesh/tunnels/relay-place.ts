@@ -1,5 +1,5 @@
 import type { PeerId } from "../engine/engine-interface.ts";
-import { sharedFamily } from "./candidates.ts";
+import { nearestRelay, sharedFamily } from "./candidates.ts";
 import { beginSearch } from "./searching.ts";
 import {
   GRACE_MS,
@@ -99,7 +99,7 @@ export function granted(
   actions: TunnelAction[],
 ): void {
   const { atMs, from, lifetimeMs, theirs } = event;
-  const endpoint = event.ours[0];
+  const endpoint = nearestRelay(state.own.endpoints, event.ours);
   if (!endpoint || state.role !== "leader") return;
   const untilMs = atMs + lifetimeMs;
   const renewAtMs = atMs + lifetimeMs / 3;
@@ -136,7 +136,7 @@ export function placedByLeader(
   atMs: number,
 ): void {
   if (state.role !== "follower") return;
-  const endpoint = event.endpoints[0];
+  const endpoint = nearestRelay(state.own.endpoints, event.endpoints);
   if (!endpoint) {
     if (state.relay?.peer === event.relay) state.relay = undefined;
     return;

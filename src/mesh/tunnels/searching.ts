@@ -52,6 +52,7 @@ export function beginSearch(
     index: 0,
     round: 0,
     isRelaySuspect,
+    isHushed: false,
   };
   tryWay(state, actions, atMs);
 }
@@ -64,6 +65,10 @@ export function goOnSearching(state: TunnelState, actions: TunnelAction[], atMs:
     state.sayAgainMs = atMs + SAY_AGAIN_MS;
     const message = { type: "candidates", id: state.id, sequence: ++state.sequence, at: state.own } as const;
     actions.push({ type: "tell", message });
+  }
+  if (search.isHushed && atMs - search.tryMs >= search.windowMs / 2) {
+    state.search = { ...search, isHushed: false };
+    actions.push({ type: "pace", intervalMs: FAST_MS });
   }
   if (atMs - search.tryMs < search.windowMs) return;
   const count = Math.max(1, ways(state).length);
@@ -86,7 +91,12 @@ function tryWay(state: TunnelState, actions: TunnelAction[], atMs: number): void
   // Keys that both still have carry at once. A relay lets a moved end in only after a handshake.
   const hasSession = state.provenMs > 0 && atMs - state.provenMs < 60_000;
   const fresh = way.isRelay || !hasSession || search.round > 0;
-  actions.push({ type: "point", endpoint: way.endpoint, fresh }, { type: "pace", intervalMs: FAST_MS });
+  actions.push({ type: "point", endpoint: way.endpoint, fresh });
+  // Two initiations that cross make both handshakes fail, and WireGuard tries again after 5 s. At a relay it is the
+  // relay that lets one go first.
+  const waitsForLeader = state.role === "follower" && fresh && !way.isRelay;
+  state.search = { ...search, isHushed: waitsForLeader };
+  actions.push({ type: "pace", intervalMs: waitsForLeader ? 0 : FAST_MS });
 }
 
 /** Whether an endpoint is the relay's for this end. */

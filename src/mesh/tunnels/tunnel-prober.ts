@@ -29,10 +29,11 @@ export class TunnelProber {
 
   constructor(private readonly options: ProberOptions) {}
 
-  /** Goes on at this pace; the first echo leaves at once. */
+  /** Goes on at this pace; the first echo leaves at once. 0: none any more. */
   pace(intervalMs: number): void {
     this.intervalMs = intervalMs;
-    this.launch();
+    if (intervalMs > 0) this.launch();
+    else this.end();
   }
 
   async stop(): Promise<void> {

@@ -30,6 +30,8 @@ export interface Search {
   /** How often all have been tried. */
   round: number;
   isRelaySuspect: boolean;
+  /** Nothing is sent in the first half of the window. */
+  isHushed: boolean;
 }
 
 /** A try to leave the relay. */
@@ -117,6 +119,7 @@ export type TunnelAction =
   | { type: "tell-relay"; relay: PeerId; message: RelayMessage }
   /** Set the peer in WireGuard. */
   | { type: "point"; endpoint: Endpoint | undefined; fresh: boolean }
+  /** How often echoes go, the first one at once; 0: none. */
   | { type: "pace"; intervalMs: number }
   /** Ask WireGuard where it sends to; comes back as `seen`, or as `renewed`. */
   | { type: "look" }

@@ -40,8 +40,6 @@ export interface TunnelDevice {
   remove(): Promise<void>;
 }
 
-/** Seconds. NATs forget a UDP mapping after 30 at the earliest that is met often. */
-const KEEPALIVE_S = 20;
 const DEFAULT_MTU = 1_420;
 
 /** Link-local addresses of the two ends: by them the ends prove to each other that the tunnel carries. */
@@ -92,7 +90,7 @@ export class WireGuardDevice implements TunnelDevice {
     if (fresh && this.peerKey === publicKey) await run([...peer, "remove"]);
     await run([
       ...peer,
-      ...["allowed-ips", this.allowedIps().join(","), "persistent-keepalive", String(KEEPALIVE_S)],
+      ...["allowed-ips", this.allowedIps().join(",")],
       ...(endpoint ? ["endpoint", endpointText(endpoint)] : []),
     ]);
     this.peerKey = publicKey;
