@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS, type Libp2pEngineOptions } from "./engine-options.ts";
 import { Libp2pFrameStream } from "./frame-stream.ts";
 import { createGater } from "./gater.ts";
 import { Gossip } from "./gossip.ts";
+import { GossipConduct } from "./gossip-conduct.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
 import { listen } from "./listening.ts";
 import { peerIdOf, publicKeyOfSeed } from "./peer-id.ts";
@@ -32,7 +33,8 @@ export class Libp2pEngine implements Engine {
   private readonly table: ConnectionTable;
   private readonly keys: SharedKeyChoice;
   private readonly protocols: Protocols;
-  private readonly gossip = new Gossip();
+  private readonly conduct: GossipConduct;
+  private readonly gossip: Gossip;
   private readonly reservations: RelayReservations;
   private readonly relay: RelayServer;
   private node: Node | undefined;
@@ -46,6 +48,8 @@ export class Libp2pEngine implements Engine {
     this.table = new ConnectionTable(this.members, this.events, timers);
     this.keys = new SharedKeyChoice(() => passport.sharedKeys(), timers);
     this.protocols = new Protocols((connection) => this.table.memberAt(connection), log);
+    this.conduct = new GossipConduct(timers);
+    this.gossip = new Gossip(this.conduct);
     const connectionsOf = (peer: PeerId): readonly Entry[] => this.table.of(peer);
     this.reservations = new RelayReservations({ connectionsOf, timers, log });
     this.relay = new RelayServer({ ...options.relay, connectionsOf, timers, log });
@@ -166,6 +170,7 @@ export class Libp2pEngine implements Engine {
       announce,
       connectionsOf: (peer) => this.table.of(peer).map(({ connection }) => connection),
       limits: { ...DEFAULT_LIMITS, ...limits },
+      gossipScore: (peer) => this.conduct.score(peer),
       privateNetwork: new PrivateNetwork({
         keys: this.keys,
         timers,

@@ -1,6 +1,7 @@
 import { type GossipSub, TopicValidatorResult } from "@libp2p/gossipsub";
 import { EngineError } from "./engine-error.ts";
 import type { PeerId } from "./engine-interface.ts";
+import type { GossipConduct } from "./gossip-conduct.ts";
 
 /** Longest message of gossip, in bytes. */
 export const MAX_GOSSIP_BYTES = 32_768;
@@ -18,6 +19,8 @@ const RESULTS: Record<Verdict, TopicValidatorResult> = {
 export class Gossip {
   private readonly topics = new Map<string, Set<Accept>>();
   private pubsub: GossipSub | undefined;
+
+  constructor(private readonly conduct: GossipConduct) {}
 
   attach(pubsub: GossipSub): void {
     this.pubsub = pubsub;
@@ -57,10 +60,12 @@ export class Gossip {
   private listen(topic: string): void {
     const { pubsub } = this;
     if (pubsub === undefined) return;
-    pubsub.topicValidators.set(topic, (_, message) => {
+    pubsub.topicValidators.set(topic, (passedOnBy, message) => {
       // Unsigned messages do not come this far; the type allows for them.
-      if (message.type !== "signed" || message.data.byteLength > MAX_GOSSIP_BYTES) return RESULTS.reject;
-      return RESULTS[this.verdict(topic, message.data, message.from.toString())];
+      const isFit = message.type === "signed" && message.data.byteLength <= MAX_GOSSIP_BYTES;
+      const verdict = isFit ? this.verdict(topic, message.data, message.from.toString()) : "reject";
+      if (verdict === "reject") this.conduct.rejected(passedOnBy.toString());
+      return RESULTS[verdict];
     });
     pubsub.subscribe(topic);
   }

@@ -37,6 +37,8 @@ export interface NodeOptions {
   /** A peer's connections, the best first. */
   connectionsOf(peer: PeerId): readonly Connection[];
   limits: EngineLimits;
+  /** What a peer has earned by the gossip that it passed on: 0, or less. */
+  gossipScore(peer: PeerId): number;
   privateNetwork: PrivateNetwork;
   membership: MembershipEncrypterOptions;
   gater: ConnectionGater;
@@ -100,6 +102,11 @@ export async function createNode(options: NodeOptions): Promise<Node> {
         runOnLimitedConnection: true,
         maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
         maxOutboundBufferSize: 1_048_576,
+        scoreParams: {
+          appSpecificScore: (peer) => options.gossipScore(peer),
+          // Many boxes behind one address are a town behind a NAT, and no attack.
+          IPColocationFactorWeight: 0,
+        },
       }),
     },
   });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pino from "pino";
-import { systemTimers } from "../../../../src/host/timers.ts";
+import { systemTimers, type Timers } from "../../../../src/host/timers.ts";
 import {
   type Membership,
   Memberships,
@@ -50,6 +50,12 @@ export function intruder(network: TestNetwork, stranger: Passport, chain = stran
     sharedKeys: () => network.founder.sharedKeys(),
   };
 }
+
+/** Waits a twentieth of what it should. */
+export const HURRIED: Timers = {
+  monotonicMs: () => systemTimers.monotonicMs() * 20,
+  after: (delayMs, task) => systemTimers.after(delayMs / 20, task),
+};
 
 const running: Libp2pEngine[] = [];
 
