@@ -181,7 +181,7 @@ describeNeeding(LAB_NEEDS, "Local discovery", () => {
     await two.run(["ip", "addr", "del", "192.0.2.202/24", "dev", "eth0"]);
   });
 
-  test("two boxes on one machine find each other by the loopback interface when asked to, beside another program on the port", async () => {
+  test("two boxes on one machine find each other by the loopback interface when asked to, sharing the port", async () => {
     const alone = await lab.host("alone");
     const first = box(alone, 1, { loopback: true });
     const second = box(alone, 2, { loopback: true });

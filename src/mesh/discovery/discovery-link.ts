@@ -44,8 +44,9 @@ const INSTANCE_LIFE_MS = 3_600_000;
 /** When the link comes up: RFC 6762, 5.2. */
 const QUERY_AFTER_MS = [20, 1_000, 3_000];
 const QUERY_SPREAD_MS = 100;
-/** A socket that failed is opened again after this long. */
+/** A socket that failed is opened again after this long, and each time after twice as long. */
 const REOPEN_MS = 5_000;
+const LONGEST_REOPEN_MS = 300_000;
 
 interface Published {
   network: LocalNetwork;
@@ -62,6 +63,7 @@ export class DiscoveryLink {
   private readonly sockets = new Map<IpFamily, MulticastSocket>();
   private readonly published = new Map<string, Published>();
   private readonly reopenings = new Map<IpFamily, () => void>();
+  private readonly reopenMs = new Map<IpFamily, number>();
   private cancelQueries: (() => void)[] = [];
   private ipv4 = "";
   /** The failure that was logged last, so that each is told once. */
@@ -89,12 +91,14 @@ export class DiscoveryLink {
   /** Takes the interface as it is now, and the networks. What has changed is announced anew. */
   update(link: LocalInterface): void {
     this.link = link;
+    this.reopenMs.clear();
     const ipv4 = link.addresses.find((text) => text.includes("."))?.split("/")[0] ?? "";
     if (ipv4 !== this.ipv4) this.close(4);
     this.ipv4 = ipv4;
     if (ipv4 !== "") this.open(4);
-    // The loopback interface has no route for IPv6 multicast.
-    if (link.kind !== "loopback") this.open(6);
+    // IPv6 multicast leaves from a link-local address; the loopback interface has none, and neither has one whose IPv6 is off.
+    if (link.addresses.some((text) => isInPrefix(text.split("/")[0] ?? "", "fe80::/10"))) this.open(6);
+    else this.close(6);
     this.publish();
   }
 
@@ -232,16 +236,21 @@ export class DiscoveryLink {
   private failed(family: IpFamily, error: Error): void {
     if (this.failure !== error.message) {
       this.failure = error.message;
-      this.options.log.debug({ interface: this.link.name, family, error }, "local discovery is hindered");
+      const fields = { interface: this.link.name, family, error };
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
+        this.options.log.debug(fields, "local discovery is hindered");
+      } else this.options.log.warn(fields, `another program keeps port ${MDNS_PORT} to itself`);
     }
     this.close(family);
+    const waitMs = this.reopenMs.get(family) ?? REOPEN_MS;
+    this.reopenMs.set(family, Math.min(waitMs * 2, LONGEST_REOPEN_MS));
     this.reopenings.set(
       family,
-      this.options.timers.after(REOPEN_MS, () => {
+      this.options.timers.after(waitMs, () => {
         this.reopenings.delete(family);
-        if (family === 4 && this.ipv4 === "") return;
         this.open(family);
-        for (const { publication } of this.published.values()) publication.start();
+        this.ask();
+        for (const { publication } of this.published.values()) publication.asked();
       }),
     );
   }
