@@ -91,7 +91,7 @@ describeNeeding(LAB_NEEDS, "Traffic classes on a line of 2 Mbit/s", () => {
     await lab.close();
   });
 
-  const start = async (more: Partial<TrafficOptions> = {}, upKbit: number | undefined = SHAPED_KBIT) => {
+  const start = async (more: Partial<TrafficOptions> = {}, upKbit: number | null = SHAPED_KBIT) => {
     traffic = new Traffic({
       ...{ shares, prefer: "auto", ports: PORTS, guestBridge: "br-guest", vmInterfaces: ["vm0"] },
       ...{ timers: systemTimers, log: createLog({ level: "error" }) },
@@ -99,7 +99,7 @@ describeNeeding(LAB_NEEDS, "Traffic classes on a line of 2 Mbit/s", () => {
       ...more,
     });
     await traffic.start();
-    await traffic.refresh([{ name: "wan0", ...(upKbit === undefined ? {} : { upKbit }) }]);
+    await traffic.refresh([{ name: "wan0", ...(upKbit === null ? {} : { upKbit }) }]);
     return traffic;
   };
   const saturate = async (...names: (keyof typeof SINK)[]) => {
@@ -197,5 +197,153 @@ describeNeeding(LAB_NEEDS, "Traffic classes on a line of 2 Mbit/s", () => {
     expect(two.bulk + two.guests).toBeGreaterThan(SHAPED_KBIT * 0.9);
     expect(two.guests).toBeGreaterThan(assuredKbit(shares, SHAPED_KBIT).guests * 0.9);
     expect(two.guests).toBeGreaterThan(two.bulk * 2);
+  });
+
+  test("a tunnel's port is heeded from the moment that it is told, and nothing else changes", async () => {
+    const part = await start();
+    const through = async (port: number) => {
+      const before = (await part.status()).sent;
+      await timeDatagrams(
+        { host: box, port },
+        { host: far, address: FAR, port: 5_555 },
+        { everyMs: 10, forMs: 200 },
+      );
+      const after = (await part.status()).sent;
+      return TRAFFIC_CLASSES.filter((name) => after[name] - before[name] > 2_000);
+    };
+    expect(await through(51_820)).toEqual(["services"]);
+    const handles = await box.run(["nft", "-a", "list", "chain", "inet", "omerta_traffic", "out"]);
+    await part.setTunnelPorts([51_820, 51_821]);
+    expect(await through(51_820)).toEqual(["vm"]);
+    expect(await box.run(["nft", "-a", "list", "chain", "inet", "omerta_traffic", "out"])).toBe(handles);
+    await part.setTunnelPorts([]);
+    expect(await through(51_820)).toEqual(["services"]);
+  });
+
+  test("a rate that changes is taken on in place: what waits is kept", async () => {
+    const part = await start();
+    await saturate("bulk");
+    await Bun.sleep(2_000);
+    const before = await sentBy(part);
+    await part.setRate("wan0", 800);
+    expect((await sentBy(part)).bulk).toBeGreaterThanOrEqual(before.bulk);
+    await Bun.sleep(1_000);
+    const kbit = await measure(part, 3_000);
+    expect(kbit.bulk).toBeGreaterThan(700);
+    expect(kbit.bulk).toBeLessThan(880);
+  });
+
+  test("what somebody else undoes is put back, on an interface that returns as well", async () => {
+    const part = await start();
+    const roots = () => box.run(["tc", "qdisc", "show", "dev", "wan0", "root"]);
+    const links = [
+      { name: "wan0", upKbit: SHAPED_KBIT },
+      { name: "usb0", upKbit: 500 },
+    ];
+    await box.run(["tc", "qdisc", "del", "dev", "wan0", "root"]);
+    await box.run(["nft", "delete", "table", "inet", "omerta_traffic"]);
+    await part.refresh(links);
+    expect(await roots()).toContain("htb 1:");
+    expect(await box.run(["nft", "list", "tables"])).toContain("omerta_traffic");
+    expect((await part.status()).links.map((link) => link.state)).toEqual(["queued", "absent"]);
+    await box.run(["ip", "link", "add", "usb0", "type", "veth", "peer", "name", "usb1"]);
+    await part.refresh(links);
+    expect((await part.status()).links.map((link) => link.state)).toEqual(["queued", "queued"]);
+    await box.run(["ip", "link", "del", "usb0"]);
+  });
+
+  test("takes up what a killed one left, without a break", async () => {
+    const first = await start();
+    await saturate("bulk");
+    await Bun.sleep(1_500);
+    const before = await sentBy(first);
+    const second = await start();
+    expect((await sentBy(second)).bulk).toBeGreaterThanOrEqual(before.bulk);
+    expect(second.trouble()).toBeUndefined();
+    await first.stop();
+  });
+
+  test("leaves a queue that somebody else has set as it is, and says so", async () => {
+    const theirs = ["tbf", "rate", "5mbit", "burst", "3000", "limit", "60000"];
+    await box.run(["tc", "qdisc", "add", "dev", "wan0", "root", "handle", "77:", ...theirs]);
+    const part = await start();
+    expect(part.trouble()).toContain("wan0: queued by somebody else (tbf 77:)");
+    await part.stop();
+    expect(await box.run(["tc", "qdisc", "show", "dev", "wan0", "root"])).toContain("tbf 77:");
+    await box.run(["tc", "qdisc", "del", "dev", "wan0", "root"]);
+  });
+
+  test("everything is as before once it has stopped", async () => {
+    const before = await box.run(["tc", "qdisc", "show"]);
+    const part = await start();
+    expect(await box.run(["tc", "qdisc", "show"])).not.toBe(before);
+    await part.stop();
+    expect(await box.run(["tc", "qdisc", "show"])).toBe(before);
+    expect(await box.run(["nft", "list", "tables"])).not.toContain("omerta_traffic");
+    expect(await box.run(["ip", "-br", "link"])).not.toContain("omt-probe");
+  });
+
+  test("guests share what is theirs by the gateway's marks, each a class of his own", async () => {
+    const guestClasses = ["1:11", "1:12"];
+    const part = await start();
+    await part.refresh([{ name: "wan0", upKbit: SHAPED_KBIT, guestClasses }]);
+    // As the gateway's firewall does it, by the guest's own address; here by port.
+    await box.run(["nft", "-f", "-"], {
+      input: `table inet lab_gateway {
+        chain forward {
+          type filter hook forward priority 0;
+          tcp dport ${SINK.guests} meta priority set 1:11
+          tcp dport ${SINK.vm} meta priority set 1:12
+        }
+      }
+      `,
+    });
+    pours.push(await pour(guest, FAR, SINK.guests, 1), await pour(guest, FAR, SINK.vm, 8));
+    await saturate("bulk", "services", "messages");
+    await Bun.sleep(4_000);
+    const before = [sinks.of(SINK.guests), sinks.of(SINK.vm)];
+    await Bun.sleep(6_000);
+    const [one = 0, eight = 0] = [SINK.guests, SINK.vm].map(
+      (port, index) => sinks.of(port) - (before[index] ?? 0),
+    );
+    console.log(`      ${row("two guests, KiB in 6 s", "1 conn.", "8 conn.")}`);
+    console.log(`      ${row("", Math.round(one / 1024), Math.round(eight / 1024))}`);
+    await box.run(["nft", "delete", "table", "inet", "lab_gateway"]);
+    expect(eight / one).toBeLessThan(1.3);
+    expect(eight / one).toBeGreaterThan(0.77);
+    expect((await sentBy(part)).guests).toBeGreaterThan(one + eight);
+  });
+
+  test("without a rate the urgent goes first where the device itself holds back", async () => {
+    const part = await start({}, null);
+    expect((await part.status()).links[0]?.mode).toBe("bands");
+    // A slow device in the place of this fast one: it asks the queue for the next packet when it can send it.
+    await box.run(["tc", "qdisc", "del", "dev", "wan0", "root"]);
+    const slow = ["handle", "1:", "tbf", "rate", "1500kbit", "burst", "2000", "limit", "100000"];
+    await box.run(["tc", "qdisc", "add", "dev", "wan0", "root", ...slow]);
+    const figures = [];
+    for (const queue of ["pfifo", "pfifo_fast"]) {
+      await box.run([
+        "tc",
+        "qdisc",
+        "replace",
+        "dev",
+        "wan0",
+        "parent",
+        "1:",
+        ...(queue === "pfifo" ? [queue, "limit", "60"] : [queue]),
+      ]);
+      await saturate("bulk", "guests");
+      await Bun.sleep(2_500);
+      figures.push(await control(3_000));
+      for (const end of pours.splice(0)) end();
+      await Bun.sleep(1_000);
+    }
+    await box.run(["tc", "qdisc", "del", "dev", "wan0", "root"]);
+    const [one, bands] = figures;
+    console.log(`      ${row("a slow device, control", "p50 ms", "p99 ms")}`);
+    console.log(`      ${row("one queue", one?.p50.toFixed(1) ?? "", one?.p99.toFixed(1) ?? "")}`);
+    console.log(`      ${row("bands", bands?.p50.toFixed(1) ?? "", bands?.p99.toFixed(1) ?? "")}`);
+    expect(bands?.p99).toBeLessThan((one?.p50 ?? 0) / 2);
   });
 });
