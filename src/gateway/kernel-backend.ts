@@ -37,6 +37,11 @@ export interface KernelBackendOptions {
   tlsHost: string | undefined;
   /** The resolver of the uplink, in resolv.conf's format. */
   resolvFile?: string;
+  /**
+   * false where another part (src/mesh/traffic) queues what leaves by the uplink, with a class for each of the marks
+   * that the firewall gives guests. Default true.
+   */
+  shapesUplink?: boolean;
 }
 
 /** The guest network made of the kernel's own parts: a bridge, nftables, tc and two dnsmasq. Needs root. */
@@ -135,7 +140,7 @@ export class KernelBackend implements GuestBackend {
     await this.bridge.down();
     for (const family of ["inet", "arp"]) await tryRun(["nft", "delete", "table", family, NFT_TABLE]);
     const { uplink } = this.options.config;
-    if (uplink.allow && uplink.interface !== "") await unshapeUplink(uplink.interface);
+    if (uplink.allow && uplink.interface !== "" && this.shapesUplink) await unshapeUplink(uplink.interface);
   }
 
   admit(guests: readonly Admitted[]): Promise<void> {
@@ -207,6 +212,10 @@ export class KernelBackend implements GuestBackend {
       services: config.services,
       known: this.leases().map((lease) => lease.mac),
     };
+  }
+
+  private get shapesUplink(): boolean {
+    return this.options.shapesUplink ?? true;
   }
 
   private findUplink(): boolean {
@@ -291,7 +300,8 @@ export class KernelBackend implements GuestBackend {
     const { config, net } = this.options;
     if (!this.uplinkUp) return;
     const { interface: uplink, up_kbit: upKbit, down_kbit: downKbit } = config.uplink;
-    await shapeUplink({ uplink, bridge: net.bridge, upKbit, downKbit });
+    const own = this.shapesUplink ? uplink : undefined;
+    await shapeUplink({ uplink: own, bridge: net.bridge, upKbit, downKbit });
   }
 
   /** All but those to the portal: the answer to the guest who has just tapped "leave" is still on its way. */

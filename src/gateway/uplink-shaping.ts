@@ -2,7 +2,8 @@ import { run, tryRun } from "../host/run.ts";
 import { fairQueueing, type Queueing } from "./shaping.ts";
 
 export interface UplinkShaping {
-  uplink: string;
+  /** undefined where another part queues what leaves by it. */
+  uplink: string | undefined;
   bridge: string;
   /** In kbit/s; 0 where it is not known. */
   upKbit: number;
@@ -15,19 +16,20 @@ export interface UplinkShaping {
  */
 export async function shapeUplink({ uplink, bridge, upKbit, downKbit }: UplinkShaping): Promise<void> {
   // HTB cannot be changed in place (tc-htb(8)): what stands goes first.
-  await unshapeUplink(uplink);
+  if (uplink !== undefined) await unshapeUplink(uplink);
   await tryRun(["tc", "qdisc", "del", "dev", bridge, "root"]);
   const queueing = await kernelQueueing(bridge);
-  const unshaped = queueing.cake
-    ? [`qdisc replace dev ${uplink} root cake unlimited dual-srchost nat`]
-    : queueing.fqCodel
-      ? [`qdisc replace dev ${uplink} root fq_codel`]
-      : [];
   const batch = [
-    ...(upKbit > 0 ? fairQueueing(uplink, "up", upKbit, queueing) : unshaped),
+    ...(uplink === undefined ? [] : upward(uplink, upKbit, queueing)),
     ...(downKbit > 0 ? fairQueueing(bridge, "down", downKbit, queueing) : []),
   ];
   if (batch.length > 0) await run(["tc", "-batch", "-"], { input: `${batch.join("\n")}\n` });
+}
+
+function upward(uplink: string, kbit: number, queueing: Queueing): string[] {
+  if (kbit > 0) return fairQueueing(uplink, "up", kbit, queueing);
+  if (queueing.cake) return [`qdisc replace dev ${uplink} root cake unlimited dual-srchost nat`];
+  return queueing.fqCodel ? [`qdisc replace dev ${uplink} root fq_codel`] : [];
 }
 
 /** Leaves the uplink as the kernel makes it. */
