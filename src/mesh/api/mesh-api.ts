@@ -17,7 +17,7 @@ const MAX_BODY_BYTES = 1_048_576;
 /** Messages that wait for a slow listener; beyond, the oldest go. */
 const MAX_WAITING = 256;
 
-const network = z.string().min(1).max(80).default("");
+const network = z.string().max(80).default("");
 const peer = z.string().min(1).max(80);
 /** Programs' channels are kept apart from the box's own. */
 const channel = z.string().regex(/^[a-z0-9-]{1,14}$/, "1 to 14 of a-z, 0-9 and '-'");
