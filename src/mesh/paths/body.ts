@@ -26,6 +26,7 @@ export interface MessageId {
  * - answer: 2 · path 2 · sequence 4 · held 2 · port 2 and address 4 or 16, where known
  * - control: 3 · epoch 4 · number 4 · urgency 2 bits, part 6 bits · count of parts 1 · length 1 · channel · body
  * - ack: 4 · epoch 4, then for each message its number 4
+ * - unserved: 10 · epoch 4 · number 4
  * - forward: 5 · to 8 · a sealed datagram
  * - forwarded: 6 · from 8 · a sealed datagram
  * - goodbye: 7
@@ -56,6 +57,8 @@ export type Body =
     }
   /** 1 to {@link MAX_ACKED} messages of one epoch that are whole. */
   | { kind: "ack"; epoch: number; numbers: readonly number[] }
+  /** The message came, and nobody here takes messages of its channel yet: the way is fine, the message waits. */
+  | { kind: "unserved"; id: MessageId }
   | { kind: "forward"; to: Uint8Array; datagram: Uint8Array }
   | { kind: "forwarded"; from: Uint8Array; datagram: Uint8Array }
   | { kind: "goodbye" }
@@ -73,6 +76,7 @@ const KIND = {
   goodbye: 7,
   train: 8,
   arrival: 9,
+  unserved: 10,
 } as const;
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffff_ffff;
@@ -93,6 +97,8 @@ export function encodeBody(body: Body): Uint8Array {
     case "ack":
       if (body.numbers.length === 0 || body.numbers.length > MAX_ACKED) throw new RangeError("numbers");
       return numbers([KIND.ack, 1], [body.epoch, 4], ...body.numbers.map((number): Field => [number, 4]));
+    case "unserved":
+      return numbers([KIND.unserved, 1], [body.id.epoch, 4], [body.id.number, 4]);
     case "forward":
       return joined(Uint8Array.of(KIND.forward), body.to, body.datagram);
     case "forwarded":
@@ -151,6 +157,10 @@ export function decodeBody(bytes: Uint8Array): Body | undefined {
       return decodeControl(bytes, view);
     case KIND.ack:
       return decodeAck(view);
+    case KIND.unserved:
+      return length === 9
+        ? { kind: "unserved", id: { epoch: view.getUint32(1), number: view.getUint32(5) } }
+        : undefined;
     case KIND.forward:
       return length > FORWARD_OVERHEAD
         ? { kind: "forward", to: bytes.slice(1, 9), datagram: bytes.subarray(9) }

@@ -14,8 +14,8 @@ export interface Way {
   readonly leastRetryMs: number;
   /** @returns false where it could not leave */
   carry(body: Uint8Array): boolean;
-  /** A message went unanswered on it. */
-  doubt(): void;
+  /** A message that went by it was not acknowledged in time. */
+  unanswered(): void;
 }
 
 /** The ways to a peer now. */
@@ -45,7 +45,10 @@ interface Outgoing {
   /** Given once it is on its way. */
   number: number;
   attempts: number;
+  /** To be sent now. */
   isDue: boolean;
+  /** An acknowledgment should have come by the ways that it went by last. */
+  isOverdue: boolean;
   sentOn: readonly Way[];
   callOffRetry: () => void;
   callOffEnd: () => void;
@@ -93,6 +96,7 @@ export class Courier implements Sender {
       number: -1,
       attempts: 0,
       isDue: false,
+      isOverdue: false,
       sentOn: [],
       callOffRetry: () => {},
       callOffEnd: this.options.timers.after(timeoutMs, () => {
@@ -160,8 +164,8 @@ export class Courier implements Sender {
   }
 
   private send(outgoing: Outgoing, ways: Ways): void {
-    // No acknowledgment came by what it was sent on last.
-    if (outgoing.attempts > 0) for (const way of outgoing.sentOn) way.doubt();
+    if (outgoing.isOverdue) for (const way of outgoing.sentOn) way.unanswered();
+    outgoing.isOverdue = false;
     const taken = waysFor(ways, outgoing.attempts);
     outgoing.sentOn = taken.filter((way) => this.carry(outgoing, way));
     outgoing.isDue = false;
@@ -170,6 +174,7 @@ export class Courier implements Sender {
     outgoing.attempts += 1;
     outgoing.callOffRetry = this.options.timers.after(waitMs, () => {
       outgoing.isDue = true;
+      outgoing.isOverdue = true;
       this.options.turns.ask(this);
     });
   }

@@ -20,11 +20,16 @@ export interface PathHost {
   intervalMs: (path: Path) => number;
   lostForMs: () => number | undefined;
   isWanted: (path: Path) => boolean;
+  /** Another path works. */
+  hasOther: (path: Path) => boolean;
   changed: () => void;
 }
 
 /** On LoRa the link beneath repeats by itself, and a message takes many seconds. */
 const LORA_RETRY_MS = 90_000;
+
+/** A path that carries proofs and swallows messages, so many in a row, is left: somebody on it tells them apart. */
+const UNANSWERED_UNTIL_DISTRUST = 8;
 
 /** The one name of where a path leads; undefined where it leads nowhere. */
 export function pathId(target: PathTarget): string | undefined {
@@ -52,6 +57,7 @@ export class Path implements Way {
   readonly measure = new PathMeasure();
   readonly prover: Prover;
   observed: Endpoint | undefined;
+  private unansweredInARow = 0;
 
   /**
    * @param number what stands for it in our proofs, 16 bit
@@ -113,8 +119,18 @@ export class Path implements Way {
     return true;
   }
 
-  doubt(): void {
-    if (this.offer.kind !== "lora") this.prover.hint();
+  unanswered(): void {
+    if (this.offer.kind === "lora") return;
+    this.unansweredInARow += 1;
+    if (this.unansweredInARow >= UNANSWERED_UNTIL_DISTRUST && this.host.hasOther(this)) {
+      this.unansweredInARow = 0;
+      this.prover.distrust();
+    } else this.prover.hint();
+  }
+
+  /** A message that went by it has been acknowledged by it. */
+  answered(): void {
+    this.unansweredInARow = 0;
   }
 
   /** When it will have been good for long enough; undefined while it is not good. */

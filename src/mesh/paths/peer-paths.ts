@@ -75,6 +75,7 @@ export class PeerPaths {
       maxDatagramBytes: host.maxDatagramBytes,
       intervalMs: (path) => this.intervalMs(path),
       lostForMs: () => (this.lostSinceMs === undefined ? undefined : this.nowMs - this.lostSinceMs),
+      hasOther: (path) => this.hasOtherThan(path),
       isWanted: (path) => path.offer.kind !== "lora" || !this.hasOtherThan(path),
       changed: () => this.review(),
     });
@@ -196,8 +197,12 @@ export class PeerPaths {
         this.takeControl(body, from, path);
         break;
       case "ack":
+        path?.answered();
         this.lookAtChosen(path);
         this.courier.acknowledged(body.epoch, body.numbers);
+        break;
+      case "unserved":
+        path?.answered();
         break;
       // Over one box, not over several: what came by a relay goes no further.
       case "forward":
@@ -246,30 +251,29 @@ export class PeerPaths {
   private takeControl(control: Body & { kind: "control" }, from: PathTarget, path: Path | undefined): void {
     const whole = this.inbox.take(control, this.nowMs);
     if (whole === "partial" || whole === "refused") return;
-    if (whole !== "known") {
-      if (!this.host.deliver(this.peer, control.channel, whole)) return;
+    const isServed = whole === "known" || this.host.deliver(this.peer, control.channel, whole);
+    if (isServed && whole !== "known") {
       this.inbox.taken(control.id);
       this.noteTraffic();
     }
-    this.acknowledge(control.id, from, path);
+    const { id } = control;
+    const answer: Body = isServed
+      ? { kind: "ack", epoch: id.epoch, numbers: [id.number] }
+      : { kind: "unserved", id };
+    this.sendBack(encodeBody(answer), from, path);
     this.lookAtChosen(path);
   }
 
-  /** By the path that it came by and, when that is not proven from here, by the chosen one. */
-  private acknowledge(
-    { epoch, number }: { epoch: number; number: number },
-    from: PathTarget,
-    path: Path | undefined,
-  ): void {
-    const body = encodeBody({ kind: "ack", epoch, numbers: [number] });
+  /** By the path that the message came by and, when that is not proven from here, by the chosen one. */
+  private sendBack(body: Uint8Array, from: PathTarget, path: Path | undefined): void {
     try {
       if (path) path.transmit(body);
       else this.transmit(from, body);
     } catch {
       // The other path, or the next try, does.
     }
-    const { chosen, second, inDoubt } = this.ways();
     if (path?.prover.state === "good") return;
+    const { chosen, second, inDoubt } = this.ways();
     for (const other of [chosen, inDoubt ? second : undefined])
       if (other && other !== path) other.carry(body);
   }
@@ -279,7 +283,7 @@ export class PeerPaths {
     const { chosen } = this;
     if (!chosen || chosen === path || this.nowMs - this.lookedAtChosenMs < OTHER_WAY_MS) return;
     this.lookedAtChosenMs = this.nowMs;
-    chosen.doubt();
+    chosen.prover.hint();
   }
 
   private learn(from: PathTarget, interfaceName: string | undefined): Path | undefined {

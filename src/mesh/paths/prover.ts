@@ -116,6 +116,11 @@ export class Prover {
     if (this.state === "good" || this.state === "doubtful") this.becomeDead();
   }
 
+  /** Its proofs are answered, and it does not work all the same: it counts as one that has died, and is to show itself anew. */
+  distrust(): void {
+    this.die();
+  }
+
   private get nowMs(): number {
     return this.options.timers.monotonicMs();
   }

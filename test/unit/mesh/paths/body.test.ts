@@ -50,6 +50,7 @@ const bodies: fc.Arbitrary<Body> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("forward" as const), to: shortId, datagram: blob }),
   fc.record({ kind: fc.constant("forwarded" as const), from: shortId, datagram: blob }),
+  fc.record({ kind: fc.constant("unserved" as const), id: fc.record({ epoch: u32, number: u32 }) }),
   fc.constant({ kind: "goodbye" as const }),
   fc
     .tuple(u16, parts, fc.nat({ max: 1_200 }))
@@ -81,7 +82,7 @@ describe("a body", () => {
     fc.assert(
       fc.property(u8, fc.uint8Array({ maxLength: 1_300 }), (kind, rest) => {
         const body = decodeBody(Uint8Array.of(kind, ...rest));
-        if (kind === 0 || kind > 9) expect(body).toBeUndefined();
+        if (kind === 0 || kind > 10) expect(body).toBeUndefined();
         if (body?.kind === "control") expect(body.channel.length).toBeLessThanOrEqual(16);
         if (body?.kind === "ack") expect(body.numbers.length).toBeLessThanOrEqual(MAX_ACKED);
       }),
