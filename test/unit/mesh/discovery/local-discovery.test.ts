@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { createRequire } from "node:module";
 import fc from "fast-check";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
-import { decodeMdns, encodeInstance, encodeQuery } from "../../../../src/mesh/discovery/mdns-message.ts";
+import {
+  ANNOUNCEMENT_TTL_S,
+  decodeMdns,
+  encodeInstance,
+  encodeQuery,
+  SERVICE,
+} from "../../../../src/mesh/discovery/mdns-message.ts";
 import { announcementKey, sealAnnouncement } from "../../../../src/mesh/discovery/sealed-announcement.ts";
 import {
   ethernet,
@@ -13,6 +20,8 @@ import {
   VirtualLinks,
   virtualBox,
 } from "./virtual-link.ts";
+
+const dnsPacket = createRequire(import.meta.url)("dns-packet") as { encode(message: object): Buffer };
 
 const world = () => {
   const time = new VirtualTime();
@@ -357,6 +366,40 @@ describe("local discovery under attack", () => {
       time.advance(1_000);
     }
     expect(one.seen().length).toBe(8);
+  });
+
+  test("reads of one source twenty announcements at once and four a second, also of a member's", () => {
+    const { time, links } = world();
+    const one = virtualBox(links, 1);
+    one.discovery.start();
+    time.advance(1_000);
+    for (let count = 0; count < 1_000; count += 1) {
+      const instance = count.toString(16).padStart(16, "0");
+      links.inject("lan", 4, "192.0.2.66", announcement(5, ["192.0.2.5"], instance));
+      time.advance(10);
+    }
+    expect(one.events.length).toBeLessThanOrEqual(20 + 40);
+    expect(one.events.length).toBeGreaterThan(40);
+  });
+
+  test("does not answer a question whose asker knows the box already", () => {
+    const { time, links } = world();
+    const one = virtualBox(links, 1);
+    one.discovery.start();
+    time.advance(60_000);
+    const name = instancesOf(links.frames).at(-1)?.instance;
+    const answersTo = (question: Uint8Array) => {
+      links.frames.length = 0;
+      links.inject("lan", 4, "192.0.2.9", question);
+      time.advance(2_000);
+      return links.frames.length;
+    };
+    const known = dnsPacket.encode({
+      type: "query",
+      questions: [{ name: SERVICE, type: "PTR" }],
+      answers: [{ name: SERVICE, type: "PTR", ttl: ANNOUNCEMENT_TTL_S, data: `${name}.${SERVICE}` }],
+    });
+    expect([answersTo(known), answersTo(encodeQuery())]).toEqual([0, 2]);
   });
 
   test("answers a flood of questions once a second", () => {
