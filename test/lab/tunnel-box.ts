@@ -45,6 +45,8 @@ export interface OpenReport {
 }
 
 const ECHO_PORT = 7_007;
+/** What the streams' datagrams say, for who listens on the way. */
+export const PLAINTEXT = "a word that only the two ends know";
 
 async function main(name: string, hubPath: string, runFolder: string): Promise<void> {
   const log = createLog({ level: "debug" });
@@ -155,7 +157,7 @@ async function stream(to: string, forMs: number, everyMs: number): Promise<Strea
   let sent = 0;
   while (performance.now() - startedMs < forMs) {
     try {
-      socket.send(new Uint8Array(64), ECHO_PORT, to);
+      socket.send(PLAINTEXT, ECHO_PORT, to);
     } catch {
       // No route for the moment: lost, as any other.
     }

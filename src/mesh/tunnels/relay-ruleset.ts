@@ -52,8 +52,9 @@ export const GUARDED_SET = "opened";
 /** skb->mark of relayed packets: these bits, then twice the slot and one for side b. */
 export const RELAY_MARK = 0x0e1a_0000;
 export const RELAY_MARK_MASK = 0xffff_0000;
-/** Handshakes that go up to the daemon, a second: from the known end, and from all others, each for one port. */
+/** What goes up to the daemon, a second: handshakes from the known end, from all others, and data from all others; each for one port. */
 const HANDSHAKES_PER_SECOND = 20;
+const STRANGE_DATA_PER_SECOND = 50;
 const SIDES = ["a", "b"] as const;
 
 export const counterName = (slot: number, side: FlowSide): string => `f${slot}${side}`;
@@ -63,8 +64,11 @@ const udp = (field: string): NftExpression => payload("udp", field);
 const ip = (family: 4 | 6, field: "saddr" | "daddr"): NftExpression =>
   payload(family === 4 ? "ip" : "ip6", field);
 const set = (key: NftExpression, value: NftExpression): NftStatement => ({ mangle: { key, value } });
-/** The first byte behind the UDP header. */
-const isData = match({ payload: { base: "th", offset: 64, len: 8 } }, DATA_TYPE);
+/** The first four bytes behind the UDP header: a WireGuard packet's type and three zeros. */
+const firstWord: NftExpression = { payload: { base: "th", offset: 64, len: 32 } };
+const isData = match(firstWord, DATA_TYPE << 24);
+const isHandshake = match(firstWord, anyOf([1 << 24, 2 << 24, 3 << 24]));
+const back: NftStatement = { return: null };
 const noTracking: NftStatement = { notrack: null };
 const jump = (target: string): NftStatement => ({ jump: { target } });
 const overKbit = (kbit: number): NftStatement => {
@@ -163,8 +167,16 @@ export function relayRuleset(
 
 /** What happens to a packet for the relay's port of one side. */
 function inward(flow: PlannedFlow, side: FlowSide, kbitEach: number): NftStatement[][] {
-  const rare = over(HANDSHAKES_PER_SECOND, "second", HANDSHAKES_PER_SECOND * 2);
-  if (!flow.ends) return [[rare, drop]];
+  // Handshakes have their share to themselves: the data of an end that has moved would use it up before the first one.
+  const handshakes = over(HANDSHAKES_PER_SECOND, "second", HANDSHAKES_PER_SECOND * 2);
+  const strangers = [
+    [isHandshake, handshakes, drop],
+    [isHandshake, back],
+    [isData, over(STRANGE_DATA_PER_SECOND, "second", STRANGE_DATA_PER_SECOND), drop],
+    [isData, back],
+    [drop],
+  ];
+  if (!flow.ends) return strangers;
   const { slot, family, ends } = flow;
   const [from, to] = [ends[side], ends[otherSide(side)]];
   const isFromEnd = [
@@ -181,9 +193,9 @@ function inward(flow: PlannedFlow, side: FlowSide, kbitEach: number): NftStateme
       ...[set(meta("mark"), markOf(slot, side)), accept],
     ],
     // Each its own share, so that strangers cannot use up the known end's.
-    [...isFromEnd, rare, drop],
-    [...isFromEnd, { return: null }],
-    [rare, drop],
+    [...isFromEnd, isHandshake, handshakes, drop],
+    [...isFromEnd, isHandshake, back],
+    ...strangers,
   ];
 }
 

@@ -185,6 +185,7 @@ export class Tunnel {
         if (!theirKey) break;
         const publicKey = Buffer.from(theirKey).toString("base64");
         const { endpoint, fresh } = action;
+        hands.log.debug({ tunnel: this.id, endpoint, fresh }, "tunnel: pointed");
         this.soon(() => hands.device.setPeer({ publicKey, fresh, ...(endpoint ? { endpoint } : {}) }));
         break;
       }
