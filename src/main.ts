@@ -24,7 +24,7 @@ import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { systemTimers } from "./host/timers.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import { LoraLink, MeshPart } from "./mesh/index.ts";
+import { LoraLink, type MeshControl, MeshPart } from "./mesh/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -43,6 +43,10 @@ export interface BoxOptions {
   log: Logger;
   /** Bench mode: where the portal and the operator's page listen. */
   bench?: { address: string; portalPort: number; consolePort: number; loraCase: VirtualFirmware };
+  /** Goes before what the configuration calls the box. */
+  name?: string;
+  /** Invites to join by, beside those of the configuration. */
+  invites?: readonly string[];
 }
 
 export interface Box {
@@ -50,6 +54,8 @@ export interface Box {
   portalUrl: string;
   /** The operator's page. */
   consoleUrls: string[];
+  /** The other boxes. */
+  mesh: MeshControl;
   /** Parts that do not run as they should, in words. */
   troubles(): string[];
   start(): Promise<void>;
@@ -63,6 +69,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), goodConfigText, String);
   const kept = lastGood.read().value;
   const { config, problems, file, good } = loadConfig(options.configFile, kept);
+  if (options.name !== undefined) config.box.name = options.name;
+  config.mesh.invites.push(...(options.invites ?? []));
   const unkept = (what: string) => (error: unknown) => log.error({ error }, `${what} could not be written`);
   if (good !== undefined && good !== kept)
     attempt(() => lastGood.write(good), unkept("the last good configuration"));
@@ -164,6 +172,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           parts: () => lifecycle.status(),
           gateway,
           lora: texts,
+          mesh: mesh.desk,
           journal,
           monotonicMs: clock.monotonicMs,
         },
@@ -173,6 +182,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   );
   return {
     portalUrl: backend.portalUrl,
+    mesh: mesh.desk,
     consoleUrls: listen.map((text) => `http://${text}/`),
     troubles: () =>
       lifecycle

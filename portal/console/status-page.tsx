@@ -88,6 +88,7 @@ export function statusPage(status: BoxStatus): string {
                 ])}
               />
             )}
+            <MeshSection mesh={status.mesh} />
             <LoraSection lora={status.lora} />
             <h2>Journal</h2>
             <Table
@@ -111,6 +112,80 @@ export function statusPage(status: BoxStatus): string {
     </>
   ).toString();
 }
+
+/** The networks of this box, the other boxes, and the ways to them. */
+function MeshSection({ mesh: { networks, peers } }: { mesh: BoxStatus["mesh"] }) {
+  const nameOf = (id: string) => networks.find((network) => network.id === id)?.name ?? id;
+  return (
+    <>
+      <h2>Other boxes</h2>
+      {networks.length === 0 ? (
+        <p>
+          This box belongs to no network yet: <code>omerta-box mesh found NAME</code> makes one,{" "}
+          <code>omerta-box mesh join LINK</code> joins one.
+        </p>
+      ) : (
+        <Table
+          title="Networks"
+          head={["Network", "Its words", "This box in it", "Others connected", "From afar"]}
+          rows={networks.map((network) => [
+            network.trouble === undefined ? (
+              network.name
+            ) : (
+              <span class="troubled">{`${network.name}: ${network.trouble}`}</span>
+            ),
+            network.words,
+            `${network.self.role}, ${network.self.words}`,
+            `${network.connected} of ${network.known}`,
+            natText(network),
+          ])}
+        />
+      )}
+      {networks.length > 0 && peers.length === 0 ? <p>No other box has been heard of yet.</p> : null}
+      {peers.length === 0 ? null : (
+        <Table
+          title="Other boxes"
+          head={["Box", "Its words", "Network", "State", "Way taken", "Round trip", "Other ways"]}
+          rows={peers.map((peer) => {
+            const chosen = peer.paths.find((path) => path.chosen);
+            const others = peer.paths.filter((path) => !path.chosen && path.state !== "dead");
+            return [
+              peer.name === "" ? peer.role : peer.name,
+              peer.words,
+              nameOf(peer.network),
+              <span class={peer.connected ? "running" : "s"}>{peerState(peer)}</span>,
+              chosen === undefined ? "" : pathText(chosen),
+              chosen?.rttMs === undefined ? "" : `${chosen.rttMs.toFixed(1)} ms${lossText(chosen.loss)}`,
+              [...new Set(others.map(pathText))].join("; "),
+            ];
+          })}
+        />
+      )}
+    </>
+  );
+}
+
+const peerState = ({ connected, heardSecondsAgo }: BoxStatus["mesh"]["peers"][number]): string =>
+  connected ? "connected" : `not connected, heard of ${uptimeText(heardSecondsAgo ?? 0)} ago`;
+
+const lossText = (loss: number): string => (loss < 0.005 ? "" : `, ${Math.round(loss * 100)} % lost`);
+
+type Path = BoxStatus["mesh"]["peers"][number]["paths"][number];
+
+const pathText = ({ kind, interface: name, target }: Path): string =>
+  target.by === "udp" && name !== undefined ? `${kind} by ${name}` : kind;
+
+const NAT_TEXT: Record<BoxStatus["mesh"]["networks"][number]["nat"], string> = {
+  unknown: "not known yet",
+  open: "nothing in between",
+  cone: "behind a NAT that can be passed",
+  symmetric: "behind a NAT that maps each destination anew",
+  blocked: "UDP does not pass",
+};
+
+/** What stands between a box and the boxes far away. */
+export const natText = ({ nat, seenAs }: BoxStatus["mesh"]["networks"][number]): string =>
+  `${NAT_TEXT[nat]}${seenAs === "" ? "" : `, seen as ${seenAs}`}`;
 
 /** The LoRa cases, the boxes that they hear, and the last texts. */
 function LoraSection({ lora }: { lora: BoxStatus["lora"] }) {

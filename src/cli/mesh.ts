@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { renderUnicodeCompact } from "uqr";
-import { uptimeText } from "../../portal/console/status-page.tsx";
+import { natText, uptimeText } from "../../portal/console/status-page.tsx";
 import { ROLES, type Role } from "../identity/index.ts";
 import { MESH_SOCKET, type NetworkStatus, type PeerStatus, type TraceStep } from "../mesh/index.ts";
 import { ask, type BoxRequest, type ControlOptions, withControlOptions } from "./control.ts";
@@ -203,17 +203,6 @@ function networkText(network: NetworkStatus): string {
   if (network.trouble !== undefined) lines.push(`  trouble     ${network.trouble}`);
   return `${lines.join("\n")}\n`;
 }
-
-const NAT_WORDS = {
-  unknown: "not known yet",
-  open: "nothing in between",
-  cone: "behind a NAT that can be passed",
-  symmetric: "behind a NAT that maps each destination anew",
-  blocked: "UDP does not pass",
-} as const;
-
-const natText = ({ nat, seenAs }: NetworkStatus): string =>
-  `${NAT_WORDS[nat]}${seenAs === "" ? "" : `, seen as ${seenAs}`}`;
 
 function peerText(peer: PeerStatus): string {
   const facts = [

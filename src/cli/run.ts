@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { VirtualFirmware } from "../bench/virtual-neighbour.ts";
 import { createLog } from "../host/log.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
+import { startOtherBoxes } from "./other-boxes.ts";
 import { untilSignal } from "./signals.ts";
 
 /** Where a box keeps its state when it was not told. */
@@ -21,6 +22,9 @@ interface RunOptions {
   portalPort: number;
   consolePort: number;
   loraCase: VirtualFirmware;
+  boxes: number;
+  as?: string;
+  join?: string;
 }
 
 export function runCommand(): Command {
@@ -44,6 +48,9 @@ export function runCommand(): Command {
         .choices(["rnode", "meshtastic"] satisfies VirtualFirmware[])
         .default("rnode"),
     )
+    .option("--boxes <count>", "bench: run so many boxes, all of one network, 1 to 5", boxCount, 1)
+    .option("--as <name>", "what the box is called, instead of what the configuration says")
+    .option("--join <link>", "an invite to join a network by")
     .action(runBox);
 }
 
@@ -74,14 +81,19 @@ async function runBox(options: RunOptions): Promise<void> {
     runFolder,
     log,
     ...(bench ? { bench } : {}),
+    ...(options.as === undefined ? {} : { name: options.as }),
+    ...(options.join === undefined ? {} : { invites: [options.join] }),
   });
   await box.start();
   if (bench) {
     await answers(box.portalUrl);
     process.stdout.write(welcomeText(box));
   }
+  const others =
+    bench && options.boxes > 1 ? await startOtherBoxes(options.boxes - 1, stateFolder, box) : undefined;
   const signal = await ended;
   if (bench) process.stdout.write(`\nStopping (${signal})\n`);
+  await others?.stop();
   await box.stop();
   process.exit(0);
 }
@@ -133,6 +145,12 @@ function portNumber(text: string): number {
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new InvalidArgumentError("a port is 1 to 65535");
   return port;
+}
+
+function boxCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 5) throw new InvalidArgumentError("1 to 5");
+  return count;
 }
 
 /** The port that was asked for, or the next free one above it. */

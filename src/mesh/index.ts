@@ -3,3 +3,4 @@ export type { InviteRequest, MeshControl, NetworkStatus, PeerStatus, TraceStep }
 export type { Capability, OfferedService } from "./directory/peer-record.ts";
 export { MeshPart, type MeshPartOptions } from "./mesh-part.ts";
 export { LoraLink } from "./network/lora-link.ts";
+export type { PathStatus } from "./paths/paths-interface.ts";

@@ -2,6 +2,7 @@ import type { ConfigProblem } from "../config/index.ts";
 import type { Gateway, SessionState } from "../gateway/index.ts";
 import type { PartStatus } from "../host/part.ts";
 import type { LoraTexts, LoraView } from "../lora/index.ts";
+import type { MeshControl, NetworkStatus, PeerStatus } from "../mesh/index.ts";
 import type { Journal, JournalEntry } from "../store/index.ts";
 
 /** What an operator sees of the box. */
@@ -15,6 +16,7 @@ export interface BoxStatus {
   guests: { mac: string; ipv4: string; state: SessionState; language: string; secondsLeft: number }[];
   guestsByState: Record<SessionState, number>;
   lora: LoraView;
+  mesh: { networks: NetworkStatus[]; peers: PeerStatus[] };
   journal: JournalEntry[];
 }
 
@@ -26,11 +28,13 @@ export interface StatusSource {
   parts: () => BoxStatus["parts"];
   gateway: Gateway;
   lora: Pick<LoraTexts, "view" | "send">;
+  mesh: Pick<MeshControl, "networks" | "peers">;
   journal: Journal;
   monotonicMs: () => number;
 }
 
 const MAX_GUESTS_SHOWN = 200;
+const MAX_PEERS_SHOWN = 200;
 const JOURNAL_SHOWN = 30;
 
 export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
@@ -58,6 +62,7 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     guests,
     guestsByState,
     lora: source.lora.view(),
+    mesh: { networks: source.mesh.networks(), peers: source.mesh.peers().slice(0, MAX_PEERS_SHOWN) },
     journal: source.journal.tail(JOURNAL_SHOWN),
   };
 }

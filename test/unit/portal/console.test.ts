@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { STATUS_STYLE, statusPage, uptimeText } from "../../../portal/console/status-page.tsx";
 import type { LoraView, TextAdmission, TextToSend } from "../../../src/lora/index.ts";
+import type { PathStatus } from "../../../src/mesh/index.ts";
 import { type BoxStatus, CONTROL_SOCKET, ConsolePart, splitListen } from "../../../src/portal/index.ts";
 import { scratchFolders } from "../scratch.ts";
 import { gatewayWithDesk, STATION } from "./desk-gateway.ts";
@@ -54,6 +55,56 @@ const LORA: LoraView = {
   ],
 };
 
+const NETWORK: BoxStatus["mesh"]["networks"][number] = {
+  id: "d8028708962b6e01",
+  name: "Valley",
+  words: "space receive flee myth",
+  self: { peer: "12D3KooWself", words: "vocal shaft learn balance", role: "box", expiresAt: 0 },
+  ports: { tcp: 4600, ws: 4601, udp: 4600 },
+  nat: "cone",
+  seenAs: "203.0.113.7:4600",
+  canInvite: true,
+  canRevoke: true,
+  known: 1,
+  connected: 1,
+  relayed: { boxes: 0, bytes: 0, dropped: 0 },
+};
+
+const path = (kind: PathStatus["kind"], name: string, more: Partial<PathStatus>): PathStatus => ({
+  id: name,
+  kind,
+  target: { by: "udp", endpoint: { address: "10.0.0.2", port: 4600 } },
+  interface: name,
+  cost: 0,
+  metered: false,
+  state: "good",
+  chosen: false,
+  loss: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  ...more,
+});
+
+const PEER: BoxStatus["mesh"]["peers"][number] = {
+  network: NETWORK.id,
+  peer: "12D3KooWother",
+  name: "School",
+  role: "box",
+  words: "huge brown science receive",
+  connected: true,
+  streams: ["tcp"],
+  paths: [
+    path("radio", "bat0", { chosen: true, rttMs: 12.3, loss: 0.04 }),
+    path("internet", "eth0", {}),
+    path("lora", "", { state: "dead" }),
+  ],
+  nat: "open",
+  relays: true,
+  services: [],
+  load: 20,
+  heardSecondsAgo: 4,
+};
+
 const NO_LORA: LoraView = { address: "39f7f4", cases: [], texts: [] };
 
 function freePort(): number {
@@ -81,6 +132,7 @@ async function startedConsole(
       parts: () => [{ name: "gateway", state: "running", detail: "at work" }],
       gateway,
       lora: { view: () => LORA, send: (text) => lora(text) },
+      mesh: { networks: () => [NETWORK], peers: () => [PEER] },
       journal,
       monotonicMs: clock.monotonicMs.bind(clock),
     },
@@ -241,8 +293,33 @@ describe("the status page", () => {
     guests: [],
     guestsByState: { new: 0, shown: 0, consented: 0, released: 0, expired: 0 },
     lora: NO_LORA,
+    mesh: { networks: [], peers: [] },
     journal: [],
   };
+
+  test("shows the networks, the other boxes, and the ways to them", () => {
+    const html = statusPage({ ...STATUS, mesh: { networks: [NETWORK], peers: [PEER] } });
+    for (const words of [
+      "Valley",
+      "space receive flee myth",
+      "1 of 1",
+      "behind a NAT that can be passed, seen as 203.0.113.7:4600",
+      "School",
+      "radio by bat0",
+      "12.3 ms, 4 % lost",
+      "internet by eth0",
+    ])
+      expect(html).toContain(words);
+    expect(html).not.toContain("lora 00");
+  });
+
+  test("says how to begin while the box is in no network, and what is wrong with one that does not run", () => {
+    expect(statusPage(STATUS)).toContain("omerta-box mesh found NAME");
+    const trouble = { ...NETWORK, trouble: "the port is taken", known: 0, connected: 0 };
+    const html = statusPage({ ...STATUS, mesh: { networks: [trouble], peers: [] } });
+    expect(html).toContain("Valley: the port is taken");
+    expect(html).toContain("No other box has been heard of yet.");
+  });
 
   test("shows the LoRa cases, what they have used of the air, whom they hear, and the last texts", () => {
     const html = statusPage({ ...STATUS, lora: LORA });

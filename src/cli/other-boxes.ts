@@ -1,0 +1,29 @@
+import { join } from "node:path";
+import type { Box } from "../main.ts";
+
+const NETWORK_NAME = "Bench";
+
+/**
+ * Starts more boxes on this machine, each a process of its own with its own state, and lets them join a network of the
+ * first one's. They find each other by themselves.
+ */
+export async function startOtherBoxes(
+  count: number,
+  stateFolder: string,
+  { mesh }: Pick<Box, "mesh">,
+): Promise<{ stop(): Promise<void> }> {
+  const [network = await mesh.found(NETWORK_NAME)] = mesh.networks();
+  const { link } = mesh.invite(network.id, { role: "box", once: false, hours: 24 });
+  const children = Array.from({ length: count }, (_, index) => {
+    const number = index + 2;
+    const command = [process.execPath, join(import.meta.dir, "main.ts"), "run", "--mode", "bench"];
+    const options = ["--state", `${stateFolder}-${number}`, "--as", `Box ${number}`, "--join", link];
+    return Bun.spawn([...command, ...options], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+  });
+  return {
+    async stop() {
+      for (const child of children) child.kill("SIGTERM");
+      await Promise.all(children.map((child) => child.exited));
+    },
+  };
+}
