@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../host/clock.ts";
 import { openBackup, sealBackup } from "./backup.ts";
@@ -127,7 +127,7 @@ export class Memberships {
     const membership = this.byId.get(id);
     if (membership === undefined) return false;
     const path = this.pathOf(id);
-    if (membership.isFounder) {
+    if (membership.isFounder && existsSync(path)) {
       const aside = `${path}.left`;
       renameSync(path, aside);
       this.told(`network ${membership.name} was left; its own key is kept in ${aside}`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { InviteRequest } from "../../../src/identity/index.ts";
+import type { InviteRequest, Membership } from "../../../src/identity/index.ts";
 import {
   CertificateError,
   decodeInviteLink,
@@ -8,7 +8,7 @@ import {
 } from "../../../src/identity/index.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { scratchFolders } from "../scratch.ts";
-import { inviteBy, meet, openBox, syncAll } from "./network.ts";
+import { DAY_S, inviteBy, meet, openBox, syncAll } from "./network.ts";
 
 const scratch = scratchFolders();
 const clock = new FakeClock();
@@ -60,14 +60,14 @@ describe("a network of boxes", () => {
     expect(() => inviteBy(b)).toThrow(InviteError);
   });
 
-  test.each<[Partial<InviteRequest>, string]>([
-    [{ role: "operator" }, "role: "],
-    [{ grants: ["requester"] }, "grants: "],
-    [{ expiresS: -1 }, "expiresS: "],
-    [{ name: "x".repeat(61) }, "name: "],
-    [{ peers: [{ publicKey: new Uint8Array(32), addresses: ["nowhere"] }] }, "peers.0.addresses.0: "],
-    [{ peers: [{ publicKey: new Uint8Array(31), addresses: [] }] }, "link.peers.0.publicKey: "],
-  ])("names what an invite may not have: %p", (request, field) => {
+  test.each<[string, Partial<InviteRequest>]>([
+    ["role: ", { role: "operator" }],
+    ["grants: ", { grants: ["requester"] }],
+    ["expiresS: ", { expiresS: -1 }],
+    ["name: ", { name: "x".repeat(61) }],
+    ["peers.0.addresses.0: ", { peers: [{ publicKey: new Uint8Array(32), addresses: ["nowhere"] }] }],
+    ["link.peers.0.publicKey: ", { peers: [{ publicKey: new Uint8Array(31), addresses: [] }] }],
+  ])("names what an invite may not have by %s", (field, request) => {
     const a = join(inviteBy(found(), { grants: ["box"] }));
     expect(() => inviteBy(a, request)).toThrow(field);
   });
@@ -120,5 +120,189 @@ describe("a revocation", () => {
     expect(() => c.check(late.chain(), late.publicKey)).toThrow("the invite is closed");
   });
 });
+
+describe("an invite for one", () => {
+  test("admits whom a member saw first, and the other is out once that is told", () => {
+    const founder = found();
+    const [c, d] = [join(inviteBy(founder)), join(inviteBy(founder))];
+    meet(founder, c);
+    meet(founder, d);
+    const link = inviteBy(founder, { uses: 1 });
+    const at = new FakeClock();
+    const [first, second] = [join(link), join(link)];
+    // Two parts of a network that do not hear each other: d's clock is two seconds ahead.
+    expect(c.noteAdmission(first.chain())).toBeInstanceOf(Uint8Array);
+    at.pass(2_000);
+    const later = openBox(scratch(), at).memberships.join(inviteBy(founder)).membership;
+    meet(founder, later);
+    expect(later.noteAdmission(second.chain())).toBeInstanceOf(Uint8Array);
+    expect(later.isStillMember(second.publicKey)).toBe(true);
+    syncAll(c, later, founder, first, second);
+    for (const member of [c, later, founder]) {
+      expect(member.check(first.chain(), first.publicKey).role).toBe("box");
+      expect(() => member.check(second.chain(), second.publicKey)).toThrow("somebody else came by it before");
+      expect(member.isStillMember(second.publicKey)).toBe(false);
+    }
+    expect(second.problem).toContain("somebody else came by it before");
+  });
+
+  test("that two used in the same second admits the same one everywhere", () => {
+    const founder = found();
+    const [c, d] = [join(inviteBy(founder)), join(inviteBy(founder))];
+    const link = inviteBy(founder, { uses: 1 });
+    const [first, second] = [join(link), join(link)];
+    c.noteAdmission(first.chain());
+    d.noteAdmission(second.chain());
+    syncAll(c, d);
+    const winners = [c, d].map((member) => {
+      return [first, second].filter((who) => isIn(member, who)).map(({ publicKey }) => hex(publicKey));
+    });
+    expect(winners[0]).toHaveLength(1);
+    expect(winners[1]).toEqual(winners[0] ?? []);
+  });
+
+  test("is noted once by a box, and not by one that knows of it", () => {
+    const founder = found();
+    const c = join(inviteBy(founder));
+    const first = join(inviteBy(founder, { uses: 1 }));
+    const statement = c.noteAdmission(first.chain());
+    if (statement === undefined) throw new Error("nothing was noted");
+    expect(c.noteAdmission(first.chain())).toBeUndefined();
+    expect([founder.accept(statement), founder.accept(statement)]).toEqual(["new", "known"]);
+    expect(founder.noteAdmission(first.chain())).toBeUndefined();
+  });
+});
+
+describe("a certificate that ends with its invite", () => {
+  test("holds until then, also for whoever was checked before", () => {
+    const at = new FakeClock();
+    const founder = found(at);
+    const a = join(inviteBy(founder, { expiresS: DAY_S }), at);
+    founder.check(a.chain(), a.publicKey);
+    at.pass(DAY_S * 1_000 - 1_000);
+    expect(founder.isStillMember(a.publicKey)).toBe(true);
+    at.pass(1_000);
+    expect(founder.isStillMember(a.publicKey)).toBe(false);
+    expect(() => founder.check(a.chain(), a.publicKey)).toThrow("expired at 2026-07-02T00:00:00.000Z");
+    expect(a.problem).toContain("expired");
+  });
+
+  test("is replaced by a box that may certify, and no longer ends then", () => {
+    const at = new FakeClock();
+    const founder = found(at);
+    const link = inviteBy(founder, { expiresS: DAY_S, uses: 1 });
+    const a = join(link, at, "mill");
+    expect([a.isSettled, founder.settle(a.chain())]).toEqual([false, undefined]);
+    meet(founder, a);
+    const settled = founder.settle(a.chain());
+    if (settled === undefined) throw new Error("nothing was settled");
+    expect([a.take(settled), a.isSettled, a.take(settled)]).toEqual([true, true, false]);
+    at.pass(2 * DAY_S * 1_000);
+    expect(founder.check(a.chain(), a.publicKey)).toMatchObject({ name: "mill", role: "box", expiresAt: 0 });
+    // The invite is still known by which it came.
+    founder.revoke(decodeInviteLink(link).key.publicKey, "no-more");
+    expect(founder.isStillMember(a.publicKey)).toBe(true);
+    founder.revoke(decodeInviteLink(link).key.publicKey, "out");
+    expect(founder.isStillMember(a.publicKey)).toBe(false);
+  });
+
+  test("is not replaced by a box that may not certify, nor for somebody who is no member", () => {
+    const founder = found();
+    const [a, b] = [join(inviteBy(founder)), join(inviteBy(founder))];
+    meet(a, b);
+    expect(a.settle(b.chain())).toBeUndefined();
+    founder.revoke(b.publicKey, "out");
+    expect(() => founder.settle(b.chain())).toThrow(CertificateError);
+    expect(() => b.take(a.chain())).toThrow("is not this box");
+  });
+
+  test("ends by the time that the network has proof of, where the wall clock is behind", () => {
+    const [late, early] = [new FakeClock(), new FakeClock()];
+    const founder = found(late);
+    const a = join(inviteBy(founder, { expiresS: DAY_S }), early);
+    const b = join(inviteBy(founder, { expiresS: 0 }), early);
+    late.pass(2 * DAY_S * 1_000);
+    b.check(a.chain(), a.publicKey);
+    b.accept(founder.rotate());
+    expect(b.isStillMember(a.publicKey)).toBe(false);
+  });
+});
+
+describe("the shared key", () => {
+  test("is rotated by the founder; the last three hold, the newest first, on every box", () => {
+    const founder = found();
+    const a = join(inviteBy(founder));
+    const [old] = founder.sharedKeys().map(hex);
+    const statements = [founder.rotate(), founder.rotate(), founder.rotate()];
+    for (const statement of statements.reverse()) a.accept(statement);
+    expect(founder.sharedKeys()).toHaveLength(3);
+    expect(a.sharedKeys().map(hex)).toEqual(founder.sharedKeys().map(hex));
+    expect(a.sharedKeys().map(hex)).not.toContain(old ?? "");
+  });
+
+  test("that is the newest is in new invites", () => {
+    const founder = found();
+    founder.rotate();
+    const a = join(inviteBy(founder));
+    expect(hex(a.sharedKeys()[0] ?? new Uint8Array())).toBe(hex(founder.sharedKeys()[0] ?? new Uint8Array()));
+  });
+});
+
+describe("a membership", () => {
+  test("tells of each change once, until it is no longer listened to", () => {
+    const founder = found();
+    const a = join(inviteBy(founder));
+    let changes = 0;
+    const end = a.onChange(() => {
+      changes += 1;
+    });
+    const statement = founder.rotate();
+    a.accept(statement);
+    a.accept(statement);
+    a.acceptAll([founder.rotate(), founder.rotate(), statement]);
+    expect(changes).toBe(2);
+    end();
+    a.accept(founder.rotate());
+    expect(changes).toBe(2);
+  });
+
+  test("takes the good among many statements, and says what was wrong with the others", () => {
+    const founder = found();
+    const a = join(inviteBy(founder));
+    const good = founder.rotate();
+    const { news, errors } = a.acceptAll([new Uint8Array(3), good, good]);
+    expect([news, errors.length]).toEqual([[good], 1]);
+    expect(a.digest()).toEqual(founder.digest());
+    expect(founder.statementsMissingIn(a.statementIds())).toEqual([]);
+  });
+
+  test("remembers where others were found, the last one first, itself never, and no more than 32", () => {
+    const founder = found();
+    const a = join(
+      inviteBy(founder, {
+        peers: [{ publicKey: founder.publicKey, addresses: ["/ip4/203.0.113.7/tcp/4001"] }],
+      }),
+    );
+    expect(a.peers().map(({ publicKey }) => hex(publicKey))).toEqual([hex(founder.publicKey)]);
+    const peer = (n: number) => ({
+      publicKey: new Uint8Array(32).fill(n),
+      addresses: [`/ip4/192.0.2.${n}/tcp/4001`],
+    });
+    a.rememberPeers([{ publicKey: a.publicKey, addresses: ["/ip4/192.0.2.1/tcp/1"] }, peer(1)]);
+    a.rememberPeers([peer(2)]);
+    expect(a.peers().slice(0, 2)).toEqual([peer(2), peer(1)]);
+    a.rememberPeers(Array.from({ length: 40 }, (_, index) => peer(index + 3)));
+    expect(a.peers()).toHaveLength(32);
+  });
+});
+
+function isIn(member: Membership, who: Membership): boolean {
+  try {
+    member.check(who.chain(), who.publicKey);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const openInviteKey = (link: string): Uint8Array => decodeInviteLink(link).key.publicKey;
