@@ -50,6 +50,8 @@ interface Outgoing {
   /** An acknowledgment should have come by the ways that it went by last. */
   isOverdue: boolean;
   sentOn: readonly Way[];
+  /** When it went last by ways on which each try is dear. */
+  readonly dearSentMs: Map<string, number>;
   callOffRetry: () => void;
   callOffEnd: () => void;
 }
@@ -64,6 +66,8 @@ const LEAST_RETRY_MS = 60;
 const UNKNOWN_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 1_000;
 const RETRY_GROWTH = 1.5;
+/** What setTimeout takes: 24 days. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** A message goes on so many ways at a time at most. */
 const MAX_WAYS = 4;
 
@@ -98,8 +102,9 @@ export class Courier implements Sender {
       isDue: false,
       isOverdue: false,
       sentOn: [],
+      dearSentMs: new Map(),
       callOffRetry: () => {},
-      callOffEnd: this.options.timers.after(timeoutMs, () => {
+      callOffEnd: this.options.timers.after(Math.min(timeoutMs, LONGEST_TIMEOUT_MS), () => {
         this.end(outgoing, new ControlError("timeout", `not acknowledged in ${timeoutMs} ms`));
       }),
     };
@@ -166,11 +171,15 @@ export class Courier implements Sender {
   private send(outgoing: Outgoing, ways: Ways): void {
     if (outgoing.isOverdue) for (const way of outgoing.sentOn) way.unanswered();
     outgoing.isOverdue = false;
-    const taken = waysFor(ways, outgoing.attempts);
+    const nowMs = this.options.timers.monotonicMs();
+    const taken = waysFor(ways, outgoing.attempts).filter(
+      ({ id, leastRetryMs }) => nowMs - (outgoing.dearSentMs.get(id) ?? -Infinity) >= leastRetryMs,
+    );
+    for (const { id, leastRetryMs } of taken) if (leastRetryMs > 0) outgoing.dearSentMs.set(id, nowMs);
     outgoing.sentOn = taken.filter((way) => this.carry(outgoing, way));
     outgoing.isDue = false;
     outgoing.callOffRetry();
-    const waitMs = retryMs(taken, outgoing.attempts);
+    const waitMs = retryMs(taken.length > 0 ? taken : ways.usable, outgoing.attempts);
     outgoing.attempts += 1;
     outgoing.callOffRetry = this.options.timers.after(waitMs, () => {
       outgoing.isDue = true;
@@ -218,6 +227,7 @@ export function waysFor({ chosen, second, inDoubt, usable }: Ways, attempts: num
 
 /** By the quickest of the ways that it went by. */
 export function retryMs(taken: readonly Way[], attempts: number): number {
+  if (taken.length === 0) return LONGEST_RETRY_MS;
   const first = Math.min(
     ...taken.map(({ rttMs, jitterMs, leastRetryMs }) =>
       Math.max(
@@ -226,7 +236,6 @@ export function retryMs(taken: readonly Way[], attempts: number): number {
         rttMs === undefined || jitterMs === undefined ? UNKNOWN_RETRY_MS : 2 * rttMs + 4 * jitterMs,
       ),
     ),
-    Number.MAX_SAFE_INTEGER,
   );
   return Math.min(Math.max(first, LONGEST_RETRY_MS), first * RETRY_GROWTH ** Math.min(attempts, 20));
 }

@@ -10,6 +10,8 @@ const LOSS_AGE_MS = 120_000;
 /** Rates are counted over so long, and the best of the last ten minutes told. */
 const RATE_WINDOW_MS = 1_000;
 const RATE_AGE_MS = 600_000;
+/** Trains are sent every hour. */
+const TRAIN_AGE_MS = 2 * 3_600_000;
 /** Less in a second is no load: it says nothing of what the path can do. */
 const LOAD_BYTES = 4_096;
 
@@ -34,6 +36,7 @@ export class PathMeasure {
   private fates: { answered: boolean; atMs: number }[] = [];
   private windowStartMs = 0;
   private windowBytes = 0;
+  private trainKbit: { kbit: number; atMs: number } | undefined;
   private bestKbit: { kbit: number; atMs: number } | undefined;
 
   answered(rttMs: number, nowMs: number): void {
@@ -86,19 +89,26 @@ export class PathMeasure {
     this.windowBytes += bytes;
   }
 
-  /** So much passed; it may well be more. */
-  sawRate(kbit: number, nowMs: number): void {
+  /** What a round of trains has told; see {@link TrainSender}. */
+  trainsTold(kbit: number, nowMs: number): void {
+    this.trainKbit = { kbit, atMs: nowMs };
+  }
+
+  private sawRate(kbit: number, nowMs: number): void {
     const isOld = !this.bestKbit || nowMs - this.bestKbit.atMs > RATE_AGE_MS;
     if (isOld || kbit >= (this.bestKbit?.kbit ?? 0)) this.bestKbit = { kbit, atMs: nowMs };
   }
 
   /**
-   * The most that was seen to pass in the last ten minutes: an estimate from below, of which a path that carried little
-   * shows little. Undefined before anything was seen.
+   * The most that was seen to pass in the last ten minutes, or what trains told, whichever is more: rather too little than
+   * too much. Undefined before anything was seen.
    */
   throughputKbit(nowMs: number): number | undefined {
-    if (!this.bestKbit || nowMs - this.bestKbit.atMs > RATE_AGE_MS) return undefined;
-    return Math.round(this.bestKbit.kbit * 10) / 10;
+    const known = [
+      ...(this.bestKbit && nowMs - this.bestKbit.atMs <= RATE_AGE_MS ? [this.bestKbit.kbit] : []),
+      ...(this.trainKbit && nowMs - this.trainKbit.atMs <= TRAIN_AGE_MS ? [this.trainKbit.kbit] : []),
+    ];
+    return known.length === 0 ? undefined : Math.round(Math.max(...known));
   }
 
   private note(answered: boolean, atMs: number): void {

@@ -58,7 +58,7 @@ export class PathSet {
   remove(id: string): Path | undefined {
     const path = this.paths.get(id);
     if (!path) return undefined;
-    path.prover.stop();
+    path.stop();
     this.paths.delete(id);
     this.byNumber.delete(path.number);
     return path;

@@ -9,6 +9,7 @@ import { ENERGY_JOULE_PER_MB, PathMeasure } from "./path-measure.ts";
 import type { PathOffer, PathStatus, PathTarget } from "./paths-interface.ts";
 import { paceOf } from "./proof-schedule.ts";
 import { Prover } from "./prover.ts";
+import { TrainSender } from "./train.ts";
 
 /** What a path needs of the peer that it leads to. */
 export interface PathHost {
@@ -56,6 +57,7 @@ export function zoneOf(target: PathTarget): string | undefined {
 export class Path implements Way {
   readonly measure = new PathMeasure();
   readonly prover: Prover;
+  readonly trains: TrainSender;
   observed: Endpoint | undefined;
   private unansweredInARow = 0;
 
@@ -81,6 +83,25 @@ export class Path implements Way {
       isWanted: () => host.isWanted(this),
       changed: host.changed,
     });
+    this.trains = new TrainSender({
+      timers: host.timers,
+      random: host.random,
+      maxBodyBytes: () => this.maxBodyBytes(),
+      // Where bytes cost, or somebody else's box or a queue lies between, nothing is spent on knowing how many pass.
+      isFit: () => this.prover.state === "good" && this.offer.target.by === "udp" && !this.offer.metered,
+      send: (body) => this.carry(body),
+      told: (kbit) => this.measure.trainsTold(kbit, host.timers.monotonicMs()),
+    });
+  }
+
+  start(): void {
+    this.prover.start();
+    this.trains.start();
+  }
+
+  stop(): void {
+    this.prover.stop();
+    this.trains.stop();
   }
 
   get rttMs(): number | undefined {

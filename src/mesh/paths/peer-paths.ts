@@ -12,6 +12,7 @@ import { PathSet } from "./path-set.ts";
 import type { PathOffer, PathStatus, PathTarget, SessionKeys } from "./paths-interface.ts";
 import { proofIntervalMs } from "./proof-schedule.ts";
 import { Sessions } from "./sessions.ts";
+import { TrainReceiver } from "./train.ts";
 import type { Turns } from "./turns.ts";
 
 /** What the paths to one peer need of those to all. */
@@ -52,6 +53,7 @@ export class PeerPaths {
   readonly courier: Courier;
   private readonly paths: PathSet;
   private readonly inbox = new Inbox();
+  private readonly trains = new TrainReceiver();
   private choice: PathChoice = { inDoubt: true };
   private lostSinceMs: number | undefined;
   private trafficMs = Number.NEGATIVE_INFINITY;
@@ -92,7 +94,7 @@ export class PeerPaths {
 
   offer(offer: PathOffer): void {
     const path = this.paths.offer(offer);
-    if (path) path.prover.start();
+    if (path) path.start();
     else this.paths.to(offer.target)?.prover.hint();
     this.review();
   }
@@ -177,7 +179,7 @@ export class PeerPaths {
       if (isProven(path) && path.offer.kind !== "lora") path.carry(encodeBody({ kind: "goodbye" }));
     this.isStopped = true;
     this.callOffReview();
-    for (const path of this.paths.all) path.prover.stop();
+    for (const path of this.paths.all) path.stop();
     this.courier.stop(why);
   }
 
@@ -216,8 +218,13 @@ export class PeerPaths {
           for (const one of this.paths.all) one.prover.die();
         });
         break;
-      case "train":
+      case "train": {
+        const arrival = this.trains.take(body, this.nowMs);
+        if (arrival) this.sendBack(encodeBody(arrival), from, path);
+        break;
+      }
       case "arrival":
+        for (const one of this.paths.all) one.trains.arrived(body);
         break;
     }
   }
@@ -251,6 +258,8 @@ export class PeerPaths {
   private takeControl(control: Body & { kind: "control" }, from: PathTarget, path: Path | undefined): void {
     const whole = this.inbox.take(control, this.nowMs);
     if (whole === "partial" || whole === "refused") return;
+    // One acknowledgment for all its parts that come again.
+    if (whole === "known" && control.part > 0) return;
     const isServed = whole === "known" || this.host.deliver(this.peer, control.channel, whole);
     if (isServed && whole !== "known") {
       this.inbox.taken(control.id);
@@ -288,7 +297,7 @@ export class PeerPaths {
 
   private learn(from: PathTarget, interfaceName: string | undefined): Path | undefined {
     const path = this.paths.learn(this.host.classify(from, interfaceName ?? zoneOf(from)));
-    path?.prover.start();
+    path?.start();
     return path;
   }
 

@@ -25,9 +25,10 @@ const LORA_MS = 3_600_000;
 /**
  * How long between two proofs of a path that works.
  *
- * A proof is 36 bytes and an answer to it 45, with UDP over IPv4 64 and 73; both sides prove. So an idle pair costs
- * 66 kB an hour where it has one path, 860 kB where it has two (658 of the chosen, 197 of the other), 1.97 MB an hour for
- * each path that traffic makes busy; a metered path costs 40 kB an hour.
+ * A proof is a datagram of 36 bytes and its answer one of 45, with UDP over IPv4 64 and 73; both sides prove. So an idle
+ * pair costs 70 kB an hour where it has one path, 910 kB where it has two (700 of the chosen, 210 of the other), and a path
+ * that traffic keeps busy 2.1 MB an hour; a metered path costs 42 kB an hour. Trains (see train.ts) add 37 kB an hour to
+ * each path that is not metered.
  */
 export function proofIntervalMs({ kind, metered, isChosen, isBusy, hasOther }: ProofNeed): number {
   if (kind === "lora") return LORA_MS;

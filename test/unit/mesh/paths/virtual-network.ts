@@ -14,6 +14,8 @@ export interface LinkManners {
   duplication: number;
   kind: PathKind;
   metered: boolean;
+  /** Kilobits a second that pass; what comes faster waits. */
+  kbit: number;
 }
 
 const DEFAULT_MANNERS: LinkManners = {
@@ -23,12 +25,15 @@ const DEFAULT_MANNERS: LinkManners = {
   duplication: 0,
   kind: "ethernet",
   metered: false,
+  kbit: Number.POSITIVE_INFINITY,
 };
 
 /** One link between boxes, with faults that a test makes. */
 export class VirtualLink {
   readonly manners: LinkManners;
   isBlackHole = false;
+  /** When what has been sent will have left. */
+  freeAtMs = 0;
   /** Boxes whose datagrams get lost on this link, for faults in one direction. */
   readonly mute = new Set<string>();
   /** With the headers of IPv4 and UDP. */
@@ -158,11 +163,14 @@ export class VirtualNetwork {
     const to = this.boxes.find(({ number, links }) => number === boxNumber && links.includes(link));
     const { loss, duplication, delayMs, jitterMs } = link.manners;
     if (!to || link.isBlackHole || link.mute.has(from.name)) return;
+    const nowMs = this.time.monotonicMs();
+    link.freeAtMs = Math.max(link.freeAtMs, nowMs) + ((datagram.length + 28) * 8) / link.manners.kbit;
+    const leavesInMs = link.freeAtMs - nowMs;
     const source: PathTarget = { by: "udp", endpoint: { address: from.addressOn(link), port: 7_000 } };
     for (let copies = this.random() < duplication ? 2 : 1; copies > 0; copies--) {
       if (this.random() < loss) continue;
       const copy = datagram.slice();
-      this.time.after(delayMs + this.random() * jitterMs, () => {
+      this.time.after(leavesInMs + delayMs + this.random() * jitterMs, () => {
         if (to.downInterfaces.has(link.name) || link.isBlackHole) return;
         to.paths.receive(source, copy, link.name);
       });

@@ -1,0 +1,118 @@
+import { describe, expect, test } from "bun:test";
+import { Sessions } from "../../../../src/mesh/paths/sessions.ts";
+import { SteadyMessages } from "./steady-messages.ts";
+import { VirtualNetwork } from "./virtual-network.ts";
+
+const keys = (localIndex: number) => ({
+  localIndex,
+  remoteIndex: localIndex + 100,
+  sendKey: new Uint8Array(32).fill(localIndex),
+  receiveKey: new Uint8Array(32).fill(localIndex),
+});
+
+/** As if something of the peer's had come under it. */
+function hear(sessions: Sessions, localIndex: number, nowMs: number): void {
+  const session = sessions.byIndex(localIndex);
+  if (!session) throw new Error(`no session ${localIndex}`);
+  session.heardMs = nowMs;
+}
+
+describe("the sessions with a peer", () => {
+  test("send with the newest, for a while even before the peer has shown that it has it", () => {
+    const sessions = new Sessions();
+    sessions.add(keys(1), 0);
+    hear(sessions, 1, 1);
+    sessions.add(keys(2), 10_000);
+    expect(sessions.toSendWith(10_001)?.localIndex).toBe(2);
+    hear(sessions, 2, 10_100);
+    expect(sessions.toSendWith(60_000)?.localIndex).toBe(2);
+  });
+
+  test("go back to the one that the peer uses when it never shows that it has the newest", () => {
+    const sessions = new Sessions();
+    sessions.add(keys(1), 0);
+    hear(sessions, 1, 1);
+    sessions.add(keys(2), 10_000);
+    hear(sessions, 1, 11_500);
+    expect(sessions.toSendWith(13_000)?.localIndex).toBe(1);
+    hear(sessions, 2, 14_000);
+    expect(sessions.toSendWith(14_001)?.localIndex).toBe(2);
+  });
+
+  test("are few, and old ones are forgotten", () => {
+    const sessions = new Sessions();
+    const gone: number[] = [];
+    for (let index = 1; index <= 10; index++) gone.push(...sessions.add(keys(index), index * 1_000));
+    expect(sessions.indexes).toEqual([10, 9, 8, 7]);
+    expect(gone).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(sessions.add(keys(11), 500_000)).toEqual([10, 9, 8, 7]);
+    expect(sessions.indexes).toEqual([11]);
+  });
+});
+
+describe("new keys for a pair", () => {
+  test("cost no message, even when both sides agree on new ones at the same time and in another order", () => {
+    const network = new VirtualNetwork();
+    const wire = network.link("wire");
+    const [a, b] = [network.box("a", [wire]), network.box("b", [wire])];
+    network.introduce(a, b);
+    const messages = [
+      new SteadyMessages(network, a, b, "a to b"),
+      new SteadyMessages(network, b, a, "b to a"),
+    ];
+    network.time.advance(3_000);
+    const between = (localIndex: number, remoteIndex: number, sent: number, received: number) => ({
+      localIndex,
+      remoteIndex,
+      sendKey: new Uint8Array(32).fill(sent),
+      receiveKey: new Uint8Array(32).fill(received),
+    });
+    a.paths.rekey("b", between(11, 21, 1, 2));
+    b.paths.rekey("a", between(22, 12, 4, 3));
+    network.time.advance(15);
+    a.paths.rekey("b", between(12, 22, 3, 4));
+    b.paths.rekey("a", between(21, 11, 2, 1));
+    network.time.advance(300_000);
+    for (const one of messages) expect(one.longestMs()).toBeLessThan(150);
+    for (const one of messages) one.stop();
+    network.time.advance(20_000);
+    for (const one of messages) expect(one.broken).toEqual([]);
+  });
+
+  test("that one side alone has do not cut the pair off", () => {
+    const network = new VirtualNetwork();
+    const wire = network.link("wire");
+    const [a, b] = [network.box("a", [wire]), network.box("b", [wire])];
+    network.introduce(a, b);
+    const messages = [
+      new SteadyMessages(network, a, b, "a to b"),
+      new SteadyMessages(network, b, a, "b to a"),
+    ];
+    network.time.advance(3_000);
+    // The answer with the keys was lost: b has never heard of them.
+    const [sendKey, receiveKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    a.paths.rekey("b", { localIndex: 77, remoteIndex: 78, sendKey, receiveKey });
+    network.time.advance(60_000);
+    for (const one of messages) expect(one.longestMs()).toBeLessThan(2_500);
+    expect(a.paths.isReachable("b")).toBe(true);
+    for (const one of messages) one.stop();
+    network.time.advance(20_000);
+    for (const one of messages) expect(one.broken).toEqual([]);
+  });
+
+  test("after a restart of one box, its messages are new to the other although their numbers are not", () => {
+    const network = new VirtualNetwork();
+    const wire = network.link("wire");
+    const [a, b] = [network.box("a", [wire]), network.box("b", [wire])];
+    network.introduce(a, b);
+    a.paths.submit("b", "test", Uint8Array.of(1), { urgency: "control" }, () => {});
+    network.time.advance(1_000);
+    network.boxes.splice(network.boxes.indexOf(a), 1);
+    const again = network.box("a", [wire]);
+    Object.assign(again, { number: a.number });
+    network.introduce(again, b);
+    again.paths.submit("b", "test", Uint8Array.of(1), { urgency: "control" }, () => {});
+    network.time.advance(1_000);
+    expect(b.received.length).toBe(2);
+  });
+});
