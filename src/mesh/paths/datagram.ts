@@ -1,7 +1,4 @@
-import {
-  crypto_aead_chacha20poly1305_ietf_decrypt as decrypt,
-  crypto_aead_chacha20poly1305_ietf_encrypt as encrypt,
-} from "sodium-native";
+import { sodium } from "../engine/sodium.ts";
 
 /**
  * A sealed datagram, numbers big-endian:
@@ -56,7 +53,14 @@ export function seal(
   view.setUint32(5, Math.floor(counter / 2 ** 32));
   view.setUint32(9, counter % 2 ** 32);
   const header = datagram.subarray(0, HEADER_BYTES);
-  encrypt(datagram.subarray(HEADER_BYTES), body, header, null, nonceOf(counter), key);
+  sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+    datagram.subarray(HEADER_BYTES),
+    body,
+    header,
+    null,
+    nonceOf(counter),
+    key,
+  );
   return datagram;
 }
 
@@ -69,7 +73,14 @@ export function unseal(
   const body = new Uint8Array(datagram.length - DATAGRAM_OVERHEAD);
   const header = datagram.subarray(0, HEADER_BYTES);
   try {
-    decrypt(body, null, datagram.subarray(HEADER_BYTES), header, nonceOf(counter), key);
+    sodium.crypto_aead_chacha20poly1305_ietf_decrypt(
+      body,
+      null,
+      datagram.subarray(HEADER_BYTES),
+      header,
+      nonceOf(counter),
+      key,
+    );
   } catch {
     return undefined;
   }

@@ -160,26 +160,26 @@ export class Paths implements ControlChannel {
 
   /** A way that may lead to a peer with which there is a session. One that is there already is changed and proven anew. */
   offer(peer: PeerId, offer: PathOffer): void {
-    this.peers.get(peer)?.offer(offer);
+    this.peers.get(peer)?.ways.offer(offer);
   }
 
   /** @param id of the path; see {@link pathId} */
   withdraw(peer: PeerId, id: string): void {
-    this.peers.get(peer)?.withdraw(id);
+    this.peers.get(peer)?.ways.withdraw(id);
   }
 
   /** The paths that leave by it are dead at once, and tried on. */
   interfaceDown(name: string): void {
-    for (const paths of this.peers.values()) paths.interfaceDown(name);
+    for (const paths of this.peers.values()) paths.ways.die(name);
   }
 
   interfaceUp(name: string): void {
-    for (const paths of this.peers.values()) paths.interfaceUp(name);
+    for (const paths of this.peers.values()) paths.ways.hint(name);
   }
 
   /** Asks to be told soon when the chosen path to a peer fails: it is proven as often as if messages passed. */
   watch(peer: PeerId): () => void {
-    return this.peers.get(peer)?.watch() ?? (() => {});
+    return this.peers.get(peer)?.ways.watch() ?? (() => {});
   }
 
   /**
@@ -205,11 +205,11 @@ export class Paths implements ControlChannel {
   }
 
   status(peer: PeerId): PathStatus[] {
-    return this.peers.get(peer)?.status() ?? [];
+    return this.peers.get(peer)?.ways.status() ?? [];
   }
 
   isReachable(peer: PeerId): boolean {
-    return this.peers.get(peer)?.isReachable ?? false;
+    return this.peers.get(peer)?.ways.isReachable ?? false;
   }
 
   stats(): PathsStats {
@@ -272,7 +272,7 @@ export class Paths implements ControlChannel {
   private dependsOn(path: Path): string | undefined {
     const { target } = path.offer;
     if (target.by !== "relay") return path.interface;
-    return this.peers.get(target.relay)?.chosen?.interface ?? target.relay;
+    return this.peers.get(target.relay)?.ways.chosen?.interface ?? target.relay;
   }
 
   private deliver(from: PeerId, channel: string, body: Uint8Array): boolean {

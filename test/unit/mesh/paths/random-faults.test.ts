@@ -62,8 +62,8 @@ describe("through two minutes of random faults", () => {
       const [a, b] = [network.box("a", links), network.box("b", links.slice(0, 2 + (seed % 2)))];
       network.introduce(a, b);
       const messages = [
-        new SteadyMessages(network, a, b, "a to b", 100, 5_000),
-        new SteadyMessages(network, b, a, "b to a", 100, 5_000),
+        new SteadyMessages(network, a, b, "a to b", 200, 5_000),
+        new SteadyMessages(network, b, a, "b to a", 200, 5_000),
       ];
       for (let untilMs = 0; untilMs < 2 * MINUTE_MS; ) {
         const waitMs = 200 + draw() * 5_000;
