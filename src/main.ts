@@ -21,10 +21,11 @@ import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
 import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
+import { tryRun } from "./host/run.ts";
 import { systemTimers } from "./host/timers.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import { LoraLink, type MeshControl, MeshPart } from "./mesh/index.ts";
+import { LoraLink, type MeshControl, MeshPart, Traffic } from "./mesh/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -136,14 +137,30 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   });
   const texts = new LoraTexts(lora, clock);
   const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
+  const traffic =
+    mode === "device" && config.mesh.enabled
+      ? new Traffic({
+          shares: config.mesh.traffic.shares,
+          prefer: config.mesh.traffic.queueing,
+          ports: { control: [], messages: [], bulk: [] },
+          guestBridge: config.gateway.bridge,
+          vmInterfaces: [],
+          timers: systemTimers,
+          log,
+          run: tryRun,
+        })
+      : undefined;
   const mesh = new MeshPart({
     config: config.mesh,
     boxName: config.box.name,
     exclude: [config.gateway.bridge, ...config.gateway.interfaces],
+    forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`, `${net.ipv6.network}/${net.ipv6.prefix}`],
+    traffic,
     memberships,
     stateFolder,
     runFolder,
     loopback: mode === "bench",
+    mayTunnel: mode === "device",
     lora: new LoraLink(lora, linkAddressOf(key.hash)),
     services: () => config.gateway.services.map(({ name, port }) => ({ name, port })),
     capability: () => undefined,
@@ -160,6 +177,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       portal,
       ...(neighbour ? [neighbour] : []),
       lora,
+      ...(traffic ? [traffic] : []),
       mesh,
       new ConsolePart({
         listen,

@@ -3,6 +3,8 @@ export interface JsonSchema {
   type?: string;
   description?: string;
   default?: unknown;
+  /** Of a key without a default: what an example shows. */
+  examples?: unknown[];
   enum?: unknown[];
   const?: unknown;
   minimum?: number;

@@ -33,7 +33,7 @@ function table(path: readonly string[], node: JsonSchema): string[] {
 function tables(path: readonly string[], node: JsonSchema): string[] {
   const lines = [...comment(node.description ?? ""), `# [[${path.join(".")}]]`];
   for (const [key, child] of Object.entries(node.items?.properties ?? {})) {
-    const value = child.default === undefined ? (child.type === "integer" ? 8081 : "…") : child.default;
+    const value = child.default ?? child.examples?.[0] ?? "…";
     lines.push(`# ${assignment(key, value)}  # ${explained(child)}`);
   }
   return lines;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { interfaceName, text } from "./fields.ts";
+import { traffic } from "./traffic-schema.ts";
 
 /** Ways to another box (src/mesh/paths), by the names that an operator uses. */
 const WAYS = ["ethernet", "radio", "internet", "punched", "stream", "relay", "lora"] as const;
@@ -100,6 +101,7 @@ export const mesh = z
       ),
     lora: z.boolean().default(true).describe("send what is urgent by LoRa where no other way is left"),
     relay,
+    traffic,
   })
   .prefault({})
   .describe("Other boxes: how they are found and reached.");

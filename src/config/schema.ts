@@ -141,6 +141,7 @@ const service = z.strictObject({
     .min(1)
     .max(65_535)
     .refine((port) => !RESERVED_PORTS.includes(port))
+    .meta({ examples: [8081] })
     .describe(`the port on the box, opened to guests who have agreed; not ${RESERVED_PORTS.join(", ")}`),
   protocol: z.enum(["tcp", "udp"]).default("tcp").describe("its transport"),
   path: z

@@ -1,6 +1,15 @@
 export { MESH_SOCKET } from "./api/mesh-api.ts";
-export type { InviteRequest, MeshControl, NetworkStatus, PeerStatus, TraceStep } from "./api/mesh-control.ts";
+export type {
+  InviteRequest,
+  MeshControl,
+  NetworkStatus,
+  PeerStatus,
+  TraceStep,
+  TunnelRequest,
+  TunnelView,
+} from "./api/mesh-control.ts";
 export type { Capability, OfferedService } from "./directory/peer-record.ts";
 export { MeshPart, type MeshPartOptions } from "./mesh-part.ts";
 export { LoraLink } from "./network/lora-link.ts";
 export type { PathStatus } from "./paths/paths-interface.ts";
+export { Traffic } from "./traffic/traffic.ts";

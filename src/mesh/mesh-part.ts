@@ -17,6 +17,8 @@ import { LocalDiscovery } from "./discovery/local-discovery.ts";
 import { localInterfaces } from "./discovery/local-interfaces.ts";
 import type { LoraLink } from "./network/lora-link.ts";
 import { Network } from "./network/network.ts";
+import { clearTunnels } from "./network/network-tunnels.ts";
+import type { Traffic } from "./traffic/traffic.ts";
 
 export interface MeshPartOptions {
   config: MeshConfig;
@@ -28,6 +30,12 @@ export interface MeshPartOptions {
   runFolder: string;
   /** Only this machine: everything is on loopback, where boxes of the same machine find each other. */
   loopback: boolean;
+  /** Networks where nobody of the mesh is, with prefix length: the guests'. */
+  forbidden: readonly string[];
+  /** This is root on the board: WireGuard interfaces and nftables may be used, for tunnels. */
+  mayTunnel: boolean;
+  /** Who goes first on the links; undefined where this box may not say so. */
+  traffic: Pick<Traffic, "refresh" | "setPorts" | "setTunnelPorts"> | undefined;
   lora: LoraLink | undefined;
   services: () => readonly OfferedService[];
   capability: () => Capability | undefined;
@@ -109,6 +117,7 @@ export class MeshPart implements Part {
     this.starts = this.countStart();
     await this.monitor.start();
     this.takeInterfaces(this.monitor.current());
+    if (this.options.mayTunnel) await clearTunnels(runFolder);
     for (const link of config.invites) this.joinByConfiguration(link);
     for (const membership of memberships.list()) await this.begin(membership);
     this.discovery.start();
@@ -155,6 +164,7 @@ export class MeshPart implements Part {
   /** Runs a network that the box belongs to. What fails is tried again. */
   private async begin(membership: Membership): Promise<void> {
     const { config, boxName, lora, services, capability, timers, random, log, loopback } = this.options;
+    const { mayTunnel, runFolder } = this.options;
     const { id } = membership;
     if (!this.isRunning || this.running.has(id)) return;
     let problem = "";
@@ -172,6 +182,8 @@ export class MeshPart implements Part {
         services,
         capability,
         load: () => this.loadThousandths,
+        forbidden: this.options.forbidden,
+        tunnelsFolder: mayTunnel ? runFolder : undefined,
         timers,
         random,
         log,
@@ -183,6 +195,7 @@ export class MeshPart implements Part {
         this.troubles.delete(id);
         this.desk.began(network);
         this.discovery.refresh();
+        this.tellTraffic();
         return;
       } catch (error) {
         problem = error instanceof Error ? error.message : String(error);
@@ -199,6 +212,29 @@ export class MeshPart implements Part {
     this.troubles.delete(id);
     this.discovery.refresh();
     await network?.stop();
+    this.tellTraffic();
+  }
+
+  /** By the links' names and the networks' ports it knows what is whose. */
+  private tellTraffic(): void {
+    const { traffic, config, log } = this.options;
+    if (!traffic) return;
+    const all = [...this.running.values()].map(({ ports }) => ports);
+    const links = this.interfaces
+      .filter(({ kind, up }) => up && (kind === "ethernet" || kind === "radio"))
+      .map(({ name }) => {
+        const known = config.traffic.links.find((link) => link.interface === name);
+        return { name, ...(known ? { upKbit: known.up_kbit } : {}) };
+      });
+    const told = async () => {
+      await traffic.setPorts({
+        control: all.map(({ udp }) => udp),
+        messages: all.flatMap(({ tcp, ws }) => [tcp, ws]),
+        bulk: [],
+      });
+      await traffic.refresh(links);
+    };
+    told().catch((error) => log.error({ error }, "traffic"));
   }
 
   /** The configured ones that no other network of this box has, in their order. */
@@ -223,6 +259,7 @@ export class MeshPart implements Part {
   private interfacesChanged(interfaces: readonly HostInterface[], came: readonly string[]): void {
     this.takeInterfaces(interfaces);
     this.discovery.refresh();
+    this.tellTraffic();
     for (const network of this.running.values()) network.interfacesChanged(came);
   }
 

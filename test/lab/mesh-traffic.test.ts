@@ -3,7 +3,7 @@ import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
 import { Traffic, type TrafficOptions } from "../../src/mesh/traffic/traffic.ts";
 import { assuredKbit, TRAFFIC_CLASSES, type TrafficClass } from "../../src/mesh/traffic/traffic-class.ts";
-import { traffic as trafficConfig } from "../../src/mesh/traffic/traffic-config.ts";
+import { traffic as trafficConfig } from "../../src/config/traffic-schema.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { Lab, type LabHost } from "./lab.ts";
 import { flood, pour, row, Sinks, timeDatagrams } from "./traffic-load.ts";

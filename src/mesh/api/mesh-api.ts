@@ -28,6 +28,9 @@ const base64 = (maxBytes: number) =>
     .transform((text) => Buffer.from(text, "base64"))
     .refine((bytes) => bytes.length <= maxBytes, `at most ${maxBytes} bytes`);
 
+/** "10.66.0.1/24", "fd00::1/64". */
+const ipNetwork = z.union([z.cidrv4(), z.cidrv6()]);
+
 const requests = {
   found: z.strictObject({ name: z.string().trim().min(1).max(60) }),
   join: z.strictObject({ link: z.string().min(1).max(4_096) }),
@@ -51,9 +54,34 @@ const requests = {
     .refine((what) => (what.channel === undefined) !== (what.topic === undefined), "either channel or topic"),
   trace: z.strictObject({ network, peer }),
   peers: z.strictObject({ network: z.string().max(80).optional() }),
+  tunnel: z.strictObject({
+    network,
+    peer,
+    purpose: z.string().max(200).default(""),
+    device: z.strictObject({
+      netns: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]{1,64}$/, "the name of a network namespace (ip-netns(8))")
+        .optional(),
+      addresses: z.array(ipNetwork).min(1).max(8),
+      allowedIps: z.array(ipNetwork).min(1).max(64),
+      mtu: z.int().min(576).max(9_000).optional(),
+    }),
+    lifetimeS: z.int().min(1).max(31_536_000).optional(),
+  }),
   keys: z.strictObject({ passphrase: z.string().max(1_000) }),
   importKeys: z.strictObject({ passphrase: z.string().max(1_000), file: base64(MAX_BODY_BYTES / 2) }),
 };
+
+/** What a tunnel's request asks for, without the fields that were left out. */
+function tunnelRequest({ lifetimeS, device, ...rest }: z.output<typeof requests.tunnel>) {
+  const { netns, mtu, ...wish } = device;
+  return {
+    ...rest,
+    device: { ...wish, ...(netns === undefined ? {} : { netns }), ...(mtu === undefined ? {} : { mtu }) },
+    ...(lifetimeS === undefined ? {} : { lifetimeMs: lifetimeS * 1_000 }),
+  };
+}
 
 /** Refuses with the names of the fields. */
 const checked = <S extends z.ZodType>(from: "json" | "query", schema: S) =>
@@ -117,6 +145,20 @@ export function meshApi(mesh: MeshControl) {
     .get("/v1/trace", checked("query", requests.trace), async (c) => {
       const { network: id, peer: who } = c.req.valid("query");
       return c.json(await mesh.trace(id, who));
+    })
+    .get("/v1/tunnels", (c) => c.json(mesh.tunnels()))
+    .post("/v1/tunnels", checked("json", requests.tunnel), async (c) =>
+      c.json(await mesh.openTunnel(tunnelRequest(c.req.valid("json")))),
+    )
+    .post("/v1/tunnels/welcome", checked("json", requests.tunnel.partial({ peer: true })), (c) => {
+      const { peer: who, ...rest } = c.req.valid("json");
+      const request = tunnelRequest({ ...rest, peer: who ?? "" });
+      const { peer: _any, ...anybody } = request;
+      return c.json({ id: mesh.welcomeTunnel(who === undefined ? anybody : request) });
+    })
+    .delete("/v1/tunnels/:id", checked("query", z.strictObject({ network })), async (c) => {
+      await mesh.closeTunnel(c.req.valid("query").network, c.req.param("id"));
+      return c.json({});
     })
     .post("/v1/send", checked("json", requests.send), async (c) => {
       const { urgency, timeoutMs, channel: name, ...rest } = c.req.valid("json");

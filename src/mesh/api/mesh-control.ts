@@ -2,6 +2,8 @@ import type { Role } from "../../identity/index.ts";
 import type { Capability, OfferedService } from "../directory/peer-record.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { PathStatus, SendOptions } from "../paths/paths-interface.ts";
+import type { TunnelStatus } from "../tunnels/tunnel.ts";
+import type { DeviceWish } from "../tunnels/wireguard-device.ts";
 
 /** One network that the box belongs to, as its operator sees it. */
 export interface NetworkStatus {
@@ -90,6 +92,25 @@ export interface MeshControl {
     heard: (message: { from: string; body: Uint8Array }) => void,
   ): () => void;
   trace(network: string, peer: string): Promise<TraceStep[]>;
+  tunnels(): TunnelView[];
+  /** Opens a tunnel, and waits until it carries. */
+  openTunnel(request: TunnelRequest): Promise<TunnelView>;
+  /** Takes the next tunnel that a member offers and that is like this. @returns its name */
+  welcomeTunnel(request: Omit<TunnelRequest, "peer"> & { peer?: string }): string;
+  closeTunnel(network: string, id: string): Promise<void>;
+}
+
+/** A WireGuard tunnel between this box and another member. */
+export type TunnelView = TunnelStatus & { network: string };
+
+export interface TunnelRequest {
+  network: string;
+  peer: string;
+  /** What the tunnel is for, told to the other end: its welcome may ask for the very words. */
+  purpose: string;
+  device: DeviceWish;
+  /** It closes by itself after this. */
+  lifetimeMs?: number;
 }
 
 /** A request to the mesh that cannot be met, in words for whoever made it. */

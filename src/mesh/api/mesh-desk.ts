@@ -11,6 +11,8 @@ import {
   type NetworkStatus,
   type PeerStatus,
   type TraceStep,
+  type TunnelRequest,
+  type TunnelView,
 } from "./mesh-control.ts";
 
 export interface MeshDeskOptions {
@@ -26,6 +28,7 @@ export interface MeshDeskOptions {
 }
 
 const MAX_INVITE_PEERS = 3;
+const TUNNEL_TIMEOUT_MS = 20_000;
 
 type Listener = (message: { from: string; body: Uint8Array }) => void;
 
@@ -66,6 +69,10 @@ export class MeshDesk implements MeshControl {
   async join(link: string): Promise<NetworkStatus> {
     const { membership, outcome } = refused(() => this.options.memberships.join(link, this.options.boxName));
     this.options.told("network-joined", membership.name, { outcome });
+    const running = this.options.network(membership.id);
+    // Put out and invited anew, it has another key.
+    if (running && !isSameKey(publicKeyOf(running.peer), membership.publicKey))
+      await this.options.end(membership.id);
     await this.options.begin(membership);
     return this.networkStatus(membership);
   }
@@ -164,6 +171,53 @@ export class MeshDesk implements MeshControl {
       ...(path.rttMs === undefined ? {} : { rttMs: path.rttMs }),
       result: path.state,
     }));
+  }
+
+  tunnels(): TunnelView[] {
+    return this.options.memberships
+      .list()
+      .flatMap(({ id }) =>
+        (this.options.network(id)?.tunnels?.status() ?? []).map((tunnel) => ({ ...tunnel, network: id })),
+      );
+  }
+
+  async openTunnel({ network: name, peer, purpose, device, lifetimeMs }: TunnelRequest): Promise<TunnelView> {
+    const { network, tunnels } = this.tunnelsOf(name);
+    const id = this.peerIn(network, peer);
+    const options = { purpose, device, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) };
+    try {
+      // Introduced over the control channel, which has to be there first.
+      await network.reachNow(id);
+      const status = await tunnels.open(id, options, TUNNEL_TIMEOUT_MS);
+      this.options.told("tunnel-opened", id, { network: network.membership.name, purpose });
+      return { ...status, network: network.membership.id };
+    } catch (error) {
+      throw new MeshError(messageOf(error), "failed");
+    }
+  }
+
+  welcomeTunnel({ network: name, peer, ...rest }: Omit<TunnelRequest, "peer"> & { peer?: string }): string {
+    const { network, tunnels } = this.tunnelsOf(name);
+    const { purpose, device, lifetimeMs } = rest;
+    return refused(() =>
+      tunnels.welcome({
+        purpose,
+        device,
+        ...(peer === undefined ? {} : { peer: this.peerIn(network, peer) }),
+        ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+      }),
+    );
+  }
+
+  async closeTunnel(name: string, id: string): Promise<void> {
+    await this.tunnelsOf(name).tunnels.close(id);
+  }
+
+  private tunnelsOf(name: string) {
+    const network = this.running(this.membership(name));
+    const { tunnels } = network;
+    if (!tunnels) throw new MeshError("this box runs without the rights that tunnels need", "failed");
+    return { network, tunnels };
   }
 
   /** Attached once for each network that runs; who listens comes and goes. */
@@ -272,6 +326,8 @@ function viaText({ target, interface: name }: PathStatus, nameOf: (peer: PeerId)
   if (target.by === "relay") return `through ${nameOf(target.relay)}`;
   return target.by === "lora" ? target.address.toString(16).padStart(6, "0") : "over a stream";
 }
+
+const isSameKey = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a).equals(b);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

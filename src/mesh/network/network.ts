@@ -7,6 +7,8 @@ import { Directory } from "../directory/directory.ts";
 import { Gossip } from "../directory/gossip.ts";
 import { OwnRecord } from "../directory/own-record.ts";
 import type { Capability, OfferedService } from "../directory/peer-record.ts";
+import { addressesForMembers } from "../discovery/address-policy.ts";
+import { dialableAddresses } from "../discovery/dial-policy.ts";
 import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
 import type { LocalNetwork } from "../discovery/discovery-link.ts";
 import { Libp2pEngine } from "../engine/engine.ts";
@@ -21,6 +23,7 @@ import { Datagrams } from "./datagrams.ts";
 import { Dialler } from "./dialler.ts";
 import type { LoraBearer } from "./lora-carrier.ts";
 import { planNeighbours } from "./neighbour-plan.ts";
+import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
 import { Reach } from "./reach.ts";
 import { Relays } from "./relays.ts";
@@ -48,6 +51,10 @@ export interface NetworkOptions {
   capability: () => Capability | undefined;
   /** Thousandths of a core. */
   load: () => number;
+  /** Where process ids and sockets are kept; undefined where this box may make no tunnels (it is not root). */
+  tunnelsFolder: string | undefined;
+  /** Networks where nobody of the mesh is, with prefix length: the guests'. */
+  forbidden: readonly string[];
   timers: Timers;
   random: () => number;
   log: Logger;
@@ -80,6 +87,8 @@ export class Network implements ControlChannel {
   private readonly settling: Settling;
   private readonly ownRecord: OwnRecord;
   private readonly portrait: SelfPortrait;
+  /** undefined where this box may make none. */
+  readonly tunnels: NetworkTunnels | undefined;
   private readonly ends: (() => void)[] = [];
   private readonly waiting = new Map<PeerId, Set<() => void>>();
   private readonly lostAtMs = new Map<PeerId, number>();
@@ -219,6 +228,20 @@ export class Network implements ControlChannel {
       agreed: (peer, keys, theirs) => this.agreed(peer, keys, theirs),
     });
     this.settling = new Settling({ engine: this.engine, membership, log });
+    if (options.tunnelsFolder === undefined) return;
+    this.tunnels = new NetworkTunnels({
+      channel: this,
+      config: config.relay,
+      networkId: membership.id,
+      interfaces: options.interfaces,
+      addresses: () => addressesForMembers(options.interfaces()),
+      mapped: () => this.nat.mapped,
+      nat: () => this.nat.kind,
+      relays: () => this.tunnelRelays(),
+      runFolder: options.tunnelsFolder,
+      timers,
+      log,
+    });
   }
 
   get membership(): Membership {
@@ -261,6 +284,8 @@ export class Network implements ControlChannel {
       throw error;
     }
     this.isRunning = true;
+    // Tunnels that cannot be made are no reason to be without messages.
+    await this.tunnels?.start().catch((error) => this.options.log.error({ error }, "no tunnels"));
     this.gossip.start();
     this.ends.push(
       engine.on("joined", (peer) => this.joined(peer)),
@@ -283,6 +308,7 @@ export class Network implements ControlChannel {
     this.dialler.stop();
     this.gossip.stop();
     this.rememberPeers();
+    await this.tunnels?.stop().catch((error) => this.options.log.error({ error }, "tunnels did not close"));
     await this.relays.stop();
     this.datagrams.stop();
     await this.engine.stop();
@@ -483,7 +509,15 @@ export class Network implements ControlChannel {
   /** This box can be reached by other addresses now. */
   private moved(): void {
     this.ways.refreshAll();
+    this.tunnels?.moved();
     this.refresh();
+  }
+
+  /** Members with a session that relay, the best reached first. */
+  private tunnelRelays(): PeerId[] {
+    return this.sessionPeers()
+      .filter((peer) => this.directory.get(peer)?.record.relays === true)
+      .sort((a, b) => this.relayRank(b) - this.relayRank(a));
   }
 
   // Housekeeping.
@@ -557,11 +591,18 @@ export class Network implements ControlChannel {
     const { membership } = this.options;
     const chosen = this.paths.status(peer).find((path) => path.chosen && path.target.by === "udp");
     const host = chosen?.target.by === "udp" ? chosen.target.endpoint.address : undefined;
-    const all = new Set([
-      ...this.ways.addresses(peer),
-      ...(this.directory.get(peer)?.record.addresses ?? []),
-      ...(bootstrapOf(membership.peers()).get(peer) ?? []),
-    ]);
+    // What members say of themselves is not to make this box attack somebody; what an invite says is the operator's.
+    const told = dialableAddresses(
+      [...this.ways.told(peer), ...(this.directory.get(peer)?.record.addresses ?? [])],
+      {
+        interfaces: this.options.interfaces(),
+        forbidden: this.options.forbidden,
+        ownPorts: [this.ports.tcp, this.ports.ws],
+        loopback: this.options.loopback,
+      },
+    );
+    const invited = bootstrapOf(membership.peers()).get(peer) ?? [];
+    const all = new Set([...this.ways.sightedAt(peer), ...told, ...invited]);
     return [...all].sort((a, b) => Number(hostOf(b) === host) - Number(hostOf(a) === host));
   }
 

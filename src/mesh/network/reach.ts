@@ -1,4 +1,5 @@
 import type { Logger } from "../../host/log.ts";
+import { DialBudget, parseIpMultiaddr } from "../discovery/dial-policy.ts";
 import type { Engine, EngineConnection, PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 
@@ -26,6 +27,8 @@ export interface ReachOptions {
 /** Opens a connection to a peer by whatever way there is: straight, or by a relay, and from there through both NATs. */
 export class Reach {
   private readonly running = new Map<PeerId, Promise<boolean>>();
+  /** Whoever names somebody else's address as its own makes us ask there a few times, and no more. */
+  private readonly budget = new DialBudget();
   private readonly punchedAtMs = new Map<PeerId, number>();
 
   constructor(private readonly options: ReachOptions) {}
@@ -66,8 +69,17 @@ export class Reach {
   }
 
   private async straight(peer: PeerId): Promise<boolean> {
-    const addresses = await this.options.addresses(peer);
-    return addresses.length > 0 && (await this.dial(peer, addresses, STRAIGHT_TIMEOUT_MS)) !== undefined;
+    const nowMs = this.options.monotonicMs();
+    const isFree = (address: string) => {
+      const ip = parseIpMultiaddr(address)?.ip;
+      return ip === undefined || this.budget.takes(ip, nowMs);
+    };
+    const addresses = (await this.options.addresses(peer)).filter(isFree);
+    if (addresses.length === 0) return false;
+    const connection = await this.dial(peer, addresses, STRAIGHT_TIMEOUT_MS);
+    const ip = connection && parseIpMultiaddr(connection.remote)?.ip;
+    if (ip !== undefined) this.budget.proven(ip, nowMs);
+    return connection !== undefined;
   }
 
   /** By WebRTC, whose ICE punches; not where both sides' mappings depend on the destination. */

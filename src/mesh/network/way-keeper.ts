@@ -86,10 +86,14 @@ export class WayKeeper {
     return new Set([...this.sightings].flatMap(([peer, links]) => (links.size > 0 ? [peer] : [])));
   }
 
-  /** Multiaddrs from the links that it was heard on, and those that it told us itself. */
-  addresses(peer: PeerId): string[] {
-    const links = [...(this.sightings.get(peer)?.values() ?? [])].flatMap(({ addresses }) => addresses);
-    return [...links, ...(this.peers.get(peer)?.ways?.addresses ?? [])];
+  /** Multiaddrs at which it was heard on links of ours. */
+  sightedAt(peer: PeerId): string[] {
+    return [...(this.sightings.get(peer)?.values() ?? [])].flatMap(({ addresses }) => addresses);
+  }
+
+  /** Multiaddrs that it has told us itself. */
+  told(peer: PeerId): readonly string[] {
+    return this.peers.get(peer)?.ways?.addresses ?? [];
   }
 
   nat(peer: PeerId): NatKind {

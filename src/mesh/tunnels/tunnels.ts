@@ -59,7 +59,7 @@ export interface TunnelsOptions {
 export interface TunnelOffer {
   id: string;
   peer: PeerId;
-  /** What the peer says that it is for; at most 200 characters. */
+  /** What the peer says that it is for; at most 120 characters. */
   purpose: string;
 }
 
@@ -96,9 +96,12 @@ export class Tunnels {
 
   constructor(private readonly options: TunnelsOptions) {}
 
-  /** Removes what a killed daemon left, then listens. */
-  async start(): Promise<void> {
-    await clearWireGuardLeftovers(this.options.runFolder);
+  /**
+   * Removes what a killed daemon left, then listens.
+   * @param mayClear false where that has been done, and tunnels of another network may stand by now
+   */
+  async start(mayClear = true): Promise<void> {
+    if (mayClear) await clearWireGuardLeftovers(this.options.runFolder);
     this.isStarted = true;
     this.options.channel.handle(TUNNEL_CHANNEL, (from, body) => this.take(from, body));
   }

@@ -16,7 +16,9 @@ describe("the example of a configuration", () => {
 
   test("names every key of the schema", () => {
     const example = exampleConfig();
-    for (const name of keysOf(defaultConfig())) expect(example).toMatch(new RegExp(`^(# )?${name} = `, "m"));
+    // A list of tables that has none is shown as an example of one.
+    for (const name of keysOf(defaultConfig()))
+      expect(example).toMatch(new RegExp(`^((# )?${name} = |# \\[\\[.*\\.${name}\\]\\]$)`, "m"));
     for (const name of ["name", "description", "port", "protocol", "path"]) {
       expect(example).toMatch(new RegExp(`^# ${name} = `, "m"));
     }
@@ -29,11 +31,13 @@ describe("the example of a configuration", () => {
     }
   });
 
-  test("still parses when the entry that it shows commented out is filled in", () => {
+  test("still parses when the entries that it shows commented out are filled in", () => {
     const filled = exampleConfig()
-      .replace(/^# (\[\[gateway\.services\]\])$/m, "$1")
-      .replace(/^# ((?:name|description|port|protocol|path) = .*)$/gm, "$1");
+      .replace(/^# (\[\[[a-z.]+\]\])$/gm, "$1")
+      .replace(/^# ([a-z_]+ = .*)$/gm, "$1");
     const config = parseConfig(filled);
+    expect(config.mesh.traffic.links).toEqual([{ interface: "eth0", up_kbit: 9_500 }]);
+    expect(config.mesh.traffic.uplinks).toEqual([{ interface: "wwan0", weight: 10 }]);
     expect(config.gateway.services).toMatchObject([
       { name: "…", description: "", protocol: "tcp", path: "/", port: expect.any(Number) },
     ]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { traffic as trafficConfig } from "../../../../src/config/traffic-schema.ts";
 import type { RunOptions, RunResult } from "../../../../src/host/run.ts";
 import { Traffic } from "../../../../src/mesh/traffic/traffic.ts";
-import { traffic as trafficConfig } from "../../../../src/mesh/traffic/traffic-config.ts";
 import { capturedLog } from "../../captured-log.ts";
 
 /** A machine whose programs remember what they were told; it has HTB, TBF and bands. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { interfaceName } from "../../config/fields.ts";
+import { interfaceName } from "./fields.ts";
 
 const share = (parts: number, what: string) =>
   z.int().min(1).max(1_000).default(parts).describe(`parts for ${what}`);
@@ -19,16 +19,17 @@ const shares = z
   );
 
 const link = z.strictObject({
-  interface: interfaceName.describe("the interface"),
+  interface: interfaceName.meta({ examples: ["eth0"] }).describe("the interface"),
   up_kbit: z
     .int()
     .min(64)
     .max(10_000_000)
+    .meta({ examples: [9_500] })
     .describe("what it carries away, in kbit/s; a little less than the line does, so that queues form here"),
 });
 
 const uplink = z.strictObject({
-  interface: interfaceName.describe("the interface"),
+  interface: interfaceName.meta({ examples: ["wwan0"] }).describe("the interface"),
   weight: z
     .int()
     .min(1)

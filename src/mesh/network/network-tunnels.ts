@@ -1,0 +1,176 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { MeshConfig } from "../../config/index.ts";
+import type { Logger } from "../../host/log.ts";
+import type { Timers } from "../../host/timers.ts";
+import type { LocalInterface } from "../discovery/discovery-interface.ts";
+import type { PeerId } from "../engine/engine-interface.ts";
+import type { NatKind } from "../nat/nat-interface.ts";
+import type { Endpoint } from "../paths/endpoint.ts";
+import type { ControlChannel } from "../paths/paths-interface.ts";
+import type { TunnelStatus } from "../tunnels/tunnel.ts";
+import { type OpenOptions, type TunnelOffer, Tunnels } from "../tunnels/tunnels.ts";
+import { UdpRelay } from "../tunnels/udp-relay.ts";
+import type { DeviceWish } from "../tunnels/wireguard-device.ts";
+import { clearWireGuardLeftovers } from "../tunnels/wireguard-process.ts";
+
+/** What an offer must be like to be taken, and what this end's interface is to be then. */
+export interface TunnelWelcome {
+  /** From whom; undefined: from any member. */
+  peer?: PeerId;
+  /** What it must say that it is for; undefined: anything. */
+  purpose?: string;
+  device: DeviceWish;
+  /** The tunnel closes by itself after this. */
+  lifetimeMs?: number;
+}
+
+export interface NetworkTunnelsOptions {
+  channel: ControlChannel;
+  config: MeshConfig["relay"];
+  networkId: string;
+  interfaces: () => readonly LocalInterface[];
+  /** Own addresses that others may reach, the likeliest first. */
+  addresses: () => readonly string[];
+  /** How the box's own UDP port is seen from outside. */
+  mapped: () => Endpoint | undefined;
+  nat: () => NatKind;
+  /** Members that relay, the best first. */
+  relays: () => readonly PeerId[];
+  runFolder: string;
+  timers: Timers;
+  log: Logger;
+}
+
+const TUNNELS_FOLDER = "tunnels";
+/** Tunnels of one member, opened and taken together. */
+const TUNNELS_OF_PEER = 8;
+const MOST_TUNNELS = 64;
+const MOST_WELCOMES = 64;
+/** UDP ports to relay by: below those that the kernel gives out by itself (net.ipv4.ip_local_port_range). */
+const RELAY_PORTS = { first: 28_000, last: 29_999 };
+const RELAY_LIFETIME_S = 120;
+
+/** Removes what a killed daemon has left of all networks' tunnels: before any of them starts. */
+export async function clearTunnels(runFolder: string): Promise<void> {
+  const folder = join(runFolder, TUNNELS_FOLDER);
+  mkdirSync(folder, { recursive: true });
+  const networks = readdirSync(folder).map((name) => join(folder, name));
+  for (const one of networks.length > 0 ? networks : [folder]) await clearWireGuardLeftovers(one);
+}
+
+/** The WireGuard tunnels of one network: this box's own, and those that it relays for others. Needs root. */
+export class NetworkTunnels {
+  private readonly tunnels: Tunnels;
+  private readonly relay: UdpRelay | undefined;
+  private readonly welcomes = new Map<string, TunnelWelcome>();
+
+  constructor(options: NetworkTunnelsOptions) {
+    const { channel, config, networkId, interfaces, addresses, mapped, nat, relays, runFolder, timers, log } =
+      options;
+    const endpoints = (port: number): Endpoint[] => {
+      const outside = mapped();
+      const own = addresses().map((address) => ({ address, port }));
+      // Many NATs keep a port; where this one does not, the relay sees which it is.
+      return outside ? [{ address: outside.address, port }, ...own] : own;
+    };
+    this.tunnels = new Tunnels({
+      channel,
+      endpoints,
+      natKind: nat,
+      relays,
+      runFolder: join(runFolder, TUNNELS_FOLDER, networkId),
+      timers,
+      randomBytes,
+      log,
+      quotas: { tunnels: MOST_TUNNELS, tunnelsPerPeer: TUNNELS_OF_PEER },
+    });
+    this.tunnels.onOffer(async (offer) => this.welcomed(offer));
+    if (!config.enabled || config.tunnels === 0) return;
+    this.relay = new UdpRelay({
+      channel,
+      addresses: () =>
+        interfaces()
+          .filter(({ up, kind }) => up && (kind === "ethernet" || kind === "radio"))
+          .flatMap(({ name, addresses: all }) =>
+            all.map((text) => ({ address: text.slice(0, text.indexOf("/")), interface: name })),
+          )
+          .filter(({ address }) => !address.startsWith("fe80:")),
+      endpoints,
+      quotas: {
+        tunnels: config.tunnels,
+        tunnelsPerPeer: TUNNELS_OF_PEER,
+        kbitEach: config.each_kbit,
+        kbitTotal: config.total_kbit,
+        lifetimeS: RELAY_LIFETIME_S,
+        ports: RELAY_PORTS,
+      },
+      table: `omerta_relay_${networkId}`,
+      timers,
+      random: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+      log,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.tunnels.start(false);
+    await this.relay?.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.tunnels.stop();
+    await this.relay?.stop();
+  }
+
+  /** Addresses, the NAT in front or the relays have changed. */
+  moved(): void {
+    this.tunnels.moved();
+  }
+
+  /** Opens a tunnel, and waits until it carries. @throws when it does not within `timeoutMs` */
+  async open(peer: PeerId, options: OpenOptions, timeoutMs: number): Promise<TunnelStatus> {
+    const tunnel = await this.tunnels.open(peer, options);
+    try {
+      await tunnel.up(timeoutMs);
+    } catch (error) {
+      await this.tunnels.close(tunnel.id, "it did not come up");
+      throw error;
+    }
+    return tunnel.status();
+  }
+
+  /** Takes the next offer that is like this. @returns its name, by which it can be taken back */
+  welcome(welcome: TunnelWelcome): string {
+    if (this.welcomes.size >= MOST_WELCOMES) throw new Error(`there are ${MOST_WELCOMES} welcomes already`);
+    const id = randomBytes(8).toString("hex");
+    this.welcomes.set(id, welcome);
+    return id;
+  }
+
+  async close(id: string): Promise<void> {
+    this.welcomes.delete(id);
+    await this.tunnels.close(id);
+  }
+
+  status(): TunnelStatus[] {
+    return this.tunnels.status();
+  }
+
+  relayed(): ReturnType<UdpRelay["status"]> {
+    return this.relay?.status() ?? [];
+  }
+
+  private welcomed({ peer, purpose }: TunnelOffer) {
+    for (const [id, welcome] of this.welcomes) {
+      const isWelcome =
+        (welcome.peer === undefined || welcome.peer === peer) &&
+        (welcome.purpose === undefined || welcome.purpose === purpose);
+      if (!isWelcome) continue;
+      this.welcomes.delete(id);
+      const { device, lifetimeMs } = welcome;
+      return { ...device, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) };
+    }
+    return undefined;
+  }
+}
