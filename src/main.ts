@@ -25,7 +25,7 @@ import { tryRun } from "./host/run.ts";
 import { systemTimers } from "./host/timers.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import { LoraLink, type MeshControl, MeshPart, Traffic } from "./mesh/index.ts";
+import { LoraLink, type MeshControl, MeshPart, Traffic, UPLINK_IDLE_S, Uplinks } from "./mesh/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -150,12 +150,27 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           run: tryRun,
         })
       : undefined;
+  const uplinks =
+    traffic && config.mesh.traffic.uplinks.length > 1
+      ? new Uplinks({
+          pins: {
+            ports: { control: [], messages: [], bulk: [] },
+            tunnelPorts: [],
+            vmInterfaces: [],
+            idleSeconds: UPLINK_IDLE_S,
+          },
+          timers: systemTimers,
+          log,
+          run: tryRun,
+        })
+      : undefined;
   const mesh = new MeshPart({
     config: config.mesh,
     boxName: config.box.name,
     exclude: [config.gateway.bridge, ...config.gateway.interfaces],
     forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`, `${net.ipv6.network}/${net.ipv6.prefix}`],
     traffic,
+    uplinks,
     memberships,
     stateFolder,
     runFolder,
@@ -178,6 +193,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...(neighbour ? [neighbour] : []),
       lora,
       ...(traffic ? [traffic] : []),
+      ...(uplinks ? [uplinks] : []),
       mesh,
       new ConsolePart({
         listen,

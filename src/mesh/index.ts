@@ -9,7 +9,8 @@ export type {
   TunnelView,
 } from "./api/mesh-control.ts";
 export type { Capability, OfferedService } from "./directory/peer-record.ts";
-export { MeshPart, type MeshPartOptions } from "./mesh-part.ts";
+export { MeshPart, type MeshPartOptions, UPLINK_IDLE_S } from "./mesh-part.ts";
 export { LoraLink } from "./network/lora-link.ts";
 export type { PathStatus } from "./paths/paths-interface.ts";
 export { Traffic } from "./traffic/traffic.ts";
+export { Uplinks } from "./traffic/uplinks.ts";

@@ -19,6 +19,8 @@ import type { LoraLink } from "./network/lora-link.ts";
 import { Network } from "./network/network.ts";
 import { clearTunnels } from "./network/network-tunnels.ts";
 import type { Traffic } from "./traffic/traffic.ts";
+import { findUplinks, readDefaultRoutes } from "./traffic/uplink-finder.ts";
+import type { Uplinks } from "./traffic/uplinks.ts";
 
 export interface MeshPartOptions {
   config: MeshConfig;
@@ -36,6 +38,8 @@ export interface MeshPartOptions {
   mayTunnel: boolean;
   /** Who goes first on the links; undefined where this box may not say so. */
   traffic: Pick<Traffic, "refresh" | "setPorts" | "setTunnelPorts"> | undefined;
+  /** Several ways to the internet, used together; undefined where there is one at most. */
+  uplinks: Pick<Uplinks, "refresh" | "setPins"> | undefined;
   lora: LoraLink | undefined;
   services: () => readonly OfferedService[];
   capability: () => Capability | undefined;
@@ -52,6 +56,8 @@ const LOOPBACK = ["127.0.0.1"];
 const PORTS_A_NETWORK = 2;
 const PORTS_TRIED = 40;
 const RETRY_MS = 10_000;
+/** A connection that was silent for so long may be moved to an uplink that came back. */
+export const UPLINK_IDLE_S = 60;
 const LOAD_EVERY_MS = 15_000;
 
 const startsSchema = z.strictObject({
@@ -187,7 +193,7 @@ export class MeshPart implements Part {
         timers,
         random,
         log,
-        changed: () => {},
+        tunnelsChanged: () => this.tellTraffic(),
       });
       try {
         await network.start();
@@ -217,8 +223,7 @@ export class MeshPart implements Part {
 
   /** By the links' names and the networks' ports it knows what is whose. */
   private tellTraffic(): void {
-    const { traffic, config, log } = this.options;
-    if (!traffic) return;
+    const { traffic, uplinks, config, log } = this.options;
     const all = [...this.running.values()].map(({ ports }) => ports);
     const links = this.interfaces
       .filter(({ kind, up }) => up && (kind === "ethernet" || kind === "radio"))
@@ -226,13 +231,19 @@ export class MeshPart implements Part {
         const known = config.traffic.links.find((link) => link.interface === name);
         return { name, ...(known ? { upKbit: known.up_kbit } : {}) };
       });
+    const ports = {
+      control: all.map(({ udp }) => udp),
+      messages: all.flatMap(({ tcp, ws }) => [tcp, ws]),
+      bulk: [],
+    };
+    const tunnelPorts = [...this.running.values()].flatMap(({ tunnels }) => tunnels?.ports() ?? []);
     const told = async () => {
-      await traffic.setPorts({
-        control: all.map(({ udp }) => udp),
-        messages: all.flatMap(({ tcp, ws }) => [tcp, ws]),
-        bulk: [],
-      });
-      await traffic.refresh(links);
+      await traffic?.setPorts(ports);
+      await traffic?.setTunnelPorts(tunnelPorts);
+      await traffic?.refresh(links);
+      if (!uplinks) return;
+      await uplinks.setPins({ ports, tunnelPorts, vmInterfaces: [], idleSeconds: UPLINK_IDLE_S });
+      await uplinks.refresh(findUplinks(config.traffic.uplinks, await readDefaultRoutes(), this.interfaces));
     };
     told().catch((error) => log.error({ error }, "traffic"));
   }

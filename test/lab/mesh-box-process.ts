@@ -23,6 +23,7 @@ const part = new MeshPart({
   loopback: false,
   forbidden: [],
   traffic: undefined,
+  uplinks: undefined,
   mayTunnel: true,
   lora: undefined,
   services: () => [],

@@ -39,6 +39,8 @@ export interface NetworkTunnelsOptions {
   /** Members that relay, the best first. */
   relays: () => readonly PeerId[];
   runFolder: string;
+  /** Tunnels have come or gone. */
+  changed: () => void;
   timers: Timers;
   log: Logger;
 }
@@ -51,6 +53,7 @@ const MOST_WELCOMES = 64;
 /** UDP ports to relay by: below those that the kernel gives out by itself (net.ipv4.ip_local_port_range). */
 const RELAY_PORTS = { first: 28_000, last: 29_999 };
 const RELAY_LIFETIME_S = 120;
+const TOLD_AFTER_MS = 2_000;
 
 /** Removes what a killed daemon has left of all networks' tunnels: before any of them starts. */
 export async function clearTunnels(runFolder: string): Promise<void> {
@@ -64,9 +67,13 @@ export async function clearTunnels(runFolder: string): Promise<void> {
 export class NetworkTunnels {
   private readonly tunnels: Tunnels;
   private readonly relay: UdpRelay | undefined;
+  private readonly changed: () => void;
+  private readonly timers: Timers;
   private readonly welcomes = new Map<string, TunnelWelcome>();
 
   constructor(options: NetworkTunnelsOptions) {
+    this.changed = options.changed;
+    this.timers = options.timers;
     const { channel, config, networkId, interfaces, addresses, mapped, nat, relays, runFolder, timers, log } =
       options;
     const endpoints = (port: number): Endpoint[] => {
@@ -123,6 +130,11 @@ export class NetworkTunnels {
     await this.relay?.stop();
   }
 
+  /** UDP ports of this box's own tunnels. */
+  ports(): number[] {
+    return this.tunnels.listenPorts();
+  }
+
   /** Addresses, the NAT in front or the relays have changed. */
   moved(): void {
     this.tunnels.moved();
@@ -131,10 +143,11 @@ export class NetworkTunnels {
   /** Opens a tunnel, and waits until it carries. @throws when it does not within `timeoutMs` */
   async open(peer: PeerId, options: OpenOptions, timeoutMs: number): Promise<TunnelStatus> {
     const tunnel = await this.tunnels.open(peer, options);
+    this.changed();
     try {
       await tunnel.up(timeoutMs);
     } catch (error) {
-      await this.tunnels.close(tunnel.id, "it did not come up");
+      await this.close(tunnel.id, "it did not come up");
       throw error;
     }
     return tunnel.status();
@@ -148,9 +161,10 @@ export class NetworkTunnels {
     return id;
   }
 
-  async close(id: string): Promise<void> {
+  async close(id: string, reason?: string): Promise<void> {
     this.welcomes.delete(id);
-    await this.tunnels.close(id);
+    await this.tunnels.close(id, reason);
+    this.changed();
   }
 
   status(): TunnelStatus[] {
@@ -168,6 +182,8 @@ export class NetworkTunnels {
         (welcome.purpose === undefined || welcome.purpose === purpose);
       if (!isWelcome) continue;
       this.welcomes.delete(id);
+      // Its port is known once the interface is there.
+      this.timers.after(TOLD_AFTER_MS, this.changed);
       const { device, lifetimeMs } = welcome;
       return { ...device, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) };
     }

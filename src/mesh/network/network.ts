@@ -58,8 +58,8 @@ export interface NetworkOptions {
   timers: Timers;
   random: () => number;
   log: Logger;
-  /** Whoever shows the mesh should look again. */
-  changed: () => void;
+  /** There are other tunnels than before. */
+  tunnelsChanged: () => void;
 }
 
 const TICK_MS = 1_000;
@@ -239,6 +239,7 @@ export class Network implements ControlChannel {
       nat: () => this.nat.kind,
       relays: () => this.tunnelRelays(),
       runFolder: options.tunnelsFolder,
+      changed: options.tunnelsChanged,
       timers,
       log,
     });
@@ -458,7 +459,6 @@ export class Network implements ControlChannel {
 
   /** Streams follow: what goes over a dead way is closed, and the way that works gets a connection. */
   private pathChanged(peer: PeerId): void {
-    this.options.changed();
     this.ways.changed(peer);
     const status = this.paths.status(peer);
     const hosts = (state: (path: (typeof status)[number]) => boolean) =>
@@ -525,7 +525,6 @@ export class Network implements ControlChannel {
   /** To be done at the next tick. */
   private refresh(): void {
     this.isDirty = true;
-    this.options.changed();
   }
 
   private tickLater(): void {

@@ -149,6 +149,11 @@ export class Tunnels {
     }
   }
 
+  /** UDP ports of all tunnels' interfaces. */
+  listenPorts(): number[] {
+    return [...this.ports.values()];
+  }
+
   status(): TunnelStatus[] {
     return [...this.tunnels.values()].map((tunnel) => tunnel.status());
   }

@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
+import { findUplinks } from "../../../../src/mesh/traffic/uplink-finder.ts";
+
+const link = (name: string, addresses: string[], more: Partial<LocalInterface> = {}): LocalInterface => ({
+  name,
+  index: 1,
+  kind: "ethernet",
+  up: true,
+  metered: false,
+  addresses,
+  hasWayOut: true,
+  ...more,
+});
+
+test("each configured uplink has the router and the address that its interface has now, in the configuration's order", () => {
+  const found = findUplinks(
+    [
+      { interface: "wwan0", weight: 3 },
+      { interface: "eth0", weight: 10 },
+      { interface: "eth9", weight: 1 },
+    ],
+    {
+      ipv4: [
+        { dev: "eth0", gateway: "192.168.1.1" },
+        { dev: "wwan0", prefsrc: "100.64.3.4" },
+        { dev: "other", gateway: "10.0.0.1" },
+      ],
+      ipv6: [{ dev: "eth0", gateway: "fe80::1" }],
+    },
+    [
+      link("eth0", ["192.168.1.7/24", "fe80::7/64"]),
+      link("wwan0", ["100.64.3.4/32"], { metered: true, up: false }),
+    ],
+  );
+  expect(found).toEqual([
+    { interface: "wwan0", weight: 3, metered: true, healthy: false, ipv4: { source: "100.64.3.4" } },
+    {
+      interface: "eth0",
+      weight: 10,
+      metered: false,
+      healthy: true,
+      ipv4: { gateway: "192.168.1.1", source: "192.168.1.7" },
+      ipv6: { gateway: "fe80::1" },
+    },
+    { interface: "eth9", weight: 1, metered: false, healthy: false },
+  ]);
+});
