@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import type { TunnelView } from "../../src/mesh/index.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { Lab, until } from "./lab.ts";
 import { foundTogether, MeshBox } from "./mesh-box.ts";
@@ -43,5 +44,58 @@ describeNeeding(LAB_NEEDS, "Two boxes with two wires between them", () => {
     expect(heard[0]?.body).toBe("hello");
     expect(heard[0]?.from).toBe(await a.peer());
     expect(tookMs).toBeLessThan(1_000);
+  });
+
+  test("a tunnel that one welcomes and the other opens carries packets, and survives the loss of its wire", async () => {
+    const device = (own: string, other: string) => ({
+      addresses: [`${own}/24`],
+      allowedIps: [`${other}/32`],
+    });
+    await b.ask("/v1/tunnels/welcome", { purpose: "lab", device: device("10.66.0.2", "10.66.0.1") });
+    const tunnel = await a.ask<TunnelView>("/v1/tunnels", {
+      peer: peerB,
+      purpose: "lab",
+      device: device("10.66.0.1", "10.66.0.2"),
+    });
+    expect(tunnel.phase).toBe("direct");
+    const ping = ["ping", "-c", "1", "-W", "1", "10.66.0.2"];
+    expect((await pair.host(0).tryRun(ping)).exitCode).toBe(0);
+    const wire = tunnel.endpoint?.address === pair.address(1, 0) ? 0 : 1;
+    await pair.faults.blackHole(0, wire);
+    const startedMs = performance.now();
+    await until(
+      "packets to pass again",
+      async () => (await pair.host(0).tryRun(ping)).exitCode === 0,
+      20_000,
+    );
+    console.log(
+      `      a tunnel's black hole: packets again after ${Math.round(performance.now() - startedMs)} ms`,
+    );
+    await a.ask(`/v1/tunnels/${tunnel.id}`, undefined, "DELETE");
+    await until(
+      "the other end to be gone",
+      async () => (await b.ask<TunnelView[]>("/v1/tunnels")).length === 0,
+    );
+    expect((await pair.host(1).tryRun(["ip", "-o", "link", "show"])).stdout).not.toContain("omt-");
+  });
+
+  test("a tunnel that nobody welcomes is refused, and leaves nothing", async () => {
+    const request = {
+      peer: peerB,
+      purpose: "no",
+      device: { addresses: ["10.67.0.1/24"], allowedIps: ["10.67.0.2/32"] },
+    };
+    await expect(a.ask("/v1/tunnels", request)).rejects.toThrow("refused");
+    await until("nothing to be left", async () => (await a.ask<TunnelView[]>("/v1/tunnels")).length === 0);
+  });
+
+  test("what a program asks for wrongly is named", async () => {
+    await expect(a.ask("/v1/send", { peer: peerB, channel: "Lab!", body: "" })).rejects.toThrow("channel: ");
+    await expect(a.send("nobody", "x")).rejects.toThrow("peer: ");
+    await expect(a.send(peerB, "x", { network: "other" })).rejects.toThrow("network: other");
+    await expect(a.join("omerta://invite/AAAA")).rejects.toThrow("link");
+    expect(
+      a.ask("/v1/tunnels", { peer: peerB, device: { addresses: ["here"], allowedIps: [] } }),
+    ).rejects.toThrow("device.addresses.0");
   });
 });
