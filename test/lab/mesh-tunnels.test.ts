@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NatKind } from "../../src/mesh/nat/nat-interface.ts";
 import type { RelayQuotas } from "../../src/mesh/tunnels/relay-ruleset.ts";
 import type { TunnelStatus } from "../../src/mesh/tunnels/tunnel.ts";
 import type { RelayedStatus } from "../../src/mesh/tunnels/udp-relay.ts";
 import { describeNeeding } from "../needs.ts";
-import { Lab, type LabHost, until } from "./lab.ts";
+import { Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import { flatNetwork, internet, type NatRouterKind, type Segment, site } from "./nat-router.ts";
 import { type BoxOrder, type OpenReport, PLAINTEXT, type StreamReport } from "./tunnel-box.ts";
 import { TunnelHub } from "./tunnel-hub.ts";
@@ -38,6 +39,11 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
 
   const order = <T = void>(to: string, what: BoxOrder): Promise<T> => hub.order<T>(to, what);
 
+  const phaseOf = async (name: string) => (await order<TunnelStatus[]>(name, { do: "status" }))[0]?.phase;
+  const print = (what: string, { longestGapMs, sent, returned }: StreamReport) =>
+    console.log(
+      `${what}: nothing came for ${longestGapMs.toFixed(0)} ms, ${sent - returned} of ${sent} datagrams lost`,
+    );
   async function startBox(host: LabHost, name: string) {
     const box = host.spawn([
       process.execPath,
@@ -50,39 +56,105 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
     return box;
   }
 
-  test("two boxes of one network have a direct tunnel at once, and nothing of it is left when one closes it", async () => {
-    const lan = await flatNetwork(lab, await lab.host("lan"));
-    const [a, b] = [await lab.host("lan-a"), await lab.host("lan-b")];
-    await lan.plug(a, "eth0", "192.168.9.10");
-    await lan.plug(b, "eth0", "192.168.9.11");
-    const boxes = [await startBox(a, "lan-a"), await startBox(b, "lan-b")];
-    await order("lan-b", { do: "accept", own: "10.66.0.2", other: "10.66.0.1" });
-    const { upMs, phase } = await order<OpenReport>("lan-a", {
-      do: "open",
-      peer: "lan-b",
-      own: "10.66.0.1",
-      other: "10.66.0.2",
+  describe("within one network", () => {
+    let a: LabHost;
+    let b: LabHost;
+    let vm: LabHost;
+    let boxes: LabProcess[] = [];
+
+    beforeAll(async () => {
+      const lan = await flatNetwork(lab, await lab.host("lan"));
+      const other = await flatNetwork(lab, await lab.host("lan2"));
+      [a, b, vm] = [await lab.host("lan-a"), await lab.host("lan-b"), await lab.host("vm")];
+      await lan.plug(a, "eth0", "192.168.9.10");
+      await lan.plug(b, "eth0", "192.168.9.11");
+      await other.plug(a, "eth1", "192.168.10.10");
+      await other.plug(b, "eth1", "192.168.10.11");
+      boxes = [await startBox(a, "lan-a"), await startBox(b, "lan-b")];
     });
-    expect(phase).toBe("direct");
-    await order("lan-b", { do: "echo", at: "10.66.0.2" });
-    const report = await order<StreamReport>("lan-a", {
-      do: "stream",
-      to: "10.66.0.2",
-      forMs: 500,
-      everyMs: 5,
+    afterAll(async () => {
+      await Promise.all(boxes.map((box) => box.stop()));
     });
-    expect(report.returned).toBe(report.sent);
-    console.log(`one LAN: up in ${upMs.toFixed(0)} ms`);
-    await order("lan-a", { do: "close" });
-    await until(
-      "the other to close",
-      async () => (await order<unknown[]>("lan-b", { do: "status" })).length === 0,
-    );
-    for (const host of [a, b]) {
-      await until("no interface", async () => !(await host.run(["ip", "-o", "link"])).includes("omt-"));
-      expect(await host.run(["wg", "show", "interfaces"]).catch(() => "")).not.toContain("omt-");
-    }
-    await Promise.all(boxes.map((box) => box.stop()));
+
+    const open = async (netns?: string) => {
+      const inside = netns === undefined ? {} : { netns };
+      await order("lan-b", { do: "accept", own: "10.66.0.2", other: "10.66.0.1", ...inside });
+      const ends = { peer: "lan-b", own: "10.66.0.1", other: "10.66.0.2" };
+      return order<OpenReport>("lan-a", { do: "open", ...ends });
+    };
+    const close = async () => {
+      await order("lan-a", { do: "close" });
+      await until("the other to close", async () => (await phaseOf("lan-b")) === undefined);
+      for (const host of [a, b, vm]) {
+        await until("no interface", async () => !(await host.run(["ip", "-o", "link"])).includes("omt-"));
+      }
+    };
+
+    test("two boxes have a direct tunnel at once, and nothing of it is left when one closes it", async () => {
+      const { upMs, phase } = await open();
+      expect(phase).toBe("direct");
+      console.log(`one LAN: up in ${upMs.toFixed(0)} ms`);
+      await order("lan-b", { do: "echo", at: "10.66.0.2" });
+      const report = await order<StreamReport>("lan-a", {
+        do: "stream",
+        to: "10.66.0.2",
+        forMs: 500,
+        everyMs: 5,
+      });
+      expect(report.returned).toBe(report.sent);
+      const mbit = await order<number>("lan-a", { do: "push", to: "10.66.0.2", forMs: 3_000 });
+      console.log(`one LAN: ${mbit.toFixed(0)} Mbit/s`);
+      expect(mbit).toBeGreaterThan(10);
+      await close();
+    });
+
+    test("a tunnel whose link becomes a black hole goes on over another one within 2.5 s", async () => {
+      await open();
+      const streaming = order<StreamReport>("lan-a", {
+        do: "stream",
+        to: "10.66.0.2",
+        forMs: 5_000,
+        everyMs: 5,
+      });
+      await Bun.sleep(500);
+      const [status] = await order<TunnelStatus[]>("lan-a", { do: "status" });
+      const device = status?.endpoint?.address.startsWith("192.168.9.") ? "eth0" : "eth1";
+      await b.run(["nft", "-f", "-"], {
+        input: `table inet hole {
+          chain input { type filter hook input priority 0; iifname ${device} drop; }
+          chain output { type filter hook output priority 0; oifname ${device} drop; }
+        }`.replaceAll("drop; }", "drop\n }"),
+      });
+      const report = await streaming;
+      print("one LAN, black hole", report);
+      expect(report.longestGapMs).toBeLessThan(2_500);
+      await b.run(["nft", "delete", "table", "inet", "hole"]);
+      await close();
+    });
+
+    test("a tunnel whose wireguard-go is killed comes up again under its old key and port", async () => {
+      await open();
+      const [before] = await order<TunnelStatus[]>("lan-a", { do: "status" });
+      const killed = performance.now();
+      const pid = readFileSync(join(lab.folder, "lan-a", `wireguard-go-${before?.interface}.pid`), "utf8");
+      process.kill(Number(pid), "SIGKILL");
+      const after = await until("the tunnel to be up again", async () => {
+        const [status] = await order<TunnelStatus[]>("lan-a", { do: "status" });
+        return status?.losses === 1 && status.phase === "direct" && status;
+      });
+      console.log(`wireguard-go killed: up again after ${(performance.now() - killed).toFixed(0)} ms`);
+      expect(after.interface).toBe(before?.interface ?? "");
+      await close();
+    });
+
+    test("an end may lie in another network namespace, with its UDP socket outside", async () => {
+      await open(vm.name);
+      expect(await b.run(["ip", "-o", "link"])).not.toContain("omt-");
+      expect(await vm.run(["ip", "-o", "addr"])).toContain("10.66.0.2/24");
+      expect(await vm.run(["ss", "-lun"])).not.toMatch(/UNCONN/);
+      expect(await a.run(["ping", "-c", "3", "-i", "0.1", "10.66.0.2"])).toContain("3 received");
+      await close();
+    });
   });
 
   describe("across the internet", () => {
@@ -134,8 +206,6 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       return { left, right, opened };
     }
 
-    const phaseOf = async (name: string) => (await order<TunnelStatus[]>(name, { do: "status" }))[0]?.phase;
-
     /** What a stream of datagrams through the tunnel meets while something is done to it. */
     async function during(
       name: string,
@@ -149,10 +219,6 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
     }
     const reach = (name: string, phase: string, timeoutMs = 8_000) =>
       until(`${name} to be ${phase}`, async () => (await phaseOf(name)) === phase, timeoutMs);
-    const print = (what: string, { longestGapMs, sent, returned }: StreamReport) =>
-      console.log(
-        `${what}: nothing came for ${longestGapMs.toFixed(0)} ms, ${sent - returned} of ${sent} datagrams lost`,
-      );
     const closeBoth = async ({ left, right }: Awaited<ReturnType<typeof pair>>) => {
       await order(left.name, { do: "close" });
       await until("both closed", async () => (await phaseOf(right.name)) === undefined);
@@ -323,6 +389,61 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       expect(await order<unknown[]>("relay2", { do: "relay-status" })).toHaveLength(1);
       await closeBoth(tunnel);
       await dyingBox.stop();
+    });
+
+    test("a relay takes no more tunnels than its operator allows, and passes no more of each", async () => {
+      const small = await lab.host("relay4");
+      await world.plug(small, "eth0", "198.51.100.6");
+      await startBox(small, "relay4");
+      const kbitEach = 8_000;
+      await order("relay4", { do: "relay", quotas: { ...QUOTAS, tunnels: 1, kbitEach } });
+      const symmetric: [NatRouterKind, NatKind] = ["symmetric", "symmetric"];
+      const first = await pair("q1", symmetric, symmetric, ["relay4"]);
+      const mbit = await order<number>(first.left.name, { do: "push", to: "10.66.0.2", forMs: 4_000 });
+      console.log(`relayed with a quota of ${kbitEach / 1_000} Mbit/s: ${mbit.toFixed(1)} Mbit/s`);
+      // In four seconds five seconds' worth at most: what the kernel saves up is one second's.
+      expect(mbit).toBeLessThan((kbitEach / 1_000) * 1.25);
+      expect(mbit).toBeGreaterThan(kbitEach / 2_000);
+      // Refused there, the next one in its list takes it.
+      const second = await pair("q2", symmetric, symmetric, ["relay4", "relay"]);
+      const [status] = await order<TunnelStatus[]>(second.left.name, { do: "status" });
+      expect(status?.relay).toBe("relay");
+      const fast = await order<number>(second.left.name, { do: "push", to: "10.66.0.2", forMs: 3_000 });
+      console.log(`relayed: ${fast.toFixed(0)} Mbit/s`);
+      await closeBoth(first);
+      await closeBoth(second);
+    });
+
+    test("garbage and forged handshakes at a relay's ports take no flow over and stop none", async () => {
+      const tunnel = await pair("gb", ["symmetric", "symmetric"], ["symmetric", "symmetric"]);
+      const rules = await relayHost.run(["nft", "list", "chain", "inet", "omerta_relay", "arriving"]);
+      const ports = [...rules.matchAll(/(\d+) : jump/g)].map(([, port]) => Number(port));
+      expect(ports).toHaveLength(2);
+      const stranger = await lab.host("stranger");
+      await world.plug(stranger, "eth0", "198.51.100.66");
+      const before = await order<RelayedStatus[]>("relay", { do: "relay-status" });
+      const flood = stranger.spawn([
+        ...[
+          process.execPath,
+          join(import.meta.dir, "tunnel-forger.ts"),
+          "198.51.100.9",
+          ...ports.map(String),
+        ],
+      ]);
+      await until("the flood", () => flood.output().includes("sent"));
+      const report = await order<StreamReport>(tunnel.left.name, {
+        do: "stream",
+        to: "10.66.0.2",
+        forMs: 3_000,
+        everyMs: 5,
+      });
+      print("relayed, under a flood of forged packets", report);
+      expect(report.returned / report.sent).toBeGreaterThan(0.98);
+      expect(await order<RelayedStatus[]>("relay", { do: "relay-status" })).toMatchObject(
+        before.map(({ ends }) => ({ ends })),
+      );
+      await flood.stop();
+      await closeBoth(tunnel);
     });
   });
 });

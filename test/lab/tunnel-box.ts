@@ -27,7 +27,9 @@ export type BoxOrder =
   | { do: "status" }
   /** Sends numbered datagrams to the other's echo port for so long; answers when each came back. */
   | { do: "stream"; to: string; forMs: number; everyMs: number }
-  | { do: "echo"; at: string };
+  | { do: "echo"; at: string }
+  /** Pushes as much over TCP to the other's sink as goes; answers in Mbit/s that arrived. */
+  | { do: "push"; to: string; forMs: number };
 
 /** What came back of a stream of datagrams. */
 export interface StreamReport {
@@ -45,6 +47,7 @@ export interface OpenReport {
 }
 
 const ECHO_PORT = 7_007;
+const SINK_PORT = 7_008;
 /** What the streams' datagrams say, for who listens on the way. */
 export const PLAINTEXT = "a word that only the two ends know";
 
@@ -115,6 +118,8 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
         return tunnels.status();
       case "echo":
         return startEcho(order.at);
+      case "push":
+        return push(order.to, order.forMs);
       case "stream":
         return stream(order.to, order.forMs, order.everyMs);
     }
@@ -136,7 +141,24 @@ function ownAddresses(): { address: string; interface: string }[] {
 
 const ownEndpoints = (port: number): Endpoint[] => ownAddresses().map(({ address }) => ({ address, port }));
 
+/** Echoes datagrams, and counts what comes by TCP, telling the sum when the other has ended. */
 async function startEcho(at: string): Promise<void> {
+  Bun.listen<{ count: number }>({
+    hostname: at,
+    port: SINK_PORT,
+    allowHalfOpen: true,
+    socket: {
+      open: (socket) => {
+        socket.data = { count: 0 };
+      },
+      data: (socket, chunk) => {
+        socket.data.count += chunk.length;
+      },
+      end: (socket) => {
+        socket.end(String(socket.data.count));
+      },
+    },
+  });
   await Bun.udpSocket({
     hostname: at,
     port: ECHO_PORT,
@@ -146,6 +168,34 @@ async function startEcho(at: string): Promise<void> {
       },
     },
   });
+}
+
+async function push(to: string, forMs: number): Promise<number> {
+  const chunk = new Uint8Array(65_536);
+  const startedMs = performance.now();
+  const arrived = await new Promise<number>((resolve, reject) => {
+    const fill = (socket: Bun.Socket) => {
+      while (performance.now() - startedMs < forMs) {
+        if (socket.write(chunk) < chunk.length) return;
+      }
+      socket.shutdown();
+    };
+    Bun.connect({
+      hostname: to,
+      port: SINK_PORT,
+      allowHalfOpen: true,
+      socket: {
+        open: fill,
+        drain: fill,
+        data: (socket, answer) => {
+          socket.end();
+          resolve(Number(Buffer.from(answer).toString()));
+        },
+        error: (_socket, error) => reject(error),
+      },
+    }).catch(reject);
+  });
+  return (arrived * 8) / 1_000 / (performance.now() - startedMs);
 }
 
 async function stream(to: string, forMs: number, everyMs: number): Promise<StreamReport> {

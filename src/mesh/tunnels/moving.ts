@@ -1,6 +1,7 @@
 import { beginSearch } from "./searching.ts";
 import {
   FAST_MS,
+  movedPatienceMs,
   SAY_AGAIN_MS,
   type TunnelAction,
   type TunnelEvent,
@@ -57,6 +58,6 @@ export function weMoved(
 
 function doubt(state: TunnelState, actions: TunnelAction[], atMs: number): void {
   state.punch = undefined;
-  state.doubtMs = atMs;
+  state.doubtUntilMs = atMs + movedPatienceMs(state.rttMs);
   actions.push({ type: "pace", intervalMs: FAST_MS });
 }

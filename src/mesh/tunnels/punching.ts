@@ -3,6 +3,7 @@ import type { Endpoint } from "../paths/endpoint.ts";
 import { lookNear } from "./candidates.ts";
 import {
   FAST_MS,
+  movedPatienceMs,
   type Punch,
   STEADY_MS,
   sameEndpoint,
@@ -22,7 +23,7 @@ const SHORTEST_WINDOW_MS = 500;
 const LONGEST_WINDOW_MS = 2_000;
 /** Looks in a row, {@link FAST_MS} apart, that must find it direct and proven. */
 const ENOUGH_LOOKS = 2;
-const MAX_TARGETS = 3;
+const MAX_TARGETS = 2;
 /** Waits before the next try, after the first, second … failure; the last one stays. */
 const WAITS_MS = [5_000, 30_000, 120_000, 600_000];
 
@@ -108,5 +109,5 @@ function failed(state: TunnelState, actions: TunnelAction[], atMs: number): void
   if (state.way) actions.push({ type: "point", endpoint: state.way, fresh: false });
   actions.push({ type: "pace", intervalMs: FAST_MS });
   // Proof by the relay is awaited anew, without what was lost in the meantime counting against it.
-  state.doubtMs = atMs;
+  state.doubtUntilMs = atMs + movedPatienceMs(state.rttMs);
 }

@@ -36,7 +36,8 @@ interface HalfOpen {
   sender: number;
   packet: Uint8Array;
   atMs: number;
-  answer?: { end: FlowEnd; sender: number };
+  /** Responses that carried its index. More than one when somebody else has seen it. */
+  answers: readonly { end: FlowEnd; sender: number }[];
 }
 
 /** Both ends, as far as they are believed. */
@@ -63,9 +64,10 @@ export interface FlowStep {
 /** A handshake takes a few round trips; WireGuard itself gives one up after 5 s. */
 const HALF_OPEN_MS = 5_000;
 const MAX_HALVES = 8;
+const MAX_ANSWERS = 4;
 /** Of one initiation handed to ends that are not believed yet: as many as may really be one that moves, and little for who would abuse it to send to others. */
 const MAX_UNPROVEN_TARGETS = 2;
-/** While one end's initiation is this young, the other's is held back: two that cross make both fail. */
+/** While one end's initiation is this young and unanswered, the other's is held back: two that cross make both fail. */
 const HEAD_START_MS = 600;
 
 const sameEnd = (x: FlowEnd | undefined, y: FlowEnd | undefined): boolean =>
@@ -85,11 +87,19 @@ export function flowStep(
   const nothing = { flow, forwards: [], isMoved: false };
   switch (packet?.kind) {
     case "initiation":
-      return initiated(flow, { side, end: from, sender: packet.sender, packet: datagram.slice(), atMs });
+      return initiated(flow, {
+        side,
+        end: from,
+        sender: packet.sender,
+        packet: datagram.slice(),
+        atMs,
+        answers: [],
+      });
     case "response": {
       const half = flow.halves.find((open) => open.side === other && open.sender === packet.receiver);
       if (!half) return nothing;
-      const answered = { ...half, answer: { end: from, sender: packet.sender } };
+      const answers = [...half.answers, { end: from, sender: packet.sender }].slice(-MAX_ANSWERS);
+      const answered = { ...half, answers };
       const halves = flow.halves.map((open) => (open === half ? answered : open));
       return {
         flow: { ...flow, halves },
@@ -113,22 +123,19 @@ function initiated(flow: FlowState, half: HalfOpen): FlowStep {
   const other = otherSide(side);
   const rest = flow.halves.filter((open) => open.side !== side || !sameEnd(open.end, end));
   const halves = [...rest, half].slice(-MAX_HALVES);
-  // Newest first.
-  const theirs = halves.filter((open) => open.side === other).reverse();
-  const unproven = theirs.filter((open) => !sameEnd(open.end, flow[other])).slice(0, MAX_UNPROVEN_TARGETS);
-  const earlier =
-    side === "b" ? theirs.filter((open) => atMs - open.atMs < HEAD_START_MS && !open.answer) : [];
+  const theirs = halves.filter((open) => open.side === other);
   const believed = flow[other];
-  const forwards: Forward[] = [];
-  if (earlier.length > 0) {
-    // A's is to be answered: it gets here what it could not get before.
-    for (const open of earlier.slice(0, MAX_UNPROVEN_TARGETS)) {
-      forwards.push({ side, end, datagram: open.packet });
-    }
-  } else {
-    const ends = [...(believed ? [believed] : []), ...unproven.map((open) => open.end)];
-    for (const target of ends) forwards.push({ side: other, end: target, datagram: half.packet });
-  }
+  const unproven = theirs.filter((open) => !sameEnd(open.end, believed)).slice(-MAX_UNPROVEN_TARGETS);
+  const targets = [...(believed ? [believed] : []), ...unproven.map((open) => open.end)];
+  const forwards = targets.map((target): Forward => {
+    const first = theirs.find(
+      (open) => sameEnd(open.end, target) && atMs - open.atMs < HEAD_START_MS && open.answers.length === 0,
+    );
+    // That one was first, and gets its answer from here: it may not have got here before.
+    return first
+      ? { side, end, datagram: first.packet }
+      : { side: other, end: target, datagram: half.packet };
+  });
   return { flow: { ...flow, halves }, forwards, isMoved: false };
 }
 
@@ -140,15 +147,17 @@ function carried(
   datagram: Uint8Array,
 ): FlowStep {
   const other = otherSide(side);
+  const answerTo = (open: HalfOpen) => open.answers.find(({ sender }) => sender === receiver);
   const half = flow.halves.find(
-    (open) => open.side === side && sameEnd(open.end, from) && open.answer?.sender === receiver,
+    (open) => open.side === side && sameEnd(open.end, from) && answerTo(open) !== undefined,
   );
-  if (half?.answer) {
-    const isMoved = !sameEnd(flow[side], from) || !sameEnd(flow[other], half.answer.end);
+  const answer = half && answerTo(half);
+  if (answer) {
+    const isMoved = !sameEnd(flow[side], from) || !sameEnd(flow[other], answer.end);
     const halves = flow.halves.filter((open) => open !== half);
     return {
-      flow: { ...flow, [side]: from, [other]: half.answer.end, halves },
-      forwards: [{ side: other, end: half.answer.end, datagram }],
+      flow: { ...flow, [side]: from, [other]: answer.end, halves },
+      forwards: [{ side: other, end: answer.end, datagram }],
       isMoved,
     };
   }

@@ -72,9 +72,10 @@ const back: NftStatement = { return: null };
 const noTracking: NftStatement = { notrack: null };
 const jump = (target: string): NftStatement => ({ jump: { target } });
 const overKbit = (kbit: number): NftStatement => {
-  const rate = Math.max(1, Math.ceil(kbit / 8));
-  // A quarter of a second of it at once: less would cut TCP down far below the rate.
-  const burst = Math.max(64, Math.ceil(rate / 4));
+  // nft's kbytes are of 1,024.
+  const rate = Math.max(1, Math.floor((kbit * 1_000) / 8 / 1_024));
+  // The kernel's bucket holds a second's worth beside the burst (nft_limit.c).
+  const burst = 16;
   return { limit: { rate, per: "second", rate_unit: "kbytes", burst, burst_unit: "kbytes", inv: true } };
 };
 

@@ -43,7 +43,9 @@ export function beginSearch(
 ): void {
   state.phase = "searching";
   state.punch = undefined;
-  state.doubtMs = undefined;
+  state.doubtUntilMs = undefined;
+  // The interface itself may be what has gone.
+  state.lookAtMs = atMs;
   const windowMs = Math.max(TRY_MS, 4 * (state.rttMs ?? 0));
   state.search = {
     sinceMs: state.search?.sinceMs ?? atMs,

@@ -11,7 +11,8 @@ export const RELAY_CHANNEL = "tunnel-relay";
 
 export const TUNNEL_ID_BYTES = 16;
 export const MAX_CANDIDATES = 8;
-export const MAX_PURPOSE = 200;
+/** UTF-16 units; with as many candidates as may be, a message still fits into MAX_CONTROL_BYTES. */
+export const MAX_PURPOSE = 120;
 const MAX_REASON = 100;
 /** Some more than base58 of an Ed25519 peer id has. */
 const MAX_PEER_ID = 64;

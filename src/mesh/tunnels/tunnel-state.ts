@@ -74,8 +74,8 @@ export interface TunnelState {
   /** Last time that an echo came back; 0: never. */
   provenMs: number;
   rttMs: number | undefined;
-  /** Since when echoes go fast because the way is doubted; undefined: it is not. */
-  doubtMs: number | undefined;
+  /** Echoes go fast because the way is doubted: it is given up then, unless one comes back. */
+  doubtUntilMs: number | undefined;
   search: Search | undefined;
   relay: RelayPlace | undefined;
   asked: { peer: PeerId; atMs: number } | undefined;
@@ -129,10 +129,10 @@ export type TunnelAction =
 export const STEADY_MS = 400;
 export const FAST_MS = 100;
 /** Without an echo for this long a way is doubted; and given up after as long as {@link deadAfterMs}. */
-export const DOUBT_AFTER_MS = 800;
+const DOUBT_AFTER_MS = 800;
 const DEAD_AFTER_MS = 1_200;
 /** A way that an address change has made doubtful is given this long. */
-export const MOVED_DOUBT_MS = 400;
+const MOVED_DOUBT_MS = 400;
 /** How long one way is tried at first, and at most. */
 export const TRY_MS = 400;
 export const LONGEST_TRY_MS = 3_000;
@@ -144,6 +144,8 @@ export const GRACE_MS = 10_000;
 export const LOOK_EVERY_MS = 2_000;
 export const SAY_AGAIN_MS = 3_000;
 
+/** How long a way may stay without proof after an end has moved, or a punch has failed. */
+export const movedPatienceMs = (rttMs = 0): number => Math.max(MOVED_DOUBT_MS, 3 * rttMs);
 export const deadAfterMs = (rttMs = 0): number => Math.max(DEAD_AFTER_MS, STEADY_MS + 4 * rttMs);
 export const doubtAfterMs = (rttMs = 0): number => Math.max(DOUBT_AFTER_MS, STEADY_MS + 2 * rttMs);
 

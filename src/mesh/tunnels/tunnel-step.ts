@@ -18,7 +18,6 @@ import {
   FAST_MS,
   isUp,
   LOOK_EVERY_MS,
-  MOVED_DOUBT_MS,
   SAY_AGAIN_MS,
   STEADY_MS,
   type TunnelAction,
@@ -45,7 +44,7 @@ export function newTunnel(tunnel: NewTunnel): TunnelState {
     way: undefined,
     provenMs: 0,
     rttMs: undefined,
-    doubtMs: undefined,
+    doubtUntilMs: undefined,
     search: undefined,
     relay: undefined,
     asked: undefined,
@@ -145,7 +144,6 @@ function tick(state: TunnelState, actions: TunnelAction[], atMs: number): void {
   if (state.phase === "searching") {
     askWhenNeeded(state, actions, atMs);
     goOnSearching(state, actions, atMs);
-    // The interface itself may be what has gone.
     if (atMs >= state.lookAtMs) look(state, actions, atMs);
     return;
   }
@@ -159,25 +157,20 @@ function tick(state: TunnelState, actions: TunnelAction[], atMs: number): void {
 /** While it is up: whether it still is, and whether the relay can be left. */
 function watch(state: TunnelState, actions: TunnelAction[], atMs: number): void {
   const { rttMs } = state;
-  // After a move, or a failed punch, the time counts from then on.
-  const quietMs = atMs - Math.max(state.provenMs, state.doubtMs ?? 0);
-  const patienceMs =
-    state.doubtMs !== undefined && state.doubtMs > state.provenMs
-      ? Math.max(MOVED_DOUBT_MS, 3 * (rttMs ?? 0))
-      : deadAfterMs(rttMs);
-  if (quietMs >= patienceMs) {
+  const deadMs = state.provenMs + deadAfterMs(rttMs);
+  if (atMs >= (state.doubtUntilMs ?? deadMs)) {
     beginSearch(state, actions, atMs, state.phase === "relayed");
     askWhenNeeded(state, actions, atMs);
     return;
   }
-  if (state.doubtMs === undefined && quietMs >= doubtAfterMs(rttMs)) {
+  if (state.doubtUntilMs === undefined && atMs >= state.provenMs + doubtAfterMs(rttMs)) {
     // Only faster echoes: nothing is moved yet.
-    state.doubtMs = state.provenMs;
+    state.doubtUntilMs = deadMs;
     actions.push({ type: "pace", intervalMs: FAST_MS });
     return;
   }
   if (atMs >= state.lookAtMs) look(state, actions, atMs);
-  const isPunchDue = state.phase === "relayed" && state.doubtMs === undefined && atMs >= state.punchAtMs;
+  const isPunchDue = state.phase === "relayed" && state.doubtUntilMs === undefined && atMs >= state.punchAtMs;
   if (isPunchDue && state.role === "leader" && state.relay && mayPunch(state.own.nat, state.theirs.nat)) {
     // Until the relay has answered: it does not, when it has not heard both.
     state.punchAtMs = atMs + 1_000;
@@ -199,10 +192,10 @@ function proven(state: TunnelState, rttMs: number, actions: TunnelAction[], atMs
     // WireGuard may have followed the other end to another way than the one that was tried.
     look(state, actions, atMs);
     actions.push({ type: "pace", intervalMs: STEADY_MS });
-  } else if (state.doubtMs !== undefined) {
+  } else if (state.doubtUntilMs !== undefined) {
     actions.push({ type: "pace", intervalMs: STEADY_MS });
   }
-  state.doubtMs = undefined;
+  state.doubtUntilMs = undefined;
 }
 
 function look(state: TunnelState, actions: TunnelAction[], atMs: number): void {

@@ -161,9 +161,9 @@ export class Tunnel {
 
   private tick(): void {
     this.take({ type: "tick", atMs: this.now() });
-    const { phase, punch, doubtMs } = this.state;
+    const { phase, punch, doubtUntilMs } = this.state;
     if (phase === "closed") return;
-    const isSettled = isUp(this.state) && !punch && doubtMs === undefined;
+    const isSettled = isUp(this.state) && !punch && doubtUntilMs === undefined;
     this.cancelTick = this.hands.timers.after(isSettled ? SETTLED_TICK_MS : FAST_MS, () => this.tick());
   }
 
