@@ -17,8 +17,8 @@ import {
 } from "./uplink-plan.ts";
 
 const CONVERGE_EVERY_MS = 10_000;
-const HASH_POLICY = "net.ipv4.fib_multipath_hash_policy";
-const HASH_POLICY_6 = "net.ipv6.fib_multipath_hash_policy";
+/** By what a packet's way is chosen: 1, its addresses and ports, so that a connection keeps to one. */
+const HASH_POLICIES = ["ipv4", "ipv6"].map((family) => `/proc/sys/net/${family}/fib_multipath_hash_policy`);
 
 export interface UplinksOptions {
   pins: UplinkPins;
@@ -69,9 +69,7 @@ export class Uplinks implements Part {
     };
     await this.apply("-4", nothing);
     await this.apply("-6", nothing);
-    for (const [name, value] of this.policiesBefore) {
-      await this.options.run(["sysctl", "-qw", `${name}=${value}`]);
-    }
+    for (const [path, value] of this.policiesBefore.splice(0)) await this.write(path, value);
   }
 
   /** Tells what uplinks there are and how they are: at once when one fails or comes back. */
@@ -170,12 +168,17 @@ export class Uplinks implements Part {
 
   private async setPolicies(): Promise<void> {
     this.policiesBefore = [];
-    for (const name of [HASH_POLICY, HASH_POLICY_6]) {
-      const { exitCode, stdout } = await this.options.run(["sysctl", "-n", name]);
+    for (const path of HASH_POLICIES) {
+      const { exitCode, stdout } = await this.options.run(["cat", path]);
       if (exitCode !== 0) continue;
-      this.policiesBefore.push([name, stdout.trim()]);
-      await this.options.run(["sysctl", "-qw", `${name}=1`]);
+      this.policiesBefore.push([path, stdout.trim()]);
+      await this.write(path, "1");
     }
+  }
+
+  /** By a program, as everything here, so that it is done in the network namespace that programs are run in. */
+  private async write(path: string, value: string): Promise<void> {
+    await this.options.run(["sh", "-c", 'echo "$1" > "$2"', "sh", value, path]);
   }
 
   private async batch(family: readonly string[], lines: readonly string[]): Promise<void> {
