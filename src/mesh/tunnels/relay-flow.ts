@@ -154,7 +154,8 @@ function carried(
   const answer = half && answerTo(half);
   if (answer) {
     const isMoved = !sameEnd(flow[side], from) || !sameEnd(flow[other], answer.end);
-    const halves = flow.halves.filter((open) => open !== half);
+    // The two have met: what else they began is of no more use.
+    const halves = flow.halves.filter((open) => !sameEnd(open.end, from) && !sameEnd(open.end, answer.end));
     return {
       flow: { ...flow, [side]: from, [other]: answer.end, halves },
       forwards: [{ side: other, end: answer.end, datagram }],
