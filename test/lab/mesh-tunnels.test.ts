@@ -147,6 +147,13 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       await close();
     });
 
+    test("a box that does not want a tunnel says so, and the other's end goes at once", async () => {
+      await order("lan-b", { do: "refuse" });
+      const ends = { peer: "lan-b", own: "10.66.0.1", other: "10.66.0.2" };
+      await expect(order("lan-a", { do: "open", ...ends })).rejects.toThrow("refused");
+      await until("no interface", async () => !(await a.run(["ip", "-o", "link"])).includes("omt-"));
+    });
+
     test("an end may lie in another network namespace, with its UDP socket outside", async () => {
       await open(vm.name);
       expect(await b.run(["ip", "-o", "link"])).not.toContain("omt-");
@@ -413,6 +420,35 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       await closeBoth(first);
       await closeBoth(second);
     });
+
+    test("a relay that was killed and starts anew has left nothing open, and is used again", async () => {
+      const killed = await lab.host("relay5");
+      await world.plug(killed, "eth0", "198.51.100.5");
+      const forwarding = () => killed.run(["cat", "/proc/sys/net/ipv4/conf/eth0/forwarding"]);
+      const tables = () => killed.run(["nft", "list", "tables"]);
+      const firstLife = await startBox(killed, "relay5");
+      await order("relay5", { do: "relay", quotas: QUOTAS });
+      const tunnel = await pair("rk", ["symmetric", "symmetric"], ["symmetric", "symmetric"], ["relay5"]);
+      // The kernel goes on by itself.
+      const report = await during(tunnel.left.name, 1_500, () => firstLife.stop("SIGKILL"));
+      print("relayed, the relay's daemon is killed", report);
+      expect(report.returned / report.sent).toBeGreaterThan(0.98);
+      expect(await tables()).toContain("omerta_relay");
+      hub.forget("relay5");
+      await startBox(killed, "relay5");
+      await order("relay5", { do: "relay", quotas: QUOTAS });
+      await until("the tunnel's place there to be made anew", async () => {
+        const status = await order<RelayedStatus[]>("relay5", { do: "relay-status" });
+        return status.some(({ ends }) => ends !== undefined);
+      });
+      await reach(tunnel.left.name, "relayed");
+      // Somebody else empties the tables.
+      await killed.run(["nft", "flush", "ruleset"]);
+      await until("the table to be put back", async () => (await tables()).includes("omerta_relay"));
+      await closeBoth(tunnel);
+      await until("nothing to be left", async () => !(await tables()).includes("omerta_relay"));
+      expect(await forwarding()).toBe("0\n");
+    }, 60_000);
 
     test("garbage and forged handshakes at a relay's ports take no flow over and stop none", async () => {
       const tunnel = await pair("gb", ["symmetric", "symmetric"], ["symmetric", "symmetric"]);

@@ -19,6 +19,7 @@ export type BoxOrder =
   | { do: "be"; nat: NatKind; relays: string[] }
   | { do: "open"; peer: string; own: string; other: string; lifetimeMs?: number; netns?: string }
   | { do: "accept"; own: string; other: string; netns?: string }
+  | { do: "refuse" }
   | { do: "moved" }
   | { do: "relay"; quotas: RelayQuotas }
   | { do: "relay-status" }
@@ -79,6 +80,9 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
         return;
       case "accept":
         tunnels.onOffer(async () => wish(order));
+        return;
+      case "refuse":
+        tunnels.onOffer(async () => undefined);
         return;
       case "open": {
         const startedMs = performance.now();

@@ -67,6 +67,11 @@ export class TunnelHub {
     this.dead.add(name);
   }
 
+  /** One that is to come again has not yet. */
+  forget(name: string): void {
+    this.boxes.delete(name);
+  }
+
   order<T>(to: string, order: unknown): Promise<T> {
     const number = ++this.numbers;
     return new Promise<T>((resolve, reject) => {
