@@ -31,7 +31,7 @@ import { SelfPortrait } from "./self-portrait.ts";
 import { SessionAgreement } from "./session-agreement.ts";
 import { Settling } from "./settling.ts";
 import { hostOf, WayKeeper } from "./way-keeper.ts";
-import { straightWays } from "./ways.ts";
+import { learnedWay } from "./ways.ts";
 
 export interface NetworkOptions {
   membership: Membership;
@@ -135,19 +135,14 @@ export class Network implements ControlChannel {
         : { totalKbit: 0, perPeerKbit: 0 },
       lora: config.lora ? lora : undefined,
       streamsChanged: (peer) => this.ways.changed(peer),
-      classify: (target, interfaceName) => {
-        if (target.by !== "udp") return { kind: "stream", target, cost: 0, metered: false };
-        const sighted =
-          interfaceName === undefined ? [] : [{ endpoint: target.endpoint, interface: interfaceName }];
-        const [way] = straightWays({
-          endpoints: [target.endpoint],
-          sighted,
-          interfaces: options.interfaces(),
-          ownNat: this.nat.kind,
-          theirNat: "unknown",
-        });
-        return way ?? { kind: "internet", target, cost: 0, metered: false };
-      },
+      classify: (target, interfaceName) =>
+        learnedWay(
+          target,
+          interfaceName,
+          { interfaces: options.interfaces(), ownNat: this.nat.kind },
+          (connectionId) =>
+            this.engine.connections().some(({ id, kind }) => id === connectionId && kind === "circuit"),
+        ),
       timers,
       log,
     });

@@ -2,7 +2,7 @@ import { BlockList, isIP } from "node:net";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
-import type { PathKind, PathOffer } from "../paths/paths-interface.ts";
+import type { PathKind, PathOffer, PathTarget } from "../paths/paths-interface.ts";
 
 export interface WayFacts {
   /** Where the peer says that it takes datagrams. */
@@ -41,6 +41,34 @@ export function straightWays(facts: WayFacts): PathOffer[] {
     }
   }
   return [...offers.values()];
+}
+
+/**
+ * What kind of way it is that a peer's datagrams have come by, without that it was offered. Pure.
+ * @param interfaceName where they came in, as far as it is known
+ * @param isCircuit whether a connection is one that another box relays
+ */
+export function learnedWay(
+  target: PathTarget,
+  interfaceName: string | undefined,
+  { interfaces, ownNat }: Pick<WayFacts, "interfaces" | "ownNat">,
+  isCircuit: (connectionId: string) => boolean,
+): PathOffer {
+  const plain = (kind: PathKind): PathOffer => ({ kind, target, cost: 0, metered: false });
+  switch (target.by) {
+    case "udp": {
+      const { endpoint } = target;
+      const sighted = interfaceName === undefined ? [] : [{ endpoint, interface: interfaceName }];
+      const facts = { endpoints: [endpoint], sighted, interfaces, ownNat, theirNat: "unknown" as const };
+      return straightWays(facts)[0] ?? plain("internet");
+    }
+    case "stream":
+      return plain(isCircuit(target.connectionId) ? "relay" : "stream");
+    case "relay":
+      return plain("relay");
+    case "lora":
+      return { ...plain("lora"), metered: true };
+  }
 }
 
 const kindOn = ({ kind }: LocalInterface): PathKind => (kind === "radio" ? "radio" : "ethernet");

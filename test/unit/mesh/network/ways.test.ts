@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
 import { NAT_KINDS } from "../../../../src/mesh/nat/nat-interface.ts";
-import { isOnLink, straightWays } from "../../../../src/mesh/network/ways.ts";
+import { isOnLink, learnedWay, straightWays } from "../../../../src/mesh/network/ways.ts";
 import { decodeWays, encodeWays, WaysError } from "../../../../src/mesh/network/ways-message.ts";
+import type { PathTarget } from "../../../../src/mesh/paths/paths-interface.ts";
 
 const on = (name: string, kind: LocalInterface["kind"], addresses: string[], more = {}): LocalInterface => ({
   name,
@@ -91,4 +92,18 @@ test("whatever comes as ways is read or refused by its field", () => {
   expect(() =>
     decodeWays(encodeWays({ endpoints: ["x".repeat(61)], nat: "open", relays: true, addresses: [] }, 1_000)),
   ).toThrow("ways[1.0]");
+});
+
+test("a way that datagrams have come by is known for what it is, above all when another box carries it", () => {
+  const facts = { interfaces: [on("eth0", "ethernet", ["10.81.0.1/24"])], ownNat: "cone" as const };
+  const kindOf = (target: PathTarget, name?: string) =>
+    learnedWay(target, name, facts, (id) => id === "by another").kind;
+  const udp = (address: string): PathTarget => ({ by: "udp", endpoint: { address, port: 4600 } });
+  expect(kindOf({ by: "relay", relay: "12D3KooWrelay" })).toBe("relay");
+  expect(kindOf({ by: "stream", connectionId: "by another" })).toBe("relay");
+  expect(kindOf({ by: "stream", connectionId: "straight" })).toBe("stream");
+  expect(kindOf({ by: "lora", address: 7 })).toBe("lora");
+  expect(kindOf(udp("10.81.0.2"))).toBe("ethernet");
+  expect(kindOf(udp("fe80::2%eth0"), "eth0")).toBe("ethernet");
+  expect(kindOf(udp("203.0.113.9"))).toBe("internet");
 });
