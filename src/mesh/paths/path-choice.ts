@@ -1,3 +1,4 @@
+import { LOSS_WINDOW } from "./path-measure.ts";
 import type { PathKind, PathStatus } from "./paths-interface.ts";
 import { PATH_KINDS } from "./paths-interface.ts";
 
@@ -51,6 +52,8 @@ export interface PathChoice {
 /** A better path is left alone unless it is better by so much, relative to the score and at least in ms. */
 const MARGIN_SHARE = 0.2;
 const MARGIN_MS = 10;
+/** Loss counts only as far as it is more than chance. */
+const MARGIN_DEVIATIONS = 2;
 /** LoRa's airtime is for when there is nothing else: no weight outdoes that. */
 const LAST_RESORT: PathKind = "lora";
 
@@ -129,5 +132,10 @@ function chosenOf(
   if (now.state === "doubtful") return now;
   if (!best.isStable) return now;
   const [has, could] = [scoreOf(now, policy), scoreOf(best, policy)];
-  return has - could > Math.max(MARGIN_MS, has * MARGIN_SHARE) ? best : now;
+  const chance = policy.weights.loss * lossDeviation(now, best);
+  return has - could > Math.max(MARGIN_MS, has * MARGIN_SHARE, MARGIN_DEVIATIONS * chance) ? best : now;
 }
+
+/** How far apart the losses of two equal paths come out by chance: of so many proofs each (binomial). */
+const lossDeviation = (a: PathView, b: PathView): number =>
+  Math.sqrt((a.loss * (1 - a.loss) + b.loss * (1 - b.loss)) / LOSS_WINDOW);

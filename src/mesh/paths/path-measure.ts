@@ -4,7 +4,7 @@ import type { PathKind } from "./paths-interface.ts";
 const RTT_GAIN = 1 / 8;
 const DEVIATION_GAIN = 1 / 4;
 /** Proofs over which loss is counted. */
-const LOSS_WINDOW = 32;
+export const LOSS_WINDOW = 32;
 /** An older fate says nothing of now. */
 const LOSS_AGE_MS = 120_000;
 /** Rates are counted over so long, and the best of the last ten minutes told. */

@@ -208,6 +208,8 @@ export class PeerWays {
     if (chosen !== before.chosen || (inDoubt && (!before.inDoubt || second !== before.second)))
       this.host.waysChanged();
     if (chosen !== before.chosen) {
+      const former = this.paths.get(before.chosen);
+      if (former && isProven(former)) former.prover.left();
       this.hurry();
       if (this.chosen) this.host.pathChanged(this.chosen.status(this.nowMs, true));
     }

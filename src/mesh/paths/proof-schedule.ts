@@ -80,7 +80,7 @@ export function answerWaitMs(
 const FEWEST_MISSES = 5;
 const MOST_MISSES = 12;
 /** How seldom a path that merely loses is to be taken for dead. */
-const MISTAKE = 0.002;
+const MISTAKE = 0.0005;
 
 /** So many proofs must be missing one after the other before a path is dead: more where it loses some anyway. */
 export function missesUntilDead(loss: number): number {

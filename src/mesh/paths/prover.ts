@@ -116,6 +116,13 @@ export class Prover {
     if (this.state === "good" || this.state === "doubtful") this.becomeDead();
   }
 
+  /** It works and was left for a better one: it is to be better for longer before it is taken again, lest both swing. */
+  left(): void {
+    this.deaths = this.recentDeaths() + 0.5;
+    this.diedMs = this.nowMs;
+    this.goodSinceMs = this.nowMs;
+  }
+
   /** Its proofs are answered, and it does not work all the same: it counts as one that has died, and is to show itself anew. */
   distrust(): void {
     this.die();

@@ -37,18 +37,18 @@ describe("garbage", () => {
       ),
     );
     const messages = new SteadyMessages(network, a, b, "a to b");
-    const startMs = performance.now();
+    const start = process.cpuUsage();
     for (let round = 0; round < 100; round++) {
       for (const [i, datagram] of garbage.entries()) a.paths.receive(udp(`192.0.2.${i % 250}`), datagram);
       network.time.advance(10);
     }
-    const took = performance.now() - startMs;
+    const tookMs = process.cpuUsage(start).user / 1_000;
     const { dropped, peers } = a.paths.stats();
     expect(dropped.malformed + dropped["unknown session"]).toBe(100_000);
     expect(peers).toBe(1);
     expect(a.paths.status("b").length).toBe(1);
     // A hundred thousand of them; a tenth of this on any machine of ours.
-    expect(took).toBeLessThan(2_000);
+    expect(tookMs).toBeLessThan(2_000);
     expect(messages.longestMs()).toBeLessThan(100);
   });
 

@@ -91,7 +91,7 @@ describe("the times of proofs", () => {
   });
 
   test("a path that loses much is given more tries before it is dead", () => {
-    expect([0, 0.1, 0.36, 0.5, 0.9, 1].map(missesUntilDead)).toEqual([5, 5, 7, 9, 12, 12]);
+    expect([0, 0.1, 0.36, 0.5, 0.9, 1].map(missesUntilDead)).toEqual([5, 5, 8, 11, 12, 12]);
   });
 
   test("a dead path is tried within two seconds while the peer is lost, within ten otherwise, for ever", () => {
