@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NatKind } from "../../src/mesh/nat/nat-interface.ts";
 import type { RelayQuotas } from "../../src/mesh/tunnels/relay-ruleset.ts";
@@ -152,6 +152,27 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       const ends = { peer: "lan-b", own: "10.66.0.1", other: "10.66.0.2" };
       await expect(order("lan-a", { do: "open", ...ends })).rejects.toThrow("refused");
       await until("no interface", async () => !(await a.run(["ip", "-o", "link"])).includes("omt-"));
+    });
+
+    test("a box that was killed leaves no wireguard-go behind its next start, and the other end hears that the tunnel is no more", async () => {
+      await open();
+      const [before] = await order<TunnelStatus[]>("lan-a", { do: "status" });
+      const pidFile = join(lab.folder, "lan-a", `wireguard-go-${before?.interface}.pid`);
+      const pid = Number(readFileSync(pidFile, "utf8"));
+      await boxes[0]?.stop("SIGKILL");
+      expect(existsSync(`/proc/${pid}`)).toBe(true);
+      hub.forget("lan-a");
+      boxes[0] = await startBox(a, "lan-a");
+      await until("wireguard-go to be gone", () => !existsSync(`/proc/${pid}`));
+      expect(await a.run(["ip", "-o", "link"])).not.toContain("omt-");
+      await until("the other end to close", async () => (await phaseOf("lan-b")) === undefined);
+    });
+
+    test("a box takes no more tunnels with one peer than it wants", async () => {
+      // Four with one peer: see the box's quotas.
+      for (let i = 0; i < 4; i++) await open();
+      await expect(open()).rejects.toThrow("4 tunnels");
+      await close();
     });
 
     test("an end may lie in another network namespace, with its UDP socket outside", async () => {

@@ -90,6 +90,8 @@ export class Tunnels {
   private readonly ports = new Map<string, number>();
   /** Offers that are being answered, by id. */
   private readonly answering = new Set<string>();
+  /** Peers with whom tunnels are being made, once for each. */
+  private readonly making: PeerId[] = [];
   private offerHandler: OfferHandler | undefined;
   private saidUnknownMs = Number.NEGATIVE_INFINITY;
   private isStarted = false;
@@ -124,9 +126,8 @@ export class Tunnels {
    * @throws {TunnelQuotaError}, or {RunError} when the interface cannot be made
    */
   async open(peer: PeerId, { device: wish, purpose, lifetimeMs }: OpenOptions): Promise<Tunnel> {
-    this.checkQuotas(peer);
     const id = this.options.randomBytes(TUNNEL_ID_BYTES);
-    return this.make({ id, role: "leader", peer, purpose }, wish, lifetimeMs);
+    return this.withinQuotas(peer, () => this.make({ id, role: "leader", peer, purpose }, wish, lifetimeMs));
   }
 
   /** Closes one; the other end is told. Unknown ones are closed already. */
@@ -158,12 +159,22 @@ export class Tunnels {
     return [...this.tunnels.values()].map((tunnel) => tunnel.status());
   }
 
+  /** @throws {TunnelQuotaError} */
+  private async withinQuotas<T>(peer: PeerId, make: () => Promise<T>): Promise<T> {
+    this.checkQuotas(peer);
+    this.making.push(peer);
+    try {
+      return await make();
+    } finally {
+      this.making.splice(this.making.indexOf(peer), 1);
+    }
+  }
+
   private checkQuotas(peer: PeerId): void {
     const { tunnels, tunnelsPerPeer } = this.options.quotas;
-    if (this.tunnels.size + this.answering.size >= tunnels) {
-      throw new TunnelQuotaError(`there are ${tunnels} tunnels already`);
-    }
-    const ofPeer = [...this.tunnels.values()].filter((tunnel) => tunnel.peer === peer).length;
+    const peers = [...this.making, ...[...this.tunnels.values()].map((tunnel) => tunnel.peer)];
+    if (peers.length >= tunnels) throw new TunnelQuotaError(`there are ${tunnels} tunnels already`);
+    const ofPeer = peers.filter((other) => other === peer).length;
     if (ofPeer >= tunnelsPerPeer) throw new TunnelQuotaError(`there are ${ofPeer} tunnels with ${peer}`);
   }
 
@@ -247,19 +258,16 @@ export class Tunnels {
       return;
     }
     if (this.answering.has(id)) return;
+    this.answering.add(id);
     const refuse = (reason: string) => this.tell(from, { type: "bye", id: offer.id, reason });
     try {
-      this.checkQuotas(from);
-      this.answering.add(id);
-      const wish = await this.offerHandler?.({ id, peer: from, purpose: offer.purpose });
-      if (!wish) return refuse("refused");
-      const about = { id: offer.id, role: "follower", peer: from, purpose: offer.purpose } as const;
-      const tunnel = await this.make(about, wish, wish.lifetimeMs);
-      tunnel.take({
-        type: "accepted",
-        key: offer.key,
-        at: offer.at,
-        atMs: this.options.timers.monotonicMs(),
+      await this.withinQuotas(from, async () => {
+        const wish = await this.offerHandler?.({ id, peer: from, purpose: offer.purpose });
+        if (!wish) return refuse("refused");
+        const about = { id: offer.id, role: "follower", peer: from, purpose: offer.purpose } as const;
+        const tunnel = await this.make(about, wish, wish.lifetimeMs);
+        const atMs = this.options.timers.monotonicMs();
+        tunnel.take({ type: "accepted", key: offer.key, at: offer.at, atMs });
       });
     } catch (error) {
       this.options.log.warn({ error, peer: from }, "an offered tunnel was not taken");
