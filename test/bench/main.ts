@@ -1,9 +1,10 @@
 import { type Bench, runBench } from "./bench.ts";
 import { lora } from "./lora.ts";
+import { mesh } from "./mesh.ts";
 import { portal } from "./portal.ts";
 import { serial } from "./serial.ts";
 
-const BENCHES: readonly Bench[] = [portal, serial, lora];
+const BENCHES: readonly Bench[] = [portal, serial, lora, mesh];
 
 const [name, ...options] = process.argv.slice(2);
 const bench = BENCHES.find((entry) => entry.name === name);

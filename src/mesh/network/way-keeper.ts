@@ -6,7 +6,12 @@ import type { Engine, PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, parseEndpoint } from "../paths/endpoint.ts";
 import type { Paths } from "../paths/paths.ts";
-import { type ControlChannel, MAX_CONTROL_BYTES, type PathOffer } from "../paths/paths-interface.ts";
+import {
+  type ControlChannel,
+  MAX_CONTROL_BYTES,
+  type PathOffer,
+  type PathStatus,
+} from "../paths/paths-interface.ts";
 import { straightWays } from "./ways.ts";
 import { decodeWays, encodeWays, type WaysMessage } from "./ways-message.ts";
 
@@ -126,8 +131,7 @@ export class WayKeeper {
     }
     for (const target of known.offered.keys()) if (!offers.has(target)) known.offered.delete(target);
     for (const path of paths.status(peer)) {
-      const isOver = path.target.by === "stream" && !offers.has(JSON.stringify(path.target));
-      if (isOver) paths.withdraw(peer, path.id);
+      if (!offers.has(JSON.stringify(path.target)) && isOver(path)) paths.withdraw(peer, path.id);
     }
   }
 
@@ -154,7 +158,11 @@ export class WayKeeper {
       const isRelayed = offer.target.by === "stream" && circuits.has(offer.target.connectionId);
       return isRelayed ? { ...offer, kind: "relay" } : offer;
     });
-    const relays = this.relaysTo(peer).map(
+    // A relay on the same wire dies with it; where none is straight, or the internet lies between, it is another way.
+    const isNear = status.some(
+      ({ kind, state }) => state === "good" && (kind === "ethernet" || kind === "radio"),
+    );
+    const relays = (isNear ? [] : this.relaysTo(peer)).map(
       (relay): PathOffer => ({ kind: "relay", target: { by: "relay", relay }, cost: 0, metered: false }),
     );
     const address = ways?.lora ?? record?.lora;
@@ -198,6 +206,12 @@ export class WayKeeper {
         this.options.log.debug({ peer, error }, "a peer could not be told the ways to this box");
       });
   }
+}
+
+/** Of a way that there is no more reason to keep: what the peer found by itself is kept as long as it works. */
+function isOver({ target, chosen, state }: PathStatus): boolean {
+  if (target.by === "stream") return true;
+  return target.by === "relay" ? !chosen : target.by === "udp" && state === "dead";
 }
 
 const keyText = (key: Uint8Array | undefined): string => (key ? Buffer.from(key).toString("hex") : "");

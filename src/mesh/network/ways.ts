@@ -1,4 +1,4 @@
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
@@ -40,7 +40,25 @@ export function straightWays(facts: WayFacts): PathOffer[] {
       if (out) offers.set(key, offer(kindBeyond(facts), endpoint, out));
     }
   }
-  return [...offers.values()];
+  return withoutTwins([...offers.values()], interfaces);
+}
+
+/**
+ * A box has three addresses and more on a wire, and each way costs its proofs: one by the link-local address, which
+ * needs no configuration, and one by IPv4 are enough, since what kills the wire kills them all.
+ */
+function withoutTwins(offers: readonly PathOffer[], interfaces: readonly LocalInterface[]): PathOffer[] {
+  const kept = new Map<string, PathOffer>();
+  for (const offered of offers) {
+    if (offered.target.by !== "udp") continue;
+    const { address, port } = offered.target.endpoint;
+    const on = interfaces.find(({ name }) => name === offered.interface);
+    const isHere = on?.addresses.some((own) => isOnLink(own, address.split("%")[0] ?? ""));
+    // Beyond the link, each address may be another way.
+    const key = isHere ? `${offered.interface} ${isIPv4(address) ? 4 : 6}` : `${address} ${port}`;
+    if (!kept.has(key)) kept.set(key, offered);
+  }
+  return [...kept.values()];
 }
 
 /**

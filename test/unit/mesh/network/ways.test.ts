@@ -50,6 +50,29 @@ test("without a way out, an address beyond our links is no way at all; neither i
   expect(straightWays({ endpoints, sighted: [], interfaces, ownNat: "open", theirNat: "open" })).toEqual([]);
 });
 
+test("of the addresses that a peer has on one wire, one of each family is enough", () => {
+  const ways = straightWays({
+    endpoints: [
+      { address: "fd00:1::2", port: 4600 },
+      { address: "10.81.0.2", port: 4600 },
+      { address: "10.81.0.3", port: 4600 },
+      { address: "203.0.113.9", port: 4600 },
+      { address: "203.0.113.9", port: 4700 },
+    ],
+    sighted: [{ endpoint: { address: "fe80::2%eth0", port: 4600 }, interface: "eth0" }],
+    interfaces: [
+      on("eth0", "ethernet", ["10.81.0.1/24", "fe80::1/64", "fd00:1::1/64"], { hasWayOut: true }),
+      on("eth1", "ethernet", ["10.82.0.1/24"]),
+    ],
+    ownNat: "open",
+    theirNat: "open",
+  });
+  const addresses = ways.map(({ target }) =>
+    target.by === "udp" ? `${target.endpoint.address} ${target.endpoint.port}` : "",
+  );
+  expect(addresses).toEqual(["fe80::2%eth0 4600", "10.81.0.2 4600", "203.0.113.9 4600", "203.0.113.9 4700"]);
+});
+
 test("whether an address is on a link is told by its prefix, for both families", () => {
   expect(isOnLink("10.1.2.3/24", "10.1.2.200")).toBe(true);
   expect(isOnLink("10.1.2.3/24", "10.1.3.200")).toBe(false);
