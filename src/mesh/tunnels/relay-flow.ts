@@ -125,14 +125,19 @@ function initiated(flow: FlowState, half: HalfOpen): FlowStep {
   const halves = [...rest, half].slice(-MAX_HALVES);
   const theirs = halves.filter((open) => open.side === other);
   const believed = flow[other];
+  const isKnown = sameEnd(end, flow[side]);
   const unproven = theirs.filter((open) => !sameEnd(open.end, believed)).slice(-MAX_UNPROVEN_TARGETS);
-  const targets = [...(believed ? [believed] : []), ...unproven.map((open) => open.end)];
+  // What a known end begins goes to the known other alone. One of the two that has moved begins by itself, and its third
+  // packet is seen here; a known end's would be forwarded by the kernel, to where the other was.
+  const targets = [...(believed ? [believed] : []), ...(isKnown ? [] : unproven.map((open) => open.end))];
   const forwards = targets.map((target): Forward => {
     const first = theirs.find(
       (open) => sameEnd(open.end, target) && atMs - open.atMs < HEAD_START_MS && open.answers.length === 0,
     );
+    // What a known end has begun did not come to one that is new here, so nothing crosses.
+    const mayCross = isKnown === sameEnd(target, believed);
     // That one was first, and gets its answer from here: it may not have got here before.
-    return first
+    return first && mayCross
       ? { side, end, datagram: first.packet }
       : { side: other, end: target, datagram: half.packet };
   });

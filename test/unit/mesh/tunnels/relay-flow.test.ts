@@ -95,6 +95,31 @@ describe("A relayed flow", () => {
     expect(subject.ends).toEqual({ a: A2, b: B });
   });
 
+  test("follows an end that has moved although the other, which has not, begins a handshake as well", () => {
+    const subject = established();
+    expect(subject.comes("b", B, initiation(20), 1_000)).toEqual([
+      { side: "a", end: A, datagram: initiation(20) },
+    ]);
+    expect(subject.comes("a", A2, initiation(10), 1_010)).toEqual([
+      { side: "b", end: B, datagram: initiation(10) },
+    ]);
+    // B again, for want of an answer: not to where A may be, since B's data would not come up to here.
+    expect(subject.comes("b", B, initiation(21), 1_015)).toEqual([
+      { side: "a", end: A, datagram: initiation(21) },
+    ]);
+    subject.comes("b", B, response(11, 10), 1_020);
+    subject.comes("a", A2, data(11), 1_030);
+    expect(subject.ends).toEqual({ a: A2, b: B });
+  });
+
+  test("hands on one of two initiations that known ends begin at the same time", () => {
+    const subject = established();
+    subject.comes("a", A, initiation(10), 1_000);
+    expect(subject.comes("b", B, initiation(20), 1_001)).toEqual([
+      { side: "b", end: B, datagram: initiation(10) },
+    ]);
+  });
+
   test("lets B in from another address while a stranger sends initiations to A's port", () => {
     const subject = established();
     const B2 = at("192.0.2.22");
