@@ -149,6 +149,26 @@ describe("a member that lies", () => {
     expect(a.received).toEqual([]);
   });
 
+  test("gets nothing taken that is wrapped in what was forwarded, and wrapped again", () => {
+    const { a, evil } = member();
+    const wrapped = (datagram: Uint8Array) =>
+      evil.seal(encodeBody({ kind: "forwarded", from: new Uint8Array(8), datagram }));
+    const message = (number: number) => {
+      const about = {
+        urgency: "control",
+        part: 0,
+        count: 1,
+        channel: "test",
+        body: Uint8Array.of(number),
+      } as const;
+      return evil.seal(encodeBody({ kind: "control", id: { epoch: 1, number }, ...about }));
+    };
+    const from = udp("192.0.2.66");
+    a.paths.receive(from, wrapped(message(1)));
+    a.paths.receive(from, wrapped(wrapped(message(2))));
+    expect(a.received.map(({ body }) => body[0])).toEqual([1]);
+  });
+
   test("hears of a message that is too long, or to a channel that nobody serves, only silence", () => {
     const { network, a, b } = pair();
     const outcomes: string[] = [];

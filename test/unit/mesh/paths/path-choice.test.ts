@@ -71,6 +71,8 @@ describe("the choice of a path", () => {
   test("leaves a path that works only for one that is stable and clearly better", () => {
     const air = path("air", { kind: "radio" });
     expect(choose([path("wire", { isStable: false }), air], "air").chosen).toBe("air");
+    const fresh = [path("wire", { isStable: false }), { ...air, isStable: false }];
+    expect(choose(fresh, "air").chosen).toBe("air");
     expect(choose([path("wire"), air], "air").chosen).toBe("wire");
     expect(choose([path("one", { rttMs: 95 }), path("two", { rttMs: 100 })], "two").chosen).toBe("two");
     expect(choose([path("one", { rttMs: 50 }), path("two", { rttMs: 100 })], "two").chosen).toBe("one");
