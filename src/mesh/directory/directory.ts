@@ -1,7 +1,7 @@
 import type { Member } from "../../identity/index.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import { peerIdOf } from "../engine/peer-id.ts";
-import { decodeRecord, type PeerRecord, RecordError } from "./peer-record.ts";
+import { decodeRecord, type PeerRecord } from "./peer-record.ts";
 import { tagOf } from "./set-sync.ts";
 
 /** What is known of a member by its own word. */
@@ -23,20 +23,37 @@ export interface DirectoryOptions {
   /** Checks certificates. @throws when they do not hold */
   check: (chain: Uint8Array, publicKey: Uint8Array) => Member;
   isStillMember: (publicKey: Uint8Array) => boolean;
+  /** Somebody has handed over a record of this box's own, of this sequence. */
+  ownCame: (sequence: number) => void;
   monotonicMs: () => number;
+}
+
+/** There is no room: no fault of whoever passed the record on. */
+export class DirectoryFullError extends Error {
+  override readonly name = "DirectoryFullError";
 }
 
 export const MAX_ENTRIES = 2_000;
 /** A box says anew what it is within {@link RENEW_EVERY_MS}; one that was not heard of for this long has gone. */
 export const FORGET_AFTER_MS = 2 * 3_600_000;
 export const RENEW_EVERY_MS = 30 * 60_000;
+/** A box describes itself anew every five seconds at most (own-record.ts): what comes faster is left out, a few at once are let pass. */
+const RECORDS_AT_ONCE = 6;
+const RECORD_EVERY_MS = 4_000;
+/** Every peer id of an Ed25519 key begins so. */
+const COMMON_START = "12D3KooW";
+
+interface Kept extends Entry {
+  /** How many more records of its are taken at once. */
+  credit: number;
+}
 
 /**
  * The members of one network as they describe themselves. Only its subject can sign a record, so nobody can say
  * where another is; a box that lies about itself is looked for in vain, at the few addresses that a record may hold.
  */
 export class Directory {
-  private readonly entries = new Map<PeerId, Entry>();
+  private readonly entries = new Map<PeerId, Kept>();
 
   constructor(private readonly options: DirectoryOptions) {}
 
@@ -53,33 +70,48 @@ export class Directory {
     return [...this.entries.values()];
   }
 
-  /** By its peer id, the beginning of it (4 characters at least after the common "12D3KooW"), or its name. @returns undefined when none or several match */
+  /**
+   * By its peer id, the beginning of it (4 characters at least, with or without the common "12D3KooW"), or its name,
+   * which can't be taken for a peer id.
+   * @returns undefined when none or several match
+   */
   find(text: string): Entry | undefined {
     const exact = this.entries.get(text);
     if (exact) return exact;
+    const isId = text.startsWith(COMMON_START);
+    const start = isId ? text.slice(COMMON_START.length) : text;
     const matching = this.all().filter(
       ({ peer, record, member }) =>
-        record.name === text || member.name === text || (text.length >= 4 && peer.slice(8).startsWith(text)),
+        (!isId && (record.name === text || member.name === text)) ||
+        (start.length >= 4 && peer.slice(COMMON_START.length).startsWith(start)),
     );
     return matching.length === 1 ? matching[0] : undefined;
   }
 
   /**
    * Takes a record in if it is news.
-   * @returns the entry when it was; undefined when it was known, or is older than what is known
-   * @throws {RecordError} when it is malformed or not its subject's; and what `check` throws
+   * @returns the entry when it was; undefined when it was known, is older than what is known, or comes too fast
+   * @throws {RecordError} when it is malformed or not its subject's; {DirectoryFullError}; and what `check` throws
    */
   accept(encoded: Uint8Array): Entry | undefined {
     const tag = tagOf(encoded);
     const record = decodeRecord(encoded);
     const peer = peerIdOf(record.publicKey);
-    if (peer === this.options.self) return undefined;
+    if (peer === this.options.self) {
+      this.options.ownCame(record.sequence);
+      return undefined;
+    }
     const known = this.entries.get(peer);
     if (known && known.record.sequence >= record.sequence) return undefined;
+    const nowMs = this.options.monotonicMs();
+    const credit = known
+      ? Math.min(RECORDS_AT_ONCE, known.credit + (nowMs - known.heardAtMs) / RECORD_EVERY_MS)
+      : RECORDS_AT_ONCE;
+    if (credit < 1) return undefined;
     const member = this.options.check(record.chain, record.publicKey);
-    const entry = { peer, member, record, encoded, tag, heardAtMs: this.options.monotonicMs() };
     if (!known && this.entries.size >= MAX_ENTRIES && !this.makeRoom())
-      throw new RecordError(`directory: ${MAX_ENTRIES} members are known already`);
+      throw new DirectoryFullError(`directory: ${MAX_ENTRIES} members are known already`);
+    const entry = { peer, member, record, encoded, tag, heardAtMs: nowMs, credit: credit - 1 };
     this.entries.set(peer, entry);
     return entry;
   }

@@ -1,15 +1,15 @@
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
+import { MAX_STATEMENT_BYTES, StatementError } from "../../identity/index.ts";
 import type { Engine, FrameStream, PeerId } from "../engine/engine-interface.ts";
 import { type Directory, type Entry, MAX_ENTRIES } from "./directory.ts";
-import { MAX_RECORD_BYTES } from "./peer-record.ts";
+import { MAX_RECORD_BYTES, RecordError } from "./peer-record.ts";
 import { answerPull, pull, type SyncedSet, tagOf } from "./set-sync.ts";
 
 const RECORDS_TOPIC = "records";
 const STATEMENTS_TOPIC = "statements";
 const RECORDS_PROTOCOL = "/omerta/records/1";
 const STATEMENTS_PROTOCOL = "/omerta/statements/1";
-const MAX_STATEMENT_BYTES = 8_192;
 /** What gossip has lost comes by comparing with one neighbour at a time. */
 const COMPARE_EVERY_MS = 120_000;
 /** Between two comparisons that one peer may ask for. */
@@ -112,15 +112,18 @@ export class Gossip {
   }
 
   private async pullFrom(peer: PeerId, protocol: string, set: SyncedSet): Promise<void> {
-    const { engine, log } = this.options;
+    const { engine, timers, log } = this.options;
     try {
       const stream = await engine.open(peer, protocol);
-      const timer = setTimeout(() => stream.abort(new Error("timeout")), PULL_TIMEOUT_MS);
+      const callOff = timers.after(PULL_TIMEOUT_MS, () => stream.abort(new Error("timeout")));
       try {
         const { refused } = await pull(stream, set);
         if (refused > 0) log.debug({ peer, protocol, refused }, "a peer has handed over what is no good");
+      } catch (error) {
+        stream.abort(new Error("comparing failed", { cause: error }));
+        throw error;
       } finally {
-        clearTimeout(timer);
+        callOff();
       }
     } catch (error) {
       // The next comparison, or the next peer, brings it.
@@ -158,8 +161,8 @@ export class Gossip {
       return take() ? "accept" : "ignore";
     } catch (error) {
       this.options.log.debug({ error }, "gossip refused");
-      // Certificates may have been revoked on one side only so far: no fault of whoever passed them on.
-      return error instanceof Error && error.name === "RecordError" ? "reject" : "ignore";
+      // Certificates may have been revoked on one side only so far, or a directory be full: no fault of whoever passed it on.
+      return error instanceof RecordError || error instanceof StatementError ? "reject" : "ignore";
     }
   }
 

@@ -5,21 +5,25 @@ import { encodeRecord, type PeerRecord } from "./peer-record.ts";
 /** What a box says of itself, without what only its record has. */
 export type SelfDescription = Omit<PeerRecord, "publicKey" | "sequence">;
 
-/** Records of one start of the box: beyond, its sequence would run into the next start's. */
+/** Records of one start of the box, years of them: then its sequence runs into the next start's. */
 const RECORDS_A_START = 2 ** 24;
+/** Two boxes that run with the same keys would outdo each other without end. */
+const SURPASS_EVERY_MS = 60_000;
 /** A load that changes all the time is no news. */
 const LEAST_INTERVAL_MS = 5_000;
 
 /** This box's own record in one network: signed anew when something has changed, and now and then so that it is not forgotten. */
 export class OwnRecord {
-  private count = 0;
+  /** The last that was used, or is known to have been. */
+  private sequence: number | undefined;
+  private surpassedAtMs = Number.NEGATIVE_INFINITY;
   private signedAtMs = Number.NEGATIVE_INFINITY;
   private described = "";
   private kept: Uint8Array | undefined;
 
   /**
    * @param starts how many times the box has started, kept through restarts: no clock is needed for the newer record to
-   * have the higher sequence
+   * have the higher sequence. Where that was not kept, {@link OwnRecord.surpass} helps
    */
   constructor(
     private readonly key: SigningKey,
@@ -31,6 +35,18 @@ export class OwnRecord {
     return this.kept;
   }
 
+  /**
+   * Others hold a record of this box with this sequence. One that is higher than its own was signed before the box lost
+   * its state, or its keys were moved here: it would hide all new ones, so the next goes beyond it, and is due.
+   */
+  surpass(sequence: number): void {
+    const nowMs = this.monotonicMs();
+    if (sequence <= this.lastSequence || nowMs - this.surpassedAtMs < SURPASS_EVERY_MS) return;
+    this.surpassedAtMs = nowMs;
+    this.sequence = sequence;
+    this.signedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** @returns the new record when there is one to be told to others */
   update(self: SelfDescription): Uint8Array | undefined {
     const nowMs = this.monotonicMs();
@@ -39,10 +55,14 @@ export class OwnRecord {
     const described = JSON.stringify([rest, Buffer.from(chain).toString("base64"), capability?.leases]);
     const isDue = ageMs >= RENEW_EVERY_MS;
     if (!isDue && (described === this.described || ageMs < LEAST_INTERVAL_MS)) return undefined;
-    this.count = Math.min(this.count + 1, RECORDS_A_START - 1);
-    this.kept = encodeRecord({ ...self, sequence: this.starts * RECORDS_A_START + this.count }, this.key);
+    this.sequence = Math.min(this.lastSequence + 1, Number.MAX_SAFE_INTEGER);
+    this.kept = encodeRecord({ ...self, sequence: this.sequence }, this.key);
     this.described = described;
     this.signedAtMs = nowMs;
     return this.kept;
+  }
+
+  private get lastSequence(): number {
+    return this.sequence ?? this.starts * RECORDS_A_START;
   }
 }

@@ -92,15 +92,34 @@ const STRICT: DecodeOptions = {
   rejectDuplicateMapKeys: true,
 };
 
+const SIGNATURE_BYTES = 64;
+
 /**
  * CBOR array of the fields in their order, behind it the Ed25519 signature (64 bytes, RFC 8032) over the domain
- * `"omerta peer record 1" 0x00` and that array.
+ * `"omerta peer record 1" 0x00` and that array. What does not fit into {@link MAX_RECORD_BYTES} is left out from the
+ * end: services, then addresses.
  */
 export function encodeRecord(record: Omit<PeerRecord, "publicKey">, key: SigningKey): Uint8Array {
+  let fitting = record;
+  let unsigned = encodeBody(fitting, key.publicKey);
+  while (unsigned.length + SIGNATURE_BYTES > MAX_RECORD_BYTES) {
+    const { services, addresses } = fitting;
+    if (services.length + addresses.length === 0)
+      throw new RecordError(`record: ${unsigned.length} bytes are too many`);
+    fitting =
+      services.length > 0
+        ? { ...fitting, services: services.slice(0, -1) }
+        : { ...fitting, addresses: addresses.slice(0, -1) };
+    unsigned = encodeBody(fitting, key.publicKey);
+  }
+  return Buffer.concat([unsigned, key.sign(Buffer.concat([DOMAIN, unsigned]))]);
+}
+
+function encodeBody(record: Omit<PeerRecord, "publicKey">, publicKey: Uint8Array): Uint8Array {
   const { capability } = record;
-  const unsigned = encode([
+  return encode([
     1,
-    key.publicKey,
+    publicKey,
     record.sequence,
     record.chain,
     record.name,
@@ -122,15 +141,14 @@ export function encodeRecord(record: Omit<PeerRecord, "publicKey">, key: Signing
       : null,
     record.load,
   ]);
-  return Buffer.concat([unsigned, key.sign(Buffer.concat([DOMAIN, unsigned]))]);
 }
 
 /** @throws {RecordError} with the field; the certificates are still to be checked */
 export function decodeRecord(encoded: Uint8Array): PeerRecord {
   if (encoded.length > MAX_RECORD_BYTES)
     throw new RecordError(`record: ${encoded.length} bytes are too many`);
-  if (encoded.length < 65) throw new RecordError("record: too short");
-  const unsigned = encoded.subarray(0, -64);
+  if (encoded.length <= SIGNATURE_BYTES) throw new RecordError("record: too short");
+  const unsigned = encoded.subarray(0, -SIGNATURE_BYTES);
   const parsed = body.safeParse(decoded(unsigned));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -139,7 +157,7 @@ export function decodeRecord(encoded: Uint8Array): PeerRecord {
   const [, publicKey, sequence, chain, name, addresses, endpoints, nat, relays, reachedBy, lora, ...rest] =
     parsed.data;
   const [services, capability, load] = rest;
-  if (!verify(publicKey, Buffer.concat([DOMAIN, unsigned]), encoded.subarray(-64)))
+  if (!verify(publicKey, Buffer.concat([DOMAIN, unsigned]), encoded.subarray(-SIGNATURE_BYTES)))
     throw new RecordError("record: the signature is not its subject's");
   return {
     publicKey,

@@ -29,7 +29,11 @@ export async function pull(stream: FrameStream, set: SyncedSet): Promise<{ taken
   await stream.close();
   const result = { taken: 0, refused: 0 };
   for await (const encoded of stream.frames()) {
-    if (result.taken + result.refused >= MAX_ITEMS) break;
+    if (result.taken + result.refused >= MAX_ITEMS) {
+      // It would wait for room to send the rest.
+      stream.abort(new Error(`set: more than ${MAX_ITEMS} at once`));
+      break;
+    }
     try {
       set.accept(encoded);
       result.taken += 1;

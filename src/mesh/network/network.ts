@@ -118,6 +118,10 @@ export class Network implements ControlChannel {
       self: this.engine.peer,
       check: (chain, publicKey) => membership.check(chain, publicKey),
       isStillMember: (publicKey) => membership.isStillMember(publicKey),
+      ownCame: (sequence) => {
+        this.ownRecord.surpass(sequence);
+        this.refresh();
+      },
       monotonicMs,
     });
     this.nat = new ObservedNat({
