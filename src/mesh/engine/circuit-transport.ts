@@ -1,9 +1,10 @@
 import { type CircuitRelayTransportComponents, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import type { Connection, Transport } from "@libp2p/interface";
 import type { PeerId } from "./engine-interface.ts";
+import { type Replacements, replacing } from "./replacing.ts";
 
 /** A peer's connections, the best first. */
-type ConnectionsOf = (peer: PeerId) => readonly Connection[];
+export type ConnectionsOf = (peer: PeerId) => readonly Connection[];
 
 /**
  * libp2p's transport for circuits, kept from making a reservation by itself with whoever hands it a circuit: reservations
@@ -36,18 +37,4 @@ export function bestFirst<T extends Pick<CircuitRelayTransportComponents, "conne
     connectionManager: () =>
       replacing(components.connectionManager, { getConnections: () => getConnections }),
   } as Replacements<T>);
-}
-
-type Replacements<T> = { [K in keyof T]?: () => T[K] };
-
-/** The same object, but for some properties, which are worked out when they are asked for. */
-function replacing<T extends object>(target: T, by: Replacements<T>): T {
-  return new Proxy(target, {
-    get(object, key) {
-      const replacement = by[key as keyof T];
-      if (replacement !== undefined) return replacement();
-      const value: unknown = Reflect.get(object, key, object);
-      return typeof value === "function" ? value.bind(object) : value;
-    },
-  });
 }

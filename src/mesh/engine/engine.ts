@@ -159,6 +159,7 @@ export class Libp2pEngine implements Engine {
 
   private createNode(): Promise<Node> {
     const { passport, timers, stunServers, announce = () => [], limits } = this.options;
+    const bounds = { ...DEFAULT_LIMITS, ...limits };
     const refusals = new Refusals(timers, (remote, why) => this.events.emit("refused", remote, why));
     const refusedAt = (connection: object, why: string): void => {
       const { remoteAddr } = connection as { remoteAddr?: unknown };
@@ -167,9 +168,10 @@ export class Libp2pEngine implements Engine {
     return createNode({
       seed: passport.seed,
       stunServers,
+      timers,
       announce,
       connectionsOf: (peer) => this.table.of(peer).map(({ connection }) => connection),
-      limits: { ...DEFAULT_LIMITS, ...limits },
+      limits: bounds,
       gossipScore: (peer) => this.conduct.score(peer),
       privateNetwork: new PrivateNetwork({
         keys: this.keys,
@@ -181,6 +183,8 @@ export class Libp2pEngine implements Engine {
       gater: createGater({
         members: this.members,
         loopbackOnly: this.loopbackOnly(),
+        maxPendingOfAddress: bounds.maxPendingOfAddress,
+        timers,
         isOwnRelay: (relay) => this.reservations.isWanted(relay),
         refused: (remote, why) => refusals.refused(remote, why),
       }),

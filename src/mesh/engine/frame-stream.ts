@@ -41,8 +41,13 @@ export class Libp2pFrameStream implements FrameStream {
     stream.addEventListener("remoteCloseWrite", () => {
       this.remoteClosed = true;
     });
-    stream.addEventListener("end", () => this.finish(undefined));
+    let isClosed = false;
+    stream.addEventListener("end", () => {
+      // Of a stream that the other side did not close, "close" tells why it ended.
+      if (this.remoteClosed || isClosed) this.finish(undefined);
+    });
     stream.addEventListener("close", (event) => {
+      isClosed = true;
       // What came before and waits while we are paused is still read; "end" follows it.
       if (event.error !== undefined || stream.readBufferLength === 0) this.finish(event.error);
     });

@@ -1,17 +1,19 @@
 import type { ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
+import type { Timers } from "../../host/timers.ts";
 import { forbiddenAddress } from "./address-rules.ts";
 import type { CheckedMembers } from "./checked-members.ts";
-
-/**
- * Connections that one address may have between "accepted" and "a member". Ten are taken on from all addresses together
- * (libp2p's default, which kept a flood of 500 from shutting others out); so one address cannot take them all.
- */
-const MAX_PENDING_OF_ADDRESS = 4;
+import { hasComeAbout } from "./webrtc-phantom.ts";
 
 export interface GaterOptions {
   members: CheckedMembers;
   /** Whether this node listens on loopback addresses alone. */
   loopbackOnly: boolean;
+  /**
+   * Connections that one address may have between "accepted" and "a member". libp2p takes few on from all addresses
+   * together, and one address is not to take them all.
+   */
+  maxPendingOfAddress: number;
+  timers: Timers;
   /** Whether a relay is one that this box has asked to relay to it. */
   isOwnRelay(relay: string): boolean;
   refused(remote: string, why: string): void;
@@ -38,7 +40,7 @@ export function createGater(options: GaterOptions): ConnectionGater {
     denyInboundConnection(connection) {
       const source = sourceOf(connection);
       const others = pending.get(source) ?? 0;
-      if (others >= MAX_PENDING_OF_ADDRESS) {
+      if (others >= options.maxPendingOfAddress) {
         refused(String(connection.remoteAddr), "too many connections at once from its address");
         return true;
       }
@@ -52,9 +54,11 @@ export function createGater(options: GaterOptions): ConnectionGater {
       return false;
     },
 
-    denyInboundUpgradedConnection(peer, connection) {
+    async denyInboundUpgradedConnection(peer, connection) {
+      if (noMember(peer, connection)) return true;
+      const isPhantom = !(await hasComeAbout(connection, options.timers));
       noLongerPending(connection);
-      return noMember(peer, connection);
+      return isPhantom;
     },
     denyOutboundUpgradedConnection: noMember,
 

@@ -3,18 +3,18 @@ import { type GossipSub, gossipsub } from "@libp2p/gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
 import type { Connection, ConnectionGater } from "@libp2p/interface";
 import { type Ping, ping } from "@libp2p/ping";
-import { webRTC } from "@libp2p/webrtc";
-
-import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
-import { bestFirst, circuitTransport } from "./circuit-transport.ts";
+import type { Timers } from "../../host/timers.ts";
+import { circuitTransport } from "./circuit-transport.ts";
 import type { PeerId } from "./engine-interface.ts";
 import type { EngineLimits } from "./engine-options.ts";
 import { type MembershipEncrypterOptions, membershipEncrypter } from "./membership-encrypter.ts";
 import type { PrivateNetwork } from "./private-network.ts";
 import { quietLogger } from "./quiet-logger.ts";
+import { survivingYamux } from "./surviving-yamux.ts";
 import { survivingTcp } from "./tcp-dial.ts";
+import { webRtcTransport } from "./webrtc-transport.ts";
 import { wsTransport } from "./ws-transport.ts";
 
 /** Longest message of gossip, with its topic, signature and key. */
@@ -33,6 +33,7 @@ export interface NodeOptions {
   /** 32 bytes (RFC 8032). */
   seed: Uint8Array;
   stunServers: () => readonly string[];
+  timers: Timers;
   announce: () => readonly string[];
   /** A peer's connections, the best first. */
   connectionsOf(peer: PeerId): readonly Connection[];
@@ -59,8 +60,6 @@ export interface Node {
  */
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { limits } = options;
-  // Without servers given, libp2p would ask those of others.
-  const rtcConfiguration = () => ({ iceServers: options.stunServers().map((urls) => ({ urls })) });
   let captured: NodeComponents | undefined;
   const libp2p = await createLibp2p<NodeServices>({
     start: false,
@@ -76,7 +75,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     connectionEncrypters: [membershipEncrypter(options.membership)],
     streamMuxers: [
-      yamux({
+      survivingYamux({
         // A paused stream must be able to keep what its window lets the other send, or it is reset.
         streamOptions: { maxStreamWindowSize: 2_097_152, maxReadBufferLength: 4_194_304 },
       }),
@@ -85,7 +84,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       survivingTcp(),
       wsTransport(),
       circuitTransport(options.connectionsOf),
-      (components) => webRTC({ rtcConfiguration })(bestFirst(components, options.connectionsOf)),
+      webRtcTransport(options),
     ],
     connectionManager: {
       maxConnections: limits.maxConnections,

@@ -75,14 +75,14 @@ test("whatever comes, a decoder of frames yields frames within its bound or says
 });
 
 test("a peer id names an Ed25519 key and nothing else", () => {
-  // The test vector of libp2p's specification of peer ids: a private key in its protobuf form, whose last 32 bytes are the
-  // public key, as a CIDv1 in base36 there; here in base58btc.
-  const seed = Buffer.from("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "hex");
-  const publicKey = Buffer.from("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "hex");
-  // RFC 8032, section 7.1, test 1.
+  // The Ed25519 key of libp2p's specification of peer ids, section "Test vectors": seed and public key.
+  const seed = Buffer.from("7e0830617c4a7de83925dfb2694556b12936c477a0e1feb2e148ec9da60fee7d", "hex");
+  const publicKey = Buffer.from("1ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e", "hex");
   expect(Buffer.from(publicKeyOfSeed(seed))).toEqual(publicKey);
   const peer = peerIdOf(publicKey);
   expect(peer).toStartWith("12D3KooW");
+  // The identity multihash of the public key as that section encodes it.
+  expect(Buffer.from(multihashOf(peer)).toString("hex")).toBe(`002408011220${publicKey.toString("hex")}`);
   expect(Buffer.from(publicKeyOf(peer))).toEqual(publicKey);
   expect(peerIdOfMultihash(multihashOf(peer))).toBe(peer);
   expect(() => peerIdOf(publicKey.subarray(1))).toThrow(PeerIdError);
