@@ -77,7 +77,7 @@ function noLongerPending(connection: MultiaddrConnection): void {
   pendingOf.delete(connection);
 }
 
-/** An IPv4 address, the /64 of an IPv6 address, or the relay: what one attacker has one of. */
+/** An IPv4 address, the /64 of an IPv6 address (not of a link-local one: all on a link share that), or the relay: what one attacker has one of. */
 function sourceOf({ remoteAddr }: MultiaddrConnection): string {
   const components = remoteAddr.getComponents();
   if (components.some(({ name }) => name === "p2p-circuit")) {
@@ -85,7 +85,8 @@ function sourceOf({ remoteAddr }: MultiaddrConnection): string {
   }
   const ip = components.find(({ name }) => name === "ip4" || name === "ip6");
   if (ip?.name !== "ip6") return ip?.value ?? String(remoteAddr);
-  return network64(ip.value ?? "");
+  const address = ip.value ?? "";
+  return /^fe[89ab]/i.test(address) ? address : network64(address);
 }
 
 function network64(address: string): string {

@@ -82,6 +82,13 @@ test("one address has four connections in the handshakes at most, a /64 counting
   }
 });
 
+test("neighbours on a link do not count as one, though their addresses share a /64", () => {
+  const { gater: g } = gater();
+  for (let i = 1; i <= 12; i += 1) {
+    expect(g.denyInboundConnection?.(connectionFrom(`/ip6zone/eth0/ip6/fe80::${i}/tcp/1`))).toBe(false);
+  }
+});
+
 test("circuits are taken from relays that were asked, and none other", () => {
   const { gater: g } = gater();
   const relay = (name: string) => Object.assign(Object.create(PEER), { toString: () => name });
