@@ -80,7 +80,9 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       const inside = netns === undefined ? {} : { netns };
       await order("lan-b", { do: "accept", own: "10.66.0.2", other: "10.66.0.1", ...inside });
       const ends = { peer: "lan-b", own: "10.66.0.1", other: "10.66.0.2" };
-      return order<OpenReport>("lan-a", { do: "open", ...ends });
+      const report = await order<OpenReport>("lan-a", { do: "open", ...ends });
+      if (netns === undefined) await order("lan-b", { do: "echo", at: "10.66.0.2" });
+      return report;
     };
     const close = async () => {
       await order("lan-a", { do: "close" });
@@ -94,7 +96,6 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       const { upMs, phase } = await open();
       expect(phase).toBe("direct");
       console.log(`one LAN: up in ${upMs.toFixed(0)} ms`);
-      await order("lan-b", { do: "echo", at: "10.66.0.2" });
       const report = await order<StreamReport>("lan-a", {
         do: "stream",
         to: "10.66.0.2",

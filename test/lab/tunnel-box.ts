@@ -69,6 +69,7 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
     quotas: { tunnels: 8, tunnelsPerPeer: 4 },
   });
   let relay: UdpRelay | undefined;
+  const echoing = new Set<string>();
   await tunnels.start();
   await channel.start();
   process.on("SIGTERM", () => void Promise.all([tunnels.stop(), relay?.stop()]).then(() => process.exit(0)));
@@ -121,7 +122,9 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
       case "status":
         return tunnels.status();
       case "echo":
-        return startEcho(order.at);
+        if (!echoing.has(order.at)) await startEcho(order.at);
+        echoing.add(order.at);
+        return;
       case "push":
         return push(order.to, order.forMs);
       case "stream":

@@ -196,6 +196,7 @@ export class Tunnel {
         this.cancelTick?.();
         this.soon(() => hands.prober.stop());
         this.soon(() => hands.device.remove());
+        // Behind what was just queued, which it may wait for.
         hands.ended();
         break;
     }

@@ -92,6 +92,8 @@ export class Tunnels {
   private readonly answering = new Set<string>();
   /** Peers with whom tunnels are being made, once for each. */
   private readonly making: PeerId[] = [];
+  /** Kept when the interfaces of tunnels that are over have gone. */
+  private readonly closing = new Set<Promise<void>>();
   private offerHandler: OfferHandler | undefined;
   private saidUnknownMs = Number.NEGATIVE_INFINITY;
   private isStarted = false;
@@ -111,9 +113,8 @@ export class Tunnels {
   /** Closes all. */
   async stop(): Promise<void> {
     this.isStarted = false;
-    const open = [...this.tunnels.values()];
-    for (const tunnel of open) tunnel.close("the box stops");
-    await Promise.all(open.map((tunnel) => tunnel.settled()));
+    for (const tunnel of [...this.tunnels.values()]) tunnel.close("the box stops");
+    await Promise.all(this.closing);
   }
 
   /** Who decides on offers of others; without one all are refused. */
@@ -217,6 +218,8 @@ export class Tunnels {
       ended: () => {
         this.tunnels.delete(id);
         this.ports.delete(id);
+        const removed = tunnel.settled().finally(() => this.closing.delete(removed));
+        this.closing.add(removed);
       },
     });
     this.tunnels.set(id, tunnel);

@@ -3,7 +3,7 @@ import { run, tryRun } from "../../host/run.ts";
 import type { Supervised } from "../../host/supervise.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
 import { parseWireGuardDump, type WireGuardStatus } from "./wireguard-dump.ts";
-import { kernelWireGuard, wireGuardGo } from "./wireguard-process.ts";
+import { kernelWireGuard, removeSocket, wireGuardGo } from "./wireguard-process.ts";
 
 /** What the interface of one end of a tunnel is to be. */
 export interface DeviceWish {
@@ -103,8 +103,10 @@ export class WireGuardDevice implements TunnelDevice {
   }
 
   async remove(): Promise<void> {
-    if (this.process) await this.process.stop();
-    else await tryRun([...this.ip(), "link", "del", this.name]);
+    if (this.process) {
+      await this.process.stop();
+      removeSocket(this.name);
+    } else await tryRun([...this.ip(), "link", "del", this.name]);
     this.process = undefined;
   }
 

@@ -50,7 +50,11 @@ function endProcess(pidFile: string, name: string): void {
   // The number may be another process' by now.
   if (command === `wireguard-go\0-f\0${name}\0`) process.kill(pid, "SIGKILL");
   rmSync(pidFile, { force: true });
-  // A killed one leaves its socket, through which `wg` would ask in vain.
+  removeSocket(name);
+}
+
+/** One that did not end by itself leaves its socket, through which `wg` would ask in vain. */
+export function removeSocket(name: string): void {
   rmSync(`/var/run/wireguard/${name}.sock`, { force: true });
 }
 
