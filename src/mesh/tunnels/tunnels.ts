@@ -19,7 +19,7 @@ import {
   type TunnelMessage,
   type Whereabouts,
 } from "./tunnel-messages.ts";
-import { TunnelProber } from "./tunnel-prober.ts";
+import { checkProber, TunnelProber } from "./tunnel-prober.ts";
 import { type NewTunnel, newTunnel } from "./tunnel-step.ts";
 import {
   type DeviceWish,
