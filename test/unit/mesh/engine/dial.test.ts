@@ -27,7 +27,9 @@ test("the first address that answers is taken, and addresses that do not cost a 
   const connection = await a.dial(b.peer, [black, "/ip4/127.0.0.1/tcp/1", tcpAddress(b)], 5_000);
   expect(connection.remote).toBe(tcpAddress(b));
   expect(performance.now() - startedMs).toBeLessThan(1_500);
-  await expect(a.dial(b.peer, [black], 300)).rejects.toThrow(/nobody answered in time/);
+  for (const address of [black, `${black}/ws`]) {
+    await expect(a.dial(b.peer, [address], 300)).rejects.toThrow(/nobody answered in time/);
+  }
   hole.close();
 });
 

@@ -115,9 +115,9 @@ export async function echoed(
   return got;
 }
 
-/** Resolves as soon as something holds, and fails after five seconds. */
-export async function until(holds: () => boolean): Promise<void> {
-  const endsMs = performance.now() + 5_000;
+/** Resolves as soon as something holds, and fails when it does not in time. */
+export async function until(holds: () => boolean, timeoutMs = 5_000): Promise<void> {
+  const endsMs = performance.now() + timeoutMs;
   while (!holds()) {
     if (performance.now() > endsMs) throw new Error(`still not: ${holds}`);
     await Bun.sleep(5);
