@@ -106,6 +106,9 @@ export class Tunnels {
    */
   async start(mayClear = true): Promise<void> {
     if (mayClear) await clearWireGuardLeftovers(this.options.runFolder);
+    await checkProber().catch((error) => {
+      this.options.log.error({ error }, "tunnels will not be found to carry, for want of a program");
+    });
     this.isStarted = true;
     this.options.channel.handle(TUNNEL_CHANNEL, (from, body) => this.take(from, body));
   }
