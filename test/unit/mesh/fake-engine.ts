@@ -115,9 +115,9 @@ export class FakeEngine implements Engine {
     };
   }
 
-  /** How many listen to a topic. */
-  listening(topic: string): number {
-    return this.topics.get(topic)?.size ?? 0;
+  /** Topics that are listened to, by how many. */
+  get subscriptions(): ReadonlyMap<string, number> {
+    return new Map([...this.topics].map(([topic, accepts]) => [topic, accepts.size]));
   }
 
   /** Gossip that has come. @returns what those who listen make of it */
