@@ -236,6 +236,7 @@ describe("by comparing, boxes", () => {
     time.advance(2_001);
     await first.gossip.compareWith(second?.engine.peer ?? "");
     expect(first.directory.get(peer)).toBeDefined();
+    await time.advanceAsync(0);
     expect([first.engine.openStreams, second?.engine.openStreams]).toEqual([0, 0]);
   });
 
