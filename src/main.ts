@@ -13,6 +13,7 @@ import {
   checkCertificate,
   Gateway,
   type GuestBackend,
+  guestPriorities,
   KernelBackend,
   planGuestNetwork,
   SessionStore,
@@ -25,7 +26,15 @@ import { tryRun } from "./host/run.ts";
 import { systemTimers } from "./host/timers.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import { LoraLink, type MeshControl, MeshPart, Traffic, UPLINK_IDLE_S, Uplinks } from "./mesh/index.ts";
+import {
+  type Link,
+  LoraLink,
+  type MeshControl,
+  MeshPart,
+  Traffic,
+  UPLINK_IDLE_S,
+  Uplinks,
+} from "./mesh/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
 
@@ -88,6 +97,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const { setAside, volatile } = journal.open();
   if (setAside) log.error(`the journal could not be read; it is in ${setAside}, and a new one has begun`);
   if (volatile) log.error(`the journal is not kept through a restart: ${volatile}`);
+  // Who goes first on every link is one part's business: with the mesh, the uplink's queues are its.
+  const sharesLinks = mode === "device" && config.mesh.enabled;
   const backend: GuestBackend = bench
     ? new BenchBackend(bench.address, bench.portalPort)
     : new KernelBackend({
@@ -97,6 +108,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         stateFolder,
         log,
         tlsHost: certificate?.host,
+        shapesUplink: !sharesLinks,
       });
   const store = new SessionStore(join(stateFolder, "sessions.sqlite"));
   const gateway = new Gateway({ config: config.gateway, backend, store, journal, clock, log });
@@ -137,19 +149,18 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   });
   const texts = new LoraTexts(lora, clock);
   const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
-  const traffic =
-    mode === "device" && config.mesh.enabled
-      ? new Traffic({
-          shares: config.mesh.traffic.shares,
-          prefer: config.mesh.traffic.queueing,
-          ports: { control: [], messages: [], bulk: [] },
-          guestBridge: config.gateway.bridge,
-          vmInterfaces: [],
-          timers: systemTimers,
-          log,
-          run: tryRun,
-        })
-      : undefined;
+  const traffic = sharesLinks
+    ? new Traffic({
+        shares: config.mesh.traffic.shares,
+        prefer: config.mesh.traffic.queueing,
+        ports: { control: [], messages: [], bulk: [] },
+        guestBridge: config.gateway.bridge,
+        vmInterfaces: [],
+        timers: systemTimers,
+        log,
+        run: tryRun,
+      })
+    : undefined;
   const uplinks =
     traffic && config.mesh.traffic.uplinks.length > 1
       ? new Uplinks({
@@ -170,6 +181,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     exclude: [config.gateway.bridge, ...config.gateway.interfaces],
     forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`, `${net.ipv6.network}/${net.ipv6.prefix}`],
     traffic,
+    links: knownLinks(config),
     uplinks,
     memberships,
     stateFolder,
@@ -251,6 +263,16 @@ const benchLora = (lora: Config["lora"], port: string): Config["lora"] => ({
   preset: "LongFast",
   ports: [...lora.ports, port],
 });
+
+/** Links whose rate is known, and the guests' uplink with the classes that the gateway's firewall gives its guests. */
+function knownLinks({ gateway: { uplink }, mesh: { traffic } }: Config): Link[] {
+  const links = traffic.links.map((link) => ({ name: link.interface, upKbit: link.up_kbit }));
+  if (!uplink.allow || uplink.interface === "" || uplink.up_kbit === 0) return links;
+  return [
+    ...links.filter(({ name }) => name !== uplink.interface),
+    { name: uplink.interface, upKbit: uplink.up_kbit, guestClasses: guestPriorities() },
+  ];
+}
 
 /** What can go on without goes on. */
 function attempt(action: () => void, failed: (error: unknown) => void): void {

@@ -9,3 +9,4 @@ export { KernelBackend } from "./kernel-backend.ts";
 export { PROBE_FAMILIES } from "./probe-families.ts";
 export type { SessionState } from "./session.ts";
 export { SessionStore } from "./session-store.ts";
+export { guestPriorities } from "./shaping.ts";

@@ -11,6 +11,10 @@ const QUANTUM = 65_536;
 /** On the guest bridge what comes from the box itself is never slowed. */
 const LOCAL_KBIT = 10_000_000;
 
+/** Class ids of all guests, for who queues the uplink instead of the gateway. */
+export const guestPriorities = (): string[] =>
+  Array.from({ length: GUEST_CLASSES }, (_, index) => priorityOf(index + 1));
+
 /** The class of a guest, 1 to {@link GUEST_CLASSES}: the same for the same station always (FNV-1a of its address). */
 export function guestClass(mac: string): number {
   let hash = 0x811c9dc5;

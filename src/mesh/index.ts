@@ -12,5 +12,6 @@ export type { Capability, OfferedService } from "./directory/peer-record.ts";
 export { MeshPart, type MeshPartOptions, UPLINK_IDLE_S } from "./mesh-part.ts";
 export { LoraLink } from "./network/lora-link.ts";
 export type { PathStatus } from "./paths/paths-interface.ts";
+export type { Link } from "./traffic/queue-plan.ts";
 export { Traffic } from "./traffic/traffic.ts";
 export { Uplinks } from "./traffic/uplinks.ts";

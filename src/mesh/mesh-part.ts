@@ -18,6 +18,7 @@ import { localInterfaces } from "./discovery/local-interfaces.ts";
 import type { LoraLink } from "./network/lora-link.ts";
 import { Network } from "./network/network.ts";
 import { clearTunnels } from "./network/network-tunnels.ts";
+import type { Link } from "./traffic/queue-plan.ts";
 import type { Traffic } from "./traffic/traffic.ts";
 import { findUplinks, readDefaultRoutes } from "./traffic/uplink-finder.ts";
 import type { Uplinks } from "./traffic/uplinks.ts";
@@ -38,6 +39,8 @@ export interface MeshPartOptions {
   mayTunnel: boolean;
   /** Who goes first on the links; undefined where this box may not say so. */
   traffic: Pick<Traffic, "refresh" | "setPorts" | "setTunnelPorts"> | undefined;
+  /** Links of which more is known than their name. */
+  links: readonly Link[];
   /** Several ways to the internet, used together; undefined where there is one at most. */
   uplinks: Pick<Uplinks, "refresh" | "setPins"> | undefined;
   lora: LoraLink | undefined;
@@ -183,6 +186,7 @@ export class MeshPart implements Part {
         hosts: loopback ? LOOPBACK : EVERYWHERE,
         loopback,
         port,
+        slot: Math.floor((port - config.port) / PORTS_A_NETWORK),
         interfaces: () => this.interfaces,
         lora,
         services,
@@ -227,10 +231,7 @@ export class MeshPart implements Part {
     const all = [...this.running.values()].map(({ ports }) => ports);
     const links = this.interfaces
       .filter(({ kind, up }) => up && (kind === "ethernet" || kind === "radio"))
-      .map(({ name }) => {
-        const known = config.traffic.links.find((link) => link.interface === name);
-        return { name, ...(known ? { upKbit: known.up_kbit } : {}) };
-      });
+      .map(({ name }) => this.options.links.find((link) => link.name === name) ?? { name });
     const ports = {
       control: all.map(({ udp }) => udp),
       messages: all.flatMap(({ tcp, ws }) => [tcp, ws]),

@@ -23,6 +23,7 @@ const part = new MeshPart({
   loopback: false,
   forbidden: [],
   traffic: undefined,
+  links: [],
   uplinks: undefined,
   mayTunnel: true,
   lora: undefined,

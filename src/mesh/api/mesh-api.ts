@@ -6,6 +6,7 @@ import { stream } from "hono/streaming";
 import { z } from "zod";
 import { ROLES } from "../../identity/index.ts";
 import { MAX_CONTROL_BYTES } from "../paths/paths-interface.ts";
+import { MAX_PURPOSE } from "../tunnels/tunnel-messages.ts";
 import { type MeshControl, MeshError } from "./mesh-control.ts";
 
 /** Where other programs on the box find the mesh. */
@@ -57,7 +58,7 @@ const requests = {
   tunnel: z.strictObject({
     network,
     peer,
-    purpose: z.string().max(200).default(""),
+    purpose: z.string().max(MAX_PURPOSE).default(""),
     device: z.strictObject({
       netns: z
         .string()

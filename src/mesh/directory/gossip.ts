@@ -2,16 +2,21 @@ import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import { MAX_STATEMENT_BYTES, StatementError } from "../../identity/index.ts";
 import type { Engine, FrameStream, PeerId } from "../engine/engine-interface.ts";
+import { FACTS } from "../engine/message-id.ts";
 import { type Directory, type Entry, MAX_ENTRIES } from "./directory.ts";
 import { MAX_RECORD_BYTES, RecordError } from "./peer-record.ts";
 import { answerPull, pull, type SyncedSet, tagOf } from "./set-sync.ts";
 
-const RECORDS_TOPIC = "records";
-const STATEMENTS_TOPIC = "statements";
+const RECORDS_TOPIC = `${FACTS}records`;
+const STATEMENTS_TOPIC = `${FACTS}statements`;
 const RECORDS_PROTOCOL = "/omerta/records/1";
 const STATEMENTS_PROTOCOL = "/omerta/statements/1";
-/** What gossip has lost comes by comparing with one neighbour at a time. */
-const COMPARE_EVERY_MS = 120_000;
+/**
+ * What gossip has lost comes by comparing with one neighbour at a time: soon after somebody has joined, since what was
+ * published before has not reached the two, and then less and less often.
+ */
+const FIRST_COMPARE_MS = 1_500;
+const LATEST_COMPARE_MS = 240_000;
 /** Between two comparisons that one peer may ask for. */
 const LEAST_BETWEEN_MS = 2_000;
 const PULL_TIMEOUT_MS = 20_000;
@@ -44,6 +49,8 @@ export class Gossip {
   private readonly records: SyncedSet;
   private readonly statements: SyncedSet;
   private isRunning = false;
+  private compareMs = FIRST_COMPARE_MS;
+  private cancelCompare: () => void = () => {};
 
   constructor(private readonly options: GossipOptions) {
     const { directory, membership, ownRecord } = options;
@@ -53,7 +60,9 @@ export class Gossip {
         if (own) yield { tag: tagOf(own), encoded: own };
         yield* directory.all();
       },
-      accept: (encoded) => void this.takeRecord(encoded),
+      accept: (encoded) => {
+        if (this.takeRecord(encoded)) this.publishRecord(encoded);
+      },
     };
     this.statements = {
       *items() {
@@ -93,6 +102,7 @@ export class Gossip {
 
   stop(): void {
     this.isRunning = false;
+    this.cancelCompare();
     for (const end of this.ends.splice(0)) end();
   }
 
@@ -102,6 +112,13 @@ export class Gossip {
 
   publishStatement(encoded: Uint8Array): void {
     this.publish(STATEMENTS_TOPIC, encoded);
+  }
+
+  /** Somebody has joined: takes over what it knows, and looks around soon. */
+  joined(peer: PeerId): void {
+    void this.compareWith(peer);
+    this.compareMs = FIRST_COMPARE_MS;
+    this.compareLater();
   }
 
   /** Takes over what a peer knows. Never rejects. */
@@ -174,14 +191,14 @@ export class Gossip {
 
   private compareLater(): void {
     const { timers, random, engine } = this.options;
-    const cancel = timers.after(COMPARE_EVERY_MS * (0.5 + random()), () => {
-      this.ends.splice(this.ends.indexOf(cancel), 1);
+    this.cancelCompare();
+    this.cancelCompare = timers.after(this.compareMs * (0.75 + random() / 2), () => {
       if (!this.isRunning) return;
       const peers = [...new Set(engine.connections().map(({ peer }) => peer))];
       const peer = peers[Math.floor(random() * peers.length)];
       if (peer) void this.compareWith(peer);
+      this.compareMs = Math.min(LATEST_COMPARE_MS, this.compareMs * 2);
       this.compareLater();
     });
-    this.ends.push(cancel);
   }
 }

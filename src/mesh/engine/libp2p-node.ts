@@ -10,6 +10,7 @@ import { circuitTransport } from "./circuit-transport.ts";
 import type { PeerId } from "./engine-interface.ts";
 import type { EngineLimits } from "./engine-options.ts";
 import { type MembershipEncrypterOptions, membershipEncrypter } from "./membership-encrypter.ts";
+import { messageId } from "./message-id.ts";
 import type { PrivateNetwork } from "./private-network.ts";
 import { quietLogger } from "./quiet-logger.ts";
 import { survivingYamux } from "./surviving-yamux.ts";
@@ -98,6 +99,9 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
       pubsub: gossipsub({
         allowPublishToZeroTopicPeers: true,
+        // A fact that others have told already is no fault of whoever tells it again.
+        ignoreDuplicatePublishError: true,
+        msgIdFn: messageId,
         runOnLimitedConnection: true,
         maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
         maxOutboundBufferSize: 1_048_576,

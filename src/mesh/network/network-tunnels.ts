@@ -30,6 +30,8 @@ export interface NetworkTunnelsOptions {
   channel: ControlChannel;
   config: MeshConfig["relay"];
   networkId: string;
+  /** Which of the box's networks it is. */
+  slot: number;
   interfaces: () => readonly LocalInterface[];
   /** Own addresses that others may reach, the likeliest first. */
   addresses: () => readonly string[];
@@ -51,9 +53,15 @@ const TUNNELS_OF_PEER = 8;
 const MOST_TUNNELS = 64;
 const MOST_WELCOMES = 64;
 /** UDP ports to relay by: below those that the kernel gives out by itself (net.ipv4.ip_local_port_range). */
-const RELAY_PORTS = { first: 28_000, last: 29_999 };
+const RELAY_PORTS = { first: 28_000, count: 400, networks: 5 };
 const RELAY_LIFETIME_S = 120;
 const TOLD_AFTER_MS = 2_000;
+
+/** Those of one network: 28000 to 29999 are divided. */
+function relayPorts(slot: number): { first: number; last: number } {
+  const first = RELAY_PORTS.first + (slot % RELAY_PORTS.networks) * RELAY_PORTS.count;
+  return { first, last: first + RELAY_PORTS.count - 1 };
+}
 
 /** Removes what a killed daemon has left of all networks' tunnels: before any of them starts. */
 export async function clearTunnels(runFolder: string): Promise<void> {
@@ -74,8 +82,20 @@ export class NetworkTunnels {
   constructor(options: NetworkTunnelsOptions) {
     this.changed = options.changed;
     this.timers = options.timers;
-    const { channel, config, networkId, interfaces, addresses, mapped, nat, relays, runFolder, timers, log } =
-      options;
+    const {
+      channel,
+      config,
+      networkId,
+      slot,
+      interfaces,
+      addresses,
+      mapped,
+      nat,
+      relays,
+      runFolder,
+      timers,
+      log,
+    } = options;
     const endpoints = (port: number): Endpoint[] => {
       const outside = mapped();
       const own = addresses().map((address) => ({ address, port }));
@@ -111,7 +131,7 @@ export class NetworkTunnels {
         kbitEach: config.each_kbit,
         kbitTotal: config.total_kbit,
         lifetimeS: RELAY_LIFETIME_S,
-        ports: RELAY_PORTS,
+        ports: relayPorts(slot),
       },
       table: `omerta_relay_${networkId}`,
       timers,

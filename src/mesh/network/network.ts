@@ -45,6 +45,8 @@ export interface NetworkOptions {
   loopback: boolean;
   /** TCP and UDP; WebSockets take the next. */
   port: number;
+  /** Which of the box's networks it is, 0 for the first: each relays tunnels by other ports. */
+  slot: number;
   interfaces: () => readonly LocalInterface[];
   lora: (LoraBearer & { address: number }) | undefined;
   services: () => readonly OfferedService[];
@@ -232,6 +234,7 @@ export class Network implements ControlChannel {
       channel: this,
       config: config.relay,
       networkId: membership.id,
+      slot: options.slot,
       interfaces: options.interfaces,
       addresses: () => addressesForMembers(options.interfaces()),
       mapped: () => this.nat.mapped,
@@ -287,6 +290,8 @@ export class Network implements ControlChannel {
     // Tunnels that cannot be made are no reason to be without messages.
     await this.tunnels?.start().catch((error) => this.options.log.error({ error }, "no tunnels"));
     this.gossip.start();
+    // Whoever joins at once takes it over.
+    this.describeSelf();
     this.ends.push(
       engine.on("joined", (peer) => this.joined(peer)),
       engine.on("left", () => this.refresh()),
@@ -410,7 +415,7 @@ export class Network implements ControlChannel {
 
   private joined(peer: PeerId): void {
     this.refresh();
-    void this.gossip.compareWith(peer);
+    this.gossip.joined(peer);
     if (this.peer < peer) void this.agree(peer);
     else
       this.later(AGREE_ANYWAY_MS, () => {
@@ -563,6 +568,14 @@ export class Network implements ControlChannel {
     this.dialler.want(plan.filter((peer) => !connected.has(peer)));
     this.straighten(connected);
     if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
+  }
+
+  private describeSelf(): void {
+    const record = this.ownRecord.update({
+      ...this.portrait.record(),
+      chain: this.options.membership.chain(),
+    });
+    if (record) this.gossip.publishRecord(record);
   }
 
   /** Peers that are reached by a relay alone: is there a straight way by now? */

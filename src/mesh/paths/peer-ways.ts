@@ -171,8 +171,20 @@ export class PeerWays {
       metered,
       isChosen: path.id === this.choice.chosen,
       isBusy: this.watchers > 0 || this.nowMs - this.trafficMs < BUSY_MS,
-      hasOther: this.hasOtherThan(path),
+      hasOther: this.hasApartFrom(path),
     });
+  }
+
+  /** A way that need not fail with this one: by another interface. Two addresses on one wire are no second wire. */
+  private hasApartFrom(path: Path): boolean {
+    const on = this.host.dependsOn(path);
+    return this.paths.all.some(
+      (other) =>
+        other !== path &&
+        isProven(other) &&
+        other.offer.kind !== "lora" &&
+        (on === undefined || this.host.dependsOn(other) !== on),
+    );
   }
 
   private hasOtherThan(path: Path): boolean {
