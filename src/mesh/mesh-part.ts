@@ -135,7 +135,9 @@ export class MeshPart implements Part {
       for (const network of this.running.values()) network.paths.receive({ by: "lora", address }, datagram);
     });
     const api = meshApi(this.desk);
-    this.server = serveSocket(join(runFolder, MESH_SOCKET), (request) => api.fetch(request));
+    const serve = (request: Request) => api.fetch(request);
+    // Who listens may wait for hours, and to reach a box can take half a minute.
+    this.server = serveSocket(join(runFolder, MESH_SOCKET), serve, undefined, 0);
     this.measureLoad(process.cpuUsage(), this.options.timers.monotonicMs());
     log.debug("the mesh has started");
   }

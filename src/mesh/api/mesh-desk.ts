@@ -32,18 +32,25 @@ const TUNNEL_TIMEOUT_MS = 20_000;
 
 type Listener = (message: { from: string; body: Uint8Array }) => void;
 
+/** Who listens to one channel or topic of one network. */
+interface Ear {
+  network: string;
+  isTopic: boolean;
+  name: string;
+  listeners: Set<Listener>;
+  /** Ends what was attached for it in the network that runs, or did. */
+  detach: () => void;
+}
+
 /** Answers what programs, the command line and the operator's page ask of the mesh. */
 export class MeshDesk implements MeshControl {
-  private readonly listeners = new Map<string, Set<Listener>>();
+  private readonly ears = new Map<string, Ear>();
 
   constructor(private readonly options: MeshDeskOptions) {}
 
   /** A network runs (again): those who listen to it go on listening. */
   began(network: Network): void {
-    for (const key of this.listeners.keys()) {
-      const [id, kind, name = ""] = key.split(" ");
-      if (id === network.membership.id) this.attach(network, kind === "topic", name);
-    }
+    for (const ear of this.ears.values()) if (ear.network === network.membership.id) attach(network, ear);
   }
 
   networks(): NetworkStatus[] {
@@ -69,11 +76,7 @@ export class MeshDesk implements MeshControl {
   async join(link: string): Promise<NetworkStatus> {
     const { membership, outcome } = refused(() => this.options.memberships.join(link, this.options.boxName));
     this.options.told("network-joined", membership.name, { outcome });
-    const running = this.options.network(membership.id);
-    // Put out and invited anew, it has another key.
-    if (running && !isSameKey(publicKeyOf(running.peer), membership.publicKey))
-      await this.options.end(membership.id);
-    await this.options.begin(membership);
+    await this.run(membership);
     return this.networkStatus(membership);
   }
 
@@ -88,7 +91,8 @@ export class MeshDesk implements MeshControl {
     const membership = this.membership(name);
     const peers = this.options.network(membership.id)?.bootstrapPeers(MAX_INVITE_PEERS) ?? [];
     const link = refused(() =>
-      membership.invite({ role, uses: once ? 1 : 0, expiresS: Math.round(hours * 3_600), peers }),
+      // Rounded up: 0 seconds would be for ever.
+      membership.invite({ role, uses: once ? 1 : 0, expiresS: Math.ceil(hours * 3_600), peers }),
     );
     this.options.told("invited", membership.name, { role, once, hours });
     return { link, bootstrap: peers.length };
@@ -97,7 +101,7 @@ export class MeshDesk implements MeshControl {
   async revoke(name: string, peer: string, why: string): Promise<void> {
     const membership = this.membership(name);
     const network = this.running(membership);
-    const id = this.peerIn(network, peer);
+    const id = this.memberIn(network, peer);
     const statement = refused(() => membership.revoke(publicKeyOf(id), "out", why));
     network.tellStatement(statement);
     this.options.told("revoked", id, { network: membership.name, why });
@@ -111,17 +115,18 @@ export class MeshDesk implements MeshControl {
   }
 
   async exportKeys(passphrase: string): Promise<Uint8Array> {
+    const file = await refusedLater(this.options.memberships.exportTo(passphrase));
     this.options.told("keys-exported", "");
-    return refusedLater(this.options.memberships.exportTo(passphrase));
+    return file;
   }
 
   async importKeys(file: Uint8Array, passphrase: string): Promise<string[]> {
-    const { memberships, begin, told } = this.options;
+    const { memberships, told } = this.options;
     const report = await refusedLater(memberships.importFrom(file, passphrase));
     told("keys-imported", "", { ...report });
-    for (const id of report.added) {
+    for (const id of [...report.added, ...report.merged]) {
       const membership = memberships.get(id);
-      if (membership) await begin(membership);
+      if (membership) await this.run(membership);
     }
     const [problem] = report.refused;
     if (problem && report.added.length + report.merged.length === 0)
@@ -150,13 +155,13 @@ export class MeshDesk implements MeshControl {
     const isTopic = what.topic !== undefined;
     const name = what.topic ?? what.channel ?? "";
     const key = `${membership.id} ${isTopic ? "topic" : "channel"} ${name}`;
-    const known = this.listeners.get(key);
-    const listeners = known ?? new Set();
-    this.listeners.set(key, listeners);
-    listeners.add(heard);
-    const network = this.options.network(membership.id);
-    if (!known && network) this.attach(network, isTopic, name);
-    return () => listeners.delete(heard);
+    const ear = this.ears.get(key) ?? this.newEar(key, membership.id, isTopic, name);
+    ear.listeners.add(heard);
+    return () => {
+      if (!ear.listeners.delete(heard) || ear.listeners.size > 0) return;
+      this.ears.delete(key);
+      ear.detach();
+    };
   }
 
   async trace(name: string, peer: string): Promise<TraceStep[]> {
@@ -220,18 +225,21 @@ export class MeshDesk implements MeshControl {
     return { network, tunnels };
   }
 
-  /** Attached once for each network that runs; who listens comes and goes. */
-  private attach(network: Network, isTopic: boolean, name: string): void {
-    const key = `${network.membership.id} ${isTopic ? "topic" : "channel"} ${name}`;
-    const tell = (from: string, body: Uint8Array) => {
-      for (const heard of this.listeners.get(key) ?? []) heard({ from, body });
-    };
-    if (isTopic)
-      network.engine.subscribe(name, (data, from) => {
-        tell(from, data);
-        return "accept";
-      });
-    else network.handle(name, tell);
+  /** Attached once, and anew whenever the network begins anew; who listens comes and goes. */
+  private newEar(key: string, id: string, isTopic: boolean, name: string): Ear {
+    const ear: Ear = { network: id, isTopic, name, listeners: new Set(), detach: () => {} };
+    this.ears.set(key, ear);
+    const network = this.options.network(id);
+    if (network) attach(network, ear);
+    return ear;
+  }
+
+  /** Begins it where it does not run, or runs with another key: put out and invited anew, this box has a new one. */
+  private async run(membership: Membership): Promise<void> {
+    const running = this.options.network(membership.id);
+    if (running && !isSameKey(publicKeyOf(running.peer), membership.publicKey))
+      await this.options.end(membership.id);
+    await this.options.begin(membership);
   }
 
   private networkStatus(membership: Membership): NetworkStatus {
@@ -317,6 +325,38 @@ export class MeshDesk implements MeshControl {
     if (found !== undefined) return found;
     if (network.connectedPeers().has(text)) return text;
     throw new MeshError(`peer: no member, or several, are called ${text}`, "unknown");
+  }
+
+  /** Also one that nobody has heard of for long, by its whole peer id; not this box itself. */
+  private memberIn(network: Network, text: string): PeerId {
+    const id = isPeerId(text) ? text : this.peerIn(network, text);
+    if (id === network.peer) throw new MeshError("peer: that is this box itself; leave the network instead");
+    return id;
+  }
+}
+
+function attach(network: Network, ear: Ear): void {
+  const tell = (from: string, body: Uint8Array) => {
+    for (const heard of ear.listeners) heard({ from, body });
+  };
+  const { name } = ear;
+  if (ear.isTopic) {
+    ear.detach = network.engine.subscribe(name, (data, from) => {
+      tell(from, data);
+      return "accept";
+    });
+    return;
+  }
+  network.handle(name, tell);
+  ear.detach = () => network.unhandle(name);
+}
+
+function isPeerId(text: string): boolean {
+  try {
+    publicKeyOf(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -245,6 +245,11 @@ export class Paths implements ControlChannel {
     this.handlers.set(channel, handler);
   }
 
+  /** Messages on it are not taken any more: who sends one is told so, as if nobody had ever handled it. */
+  unhandle(channel: string): void {
+    this.handlers.delete(channel);
+  }
+
   on<K extends keyof PathsEvents>(event: K, listener: PathsEvents[K]): () => void {
     this.listeners[event].add(listener);
     return () => this.listeners[event].delete(listener);
