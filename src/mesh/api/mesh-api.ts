@@ -109,6 +109,7 @@ export function meshApi(mesh: MeshControl) {
         error instanceof MeshError ? ({ wrong: 400, unknown: 404, failed: 502 } as const)[error.kind] : 502;
       return c.json({ error: error.message }, status);
     })
+    .notFound((c) => c.json({ error: `${c.req.method} ${c.req.path}: there is no such request` }, 404))
     .get("/v1/networks", (c) => c.json(mesh.networks()))
     .post("/v1/networks", checked("json", requests.found), async (c) =>
       c.json(await mesh.found(c.req.valid("json").name)),

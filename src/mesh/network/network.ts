@@ -357,6 +357,10 @@ export class Network implements ControlChannel {
     this.paths.handle(channel, handler);
   }
 
+  unhandle(channel: string): void {
+    this.paths.unhandle(channel);
+  }
+
   /** Signed facts that this box has made: told to everybody. */
   tellStatement(statement: Uint8Array): void {
     this.gossip.publishStatement(statement);
