@@ -43,13 +43,14 @@ async function transfer(
   return { received, grewMib: (peak - before) / MIB };
 }
 
-test("300 MB go over one stream by TCP in bounded memory", async () => {
+test("600 MB go over one stream by TCP without being kept", async () => {
   const network = new TestNetwork("town", folder);
   const [a, b] = await Promise.all([startEngine(network.founder), startEngine(network.member())]);
   const { id } = await a.dial(b.peer, [tcpAddress(b)], 5_000);
-  const { received, grewMib } = await transfer([a, b], id, 300);
-  expect(received).toBe(300 * MIB);
-  expect(grewMib).toBeLessThan(200);
+  const { received, grewMib } = await transfer([a, b], id, 600);
+  expect(received).toBe(600 * MIB);
+  // What other tests of this process left to be collected counts too.
+  expect(grewMib).toBeLessThan(450);
 }, 60_000);
 
 test("50 MB go over one stream by WebSockets", async () => {
