@@ -19,6 +19,7 @@ import type { Paths } from "../paths/paths.ts";
 import type { ControlChannel, ControlHandler, SendOptions, SessionKeys } from "../paths/paths-interface.ts";
 import type { SessionOffer } from "../paths/session-offer.ts";
 import { bootstrapOf } from "./bootstrap.ts";
+import { hostOf, overDeadWays, superfluous } from "./connection-care.ts";
 import { Datagrams } from "./datagrams.ts";
 import { Dialler } from "./dialler.ts";
 import type { LoraBearer } from "./lora-carrier.ts";
@@ -30,7 +31,7 @@ import { Relays } from "./relays.ts";
 import { SelfPortrait } from "./self-portrait.ts";
 import { SessionAgreement } from "./session-agreement.ts";
 import { Settling } from "./settling.ts";
-import { hostOf, WayKeeper } from "./way-keeper.ts";
+import { WayKeeper } from "./way-keeper.ts";
 import { learnedWay } from "./ways.ts";
 
 export interface NetworkOptions {
@@ -469,18 +470,8 @@ export class Network implements ControlChannel {
   private pathChanged(peer: PeerId): void {
     this.ways.changed(peer);
     const status = this.paths.status(peer);
-    const hosts = (state: (path: (typeof status)[number]) => boolean) =>
-      new Set(
-        status.flatMap((path) =>
-          path.target.by === "udp" && state(path) ? [path.target.endpoint.address] : [],
-        ),
-      );
-    const alive = hosts(({ state }) => state !== "dead");
-    const dead = hosts(({ state }) => state === "dead");
-    for (const connection of this.engine.connections(peer)) {
-      const host = connection.kind === "circuit" ? undefined : hostOf(`${connection.remote}/`);
-      if (host !== undefined && dead.has(host) && !alive.has(host)) this.closeQuietly(connection);
-    }
+    for (const connection of overDeadWays(this.engine.connections(peer), status))
+      this.closeQuietly(connection);
     const chosen = status.find((path) => path.chosen);
     if (chosen?.target.by !== "udp") return;
     const { address } = chosen.target.endpoint;
@@ -571,6 +562,7 @@ export class Network implements ControlChannel {
     });
     this.dialler.want(plan.filter((peer) => !connected.has(peer)));
     this.straighten(connected);
+    this.prune(connected);
     if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
   }
 
@@ -591,6 +583,23 @@ export class Network implements ControlChannel {
     }
   }
 
+  /** One of the two closes what adds nothing, so that they do not close both halves of a pair of ways. */
+  private prune(connected: ReadonlySet<PeerId>): void {
+    const nowMs = this.options.timers.monotonicMs();
+    for (const peer of connected) {
+      if (this.peer > peer) continue;
+      const host = this.chosenHost(peer);
+      for (const connection of superfluous(this.engine.connections(peer), host, nowMs))
+        this.closeQuietly(connection);
+    }
+  }
+
+  /** Where datagrams to the peer go now, if they go straight. */
+  private chosenHost(peer: PeerId): string | undefined {
+    const chosen = this.paths.status(peer).find((path) => path.chosen && path.target.by === "udp");
+    return chosen?.target.by === "udp" ? chosen.target.endpoint.address : undefined;
+  }
+
   private rememberPeers(): void {
     this.rememberedAtMs = this.options.timers.monotonicMs();
     const met = [...this.connectedPeers()].flatMap((peer) => {
@@ -604,8 +613,7 @@ export class Network implements ControlChannel {
 
   private addressesOf(peer: PeerId): string[] {
     const { membership } = this.options;
-    const chosen = this.paths.status(peer).find((path) => path.chosen && path.target.by === "udp");
-    const host = chosen?.target.by === "udp" ? chosen.target.endpoint.address : undefined;
+    const host = this.chosenHost(peer);
     // What members say of themselves is not to make this box attack somebody; what an invite says is the operator's.
     const told = dialableAddresses(
       [...this.ways.told(peer), ...(this.directory.get(peer)?.record.addresses ?? [])],

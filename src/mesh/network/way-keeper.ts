@@ -12,6 +12,7 @@ import {
   type PathOffer,
   type PathStatus,
 } from "../paths/paths-interface.ts";
+import { hostOf } from "./connection-care.ts";
 import { straightWays } from "./ways.ts";
 import { decodeWays, encodeWays, type WaysMessage } from "./ways-message.ts";
 
@@ -40,6 +41,8 @@ interface Known {
   sightings: Map<string, LocalSighting>;
   /** What was last told to it, as JSON. */
   told: string;
+  /** A message of it is on its way: the next one waits for it, so that a peer which is away finds one and not a hundred. */
+  isTelling: boolean;
   /** What was offered, as JSON by target: one that is offered again is proven at once, which a list that has not changed does not ask for. */
   offered: Map<string, string>;
 }
@@ -60,10 +63,11 @@ export class WayKeeper {
 
   /** There are keys for its datagrams. @param ways what it said of the ways to it then */
   agreed(peer: PeerId, ways: Pick<WaysMessage, "endpoints" | "relays" | "lora">): void {
-    const known = this.peers.get(peer);
-    const before = known?.ways ?? { nat: "unknown" as NatKind, addresses: [] };
+    const before = this.peers.get(peer)?.ways ?? { nat: "unknown" as NatKind, addresses: [] };
     const sightings = this.sightings.get(peer) ?? new Map<string, LocalSighting>();
-    this.peers.set(peer, { ways: { ...before, ...ways }, sightings, told: "", offered: new Map() });
+    const known = this.peers.get(peer) ?? { sightings, told: "", isTelling: false, offered: new Map() };
+    this.peers.set(peer, Object.assign(known, { ways: { ...before, ...ways }, told: "" }));
+    known.offered.clear();
     this.sightings.set(peer, sightings);
     this.refresh(peer);
     this.tell(peer);
@@ -197,14 +201,23 @@ export class WayKeeper {
     if (!known) return;
     const ways = this.options.own();
     const text = JSON.stringify(ways);
-    if (text === known.told) return;
+    if (text === known.told || known.isTelling) return;
     known.told = text;
+    known.isTelling = true;
     this.options.paths
       .send(peer, CHANNEL, encodeWays(ways, MAX_CONTROL_BYTES), { urgency: "control", timeoutMs: 30_000 })
-      .catch((error) => {
-        known.told = "";
-        this.options.log.debug({ peer, error }, "a peer could not be told the ways to this box");
-      });
+      .then(
+        () => {
+          known.isTelling = false;
+          // They may have changed meanwhile.
+          this.tell(peer);
+        },
+        (error) => {
+          known.isTelling = false;
+          known.told = "";
+          this.options.log.debug({ peer, error }, "a peer could not be told the ways to this box");
+        },
+      );
   }
 }
 
@@ -224,11 +237,4 @@ function sightedEndpoints({ addresses, udpPort, interface: name }: LocalSighting
     endpoint: { address, port: udpPort },
     interface: name,
   }));
-}
-
-/** "10.1.2.3", or "fe80::1%eth0", of a multiaddr. */
-export function hostOf(multiaddr: string): string | undefined {
-  const [, zone, host] = /^(?:\/ip6zone\/([^/]+))?\/ip[46]\/([^/]+)\//.exec(multiaddr) ?? [];
-  if (host === undefined) return undefined;
-  return zone === undefined ? host : `${host}%${zone}`;
 }

@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test";
+import type { EngineConnection } from "../../../../src/mesh/engine/engine-interface.ts";
+import { hostOf, overDeadWays, superfluous } from "../../../../src/mesh/network/connection-care.ts";
+import type { PathStatus, PathTarget } from "../../../../src/mesh/paths/paths-interface.ts";
+
+const NOW_MS = 100_000;
+
+const connection = (
+  id: string,
+  kind: EngineConnection["kind"],
+  remote: string,
+  openedMs = 0,
+): EngineConnection => ({
+  id,
+  kind,
+  remote,
+  openedMs,
+  peer: "12D3KooWpeer",
+  direction: "inbound",
+  member: {
+    publicKey: new Uint8Array(32),
+    role: "box",
+    name: "",
+    expiresAt: 0,
+    grants: [],
+  },
+});
+
+const path = (address: string, state: PathStatus["state"], provenAgoMs?: number): PathStatus => {
+  const target: PathTarget = { by: "udp", endpoint: { address, port: 4600 } };
+  return {
+    id: address,
+    kind: "ethernet",
+    target,
+    cost: 0,
+    metered: false,
+    state,
+    chosen: false,
+    loss: 0,
+    sentBytes: 0,
+    receivedBytes: 0,
+    ...(provenAgoMs === undefined ? {} : { provenAgoMs }),
+  };
+};
+
+const ids = (connections: readonly EngineConnection[]) => connections.map(({ id }) => id).sort();
+
+test("a connection to a host whose datagrams have died is let go once they get through elsewhere", () => {
+  const both = [
+    connection("a", "tcp", "/ip4/10.1.0.2/tcp/4600"),
+    connection("b", "tcp", "/ip4/10.2.0.2/tcp/4600"),
+  ];
+  expect(ids(overDeadWays(both, [path("10.1.0.2", "dead", 3_000), path("10.2.0.2", "good", 10)]))).toEqual([
+    "a",
+  ]);
+});
+
+test("where no datagram ever got through, or gets through nowhere, connections stay: TCP may do what UDP may not", () => {
+  const one = [connection("a", "tcp", "/ip4/198.51.100.10/tcp/4600")];
+  expect(overDeadWays(one, [path("198.51.100.10", "dead")])).toEqual([]);
+  expect(overDeadWays(one, [path("198.51.100.10", "dead"), path("10.2.0.2", "good", 10)])).toEqual([]);
+  expect(overDeadWays(one, [path("198.51.100.10", "dead", 3_000), path("10.2.0.2", "dead", 10)])).toEqual([]);
+});
+
+test("connections of no way of ours, relayed or by WebRTC, are not judged by hosts", () => {
+  const others = [
+    connection("a", "circuit", "/ip4/10.1.0.2/tcp/4600/p2p/12D3KooWrelay/p2p-circuit"),
+    connection("b", "webrtc", "/webrtc"),
+  ];
+  expect(overDeadWays(others, [path("10.1.0.2", "dead", 3_000), path("10.2.0.2", "good", 10)])).toEqual([]);
+});
+
+test("relayed ones go once another has lasted, and two of them are kept until then", () => {
+  const circuits = ["c", "d", "e"].map((id, index) => connection(id, "circuit", "/p2p-circuit", index));
+  const webrtc = connection("w", "webrtc", "/webrtc", NOW_MS - 10_000);
+  const straight = connection("s", "tcp", "/ip4/10.1.0.2/tcp/4600", NOW_MS - 10_000);
+  expect(ids(superfluous(circuits, undefined, NOW_MS))).toEqual(["c"]);
+  expect(ids(superfluous([...circuits, webrtc], undefined, NOW_MS))).toEqual(["c", "d", "e"]);
+  expect(ids(superfluous([...circuits, webrtc, straight], undefined, NOW_MS))).toEqual(["c", "d", "e", "w"]);
+});
+
+test("what has not lasted ten seconds neither goes nor replaces", () => {
+  const circuit = connection("c", "circuit", "/p2p-circuit");
+  const young = connection("s", "tcp", "/ip4/10.1.0.2/tcp/4600", NOW_MS - 9_999);
+  expect(superfluous([circuit, young], undefined, NOW_MS)).toEqual([]);
+});
+
+test("of straight ones two to different addresses are kept, one of them where datagrams go", () => {
+  const all = [
+    connection("old", "tcp", "/ip4/10.1.0.2/tcp/4600", 1),
+    connection("new", "tcp", "/ip4/10.1.0.2/tcp/4600", 2),
+    connection("ws", "ws", "/ip4/10.1.0.2/tcp/4601/ws", 3),
+    connection("v6", "tcp", "/ip6/fd00::2/tcp/4600", 4),
+    connection("zone", "tcp", "/ip6zone/eth0/ip6/fe80::2/tcp/4600", 5),
+  ];
+  expect(ids(superfluous(all, "10.1.0.2", NOW_MS))).toEqual(["old", "v6", "ws"]);
+});
+
+test("the host of a multiaddr is named as datagrams name it, with its zone", () => {
+  expect(hostOf("/ip6zone/eth0/ip6/fe80::2/tcp/4600")).toBe("fe80::2%eth0");
+  expect(hostOf("/ip4/10.1.0.2/tcp/4600/ws")).toBe("10.1.0.2");
+  expect(hostOf("/dns/box.example.org/tcp/4600")).toBeUndefined();
+});
