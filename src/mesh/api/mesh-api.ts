@@ -104,7 +104,8 @@ export function meshApi(mesh: MeshControl) {
   return new Hono()
     .use(bodyLimit({ maxSize: MAX_BODY_BYTES }))
     .onError((error, c) => {
-      if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
+      if (error instanceof HTTPException)
+        return c.json({ error: error.message || "the request is too long" }, error.status);
       const status =
         error instanceof MeshError ? ({ wrong: 400, unknown: 404, failed: 502 } as const)[error.kind] : 502;
       return c.json({ error: error.message }, status);
@@ -173,20 +174,20 @@ export function meshApi(mesh: MeshControl) {
     })
     .get("/v1/listen", checked("query", requests.listen), (c) => {
       const { network: id, channel: name, topic } = c.req.valid("query");
+      const waiting: string[] = [];
+      let wake: () => void = () => {};
+      const what = {
+        network: id,
+        ...(name === undefined ? {} : { channel: prefixed(name) }),
+        ...(topic === undefined ? {} : { topic: prefixed(topic) }),
+      };
+      const end = mesh.listen(what, ({ from, body }) => {
+        waiting.push(JSON.stringify({ from, body: Buffer.from(body).toString("base64") }));
+        if (waiting.length > MAX_WAITING) waiting.shift();
+        wake();
+      });
       c.header("content-type", "application/x-ndjson");
       return stream(c, async (out) => {
-        const waiting: string[] = [];
-        let wake: () => void = () => {};
-        const what = {
-          network: id,
-          ...(name === undefined ? {} : { channel: prefixed(name) }),
-          ...(topic === undefined ? {} : { topic: prefixed(topic) }),
-        };
-        const end = mesh.listen(what, ({ from, body }) => {
-          waiting.push(JSON.stringify({ from, body: Buffer.from(body).toString("base64") }));
-          if (waiting.length > MAX_WAITING) waiting.shift();
-          wake();
-        });
         out.onAbort(() => wake());
         try {
           // Whoever listens knows by the first line that nothing is missed from here on.
