@@ -1,7 +1,8 @@
 import { fingerprint, type Membership, type Memberships } from "../../identity/index.ts";
-import type { PeerId } from "../engine/engine-interface.ts";
+import type { Engine, PeerId } from "../engine/engine-interface.ts";
 import { publicKeyOf } from "../engine/peer-id.ts";
 import type { Network } from "../network/network.ts";
+import type { NetworkTunnels } from "../network/network-tunnels.ts";
 import { endpointText } from "../paths/endpoint.ts";
 import type { PathStatus } from "../paths/paths-interface.ts";
 import {
@@ -15,10 +16,32 @@ import {
   type TunnelView,
 } from "./mesh-control.ts";
 
+/** What the desk needs of a network that runs. */
+export interface DeskNetwork
+  extends Pick<
+    Network,
+    | "membership"
+    | "peer"
+    | "ports"
+    | "directory"
+    | "nat"
+    | "paths"
+    | "bootstrapPeers"
+    | "connectedPeers"
+    | "tellStatement"
+    | "send"
+    | "reachNow"
+    | "handle"
+    | "unhandle"
+  > {
+  readonly engine: Pick<Engine, "connections" | "publish" | "subscribe">;
+  readonly tunnels: Pick<NetworkTunnels, "open" | "welcome" | "close" | "status"> | undefined;
+}
+
 export interface MeshDeskOptions {
   memberships: Memberships;
   boxName: string;
-  network: (id: string) => Network | undefined;
+  network: (id: string) => DeskNetwork | undefined;
   troubleOf: (id: string) => string | undefined;
   begin: (membership: Membership) => Promise<void>;
   end: (id: string) => Promise<void>;
@@ -49,7 +72,7 @@ export class MeshDesk implements MeshControl {
   constructor(private readonly options: MeshDeskOptions) {}
 
   /** A network runs (again): those who listen to it go on listening. */
-  began(network: Network): void {
+  began(network: DeskNetwork): void {
     for (const ear of this.ears.values()) if (ear.network === network.membership.id) attach(network, ear);
   }
 
@@ -270,7 +293,7 @@ export class MeshDesk implements MeshControl {
     };
   }
 
-  private peersOf(network: Network): PeerStatus[] {
+  private peersOf(network: DeskNetwork): PeerStatus[] {
     const { membership, directory, engine, paths } = network;
     const connected = network.connectedPeers();
     const nowMs = this.options.monotonicMs();
@@ -314,13 +337,13 @@ export class MeshDesk implements MeshControl {
     return first;
   }
 
-  private running(membership: Membership): Network {
+  private running(membership: Membership): DeskNetwork {
     const network = this.options.network(membership.id);
     if (network) return network;
     throw new MeshError(this.options.troubleOf(membership.id) ?? `${membership.name} does not run`, "failed");
   }
 
-  private peerIn(network: Network, text: string): PeerId {
+  private peerIn(network: DeskNetwork, text: string): PeerId {
     const found = network.directory.find(text)?.peer;
     if (found !== undefined) return found;
     if (network.connectedPeers().has(text)) return text;
@@ -328,14 +351,14 @@ export class MeshDesk implements MeshControl {
   }
 
   /** Also one that nobody has heard of for long, by its whole peer id; not this box itself. */
-  private memberIn(network: Network, text: string): PeerId {
+  private memberIn(network: DeskNetwork, text: string): PeerId {
     const id = isPeerId(text) ? text : this.peerIn(network, text);
     if (id === network.peer) throw new MeshError("peer: that is this box itself; leave the network instead");
     return id;
   }
 }
 
-function attach(network: Network, ear: Ear): void {
+function attach(network: DeskNetwork, ear: Ear): void {
   const tell = (from: string, body: Uint8Array) => {
     for (const heard of ear.listeners) heard({ from, body });
   };
