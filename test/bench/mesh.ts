@@ -58,7 +58,7 @@ async function measured(
     const convergedS = (await fleet.convergedMs()) / 1_000;
     await meanwhile();
     // What follows a start is no idling.
-    await Bun.sleep(20_000);
+    await Bun.sleep(settleMs);
     const idleKbHour = (await fleet.idleBytesPerHour()) / 1_000;
     return { convergedS, rssMiB: fleet.rssMiB(), idleKbHour };
   } finally {
@@ -71,11 +71,12 @@ async function fleetRows({ lab, quick, progress }: BenchContext, size: number): 
   progress(`${size} boxes`);
   const own = new OwnFleet(lab, await topology("o"), `b${size}-`);
   let messages: number[] = [];
-  const ours = await measured(own, async () => {
+  const settleMs = quick ? 20_000 : 60_000;
+  const ours = await measured(own, settleMs, async () => {
     messages = await own.messageMs(quick ? 10 : PAIRS, seededRandom(size));
   });
   progress(`${size} times yggdrasil`);
-  const reference = await measured(new ReferenceDaemon(yggdrasil(), lab, await topology("y")));
+  const reference = await measured(new ReferenceDaemon(yggdrasil(), lab, await topology("y")), settleMs);
   const compare = { referenceName: "yggdrasil" };
   return [
     benchRow({
