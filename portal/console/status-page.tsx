@@ -127,7 +127,7 @@ function MeshSection({ mesh: { networks, peers } }: { mesh: BoxStatus["mesh"] })
       ) : (
         <Table
           title="Networks"
-          head={["Network", "Its words", "This box in it", "Others connected", "From afar"]}
+          head={["Network", "Its words", "This box in it", "Others", "From afar"]}
           rows={networks.map((network) => [
             network.trouble === undefined ? (
               network.name
@@ -136,7 +136,7 @@ function MeshSection({ mesh: { networks, peers } }: { mesh: BoxStatus["mesh"] })
             ),
             network.words,
             `${network.self.role}, ${network.self.words}`,
-            `${network.connected} of ${network.known}`,
+            `${network.connected} of ${network.known} connected`,
             natText(network),
           ])}
         />
@@ -176,7 +176,7 @@ const pathText = ({ kind, interface: name, target }: Path): string =>
   target.by === "udp" && name !== undefined ? `${kind} by ${name}` : kind;
 
 const NAT_TEXT: Record<BoxStatus["mesh"]["networks"][number]["nat"], string> = {
-  unknown: "not known yet",
+  unknown: "not seen from afar yet",
   open: "nothing in between",
   cone: "behind a NAT that can be passed",
   symmetric: "behind a NAT that maps each destination anew",

@@ -51,6 +51,7 @@ interface FleetFigures {
 
 async function measured(
   fleet: Fleet,
+  settleMs: number,
   meanwhile: () => Promise<void> = async () => {},
 ): Promise<FleetFigures> {
   try {

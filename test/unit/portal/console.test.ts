@@ -302,7 +302,7 @@ describe("the status page", () => {
     for (const words of [
       "Valley",
       "space receive flee myth",
-      "1 of 1",
+      "1 of 1 connected",
       "behind a NAT that can be passed, seen as 203.0.113.7:4600",
       "School",
       "radio by bat0",
