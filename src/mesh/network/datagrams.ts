@@ -58,6 +58,7 @@ export class Datagrams {
       onError: (error) => log.debug({ error }, "UDP"),
     });
     this.streams = new StreamCarrier({
+      timers,
       onDatagram: (from, datagram) => this.paths.receive(from, datagram),
       opened: (peer) => options.streamsChanged(peer),
       closed: (peer) => options.streamsChanged(peer),

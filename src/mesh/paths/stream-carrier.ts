@@ -1,3 +1,4 @@
+import type { Timers } from "../../host/timers.ts";
 import type { Engine, EngineConnection, FrameStream, PeerId } from "../engine/engine-interface.ts";
 import { MAX_DATAGRAM_BYTES } from "./datagram.ts";
 import type { Carrier, PathOffer, PathTarget } from "./paths-interface.ts";
@@ -10,10 +11,14 @@ export const DATAGRAM_PROTOCOL = "/omerta/datagram/1";
  */
 const MAX_WAITING_BYTES = 8_192;
 const OPEN_TIMEOUT_MS = 5_000;
+/** A stream that could not be opened, or has ended before its connection, is opened anew after this, later and later. */
+const FIRST_AGAIN_MS = 1_000;
+const LONGEST_AGAIN_MS = 30_000;
 /** As over UDP, so that a message is cut alike. */
 const MAX_BYTES = 1_232;
 
 export interface StreamCarrierOptions {
+  timers: Timers;
   onDatagram: (from: PathTarget, datagram: Uint8Array) => void;
   /** A stream to the peer is there: a way to offer. */
   opened?: (peer: PeerId, offer: PathOffer) => void;
@@ -38,23 +43,39 @@ export class StreamCarrier implements Carrier {
 
   constructor(private readonly options: StreamCarrierOptions) {}
 
-  /** Serves the protocol, and opens a stream on each connection that this box has dialled. @returns ends it */
+  /** Serves the protocol, and keeps a stream on each connection that this box has dialled. @returns ends it */
   attach(engine: Engine): () => void {
     engine.handle(DATAGRAM_PROTOCOL, (stream) => this.serve(stream), { maxFrameBytes: MAX_DATAGRAM_BYTES });
+    const later = new Set<() => void>();
+    let isOver = false;
     // Who dialled opens it, so that there is one.
-    const open = ({ peer, id, direction }: EngineConnection) => {
+    const keep = async ({ peer, id, direction }: EngineConnection, againMs: number): Promise<void> => {
       if (direction === "inbound") return;
-      const options = { connectionId: id, timeoutMs: OPEN_TIMEOUT_MS };
-      engine
-        .open(peer, DATAGRAM_PROTOCOL, options)
-        .then((stream) => this.serve(stream))
-        .catch((error: unknown) => this.options.failed?.(error));
+      const { timers } = this.options;
+      const startedMs = timers.monotonicMs();
+      try {
+        const options = { connectionId: id, timeoutMs: OPEN_TIMEOUT_MS };
+        await this.serve(await engine.open(peer, DATAGRAM_PROTOCOL, options));
+      } catch (error) {
+        this.options.failed?.(error);
+      }
+      if (isOver) return;
+      const hasLasted = timers.monotonicMs() - startedMs >= LONGEST_AGAIN_MS;
+      const nextMs = hasLasted ? FIRST_AGAIN_MS : Math.min(LONGEST_AGAIN_MS, againMs * 2);
+      const cancel = timers.after(againMs, () => {
+        later.delete(cancel);
+        const connection = engine.connections(peer).find((one) => one.id === id);
+        if (connection && !this.kept.has(id)) void keep(connection, nextMs);
+      });
+      later.add(cancel);
     };
-    const unsubscribe = engine.on("opened", open);
-    for (const connection of engine.connections()) open(connection);
+    const unsubscribe = engine.on("opened", (connection) => void keep(connection, FIRST_AGAIN_MS));
+    for (const connection of engine.connections()) void keep(connection, FIRST_AGAIN_MS);
     return () => {
+      isOver = true;
       unsubscribe();
       for (const { stream } of this.kept.values()) stream.abort(new Error("the box stops"));
+      for (const cancel of later) cancel();
     };
   }
 

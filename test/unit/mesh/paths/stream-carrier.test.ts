@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { FrameStream } from "../../../../src/mesh/engine/engine-interface.ts";
+import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
+import type { Engine, EngineConnection, FrameStream } from "../../../../src/mesh/engine/engine-interface.ts";
 import type { PathOffer, PathTarget } from "../../../../src/mesh/paths/paths-interface.ts";
 import { StreamCarrier, StreamSendError } from "../../../../src/mesh/paths/stream-carrier.ts";
 
@@ -53,11 +54,12 @@ class HandStream implements FrameStream {
   }
 }
 
-function setUp() {
+function setUp(timers = new VirtualTime()) {
   const events: string[] = [];
   const received: [PathTarget, Uint8Array][] = [];
   const idOf = (target: PathTarget) => (target.by === "stream" ? target.connectionId : "");
   const carrier = new StreamCarrier({
+    timers,
     onDatagram: (from, datagram) => received.push([from, datagram]),
     opened: (peer, { target }: PathOffer) => events.push(`opened ${peer} ${idOf(target)}`),
     closed: (peer, target) => events.push(`closed ${peer} ${idOf(target)}`),
@@ -117,5 +119,50 @@ describe("datagrams over a stream", () => {
     expect(events).toEqual(["opened b 7", "opened b 7"]);
     newer.end();
     await settled();
+  });
+
+  test("get another stream as long as the connection lasts, later and later where none can be had", async () => {
+    const time = new VirtualTime();
+    const { carrier } = setUp(time);
+    const openedAtS: number[] = [];
+    const streams: HandStream[] = [];
+    let refuses = false;
+    const connection = { id: "7", peer: "b", direction: "outbound" } as EngineConnection;
+    let connections = [connection];
+    const engine = {
+      handle: () => {},
+      on: () => () => {},
+      connections: () => connections,
+      open: async () => {
+        openedAtS.push(Math.round(time.monotonicMs() / 1_000));
+        if (refuses) throw new Error("no such protocol");
+        const stream = new HandStream("7");
+        streams.push(stream);
+        return stream;
+      },
+    } as unknown as Engine;
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        await settled();
+        time.advance(1_000);
+      }
+      await settled();
+    };
+    const detach = carrier.attach(engine);
+    await pass(100);
+    streams[0]?.abort(new Error("reset"));
+    await pass(50);
+    expect(openedAtS).toEqual([0, 101]);
+    refuses = true;
+    streams[1]?.abort(new Error("reset"));
+    await pass(60);
+    expect(openedAtS.slice(2).map((atS) => atS - 150)).toEqual([1, 2, 4, 8, 16, 32]);
+    connections = [];
+    await pass(120);
+    expect(openedAtS.length).toBe(8);
+    connections = [connection];
+    detach();
+    await pass(120);
+    expect(openedAtS.length).toBe(8);
   });
 });
