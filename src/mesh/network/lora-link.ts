@@ -11,7 +11,7 @@ export class LoraLink implements LoraBearer {
   readonly maxBytes = MAX_BYTES;
 
   constructor(
-    private readonly part: LoraPart,
+    private readonly part: Pick<LoraPart, "links" | "submit" | "on" | "off">,
     /** This box on LoRa. */
     readonly address: LinkAddress,
   ) {}

@@ -12,19 +12,8 @@ import type { ControlChannel } from "../paths/paths-interface.ts";
 import type { TunnelStatus } from "../tunnels/tunnel.ts";
 import { type OpenOptions, type TunnelOffer, Tunnels } from "../tunnels/tunnels.ts";
 import { UdpRelay } from "../tunnels/udp-relay.ts";
-import type { DeviceWish } from "../tunnels/wireguard-device.ts";
 import { clearWireGuardLeftovers } from "../tunnels/wireguard-process.ts";
-
-/** What an offer must be like to be taken, and what this end's interface is to be then. */
-export interface TunnelWelcome {
-  /** From whom; undefined: from any member. */
-  peer?: PeerId;
-  /** What it must say that it is for; undefined: anything. */
-  purpose?: string;
-  device: DeviceWish;
-  /** The tunnel closes by itself after this. */
-  lifetimeMs?: number;
-}
+import { type TunnelWelcome, TunnelWelcomes } from "./tunnel-welcomes.ts";
 
 export interface NetworkTunnelsOptions {
   channel: ControlChannel;
@@ -51,7 +40,6 @@ const TUNNELS_FOLDER = "tunnels";
 /** Tunnels of one member, opened and taken together. */
 const TUNNELS_OF_PEER = 8;
 const MOST_TUNNELS = 64;
-const MOST_WELCOMES = 64;
 /** UDP ports to relay by: below those that the kernel gives out by itself (net.ipv4.ip_local_port_range). */
 const RELAY_PORTS = { first: 28_000, count: 400, networks: 5 };
 const RELAY_LIFETIME_S = 120;
@@ -77,7 +65,7 @@ export class NetworkTunnels {
   private readonly relay: UdpRelay | undefined;
   private readonly changed: () => void;
   private readonly timers: Timers;
-  private readonly welcomes = new Map<string, TunnelWelcome>();
+  private readonly welcomes = new TunnelWelcomes(() => randomBytes(8).toString("hex"));
 
   constructor(options: NetworkTunnelsOptions) {
     this.changed = options.changed;
@@ -175,14 +163,11 @@ export class NetworkTunnels {
 
   /** Takes the next offer that is like this. @returns its name, by which it can be taken back */
   welcome(welcome: TunnelWelcome): string {
-    if (this.welcomes.size >= MOST_WELCOMES) throw new Error(`there are ${MOST_WELCOMES} welcomes already`);
-    const id = randomBytes(8).toString("hex");
-    this.welcomes.set(id, welcome);
-    return id;
+    return this.welcomes.add(welcome);
   }
 
   async close(id: string, reason?: string): Promise<void> {
-    this.welcomes.delete(id);
+    this.welcomes.takeBack(id);
     await this.tunnels.close(id, reason);
     this.changed();
   }
@@ -195,18 +180,12 @@ export class NetworkTunnels {
     return this.relay?.status() ?? [];
   }
 
-  private welcomed({ peer, purpose }: TunnelOffer) {
-    for (const [id, welcome] of this.welcomes) {
-      const isWelcome =
-        (welcome.peer === undefined || welcome.peer === peer) &&
-        (welcome.purpose === undefined || welcome.purpose === purpose);
-      if (!isWelcome) continue;
-      this.welcomes.delete(id);
-      // Its port is known once the interface is there.
-      this.timers.after(TOLD_AFTER_MS, this.changed);
-      const { device, lifetimeMs } = welcome;
-      return { ...device, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) };
-    }
-    return undefined;
+  private welcomed(offer: TunnelOffer) {
+    const welcome = this.welcomes.take(offer);
+    if (!welcome) return undefined;
+    // Its port is known once the interface is there.
+    this.timers.after(TOLD_AFTER_MS, this.changed);
+    const { device, lifetimeMs } = welcome;
+    return { ...device, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) };
   }
 }

@@ -182,6 +182,7 @@ export class Network implements ControlChannel {
       streams: (peer) => this.datagrams.streamOffers(peer),
       own: () => this.portrait.ways(),
       loopback,
+      forbidden: options.forbidden,
       lora: () => config.lora && lora !== undefined,
       log,
     });
@@ -227,6 +228,7 @@ export class Network implements ControlChannel {
         };
       },
       randomBytes,
+      timers,
       agreed: (peer, keys, theirs) => this.agreed(peer, keys, theirs),
     });
     this.settling = new Settling({ engine: this.engine, membership, log });

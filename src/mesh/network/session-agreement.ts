@@ -1,3 +1,4 @@
+import type { Timers } from "../../host/timers.ts";
 import type { Engine, FrameStream, PeerId } from "../engine/engine-interface.ts";
 import type { SessionKeys } from "../paths/paths-interface.ts";
 import { deriveSessionKeys, SHARE_BYTES } from "../paths/session-keys.ts";
@@ -17,6 +18,7 @@ export interface SessionAgreementOptions {
   /** What this box offers beside index and share, and an index that no session of its uses. */
   offer: () => Omit<SessionOffer, "share">;
   randomBytes: (count: number) => Uint8Array;
+  timers: Timers;
   /** Both sides have the keys. */
   agreed: (peer: PeerId, keys: SessionKeys, theirs: SessionOffer) => void;
 }
@@ -44,14 +46,17 @@ export class SessionAgreement {
   /** Asks. @throws when the peer does not answer or answers nonsense */
   async ask(peer: PeerId): Promise<void> {
     const stream = await this.options.engine.open(peer, SESSION_PROTOCOL, { timeoutMs: TIMEOUT_MS });
-    const timer = setTimeout(() => stream.abort(new Error("no answer")), TIMEOUT_MS);
+    const callOff = this.options.timers.after(TIMEOUT_MS, () => stream.abort(new Error("no answer")));
     try {
       const { own, encoded } = this.newOffer();
       await stream.send(encoded);
       this.agree(peer, own, await offerFrom(stream));
       await stream.close();
+    } catch (error) {
+      stream.abort(new Error("no agreement", { cause: error }));
+      throw error;
     } finally {
-      clearTimeout(timer);
+      callOff();
     }
   }
 

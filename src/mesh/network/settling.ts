@@ -12,7 +12,8 @@ export interface SettlingOptions {
 
 /** Gives members that came by an invite certificates that outlast it, and takes such from boxes that may give them. */
 export class Settling {
-  private readonly offered = new Set<PeerId>();
+  /** For which certificates it was done: who comes by another invite is given others. */
+  private readonly offered = new Map<PeerId, string>();
 
   constructor(private readonly options: SettlingOptions) {}
 
@@ -31,14 +32,15 @@ export class Settling {
     );
   }
 
-  /** Once for each peer. Never rejects. */
+  /** Once for each peer and its certificates. Never rejects. */
   async offer(peer: PeerId, chain: Uint8Array): Promise<void> {
     const { engine, membership, log } = this.options;
-    if (this.offered.has(peer)) return;
+    const shown = Buffer.from(chain).toString("base64");
+    if (this.offered.get(peer) === shown) return;
     try {
       const settled = membership.settle(chain);
       if (!settled) return;
-      this.offered.add(peer);
+      this.offered.set(peer, shown);
       const stream = await engine.open(peer, PROTOCOL);
       await stream.send(settled);
       await stream.close();

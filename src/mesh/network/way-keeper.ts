@@ -2,6 +2,7 @@ import type { Logger } from "../../host/log.ts";
 import type { Directory } from "../directory/directory.ts";
 import { addressScope } from "../discovery/address-policy.ts";
 import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
+import { canonicalIp, isInPrefix } from "../discovery/ip-address.ts";
 import type { Engine, PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, parseEndpoint } from "../paths/endpoint.ts";
@@ -31,6 +32,8 @@ export interface WayKeeperOptions {
   own: () => WaysMessage;
   /** The boxes are on one machine, so loopback addresses are fine. */
   loopback: boolean;
+  /** Networks where nobody of the mesh is, with prefix length: the guests'. */
+  forbidden: readonly string[];
   /** Whether LoRa is there as the last resort. */
   lora: () => boolean;
   log: Logger;
@@ -75,6 +78,7 @@ export class WayKeeper {
 
   forget(peer: PeerId): void {
     this.peers.delete(peer);
+    if (this.sightings.get(peer)?.size === 0) this.sightings.delete(peer);
   }
 
   sighted(sighting: LocalSighting): void {
@@ -106,7 +110,8 @@ export class WayKeeper {
   }
 
   nat(peer: PeerId): NatKind {
-    return this.peers.get(peer)?.ways?.nat ?? this.options.directory.get(peer)?.record.nat ?? "unknown";
+    const told = this.peers.get(peer)?.ways?.nat ?? "unknown";
+    return told === "unknown" ? (this.options.directory.get(peer)?.record.nat ?? "unknown") : told;
   }
 
   /** Something about this box has changed: all ways are looked at anew, and peers are told. */
@@ -180,6 +185,8 @@ export class WayKeeper {
   /** Whether an address that a peer names may be sent to: none that means this box, a link of ours alone, or many. */
   private readonly isProbable = ({ address }: Endpoint): boolean => {
     const scope = addressScope(address);
+    const ip = canonicalIp(address) ?? "";
+    if (this.options.forbidden.some((prefix) => isInPrefix(ip, prefix))) return false;
     return scope === "public" || scope === "private" || (scope === "loopback" && this.options.loopback);
   };
 
