@@ -9,7 +9,7 @@ const NETWORK_NAME = "Bench";
  */
 export async function startOtherBoxes(
   count: number,
-  stateFolder: string,
+  { stateFolder, runFolder }: { stateFolder: string; runFolder: string },
   { mesh }: Pick<Box, "mesh">,
 ): Promise<{ stop(): Promise<void> }> {
   const [network = await mesh.found(NETWORK_NAME)] = mesh.networks();
@@ -17,7 +17,16 @@ export async function startOtherBoxes(
   const children = Array.from({ length: count }, (_, index) => {
     const number = index + 2;
     const command = [process.execPath, join(import.meta.dir, "main.ts"), "run", "--mode", "bench"];
-    const options = ["--state", `${stateFolder}-${number}`, "--as", `Box ${number}`, "--join", link];
+    const options = [
+      "--state",
+      `${stateFolder}-${number}`,
+      "--run",
+      `${runFolder}-${number}`,
+      "--as",
+      `Box ${number}`,
+      "--join",
+      link,
+    ];
     return Bun.spawn([...command, ...options], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
   });
   return {

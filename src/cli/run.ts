@@ -90,7 +90,9 @@ async function runBox(options: RunOptions): Promise<void> {
     process.stdout.write(welcomeText(box));
   }
   const others =
-    bench && options.boxes > 1 ? await startOtherBoxes(options.boxes - 1, stateFolder, box) : undefined;
+    bench && options.boxes > 1
+      ? await startOtherBoxes(options.boxes - 1, { stateFolder, runFolder }, box)
+      : undefined;
   const signal = await ended;
   if (bench) process.stdout.write(`\nStopping (${signal})\n`);
   await others?.stop();
