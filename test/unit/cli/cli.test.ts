@@ -217,6 +217,7 @@ describe("omerta-box run on the bench", () => {
           { name: "portal", state: "running" },
           { name: "virtual air", state: "running" },
           { name: "lora", state: "running" },
+          { name: "mesh", state: "running" },
           { name: "console", state: "running" },
         ],
       });
