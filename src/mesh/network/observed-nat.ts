@@ -5,6 +5,14 @@ import { type Endpoint, endpointText } from "../paths/endpoint.ts";
 
 /** Of as many observers the last word is kept. */
 const MOST_OBSERVERS = 64;
+/** What time alone changes is looked at so often: it is asked for with every way to every peer. */
+const LOOK_AGAIN_MS = 1_000;
+
+interface Picture {
+  kind: NatKind;
+  mapped: Endpoint | undefined;
+  atMs: number;
+}
 
 export interface ObservedNatOptions {
   interfaces: () => readonly LocalInterface[];
@@ -16,13 +24,16 @@ export interface ObservedNatOptions {
 /** What peers say of how they see this box, and what follows from it. */
 export class ObservedNat {
   private readonly observations = new Map<string, Observation>();
-  private last: { kind: NatKind; mapped: string } = { kind: "unknown", mapped: "" };
+  private last = textOf({ kind: "unknown", mapped: undefined });
+  private seen: Picture | undefined;
 
   constructor(private readonly options: ObservedNatOptions) {}
 
   /** @returns whether it changes the picture */
   take(observation: Observation): boolean {
     const key = endpointText(observation.observer);
+    const before = this.observations.get(key);
+    if (!before || endpointText(before.seen) !== endpointText(observation.seen)) this.seen = undefined;
     this.observations.delete(key);
     this.observations.set(key, observation);
     for (const oldest of this.observations.keys()) {
@@ -35,32 +46,36 @@ export class ObservedNat {
   /** This box's addresses have changed: what others saw before is of another place. @returns whether that changes the picture */
   moved(): boolean {
     this.observations.clear();
+    this.seen = undefined;
     return this.changes();
   }
 
   get kind(): NatKind {
-    return natKind(this.all, this.own, this.options.monotonicMs());
+    return this.picture.kind;
   }
 
   /** Where others may reach this box's UDP port from outside; undefined while unknown, or of no use to them. */
   get mapped(): Endpoint | undefined {
-    return mappedEndpoint(this.all, this.own, this.options.monotonicMs());
+    return this.picture.mapped;
   }
 
   private changes(): boolean {
-    const { mapped } = this;
-    const now = { kind: this.kind, mapped: mapped ? endpointText(mapped) : "" };
-    const isNew = now.kind !== this.last.kind || now.mapped !== this.last.mapped;
+    const now = textOf(this.picture);
+    const isNew = now !== this.last;
     this.last = now;
     return isNew;
   }
 
-  private get all(): readonly Observation[] {
-    return [...this.observations.values()];
-  }
-
-  private get own() {
+  private get picture(): Picture {
+    const nowMs = this.options.monotonicMs();
+    if (this.seen && nowMs - this.seen.atMs < LOOK_AGAIN_MS) return this.seen;
+    const all = [...this.observations.values()];
     const addresses = this.options.interfaces().flatMap((link) => link.addresses);
-    return { addresses, port: this.options.port() };
+    const own = { addresses, port: this.options.port() };
+    this.seen = { kind: natKind(all, own, nowMs), mapped: mappedEndpoint(all, own, nowMs), atMs: nowMs };
+    return this.seen;
   }
 }
+
+const textOf = ({ kind, mapped }: Pick<Picture, "kind" | "mapped">): string =>
+  `${kind} ${mapped ? endpointText(mapped) : ""}`;
