@@ -77,11 +77,14 @@ function noLongerPending(connection: MultiaddrConnection): void {
   pendingOf.delete(connection);
 }
 
-/** An IPv4 address, the /64 of an IPv6 address (not of a link-local one: all on a link share that), or the relay: what one attacker has one of. */
+/**
+ * An IPv4 address, the /64 of an IPv6 address (not of a link-local one: all on a link share that), or the member whose
+ * circuit it is, by a relay's word: what one attacker has one of. Those whose relay is the same are many members.
+ */
 function sourceOf({ remoteAddr }: MultiaddrConnection): string {
   const components = remoteAddr.getComponents();
   if (components.some(({ name }) => name === "p2p-circuit")) {
-    return components.find(({ name }) => name === "p2p")?.value ?? "relay";
+    return components.findLast(({ name }) => name === "p2p")?.value ?? "relay";
   }
   const ip = components.find(({ name }) => name === "ip4" || name === "ip6");
   if (ip?.name !== "ip6") return ip?.value ?? String(remoteAddr);

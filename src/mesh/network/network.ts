@@ -13,7 +13,7 @@ import type { LocalInterface, LocalSighting } from "../discovery/discovery-inter
 import type { LocalNetwork } from "../discovery/discovery-link.ts";
 import { Libp2pEngine } from "../engine/engine.ts";
 import type { EngineConnection, PeerId } from "../engine/engine-interface.ts";
-import { publicKeyOf } from "../engine/peer-id.ts";
+import { peerIdOf, publicKeyOf } from "../engine/peer-id.ts";
 import { endpointText } from "../paths/endpoint.ts";
 import type { Paths } from "../paths/paths.ts";
 import type { ControlChannel, ControlHandler, SendOptions, SessionKeys } from "../paths/paths-interface.ts";
@@ -27,6 +27,7 @@ import { planNeighbours } from "./neighbour-plan.ts";
 import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
 import { Reach } from "./reach.ts";
+import { relayOrder } from "./relay-order.ts";
 import { Relays } from "./relays.ts";
 import { SelfPortrait } from "./self-portrait.ts";
 import { SessionAgreement } from "./session-agreement.ts";
@@ -212,7 +213,7 @@ export class Network implements ControlChannel {
       relays: (peer) => this.relaysTo(peer),
       nat: (peer) => this.ways.nat(peer),
       ownNat: () => this.nat.kind,
-      monotonicMs,
+      timers,
       log,
     });
     this.dialler = new Dialler({ timers, random, dial: (peer) => this.reach.to(peer) });
@@ -632,14 +633,14 @@ export class Network implements ControlChannel {
   }
 
   private relaysTo(peer: PeerId): PeerId[] {
-    const near = new Set(
-      this.directory.get(peer)?.record.reachedBy.map((key) => Buffer.from(key).toString("hex")),
-    );
-    const all = this.directory.all().filter(({ record }) => record.relays);
-    const named = all.filter(({ record }) => near.has(Buffer.from(record.publicKey).toString("hex")));
-    const connected = this.connectedPeers();
-    const others = all.filter((entry) => connected.has(entry.peer) && !named.includes(entry));
-    return [...named, ...others].map((entry) => entry.peer);
+    const isRelayed = ({ kind }: EngineConnection) => kind === "circuit";
+    const straight = this.engine.connections().filter((connection) => !isRelayed(connection));
+    return relayOrder({
+      reachedBy: this.directory.get(peer)?.record.reachedBy.map(peerIdOf) ?? [],
+      relays: new Set(this.directory.all().flatMap((entry) => (entry.record.relays ? [entry.peer] : []))),
+      straight: new Set(straight.map((connection) => connection.peer)),
+      rank: (one, other) => this.relayRank(other) - this.relayRank(one),
+    });
   }
 
   /** Better reached by others, and so the better relay. */

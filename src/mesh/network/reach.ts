@@ -1,4 +1,5 @@
 import type { Logger } from "../../host/log.ts";
+import type { Timers } from "../../host/timers.ts";
 import { DialBudget, parseIpMultiaddr } from "../discovery/dial-policy.ts";
 import type { Engine, EngineConnection, PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
@@ -8,8 +9,15 @@ const CIRCUIT_TIMEOUT_MS = 5_000;
 const WEBRTC_TIMEOUT_MS = 8_000;
 /** One relay after the other would take too long. */
 const MOST_RELAYS = 3;
-/** A hole that could not be punched is not tried again for so long: each try leaves sockets behind for seconds. */
-const PUNCH_AGAIN_MS = 10 * 60_000;
+/** So long a straight answer is waited for before a relay is asked as well: where a NAT stands in front, none will come. */
+const HEAD_START_MS = 1_200;
+/**
+ * Between tries to do without a relay, later and later: each knocks at addresses that mean nothing here, and leaves sockets
+ * behind for seconds. The first may have come too early to know the NATs.
+ */
+const STRAIGHTEN_AGAIN_MS = 30_000;
+const STRAIGHTEN_GROWTH = 4;
+const LONGEST_STRAIGHTEN_AGAIN_MS = 10 * 60_000;
 const MOST_REMEMBERED = 2_000;
 
 export interface ReachOptions {
@@ -20,7 +28,7 @@ export interface ReachOptions {
   relays: (peer: PeerId) => readonly PeerId[];
   nat: (peer: PeerId) => NatKind;
   ownNat: () => NatKind;
-  monotonicMs: () => number;
+  timers: Timers;
   log: Logger;
 }
 
@@ -29,7 +37,7 @@ export class Reach {
   private readonly running = new Map<PeerId, Promise<boolean>>();
   /** Whoever names somebody else's address as its own makes us ask there a few times, and no more. */
   private readonly budget = new DialBudget();
-  private readonly punchedAtMs = new Map<PeerId, number>();
+  private readonly straightenings = new Map<PeerId, { waitMs: number; notBeforeMs: number }>();
 
   constructor(private readonly options: ReachOptions) {}
 
@@ -48,20 +56,42 @@ export class Reach {
     const [circuit] = connections.filter(({ kind }) => kind === "circuit");
     if (!circuit || circuit.relay === undefined) return connections.length > 0;
     if (connections.some(({ kind }) => kind !== "circuit")) return true;
+    if (!this.isDue(peer)) return false;
     if (await this.straight(peer)) return true;
     return this.punch(peer, circuit.relay);
   }
 
   private async try(peer: PeerId, onTheWay: Set<PeerId>): Promise<boolean> {
     if (this.options.engine.connections(peer).length > 0) return true;
-    if (await this.straight(peer)) return true;
+    const straight = this.straight(peer);
+    // Whether it fails later matters only where nothing else works.
+    straight.catch(() => undefined);
+    if (await this.soon(straight)) return true;
     for (const relay of this.options.relays(peer).slice(0, MOST_RELAYS)) {
       if (onTheWay.has(relay) || relay === this.options.engine.peer) continue;
       // A relay that is not connected is reached straight or not at all: a circuit within a circuit does not exist.
       if (!this.isStraight(relay) && !(await this.straight(relay))) continue;
       if (await this.dial(peer, [circuitBy(relay)], CIRCUIT_TIMEOUT_MS)) return true;
     }
-    return false;
+    return straight;
+  }
+
+  /** What it comes to, or false when it takes too long. */
+  private soon(trying: Promise<boolean>): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const callOff = this.options.timers.after(HEAD_START_MS, () => resolve(false));
+      trying.then(resolve, reject).finally(callOff);
+    });
+  }
+
+  private isDue(peer: PeerId): boolean {
+    const nowMs = this.options.timers.monotonicMs();
+    const known = this.straightenings.get(peer) ?? { waitMs: STRAIGHTEN_AGAIN_MS, notBeforeMs: 0 };
+    if (nowMs < known.notBeforeMs) return false;
+    if (this.straightenings.size >= MOST_REMEMBERED) this.straightenings.clear();
+    const nextMs = Math.min(LONGEST_STRAIGHTEN_AGAIN_MS, known.waitMs * STRAIGHTEN_GROWTH);
+    this.straightenings.set(peer, { waitMs: nextMs, notBeforeMs: nowMs + known.waitMs });
+    return true;
   }
 
   private isStraight(peer: PeerId): boolean {
@@ -69,7 +99,7 @@ export class Reach {
   }
 
   private async straight(peer: PeerId): Promise<boolean> {
-    const nowMs = this.options.monotonicMs();
+    const nowMs = this.options.timers.monotonicMs();
     const isFree = (address: string) => {
       const ip = parseIpMultiaddr(address)?.ip;
       return ip === undefined || this.budget.takes(ip, nowMs);
@@ -84,13 +114,8 @@ export class Reach {
 
   /** By WebRTC, whose ICE punches; not where both sides' mappings depend on the destination. */
   private async punch(peer: PeerId, relay: PeerId): Promise<boolean> {
-    const { nat, ownNat, monotonicMs } = this.options;
-    const kinds = [nat(peer), ownNat()];
+    const kinds = [this.options.nat(peer), this.options.ownNat()];
     if (kinds.includes("blocked") || kinds.every((kind) => kind === "symmetric")) return false;
-    const nowMs = monotonicMs();
-    if (nowMs - (this.punchedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY) < PUNCH_AGAIN_MS) return false;
-    if (this.punchedAtMs.size >= MOST_REMEMBERED) this.punchedAtMs.clear();
-    this.punchedAtMs.set(peer, nowMs);
     return (await this.dial(peer, [`${circuitBy(relay)}/webrtc`], WEBRTC_TIMEOUT_MS)) !== undefined;
   }
 

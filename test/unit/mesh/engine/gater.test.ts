@@ -89,6 +89,17 @@ test("neighbours on a link do not count as one, though their addresses share a /
   }
 });
 
+test("members whose circuits come by one relay do not count as one", () => {
+  const { gater: g } = gater();
+  const by = (peer: number) =>
+    `/ip4/192.0.2.1/tcp/1/p2p/${peerIdOf(Buffer.alloc(32, 9))}/p2p-circuit/p2p/${peerIdOf(Buffer.alloc(32, peer))}`;
+  for (let peer = 10; peer < 20; peer += 1)
+    expect(g.denyInboundConnection?.(connectionFrom(by(peer)))).toBe(false);
+  for (let more = 0; more < 3; more += 1)
+    expect(g.denyInboundConnection?.(connectionFrom(by(10)))).toBe(false);
+  expect(g.denyInboundConnection?.(connectionFrom(by(10)))).toBe(true);
+});
+
 test("circuits are taken from relays that were asked, and none other", () => {
   const { gater: g } = gater();
   const relay = (name: string) => Object.assign(Object.create(PEER), { toString: () => name });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import type { NatKind } from "../../../../src/mesh/nat/nat-interface.ts";
 import { Reach, type ReachOptions } from "../../../../src/mesh/network/reach.ts";
 import { capturedLog } from "../../captured-log.ts";
@@ -9,7 +10,7 @@ function reachWith(options: Partial<ReachOptions> = {}) {
   const engine = new FakeEngine("self");
   const answering = new Set<string>();
   const dialled: string[] = [];
-  const time = { nowMs: 0 };
+  const time = new VirtualTime();
   engine.onDial = async (peer, addresses) => {
     dialled.push(`${peer} ${addresses.join(" ")}`);
     await Bun.sleep(0);
@@ -27,7 +28,7 @@ function reachWith(options: Partial<ReachOptions> = {}) {
     relays: () => [],
     nat: () => "cone",
     ownNat: () => "cone",
-    monotonicMs: () => time.nowMs,
+    timers: time,
     log: capturedLog().log,
     ...options,
   });
@@ -82,6 +83,28 @@ describe("a peer", () => {
     expect(many.dialled).toEqual(["2", "3", "4"].map((relay) => `1 ${circuitBy(relay)}`));
   });
 
+  test("that stays silent is sought by a relay after a second, and reached straight all the same when it answers late", async () => {
+    const made = reachWith({ relays: () => ["9"] });
+    made.engine.opened(connectionOf("9"));
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const dial = made.engine.onDial;
+    made.engine.onDial = async (peer, addresses) => {
+      if (addresses.includes(straightTo("1"))) await late;
+      return dial(peer, addresses);
+    };
+    const trying = made.reach.to("1");
+    await Bun.sleep(0);
+    made.time.advance(1_100);
+    await Bun.sleep(0);
+    expect(made.dialled).toEqual([]);
+    made.time.advance(200);
+    await Bun.sleep(1);
+    expect(made.dialled).toEqual([`1 ${circuitBy("9")}`]);
+    made.answering.add(straightTo("1"));
+    resolve();
+    expect(await trying).toBe(true);
+  });
+
   test("whose addresses cannot be told is not reached, and can be tried again", async () => {
     let isBroken = true;
     const { reach, answering } = reachWith({
@@ -102,7 +125,7 @@ describe("a peer", () => {
     expect(dialled.length).toBeGreaterThan(1);
     expect(dialled.length).toBeLessThanOrEqual(6);
     const before = dialled.length;
-    time.nowMs += 60_000;
+    time.advance(60_000);
     for (let number = 0; number < 50; number += 1) await reach.to(`liar ${number}`);
     expect(dialled.length - before).toBeLessThanOrEqual(6);
   });
@@ -154,10 +177,17 @@ describe("a peer that is reached by a relay alone", () => {
     },
   );
 
-  test("and could not be punched for is tried again after ten minutes, not before", async () => {
+  test("and could not be punched for is tried again after half a minute, two, eight, and then every ten", async () => {
     const { reach, dialled, time } = relayed();
-    for (; time.nowMs < 1_500_000; time.nowMs += 15_000) await reach.straighten("1");
-    expect(dialled.filter((one) => one === punch)).toHaveLength(3);
+    const triedAtS: number[] = [];
+    for (let seconds = 0; seconds < 2_000; seconds += 15) {
+      const before = dialled.length;
+      await reach.straighten("1");
+      if (dialled.length > before) triedAtS.push(seconds);
+      time.advance(15_000);
+    }
+    expect(triedAtS).toEqual([0, 30, 150, 630, 1_230, 1_830]);
+    expect(dialled.filter((one) => one === punch)).toHaveLength(6);
   });
 
   test("is left alone where it is connected straight too, and where it is not at all", async () => {
