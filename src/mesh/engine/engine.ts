@@ -169,7 +169,8 @@ export class Libp2pEngine implements Engine {
       seed: passport.seed,
       stunServers,
       timers,
-      announce,
+      // libp2p asks a second after whatever it was, also when it has been stopped meanwhile.
+      announce: () => (this.listening === undefined ? [] : announce()),
       connectionsOf: (peer) => this.table.of(peer).map(({ connection }) => connection),
       limits: bounds,
       gossipScore: (peer) => this.conduct.score(peer),
