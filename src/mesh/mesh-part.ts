@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { z } from "zod";
 import type { MeshConfig } from "../config/index.ts";
 import { InterfaceMonitor } from "../host/interface-monitor.ts";
 import type { HostInterface } from "../host/interfaces.ts";
@@ -8,13 +7,14 @@ import type { Part } from "../host/part.ts";
 import { serveSocket } from "../host/socket-server.ts";
 import type { Timers } from "../host/timers.ts";
 import type { Membership, Memberships } from "../identity/index.ts";
-import { type Journal, openDocument } from "../store/index.ts";
+import type { Journal } from "../store/index.ts";
 import { MESH_SOCKET, meshApi } from "./api/mesh-api.ts";
 import { MeshDesk } from "./api/mesh-desk.ts";
 import type { Capability, OfferedService } from "./directory/peer-record.ts";
 import type { LocalInterface } from "./discovery/discovery-interface.ts";
 import { LocalDiscovery } from "./discovery/local-discovery.ts";
 import { localInterfaces } from "./discovery/local-interfaces.ts";
+import { MeshState } from "./mesh-state.ts";
 import type { LoraLink } from "./network/lora-link.ts";
 import { Network } from "./network/network.ts";
 import { clearTunnels } from "./network/network-tunnels.ts";
@@ -63,13 +63,6 @@ const RETRY_MS = 10_000;
 export const UPLINK_IDLE_S = 60;
 const LOAD_EVERY_MS = 15_000;
 
-const startsSchema = z.strictObject({
-  starts: z
-    .int()
-    .min(0)
-    .max(2 ** 28),
-});
-
 /** The other boxes: one {@link Network} for each network that this box belongs to, with what they share of the machine. */
 export class MeshPart implements Part {
   readonly name = "mesh";
@@ -81,13 +74,18 @@ export class MeshPart implements Part {
   private interfaces: readonly LocalInterface[] = [];
   private server: { stop(force: boolean): Promise<void> } | undefined;
   private endLora: (() => void) | undefined;
-  private starts = 0;
+  private readonly state: MeshState;
+  /** Networks begin and end one after the other: their ports are given out so, and none begins twice. */
+  private turn: Promise<void> = Promise.resolve();
   private loadThousandths = 0;
   private isRunning = false;
   private readonly timers = new Set<() => void>();
 
   constructor(private readonly options: MeshPartOptions) {
-    const { runFolder, log, timers, memberships, randomBytes, loopback } = options;
+    const { runFolder, stateFolder, log, timers, memberships, randomBytes, loopback } = options;
+    this.state = new MeshState(join(stateFolder, "mesh.json"), (error) =>
+      log.error({ error }, "what the mesh knows of itself could not be kept"),
+    );
     this.monitor = new InterfaceMonitor({
       runFolder,
       log,
@@ -123,7 +121,7 @@ export class MeshPart implements Part {
     const { config, memberships, runFolder, log } = this.options;
     if (!config.enabled) return;
     this.isRunning = true;
-    this.starts = this.countStart();
+    this.state.open();
     await this.monitor.start();
     this.takeInterfaces(this.monitor.current());
     if (this.options.mayTunnel) await clearTunnels(runFolder);
@@ -172,19 +170,36 @@ export class MeshPart implements Part {
     return first;
   }
 
+  private inTurn(task: () => Promise<void>): Promise<void> {
+    const done = this.turn.then(task);
+    this.turn = done.catch(() => undefined);
+    return done;
+  }
+
   /** Runs a network that the box belongs to. What fails is tried again. */
-  private async begin(membership: Membership): Promise<void> {
+  private begin(membership: Membership): Promise<void> {
+    return this.inTurn(() => this.beginNow(membership));
+  }
+
+  private end(id: string): Promise<void> {
+    return this.inTurn(() => this.endNow(id));
+  }
+
+  private async beginNow(membership: Membership): Promise<void> {
     const { config, boxName, lora, services, capability, timers, random, log, loopback } = this.options;
-    const { mayTunnel, runFolder } = this.options;
+    const { mayTunnel, runFolder, memberships } = this.options;
     const { id } = membership;
-    if (!this.isRunning || this.running.has(id)) return;
+    // It may have been left while it waited for its turn, or for the next try.
+    const isWanted = () => this.isRunning && memberships.get(id) === membership;
+    if (!isWanted() || this.running.has(id)) return;
     let problem = "";
-    for (const port of this.ports()) {
+    for (const port of this.portsFor(id)) {
+      if (!isWanted()) return;
       const network = new Network({
         membership,
         config,
         boxName,
-        starts: this.starts,
+        starts: this.state.starts,
         hosts: loopback ? LOOPBACK : EVERYWHERE,
         loopback,
         port,
@@ -203,7 +218,13 @@ export class MeshPart implements Part {
       });
       try {
         await network.start();
+        if (!isWanted()) {
+          await network.stop();
+          return;
+        }
         this.running.set(id, network);
+        const all = memberships.list().map((one) => one.id);
+        this.state.remember(id, port, all);
         this.troubles.delete(id);
         this.desk.began(network);
         this.discovery.refresh();
@@ -218,7 +239,7 @@ export class MeshPart implements Part {
     this.later(RETRY_MS, () => void this.begin(membership));
   }
 
-  private async end(id: string): Promise<void> {
+  private async endNow(id: string): Promise<void> {
     const network = this.running.get(id);
     this.running.delete(id);
     this.troubles.delete(id);
@@ -251,13 +272,20 @@ export class MeshPart implements Part {
     told().catch((error) => log.error({ error }, "traffic"));
   }
 
-  /** The configured ones that no other network of this box has, in their order. */
-  private ports(): number[] {
+  /** The configured ones that no other network of this box has: first the one that it had, last those that others had. */
+  private portsFor(id: string): number[] {
+    const { config, memberships } = this.options;
     const taken = new Set([...this.running.values()].map(({ ports }) => ports.udp));
-    const first = this.options.config.port;
-    return Array.from({ length: PORTS_TRIED }, (_, index) => first + index * PORTS_A_NETWORK).filter(
-      (port) => port < 65_535 && !taken.has(port),
+    const free = Array.from(
+      { length: PORTS_TRIED },
+      (_, index) => config.port + index * PORTS_A_NETWORK,
+    ).filter((port) => port < 65_535 && !taken.has(port));
+    const had = this.state.ports;
+    const others = new Set(
+      memberships.list().flatMap((one) => (one.id === id ? [] : (had.get(one.id) ?? []))),
     );
+    const rank = (port: number) => (port === had.get(id) ? 0 : others.has(port) ? 2 : 1);
+    return free.sort((a, b) => rank(a) - rank(b) || a - b);
   }
 
   private joinByConfiguration(link: string): void {
@@ -285,19 +313,6 @@ export class MeshPart implements Part {
       kinds: Object.fromEntries(config.radio.map((name) => [name, "radio" as const])),
     });
     this.interfaces = loopback ? all.filter(({ kind }) => kind === "loopback") : all;
-  }
-
-  private countStart(): number {
-    const path = join(this.options.stateFolder, "mesh-starts.json");
-    const document = openDocument(path, startsSchema, () => ({ starts: 0 }));
-    try {
-      document.update((data) => {
-        data.starts += 1;
-      });
-    } catch (error) {
-      this.options.log.error({ error }, "how often the box has started could not be written");
-    }
-    return document.data.starts;
   }
 
   private measureLoad(before: NodeJS.CpuUsage, beforeMs: number): void {
