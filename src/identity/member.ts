@@ -28,6 +28,13 @@ export interface Passport {
   check(chain: Uint8Array, publicKey: Uint8Array): Member;
   /** Whether one that was checked still is a member: false once it has been revoked or has expired. */
   isStillMember(publicKey: Uint8Array): boolean;
+  /**
+   * The signed statement that has put out somebody whom a chain stands on, where there is one: who is refused by it is
+   * given it, and so knows of it from then on, for it needs another key to come back.
+   */
+  proofAgainst?(chain: Uint8Array): Uint8Array | undefined;
+  /** Takes in a signed statement, from whomever. @throws when it is none */
+  accept?(statement: Uint8Array): unknown;
   /** The network's shared keys that still hold, 32 bytes each, the newest first. */
   sharedKeys(): readonly Uint8Array[];
 }

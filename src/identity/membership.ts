@@ -141,6 +141,11 @@ export class Membership implements Passport {
     return chain !== undefined && this.problemOf(chain) === undefined;
   }
 
+  proofAgainst(chain: Uint8Array): Uint8Array | undefined {
+    const revoked = standsOn(openChain(chain, this.networkKey), this.standing.out);
+    return revoked && Uint8Array.from(revoked.bytes);
+  }
+
   sharedKeys(): readonly Uint8Array[] {
     return this.keysByEpoch().map(({ key }) => Uint8Array.from(key));
   }

@@ -1,6 +1,7 @@
 import type { MessageStream } from "@libp2p/interface";
 import { byteStream } from "@libp2p/utils";
 import { MAX_CHAIN_BYTES, type Member, type Passport } from "../../identity/member.ts";
+import { MAX_STATEMENT_BYTES } from "../../identity/statement.ts";
 import { mayTellRefusal } from "./may-tell.ts";
 
 /** Longest reason that is told to the other side, in bytes of UTF-8. */
@@ -10,7 +11,14 @@ const MAX_REASON_BYTES = 200;
 const CHAIN = 1;
 const REFUSAL = 2;
 const WELCOME = 3;
+/** Follows a refusal: the statement behind it, or nothing. */
+const PROOF = 4;
 const HEADER_BYTES = 3;
+const MOST_BYTES: Readonly<Record<number, number>> = {
+  [CHAIN]: MAX_CHAIN_BYTES,
+  [REFUSAL]: MAX_REASON_BYTES,
+  [PROOF]: MAX_STATEMENT_BYTES,
+};
 
 /** The other side is no member of this network, or does not take us for one. */
 export class MembershipError extends Error {
@@ -29,7 +37,7 @@ export interface ChainExchange {
   stream: MessageStream;
   /** The other's raw Ed25519 public key, as the encryption has proven it. */
   publicKey: Uint8Array;
-  passport: Pick<Passport, "chain" | "check">;
+  passport: Pick<Passport, "chain" | "check" | "proofAgainst" | "accept">;
   signal: AbortSignal;
 }
 
@@ -41,7 +49,7 @@ export async function showFirst(exchange: ChainExchange): Promise<Member> {
   const link = byteStream(exchange.stream);
   await write(link, { type: CHAIN, body: exchange.passport.chain() }, exchange.signal);
   const answer = await read(link, exchange.signal);
-  if (answer.type === REFUSAL) throw new MembershipError(`refused by it: ${printable(answer.body)}`);
+  if (answer.type === REFUSAL) throw await refusedBy(link, answer.body, exchange);
   if (answer.type !== CHAIN) throw new MembershipError("did not show its certificates");
   const member = await check(link, answer.body, exchange);
   await write(link, { type: WELCOME, body: new Uint8Array() }, exchange.signal);
@@ -61,7 +69,7 @@ export async function showSecond(exchange: ChainExchange): Promise<Member> {
   const member = await check(link, shown.body, exchange);
   await write(link, { type: CHAIN, body: exchange.passport.chain() }, exchange.signal);
   const answer = await read(link, exchange.signal);
-  if (answer.type === REFUSAL) throw new MembershipError(`refused by it: ${printable(answer.body)}`);
+  if (answer.type === REFUSAL) throw await refusedBy(link, answer.body, exchange);
   if (answer.type !== WELCOME) throw new MembershipError("did not answer our certificates");
   link.unwrap();
   return member;
@@ -75,11 +83,24 @@ async function check(link: Link, chain: Uint8Array, exchange: ChainExchange): Pr
     if (mayTellRefusal(chain, exchange.passport.chain(), exchange.publicKey)) {
       const body = new TextEncoder().encode(why).subarray(0, MAX_REASON_BYTES);
       await write(link, { type: REFUSAL, body }, exchange.signal);
+      const proof = exchange.passport.proofAgainst?.(chain) ?? new Uint8Array();
+      await write(link, { type: PROOF, body: proof }, exchange.signal);
       // The connection is reset right after, which may overtake what was written; so the other is given the time to read and leave.
       await link.read({ signal: exchange.signal }).catch(() => undefined);
     }
     throw new MembershipError(why);
   }
+}
+
+/** What the other has said of it is taken in where it is signed by whom it must be. */
+async function refusedBy(link: Link, reason: Uint8Array, exchange: ChainExchange): Promise<MembershipError> {
+  try {
+    const { type, body } = await read(link, exchange.signal);
+    if (type === PROOF && body.length > 0) exchange.passport.accept?.(body);
+  } catch {
+    // It may have told no more, or nonsense: then its word is all that there is.
+  }
+  return new MembershipError(`refused by it: ${printable(reason)}`);
 }
 
 async function write(link: Link, { type, body }: Message, signal: AbortSignal): Promise<void> {
@@ -91,7 +112,7 @@ async function read(link: Link, signal: AbortSignal): Promise<Message> {
   const header = (await link.read({ bytes: HEADER_BYTES, signal })).subarray();
   const [type = 0, high = 0, low = 0] = header;
   const length = high * 256 + low;
-  const most = type === CHAIN ? MAX_CHAIN_BYTES : type === REFUSAL ? MAX_REASON_BYTES : 0;
+  const most = MOST_BYTES[type] ?? 0;
   if (length > most) throw new MembershipError(`a message of ${length} bytes is too long`);
   if (length === 0) return { type, body: new Uint8Array() };
   return { type, body: (await link.read({ bytes: length, signal })).subarray() };

@@ -14,7 +14,7 @@ import { noiseCrypto } from "./noise-crypto.ts";
 const WITHIN_MS = 8_000;
 
 export interface MembershipEncrypterOptions {
-  passport: Pick<Passport, "chain" | "check">;
+  passport: Pick<Passport, "chain" | "check" | "proofAgainst" | "accept">;
   members: CheckedMembers;
   /** Somebody knew a shared key and is no member, or does not take us for one. */
   refused(connection: MessageStream, why: string): void;

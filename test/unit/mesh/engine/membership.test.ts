@@ -111,6 +111,44 @@ test("one who was put out is told so, and a stranger is told nothing", async () 
   expect(toldToStranger.join()).not.toMatch(/refused by it/);
 });
 
+test("one who was put out while it was away learns it for good from the first who refuses it, whoever dials", async () => {
+  for (const dialler of ["outcast", "box"]) {
+    const town = new TestNetwork("town", folder);
+    const box = await startEngine(town.founder);
+    const outcast = town.member();
+    const out = await startEngine(outcast);
+    town.founder.revoke(outcast.publicKey, "out", "sold");
+    expect(outcast.problem).toBeUndefined();
+    const [from, to] = dialler === "box" ? [box, out] : [out, box];
+    await expect(from.dial(to.peer, [tcpAddress(to)], 5_000)).rejects.toThrow();
+    await until(() => outcast.problem !== undefined);
+    expect(outcast.problem).toBe("revoked: sold");
+  }
+});
+
+test("somebody's mere word does not put a box out", async () => {
+  const town = new TestNetwork("town", folder);
+  const liar = town.member();
+  const forged = town.founder.revoke(town.member().publicKey, "out", "lie");
+  forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+  const box = await startEngine({
+    seed: liar.seed,
+    chain: () => liar.chain(),
+    check: () => {
+      throw new Error("revoked: a lie");
+    },
+    proofAgainst: () => forged,
+    isStillMember: () => false,
+    sharedKeys: () => liar.sharedKeys(),
+  });
+  const victim = town.member();
+  const engine = await startEngine(victim);
+  const told = refusals(engine);
+  await expect(engine.dial(box.peer, [tcpAddress(box)], 5_000)).rejects.toThrow("refused by it");
+  expect(told[0]).toContain("a lie");
+  expect([victim.problem, victim.statements().length]).toEqual([undefined, 0]);
+});
+
 test("not one byte comes back to somebody without the shared key", async () => {
   const box = await startEngine(new TestNetwork("town", folder).founder, { timers: HURRIED });
   for (const sent of [
