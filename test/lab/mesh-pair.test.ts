@@ -12,6 +12,8 @@ describeNeeding(LAB_NEEDS, "Two boxes with two wires between them", () => {
   let a: MeshBox;
   let b: MeshBox;
   let peerB = "";
+  let patient: Awaited<ReturnType<MeshBox["listen"]>>;
+  let patientSinceMs = 0;
 
   beforeAll(async () => {
     await lab.open();
@@ -22,6 +24,8 @@ describeNeeding(LAB_NEEDS, "Two boxes with two wires between them", () => {
     await a.connected(1);
     await b.connected(1);
     peerB = await b.peer();
+    patient = await b.listen("patience");
+    patientSinceMs = performance.now();
   });
   afterEach(() => pair.faults.healAll());
   afterAll(() => lab.close());
@@ -88,6 +92,16 @@ describeNeeding(LAB_NEEDS, "Two boxes with two wires between them", () => {
     await expect(a.ask("/v1/tunnels", request)).rejects.toThrow("refused");
     await until("nothing to be left", async () => (await a.ask<TunnelView[]>("/v1/tunnels")).length === 0);
   });
+
+  test("who listens waits for as long as it takes", async () => {
+    // Longer than any other idle connection is kept (src/host/socket-server.ts).
+    await Bun.sleep(Math.max(0, 13_000 - (performance.now() - patientSinceMs)));
+    expect(patient.heard).toEqual([]);
+    await a.send(peerB, "at last", { channel: "patience" });
+    await until("the message", () => patient.heard.length > 0);
+    patient.end();
+    expect(patient.heard[0]?.body).toBe("at last");
+  }, 20_000);
 
   test("what a program asks for wrongly is named", async () => {
     await expect(a.ask("/v1/send", { peer: peerB, channel: "Lab!", body: "" })).rejects.toThrow("channel: ");

@@ -23,8 +23,8 @@ export interface DirectoryOptions {
   /** Checks certificates. @throws when they do not hold */
   check: (chain: Uint8Array, publicKey: Uint8Array) => Member;
   isStillMember: (publicKey: Uint8Array) => boolean;
-  /** Somebody has handed over a record of this box's own, of this sequence. */
-  ownCame: (sequence: number) => void;
+  /** Somebody has handed over a record that this box has signed, now or once. */
+  ownCame: (encoded: Uint8Array, sequence: number) => void;
   monotonicMs: () => number;
 }
 
@@ -98,7 +98,7 @@ export class Directory {
     const record = decodeRecord(encoded);
     const peer = peerIdOf(record.publicKey);
     if (peer === this.options.self) {
-      this.options.ownCame(record.sequence);
+      this.options.ownCame(encoded, record.sequence);
       return undefined;
     }
     const known = this.entries.get(peer);

@@ -18,7 +18,7 @@ const STATEMENTS_PROTOCOL = "/omerta/statements/1";
 const FIRST_COMPARE_MS = 1_500;
 const LATEST_COMPARE_MS = 240_000;
 /** Between two comparisons that one peer may ask for. */
-const LEAST_BETWEEN_MS = 2_000;
+const LEAST_BETWEEN_MS = 1_000;
 const PULL_TIMEOUT_MS = 20_000;
 
 /** The signed facts of a network, as its membership keeps them. */

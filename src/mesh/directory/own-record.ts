@@ -36,12 +36,13 @@ export class OwnRecord {
   }
 
   /**
-   * Others hold a record of this box with this sequence. One that is higher than its own was signed before the box lost
-   * its state, or its keys were moved here: it would hide all new ones, so the next goes beyond it, and is due.
+   * Others hold this record of this box. Another one than its own that is no older was signed before the box lost its
+   * state, or its keys were moved here: it would hide all new ones, so the next goes beyond it, and is due.
    */
-  surpass(sequence: number): void {
+  surpass(encoded: Uint8Array, sequence: number): void {
     const nowMs = this.monotonicMs();
-    if (sequence <= this.lastSequence || nowMs - this.surpassedAtMs < SURPASS_EVERY_MS) return;
+    if (sequence < this.lastSequence || (this.kept && Buffer.from(this.kept).equals(encoded))) return;
+    if (nowMs - this.surpassedAtMs < SURPASS_EVERY_MS) return;
     this.surpassedAtMs = nowMs;
     this.sequence = sequence;
     this.signedAtMs = Number.NEGATIVE_INFINITY;

@@ -122,8 +122,8 @@ export class Network implements ControlChannel {
       self: this.engine.peer,
       check: (chain, publicKey) => membership.check(chain, publicKey),
       isStillMember: (publicKey) => membership.isStillMember(publicKey),
-      ownCame: (sequence) => {
-        this.ownRecord.surpass(sequence);
+      ownCame: (encoded, sequence) => {
+        this.ownRecord.surpass(encoded, sequence);
         this.refresh();
       },
       monotonicMs,

@@ -34,7 +34,10 @@ describe("the directory", () => {
 
   test("never takes what others hand over as this box's own word, and tells of what they hold", () => {
     const came: number[] = [];
-    const directory = directoryAt({ nowMs: 0 }, { ownCame: (sequence) => void came.push(sequence) });
+    const directory = directoryAt(
+      { nowMs: 0 },
+      { ownCame: (_encoded, sequence) => void came.push(sequence) },
+    );
     expect(directory.accept(recordOf(fixedKey(9), 77))).toBeUndefined();
     expect([directory.size, came]).toEqual([0, [77]]);
     const own = recordOf(fixedKey(9), 99);

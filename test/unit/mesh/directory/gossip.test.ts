@@ -197,7 +197,10 @@ describe("by comparing, boxes", () => {
     const engine = engines.engine(peerIdOf(key.publicKey));
     const gossip = new Gossip({
       engine,
-      directory: directoryAt({ nowMs: 0 }, { self: engine.peer, ownCame: (one) => void came.push(one) }),
+      directory: directoryAt(
+        { nowMs: 0 },
+        { self: engine.peer, ownCame: (_encoded, one) => void came.push(one) },
+      ),
       membership: new Statements(),
       ownRecord: () => recordOf(key, 3),
       timers: new VirtualTime(),

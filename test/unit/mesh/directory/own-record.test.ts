@@ -71,15 +71,27 @@ test("each record is newer than the one before, through a restart as well", () =
 test("where it was not kept how often the box has started, it goes beyond what others still hold of it", () => {
   const { own, time, sequence } = ownAt(0);
   const old = ownAt(50);
-  const held = old.sequence(old.own.update(description())) ?? 0;
+  const record = old.own.update(description()) ?? new Uint8Array();
+  const held = old.sequence(record) ?? 0;
   expect(sequence(own.update(description()))).toBeLessThan(held);
   time.nowMs = 100;
-  own.surpass(held);
+  own.surpass(record, held);
   expect(sequence(own.update(description()))).toBe(held + 1);
   // What is held now is its own.
   time.nowMs += 120_000;
-  own.surpass(held + 1);
+  own.surpass(own.encoded ?? new Uint8Array(), held + 1);
+  // An older one does no harm.
+  own.surpass(record, held);
   expect(own.update(description())).toBeUndefined();
+});
+
+test("another record of the same sequence is outdone too: to others it looks like the newest", () => {
+  const [before, after] = [ownAt(3), ownAt(3)];
+  const old = before.own.update(description({ name: "before" })) ?? new Uint8Array();
+  const first = after.sequence(after.own.update(description({ name: "after" })));
+  expect(before.sequence(old)).toBe(first as number);
+  after.own.surpass(old, first ?? 0);
+  expect(after.sequence(after.own.update(description({ name: "after" })))).toBe((first ?? 0) + 1);
 });
 
 test("two boxes with the same keys outdo each other once a minute, not without end", () => {
@@ -95,7 +107,7 @@ test("two boxes with the same keys outdo each other once a minute, not without e
       const record = one.update(description());
       if (!record) continue;
       told += 1;
-      other.surpass(decodeRecord(record).sequence);
+      other.surpass(record, decodeRecord(record).sequence);
     }
   }
   expect(told).toBeGreaterThan(2);
@@ -104,6 +116,6 @@ test("two boxes with the same keys outdo each other once a minute, not without e
 
 test("a sequence that can go no higher stays a number that can be read", () => {
   const { own, sequence } = ownAt(1);
-  own.surpass(Number.MAX_SAFE_INTEGER);
+  own.surpass(Uint8Array.of(1), Number.MAX_SAFE_INTEGER);
   expect(sequence(own.update(description()))).toBe(Number.MAX_SAFE_INTEGER);
 });
