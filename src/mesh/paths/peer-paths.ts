@@ -95,16 +95,13 @@ export class PeerPaths {
    * @throws when no straight path leads there
    */
   carryOnce(body: Uint8Array): void {
-    const straight = this.ways
-      .taken()
-      .filter(({ offer }) => offer.target.by !== "relay" && offer.kind !== "lora");
-    const sent = straight.filter((path) => path.carry(body));
+    const sent = this.ways.straight().filter((path) => path.carry(body));
     if (sent.length === 0) throw new Error(`${this.peer}: no straight path`);
   }
 
   /** How large a body is that {@link carryOnce} takes. */
   maxBodyBytes(): number {
-    return this.ways.chosen?.maxBodyBytes() ?? 0;
+    return this.ways.straight()[0]?.maxBodyBytes() ?? 0;
   }
 
   stop(why: ControlError): void {

@@ -150,6 +150,19 @@ export class PeerWays {
     return [chosen, inDoubt ? second : undefined].flatMap((id) => this.paths.get(id) ?? []);
   }
 
+  /**
+   * What another box carries, here or at its own end, takes these: of the taken ones those that need no further box, or
+   * else the quickest that needs none. Two boxes that prefer each other as relays would lead in a circle.
+   */
+  straight(): Path[] {
+    const isStraight = ({ offer }: Path) => offer.target.by !== "relay" && offer.kind !== "lora";
+    const taken = this.taken().filter(isStraight);
+    if (taken.length > 0) return taken;
+    const rank = ({ prover, rttMs = 1_000 }: Path) => (prover.state === "good" ? 0 : 10_000) + rttMs;
+    const usable = this.paths.all.filter((path) => isStraight(path) && isProven(path));
+    return usable.sort((a, b) => rank(a) - rank(b)).slice(0, 1);
+  }
+
   status(): PathStatus[] {
     return this.paths.all.map((path) => path.status(this.nowMs, path.id === this.choice.chosen));
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { DEFAULT_POLICY } from "../../../../src/mesh/paths/path-choice.ts";
 import type { PathsOptions } from "../../../../src/mesh/paths/paths.ts";
 import type { PathOffer, PathTarget } from "../../../../src/mesh/paths/paths-interface.ts";
 import { SteadyMessages } from "./steady-messages.ts";
@@ -129,6 +130,30 @@ describe("a box that forwards for two others", () => {
       ["relay", false],
       ["relay", false],
     ]);
+  });
+
+  test("two that are each the other's preferred relay send in no circle, and carry by their straight ways", () => {
+    const network = new VirtualNetwork();
+    const link = network.link("one");
+    const preferRelays = { ...RELAYS, policy: { ...DEFAULT_POLICY, order: ["relay", "ethernet"] as const } };
+    const [a, b, c] = ["a", "b", "c"].map((name) => network.box(name, [link], preferRelays));
+    if (!a || !b || !c) throw new Error("no boxes");
+    for (const [one, other] of [
+      [a, b],
+      [a, c],
+      [b, c],
+    ] as const)
+      network.introduce(one, other);
+    a.paths.offer("b", over(c));
+    a.paths.offer("c", over(b));
+    network.time.advance(20_000);
+    const chosenFor = (peer: string) => a.paths.status(peer).find(({ chosen }) => chosen)?.kind;
+    expect([chosenFor("b"), chosenFor("c")]).toEqual(["relay", "relay"]);
+    const body = new Uint8Array(1_000).fill(7);
+    for (const peer of ["b", "c"]) a.paths.submit(peer, "test", body, { urgency: "message" }, () => {});
+    network.time.advance(2_000);
+    expect(b.received.map((message) => message.body.length)).toEqual([1_000]);
+    expect(c.received.map((message) => message.body.length)).toEqual([1_000]);
   });
 
   test("is used by the other side too when one side alone knows of it", () => {
