@@ -8,6 +8,8 @@ const PROCESS = join(import.meta.dir, "mesh-box-process.ts");
 export interface MeshBoxOptions {
   config?: Partial<MeshConfig>;
   debug?: boolean;
+  /** Another program that is started in its place. */
+  script?: string;
 }
 
 /** A message as a listener got it. */
@@ -20,6 +22,7 @@ export interface Heard {
 /** One box's mesh in a lab host, asked over its socket as any program would. */
 export class MeshBox {
   private process: LabProcess | undefined;
+  private endedWith: number | undefined;
 
   constructor(
     private readonly lab: Lab,
@@ -44,12 +47,17 @@ export class MeshBox {
   async start(): Promise<this> {
     const command = [
       process.execPath,
-      PROCESS,
+      this.options.script ?? PROCESS,
       this.folder,
       this.name,
       JSON.stringify(this.options.config ?? {}),
     ];
     this.process = this.host.spawn(command, this.options.debug ? { env: { MESH_LOG: "debug" } } : {});
+    this.endedWith = undefined;
+    const { process: started } = this;
+    void started.exited.then((code) => {
+      if (this.process === started) this.endedWith = code;
+    });
     await until(
       `${this.name} to answer`,
       () =>
@@ -78,6 +86,9 @@ export class MeshBox {
       ...(body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    }).catch((error: unknown) => {
+      if (this.endedWith === undefined) throw error;
+      throw new Error(`${this.name} has ended with ${this.endedWith}: ${this.output().slice(-2_000)}`);
     });
     const answer = (await response.json()) as T & { error?: string };
     if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);

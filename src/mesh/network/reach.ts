@@ -16,7 +16,7 @@ const HEAD_START_MS = 1_200;
  * behind for seconds. The first may have come too early to know the NATs.
  */
 const STRAIGHTEN_AGAIN_MS = 30_000;
-const STRAIGHTEN_GROWTH = 4;
+const STRAIGHTEN_GROWTH = 2;
 const LONGEST_STRAIGHTEN_AGAIN_MS = 10 * 60_000;
 const MOST_REMEMBERED = 2_000;
 

@@ -177,7 +177,7 @@ describe("a peer that is reached by a relay alone", () => {
     },
   );
 
-  test("and could not be punched for is tried again after half a minute, two, eight, and then every ten", async () => {
+  test("and could not be punched for is tried again after half a minute, one, two, four, eight, and then every ten", async () => {
     const { reach, dialled, time } = relayed();
     const triedAtS: number[] = [];
     for (let seconds = 0; seconds < 2_000; seconds += 15) {
@@ -186,8 +186,8 @@ describe("a peer that is reached by a relay alone", () => {
       if (dialled.length > before) triedAtS.push(seconds);
       time.advance(15_000);
     }
-    expect(triedAtS).toEqual([0, 30, 150, 630, 1_230, 1_830]);
-    expect(dialled.filter((one) => one === punch)).toHaveLength(6);
+    expect(triedAtS).toEqual([0, 30, 90, 210, 450, 930, 1_530]);
+    expect(dialled.filter((one) => one === punch)).toHaveLength(7);
   });
 
   test("is left alone where it is connected straight too, and where it is not at all", async () => {
