@@ -25,13 +25,15 @@ const relay = z
       .min(64)
       .max(10_000_000)
       .default(20_000)
-      .describe("the most that is relayed in all, in kbit/s"),
+      .describe(
+        "the most that is relayed in one network, in kbit/s: two fifths for streams, two for tunnels, and one for messages",
+      ),
     each_kbit: z
       .int()
       .min(64)
       .max(10_000_000)
       .default(4_000)
-      .describe("the most that is relayed for one pair of boxes, in kbit/s"),
+      .describe("the most of it for one pair of boxes, in kbit/s"),
     tunnels: z
       .int()
       .min(0)

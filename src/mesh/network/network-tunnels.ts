@@ -13,6 +13,7 @@ import type { TunnelStatus } from "../tunnels/tunnel.ts";
 import { type OpenOptions, type TunnelOffer, Tunnels } from "../tunnels/tunnels.ts";
 import { UdpRelay } from "../tunnels/udp-relay.ts";
 import { clearWireGuardLeftovers } from "../tunnels/wireguard-process.ts";
+import { relayBudget } from "./relay-budget.ts";
 import { type TunnelWelcome, TunnelWelcomes } from "./tunnel-welcomes.ts";
 
 export interface NetworkTunnelsOptions {
@@ -116,8 +117,8 @@ export class NetworkTunnels {
       quotas: {
         tunnels: config.tunnels,
         tunnelsPerPeer: TUNNELS_OF_PEER,
-        kbitEach: config.each_kbit,
-        kbitTotal: config.total_kbit,
+        kbitEach: relayBudget(config).tunnels.eachKbit,
+        kbitTotal: relayBudget(config).tunnels.totalKbit,
         lifetimeS: RELAY_LIFETIME_S,
         ports: relayPorts(slot),
       },

@@ -27,6 +27,7 @@ import { planNeighbours } from "./neighbour-plan.ts";
 import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
 import { Reach } from "./reach.ts";
+import { relayBudget } from "./relay-budget.ts";
 import { relayOrder } from "./relay-order.ts";
 import { Relays } from "./relays.ts";
 import { SelfPortrait } from "./self-portrait.ts";
@@ -104,6 +105,7 @@ export class Network implements ControlChannel {
   constructor(private readonly options: NetworkOptions) {
     const { membership, config, hosts, port, timers, log, starts, lora, loopback, random } = options;
     const monotonicMs = () => timers.monotonicMs();
+    const budget = relayBudget(config.relay);
     this.engine = new Libp2pEngine({
       passport: membership,
       listen: { hosts, tcpPort: port, wsPort: port === 0 ? 0 : port + 1 },
@@ -112,8 +114,8 @@ export class Network implements ControlChannel {
       relay: {
         serve: config.relay.enabled,
         maxReservations: config.relay.boxes,
-        maxCircuitKbit: config.relay.each_kbit,
-        maxTotalKbit: config.relay.total_kbit,
+        maxCircuitKbit: budget.streams.eachKbit,
+        maxTotalKbit: budget.streams.totalKbit,
       },
       timers,
       log,
@@ -139,7 +141,7 @@ export class Network implements ControlChannel {
       address: loopback ? hosts[0] : undefined,
       prefer: config.prefer,
       relay: config.relay.enabled
-        ? { totalKbit: config.relay.total_kbit, perPeerKbit: config.relay.each_kbit }
+        ? { totalKbit: budget.messages.totalKbit, perPeerKbit: budget.messages.eachKbit }
         : { totalKbit: 0, perPeerKbit: 0 },
       lora: config.lora ? lora : undefined,
       streamsChanged: (peer) => this.ways.changed(peer),
