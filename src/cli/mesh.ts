@@ -83,13 +83,15 @@ async function peers(options: NetworkOption): Promise<void> {
 
 async function found(name: string, options: ControlOptions): Promise<void> {
   await tell<NetworkStatus>(options, { path: "/v1/networks", body: { name } }, (network) =>
-    [`The network "${network.name}" is there, and this box is in it.`, "", networkText(network)].join("\n"),
+    [`The network "${plain(network.name)}" is there, and this box is in it.`, "", networkText(network)].join(
+      "\n",
+    ),
   );
 }
 
 async function join(link: string, options: ControlOptions): Promise<void> {
   await tell<NetworkStatus>(options, { path: "/v1/join", body: { link } }, (network) =>
-    [`This box belongs to "${network.name}" now.`, "", networkText(network)].join("\n"),
+    [`This box belongs to "${plain(network.name)}" now.`, "", networkText(network)].join("\n"),
   );
 }
 
@@ -105,7 +107,7 @@ async function invite(options: InviteOptions): Promise<void> {
     { path: `/v1/networks/${encodeURIComponent(options.network ?? "-")}/invites`, body },
     ({ link, bootstrap }) =>
       [
-        renderUnicodeCompact(link, { ecc: "L" }),
+        qrCode(link),
         link,
         "",
         `Whoever has this link joins as ${options.role}${options.once ? ", one alone" : ""}${options.for === 0 ? "" : `, within ${uptimeText(options.for * 3_600)}`}: pass it on with care.`,
@@ -142,10 +144,18 @@ async function trace(peer: string, options: NetworkOption): Promise<void> {
     ...(options.network === undefined ? {} : { network: options.network }),
   });
   await tell<TraceStep[]>(options, { path: `/v1/trace?${query}`, timeoutMs: 30_000 }, (steps) =>
-    steps.length === 0
-      ? "There is no way to it.\n"
-      : `${steps.map((step) => `${step.chosen ? "→" : " "} ${[step.kind.padEnd(9), step.via, step.rttMs === undefined ? "" : `${step.rttMs.toFixed(1)} ms`, step.result].filter((part) => part !== "").join("  ")}`).join("\n")}\n`,
+    steps.length === 0 ? "There is no way to it.\n" : `${steps.map(stepText).join("\n")}\n`,
   );
+}
+
+function stepText({ chosen, kind, via, rttMs, result }: TraceStep): string {
+  const facts = [
+    kind.padEnd(9),
+    plain(via),
+    rttMs === undefined ? "" : `${rttMs.toFixed(1)} ms`,
+    result,
+  ].filter((fact) => fact !== "");
+  return `${chosen ? "→" : " "} ${facts.join("  ")}`;
 }
 
 async function exportKeys(file: string, options: KeyOptions): Promise<void> {
@@ -153,9 +163,11 @@ async function exportKeys(file: string, options: KeyOptions): Promise<void> {
   await tell<{ file: string }>(
     options,
     { path: "/v1/keys/export", body: { passphrase }, timeoutMs: 60_000 },
+    () =>
+      `Written to ${file}. Without the passphrase nobody can read it; the standard tool age can, with it.\n`,
     (answer) => {
       writeFileSync(file, Buffer.from(answer.file, "base64"), { mode: 0o600, flag: "wx" });
-      return `Written to ${file}. Without the passphrase nobody can read it; the standard tool age can, with it.\n`;
+      return { file };
     },
   );
 }
@@ -166,15 +178,20 @@ async function importKeys(file: string, options: KeyOptions): Promise<void> {
   await tell<{ networks: string[] }>(
     options,
     { path: "/v1/keys/import", body: { passphrase, file: content }, timeoutMs: 60_000 },
-    ({ networks }) => `Taken over: ${networks.length === 0 ? "no network" : networks.join(", ")}.\n`,
+    ({ networks }) =>
+      `Taken over: ${networks.length === 0 ? "no network" : networks.map(plain).join(", ")}.\n`,
   );
 }
 
-/** Asks the mesh, and prints its answer, in words or as JSON; what was refused goes to standard error. */
+/**
+ * Asks the mesh, and prints its answer, in words or as JSON; what was refused goes to standard error.
+ * @param use does what is to be done with an answer, and leaves what is printed as JSON
+ */
 async function tell<T>(
   options: ControlOptions,
   request: Omit<BoxRequest, "socket">,
   text: (answer: T) => string,
+  use: (answer: T) => unknown = (answer) => answer,
 ): Promise<void> {
   const result = await ask<T & { error?: string }>(options, {
     timeoutMs: 15_000,
@@ -184,12 +201,25 @@ async function tell<T>(
   if (!result) return;
   if (!result.ok) {
     process.exitCode = EXIT.failed;
-    process.stderr.write(`omerta-box: ${result.answer.error ?? "refused"}\n`);
-  } else process.stdout.write(options.json ? `${JSON.stringify(result.answer)}\n` : text(result.answer));
+    process.stderr.write(`omerta-box: ${plain(result.answer.error ?? "refused")}\n`);
+    return;
+  }
+  const forMachines = use(result.answer);
+  process.stdout.write(options.json ? `${JSON.stringify(forMachines)}\n` : text(result.answer));
 }
 
-/** Names come from others: nothing in them may steer the terminal. */
-const plain = (text: string): string => text.replace(/\p{Cc}+/gu, " ");
+/** Names come from others: nothing in them may steer the terminal, or turn the direction of writing around. */
+const plain = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, " ");
+
+/** Nothing where a link is too long for one. */
+function qrCode(link: string): string {
+  try {
+    return renderUnicodeCompact(link, { ecc: "L" });
+  } catch {
+    return "";
+  }
+}
 
 function networkText(network: NetworkStatus): string {
   const { self, ports } = network;
@@ -200,7 +230,7 @@ function networkText(network: NetworkStatus): string {
     `  from afar   ${natText(network)}`,
   ];
   if (ports) lines.push(`  ports       TCP ${ports.tcp} and ${ports.ws}, UDP ${ports.udp}`);
-  if (network.trouble !== undefined) lines.push(`  trouble     ${network.trouble}`);
+  if (network.trouble !== undefined) lines.push(`  trouble     ${plain(network.trouble)}`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -5,10 +5,10 @@ import { Writable } from "node:stream";
 /**
  * A passphrase from a file (its first line), or asked for on the terminal without showing it.
  * @param twice for a new one, which nobody could correct afterwards
- * @throws Error when there is no terminal, or the two differ
+ * @throws Error when there is no terminal, the two differ, or none was given
  */
 export async function readPassphrase(file: string | undefined, twice: boolean): Promise<string> {
-  if (file !== undefined) return readFileSync(file, "utf8").split("\n")[0] ?? "";
+  if (file !== undefined) return readFileSync(file, "utf8").split(/\r?\n/)[0] ?? "";
   if (!process.stdin.isTTY) throw new Error("no terminal to ask for the passphrase; use --passphrase-file");
   const first = await ask("Passphrase: ");
   if (twice && (await ask("Once more: ")) !== first) throw new Error("the two passphrases differ");
@@ -20,7 +20,12 @@ async function ask(question: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {
-    return await lines.question("");
+    return await new Promise((resolve, reject) => {
+      // Ctrl-C and Ctrl-D, which would leave the question open for ever.
+      lines.once("SIGINT", () => lines.close());
+      lines.once("close", () => reject(new Error("no passphrase was given")));
+      lines.question("").then(resolve, reject);
+    });
   } finally {
     lines.close();
     process.stderr.write("\n");

@@ -1,0 +1,55 @@
+import { Command, CommanderError } from "commander";
+import { VERSION } from "../main.ts";
+import { configCommand } from "./config.ts";
+import { EXIT } from "./exit.ts";
+import { loraCommand } from "./lora.ts";
+import { meshCommand } from "./mesh.ts";
+import { portalCommand, tlsFrontCommand } from "./processes.ts";
+import { runCommand } from "./run.ts";
+import { statusCommand } from "./status.ts";
+import { versionCommand } from "./version.ts";
+
+/** `omerta-box` with all its commands. */
+function commandLine(): Command {
+  const program = new Command("omerta-box")
+    .description("A box that opens a network where there is none. Without a command: this help.")
+    .version(VERSION, "-V, --version", "print the version")
+    .showHelpAfterError("(see --help)")
+    .addHelpText(
+      "after",
+      `\nExit status: 0 done, 1 failed, 2 wrong use, 3 bad configuration, 4 no box is running.`,
+    )
+    .exitOverride()
+    .addCommand(runCommand())
+    .addCommand(configCommand())
+    .addCommand(statusCommand())
+    .addCommand(loraCommand())
+    .addCommand(meshCommand())
+    .addCommand(versionCommand())
+    .addCommand(portalCommand(), { hidden: true })
+    .addCommand(tlsFrontCommand(), { hidden: true });
+
+  for (const command of [...program.commands, ...program.commands.flatMap((command) => command.commands)]) {
+    command.exitOverride().showHelpAfterError("(see --help)");
+  }
+  return program;
+}
+
+/**
+ * Runs one command, and leaves its exit status in `process.exitCode`.
+ * @param args what comes behind `omerta-box`
+ */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  const program = commandLine();
+  try {
+    if (args.length === 0) program.help();
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
+    } else {
+      process.stderr.write(`omerta-box: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.exitCode = EXIT.failed;
+    }
+  }
+}
