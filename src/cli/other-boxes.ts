@@ -4,15 +4,15 @@ import type { Box } from "../main.ts";
 const NETWORK_NAME = "Bench";
 
 /**
- * Starts more boxes on this machine, each a process of its own with its own state, and lets them join a network of the
- * first one's. They find each other by themselves.
+ * Starts more boxes on this machine, each a process of its own with its own state, and lets them join a network that the
+ * first one may invite to, a new one where there is none. They find each other by themselves.
  */
 export async function startOtherBoxes(
   count: number,
   { stateFolder, runFolder }: { stateFolder: string; runFolder: string },
   { mesh }: Pick<Box, "mesh">,
 ): Promise<{ stop(): Promise<void> }> {
-  const [network = await mesh.found(NETWORK_NAME)] = mesh.networks();
+  const network = mesh.networks().find(({ canInvite }) => canInvite) ?? (await mesh.found(NETWORK_NAME));
   const { link } = mesh.invite(network.id, { role: "box", once: false, hours: 24 });
   const children = Array.from({ length: count }, (_, index) => {
     const number = index + 2;

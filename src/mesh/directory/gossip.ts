@@ -161,15 +161,22 @@ export class Gossip {
   }
 
   private takeRecord(encoded: Uint8Array): Entry | undefined {
+    this.expectRunning();
     const entry = this.options.directory.accept(encoded);
     if (entry) this.options.recordCame(entry);
     return entry;
   }
 
   private takeStatement(encoded: Uint8Array): boolean {
+    this.expectRunning();
     const isNew = this.options.membership.accept(encoded) === "new";
     if (isNew) this.options.statementCame();
     return isNew;
+  }
+
+  /** What is still on its way when a network was left would be written into its document, and bring it back. */
+  private expectRunning(): void {
+    if (!this.isRunning) throw new Error("gossip has stopped");
   }
 
   /** Who passes on what is malformed or forged is marked down; what is merely old stops here. */

@@ -210,6 +210,7 @@ describe("by comparing, boxes", () => {
       statementCame: () => {},
     });
     engines.connect(engine, first.engine);
+    gossip.start();
     first.directory.accept(recordOf(key, 900));
     await gossip.compareWith(first.engine.peer);
     expect(came).toEqual([900]);
@@ -261,6 +262,25 @@ describe("by comparing, boxes", () => {
     expect(first.engine.openStreams).toBe(0);
     await first.gossip.compareWith("nobody");
   });
+});
+
+test("what is on its way when a box stops is not taken in any more", async () => {
+  const { engines, first } = boxes(1);
+  const slow = engines.engine("slow");
+  let answer = () => {};
+  slow.handle("/omerta/statements/1", async (stream) => {
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await stream.send(Buffer.from("out: 12"));
+  });
+  engines.connect(first.engine, slow);
+  const comparing = first.gossip.compareWith("slow");
+  await Bun.sleep(0);
+  first.gossip.stop();
+  answer();
+  await comparing;
+  expect([first.statements.kept.size, first.statementsCame]).toEqual([0, 0]);
 });
 
 test("after the stop nothing is heard or compared any more", async () => {
