@@ -57,7 +57,9 @@ describe("the directory", () => {
     const next = recordOf(keyNumber(MAX_ENTRIES), 1);
     expect(() => directory.accept(next)).toThrow(DirectoryFullError);
     expect(directory.accept(recordOf(keyNumber(1), 2))).toBeDefined();
-    time.nowMs += RENEW_EVERY_MS * 1.5 - 20_000 + 15;
+    time.nowMs += RENEW_EVERY_MS * 1.5 - 40_000;
+    expect(() => directory.accept(next)).toThrow(DirectoryFullError);
+    time.nowMs += 20_000 + 15;
     expect(directory.accept(next)?.peer).toBe(idOf(MAX_ENTRIES));
     expect(directory.size).toBe(MAX_ENTRIES);
     // 1 had spoken again; 0 had not.

@@ -89,8 +89,14 @@ describe("two sets", () => {
   test("of more than fits into one answer get there with the next ones", async () => {
     const [ours, theirs] = [new Texts([]), new Texts(numbered(0, 9_000))];
     const taken = [];
-    for (let round = 0; round < 3; round += 1) taken.push((await pulled(ours, theirs)).result.taken);
+    const sent = [];
+    for (let round = 0; round < 3; round += 1) {
+      const { result, frames } = await pulled(ours, theirs);
+      taken.push(result.taken);
+      sent.push(frames.filter(({ from }) => from === "b").length);
+    }
     expect(taken).toEqual([4_096, 4_096, 808]);
+    expect(sent).toEqual(taken);
     expect(ours.texts).toEqual(theirs.texts);
   });
 });
