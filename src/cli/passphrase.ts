@@ -22,7 +22,6 @@ async function ask(question: string): Promise<string> {
   try {
     return await new Promise((resolve, reject) => {
       // Ctrl-C and Ctrl-D, which would leave the question open for ever.
-      lines.once("SIGINT", () => lines.close());
       lines.once("close", () => reject(new Error("no passphrase was given")));
       lines.question("").then(resolve, reject);
     });

@@ -149,7 +149,10 @@ export class MeshPart implements Part {
     this.server = undefined;
     await this.discovery.stop();
     await this.monitor.stop();
-    await Promise.all([...this.running.keys()].map((id) => this.end(id)));
+    // Behind what is beginning just now.
+    await this.inTurn(async () => {
+      await Promise.all([...this.running.keys()].map((id) => this.endNow(id)));
+    });
     this.options.memberships.flush();
   }
 
@@ -189,7 +192,7 @@ export class MeshPart implements Part {
     const { config, boxName, lora, services, capability, timers, random, log, loopback } = this.options;
     const { mayTunnel, runFolder, memberships } = this.options;
     const { id } = membership;
-    // It may have been left while it waited for its turn, or for the next try.
+    // It may have been left while it waited for the next try, or the box may stop.
     const isWanted = () => this.isRunning && memberships.get(id) === membership;
     if (!isWanted() || this.running.has(id)) return;
     let problem = "";
@@ -218,10 +221,6 @@ export class MeshPart implements Part {
       });
       try {
         await network.start();
-        if (!isWanted()) {
-          await network.stop();
-          return;
-        }
         this.running.set(id, network);
         const all = memberships.list().map((one) => one.id);
         this.state.remember(id, port, all);

@@ -157,6 +157,18 @@ describe("a box in several networks", () => {
     expect(before.map(({ ports }) => ports?.ws)).toEqual([port + 1, port + 3, port + 5]);
     expect(new Set(before.map(({ self }) => self.peer)).size).toBe(3);
     await box.mesh.stop();
+    const kept = readFileSync(join(folder, "mesh.json"), "utf8");
+    // Whatever the order is in which they begin: the second may have the first's port, and the first the next free one.
+    const ids = before.map(({ id }) => id).sort();
+    const ports = { [ids[1] ?? ""]: port, [ids[2] ?? ""]: port + 8 };
+    writeFileSync(join(folder, "mesh.json"), JSON.stringify({ starts: 1, ports }));
+    const mixed = await startBox({ port }, folder);
+    expect(Object.fromEntries((await networks(mixed)).map(({ id, ports: own }) => [id, own?.udp]))).toEqual({
+      ...ports,
+      [ids[0] ?? ""]: port + 2,
+    });
+    await mixed.mesh.stop();
+    writeFileSync(join(folder, "mesh.json"), kept);
     const again = await startBox({ port }, folder);
     const byName = (all: NetworkStatus[]) =>
       Object.fromEntries(all.map(({ name, ports, self }) => [name, [ports?.udp, self.peer]]));
@@ -207,6 +219,7 @@ describe("a port that another program has", () => {
     await until("it to run", async () => (await networks(box))[0]?.ports);
     expect((await networks(box)).map(({ name }) => name)).toEqual(["Harbour"]);
     await Bun.sleep(250);
+    (await occupy("udp", [port + 2]))();
     expect((await networks(box)).map(({ name, trouble }) => [name, trouble])).toEqual([
       ["Harbour", undefined],
     ]);
@@ -218,7 +231,9 @@ describe("a port that another program has", () => {
 
 describe("a box", () => {
   test("that is asked for one network many times at once runs it once", async () => {
-    const box = await startBox();
+    const port = freshPorts();
+    for (let more = 0; more < 4; more += 1) freshPorts();
+    const box = await startBox({ port });
     const founder = await startBox({ name: "mill" });
     await found(founder, "Harbour");
     const link = await inviteBy(founder);
@@ -227,6 +242,12 @@ describe("a box", () => {
     expect(await networks(box)).toHaveLength(1);
     await founder.mesh.stop();
     await box.mesh.stop();
+    (
+      await occupy(
+        "udp",
+        [0, 2, 4, 6, 8].map((more) => port + more),
+      )
+    )();
   });
 
   test("leaves nothing behind when it stops, even while a network begins, and can be started again", async () => {
