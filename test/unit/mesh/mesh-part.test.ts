@@ -237,7 +237,7 @@ describe("a box", () => {
     const founder = await startBox({ name: "mill" });
     await found(founder, "Harbour");
     const link = await inviteBy(founder);
-    const all = await Promise.all(Array.from({ length: 5 }, () => join_(box, link)));
+    const all = await Promise.all(Array.from({ length: 5 }, () => box.mesh.desk.join(link)));
     expect(new Set(all.map(({ ports }) => ports?.udp)).size).toBe(1);
     expect(await networks(box)).toHaveLength(1);
     await founder.mesh.stop();
