@@ -121,10 +121,11 @@ async function invite(options: InviteOptions): Promise<void> {
 
 async function revoke(peer: string, options: NetworkOption & { why: string }): Promise<void> {
   const path = `/v1/networks/${encodeURIComponent(options.network ?? "-")}/revocations`;
-  await tell(
+  await tell<{ inviteClosed: boolean }>(
     options,
     { path, body: { peer, why: options.why } },
-    () => "It is out; the other boxes are being told.\n",
+    ({ inviteClosed }) =>
+      `It is out; the other boxes are being told.${inviteClosed ? " The invite that it came by lets nobody new in any more." : ""}\n`,
   );
 }
 

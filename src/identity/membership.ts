@@ -174,6 +174,23 @@ export class Membership implements Passport {
   }
 
   /**
+   * Closes the invite by which a member came, where others, or the same box with another key, could come by it still.
+   * Whoever was seen to come stays.
+   * @param chain the member's
+   * @returns the statement, as `revoke` does; undefined where there is nothing to be closed
+   * @throws {NotAllowedError}
+   * @throws {CertificateError} when the chain is none of this network
+   */
+  closeInviteOf(chain: Uint8Array): Uint8Array | undefined {
+    const opened = openChain(chain, this.networkKey);
+    const entry = entriesOf(opened).find(({ subject }) => isSameKey(subject, opened[0].subject));
+    if (entry === undefined || entry.single || this.standing.closed.has(keyText(entry.invite))) {
+      return undefined;
+    }
+    return this.revoke(entry.invite, "no-more");
+  }
+
+  /**
    * Makes a new shared key; the two before it still hold.
    * @returns the statement, which is accepted here and to be told to the others
    * @throws {NotAllowedError}

@@ -127,8 +127,7 @@ export function meshApi(mesh: MeshControl) {
     )
     .post("/v1/networks/:id/revocations", checked("json", requests.revoke), async (c) => {
       const { peer: who, why } = c.req.valid("json");
-      await mesh.revoke(c.req.param("id"), who, why);
-      return c.json({});
+      return c.json(await mesh.revoke(c.req.param("id"), who, why));
     })
     .post("/v1/networks/:id/shared-key", async (c) => {
       await mesh.rotate(c.req.param("id"));

@@ -73,7 +73,8 @@ export interface MeshControl {
   join(link: string): Promise<NetworkStatus>;
   leave(network: string): Promise<void>;
   invite(network: string, request: InviteRequest): { link: string; bootstrap: number };
-  revoke(network: string, peer: string, why: string): Promise<void>;
+  /** Puts a member out, and closes the invite by which it came: else it would come back by that with another key. */
+  revoke(network: string, peer: string, why: string): Promise<{ inviteClosed: boolean }>;
   rotate(network: string): Promise<void>;
   exportKeys(passphrase: string): Promise<Uint8Array>;
   importKeys(file: Uint8Array, passphrase: string): Promise<string[]>;

@@ -121,13 +121,16 @@ export class MeshDesk implements MeshControl {
     return { link, bootstrap: peers.length };
   }
 
-  async revoke(name: string, peer: string, why: string): Promise<void> {
+  async revoke(name: string, peer: string, why: string): Promise<{ inviteClosed: boolean }> {
     const membership = this.membership(name);
     const network = this.running(membership);
     const id = this.memberIn(network, peer);
-    const statement = refused(() => membership.revoke(publicKeyOf(id), "out", why));
-    network.tellStatement(statement);
+    const chain = network.directory.get(id)?.record.chain;
+    const out = refused(() => membership.revoke(publicKeyOf(id), "out", why));
+    const closing = chain && refused(() => membership.closeInviteOf(chain));
+    for (const statement of [out, ...(closing ? [closing] : [])]) network.tellStatement(statement);
     this.options.told("revoked", id, { network: membership.name, why });
+    return { inviteClosed: closing !== undefined };
   }
 
   async rotate(name: string): Promise<void> {

@@ -53,8 +53,8 @@ export class FakeControl implements MeshControl {
   invite(network: string, request: InviteRequest): { link: string; bootstrap: number } {
     return this.note(["invite", network, request], { link: this.link, bootstrap: 2 });
   }
-  async revoke(network: string, peer: string, why: string): Promise<void> {
-    this.note(["revoke", network, peer, why], undefined);
+  async revoke(network: string, peer: string, why: string): Promise<{ inviteClosed: boolean }> {
+    return this.note(["revoke", network, peer, why], { inviteClosed: true });
   }
   async rotate(network: string): Promise<void> {
     this.note(["rotate", network], undefined);

@@ -38,7 +38,13 @@ describe("a request to the mesh", () => {
       ["invite", "-", { role: "box", once: false, hours: 168 }],
       { link: "omerta://invite/link", bootstrap: 2 },
     ],
-    ["POST", "/v1/networks/x/revocations", { peer: "mill" }, ["revoke", "x", "mill", ""], {}],
+    [
+      "POST",
+      "/v1/networks/x/revocations",
+      { peer: "mill" },
+      ["revoke", "x", "mill", ""],
+      { inviteClosed: true },
+    ],
     ["POST", "/v1/networks/x/shared-key", undefined, ["rotate", "x"], {}],
     [
       "POST",

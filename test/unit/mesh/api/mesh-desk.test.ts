@@ -141,8 +141,8 @@ describe("a member", () => {
   test("who is put out joins again by a new invite with another key, and its network begins anew", async () => {
     const { a, b, na, nb } = await pair();
     const before = nb.peer;
-    await a.desk.revoke("", "mill", "sold");
-    expect(na.told).toHaveLength(1);
+    expect(await a.desk.revoke("", "mill", "sold")).toEqual({ inviteClosed: true });
+    expect(na.told).toHaveLength(2);
     for (const statement of na.told) nb.membership.accept(statement);
     expect(b.desk.networks()[0]?.trouble).toBe("revoked: sold");
     await b.desk.join(a.desk.invite("", FOREVER).link);
@@ -152,6 +152,30 @@ describe("a member", () => {
     // By an invite to where it is already, nothing ends.
     await b.desk.join(a.desk.invite("", FOREVER).link);
     expect(b.events).toHaveLength(3);
+  });
+
+  test("who is put out does not come back by the invite that it came by, and the others stay", async () => {
+    const virtual = new VirtualNetwork();
+    const [a, b, c] = [deskBox(scratch(), virtual), deskBox(scratch(), virtual), deskBox(scratch(), virtual)];
+    await a.desk.found("Harbour");
+    const { link } = a.desk.invite("", FOREVER);
+    for (const box of [b, c]) await box.desk.join(link);
+    const [na, nb, nc] = [networkOf(a), networkOf(b), networkOf(c)];
+    meet(na, nb, ["quay", "mill"]);
+    meet(na, nc, ["quay", "tower"]);
+    for (const one of [nb, nc]) na.membership.noteAdmission(one.membership.chain());
+    await a.desk.revoke("", "mill", "sold");
+    for (const statement of na.told) nb.membership.accept(statement);
+    const again = await b.desk.join(link);
+    expect(again.trouble).toBeDefined();
+    const { membership } = networkOf(b);
+    expect(() => na.membership.check(membership.chain(), membership.publicKey)).toThrow();
+    expect(na.membership.isStillMember(nc.membership.publicKey)).toBe(true);
+    // An invite for one is used up, so there is nothing to be closed.
+    const d = deskBox(scratch(), virtual);
+    await d.desk.join(a.desk.invite("", { ...FOREVER, once: true }).link);
+    meet(na, networkOf(d), ["quay", "gate"]);
+    expect(await a.desk.revoke("", "gate", "")).toEqual({ inviteClosed: false });
   });
 
   test("who has not been heard of for long is put out by the whole id", async () => {
