@@ -187,6 +187,7 @@ export class Network implements ControlChannel {
       loopback,
       forbidden: options.forbidden,
       lora: () => config.lora && lora !== undefined,
+      monotonicMs,
       log,
     });
     this.ownRecord = new OwnRecord(signingKey(membership.seed), starts, monotonicMs);

@@ -1,6 +1,7 @@
 import type { Logger } from "../../host/log.ts";
 import type { Directory } from "../directory/directory.ts";
 import { addressScope } from "../discovery/address-policy.ts";
+import { DialBudget } from "../discovery/dial-policy.ts";
 import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
 import { canonicalIp, isInPrefix } from "../discovery/ip-address.ts";
 import type { Engine, PeerId } from "../engine/engine-interface.ts";
@@ -20,6 +21,13 @@ import { decodeWays, encodeWays, type WaysMessage } from "./ways-message.ts";
 const CHANNEL = "ways";
 /** By how many others' boxes a peer may be reached at a time. */
 const MOST_RELAYS = 2;
+/** A box has one port, and behind a NAT it may be seen with another: whoever names more of one address lies. */
+const MOST_ENDPOINTS_OF_ADDRESS = 2;
+/**
+ * Ways to one IP address that are tried without any answer from there, whoever names it: each costs some ten datagrams at
+ * first, and without a bound a member that names ever other ports of a victim would make every box send it a hundred a second.
+ */
+const UNPROVEN_WAYS = { burst: 8, refillMs: 5_000, maxAddresses: 2_048 };
 
 export interface WayKeeperOptions {
   engine: Pick<Engine, "connections">;
@@ -36,6 +44,7 @@ export interface WayKeeperOptions {
   forbidden: readonly string[];
   /** Whether LoRa is there as the last resort. */
   lora: () => boolean;
+  monotonicMs: () => number;
   log: Logger;
 }
 
@@ -54,6 +63,7 @@ interface Known {
 export class WayKeeper {
   private readonly peers = new Map<PeerId, Known>();
   private readonly sightings = new Map<PeerId, Map<string, LocalSighting>>();
+  private readonly budget = new DialBudget(UNPROVEN_WAYS);
 
   constructor(private readonly options: WayKeeperOptions) {
     options.paths.handle(CHANNEL, (from, body) => {
@@ -134,7 +144,7 @@ export class WayKeeper {
     const offers = new Map(this.offersFor(peer, known).map((offer) => [JSON.stringify(offer.target), offer]));
     for (const [target, offer] of offers) {
       const text = JSON.stringify(offer);
-      if (known.offered.get(target) === text) continue;
+      if (known.offered.get(target) === text || !this.isAffordable(peer, offer)) continue;
       known.offered.set(target, text);
       paths.offer(peer, offer);
     }
@@ -148,7 +158,9 @@ export class WayKeeper {
     const { engine, directory, interfaces, own, lora } = this.options;
     const record = directory.get(peer)?.record;
     const texts = new Set([...(ways?.endpoints ?? []), ...(record?.endpoints ?? [])]);
-    const endpoints = [...texts].flatMap((text) => parseEndpoint(text) ?? []).filter(this.isProbable);
+    const endpoints = fewOfEach(
+      [...texts].flatMap((text) => parseEndpoint(text) ?? []).filter(this.isProbable),
+    );
     const links = interfaces();
     const straight = straightWays({
       endpoints,
@@ -189,6 +201,17 @@ export class WayKeeper {
     if (this.options.forbidden.some((prefix) => isInPrefix(ip, prefix))) return false;
     return scope === "public" || scope === "private" || (scope === "loopback" && this.options.loopback);
   };
+
+  /** Whether a way may be offered now; later it may be. One that the peer has answered by costs nothing. */
+  private isAffordable(peer: PeerId, { target }: PathOffer): boolean {
+    // Many boxes of one machine share its loopback address, which is nobody else's.
+    if (target.by !== "udp" || addressScope(target.endpoint.address) === "loopback") return true;
+    const text = JSON.stringify(target);
+    const isProven = this.options.paths
+      .status(peer)
+      .some((path) => path.provenAgoMs !== undefined && JSON.stringify(path.target) === text);
+    return isProven || this.budget.takes(target.endpoint.address, this.options.monotonicMs());
+  }
 
   /** Boxes that forward, have a session with us, and say or are said to be in touch with the peer. */
   private relaysTo(peer: PeerId): PeerId[] {
@@ -232,6 +255,17 @@ export class WayKeeper {
 function isOver({ target, chosen, state }: PathStatus): boolean {
   if (target.by === "stream") return true;
   return target.by === "relay" ? !chosen : target.by === "udp" && state === "dead";
+}
+
+/** The first of each address. */
+function fewOfEach(endpoints: readonly Endpoint[]): Endpoint[] {
+  const counts = new Map<string, number>();
+  return endpoints.filter(({ address }) => {
+    const ip = canonicalIp(address) ?? address;
+    const count = (counts.get(ip) ?? 0) + 1;
+    counts.set(ip, count);
+    return count <= MOST_ENDPOINTS_OF_ADDRESS;
+  });
 }
 
 const keyText = (key: Uint8Array | undefined): string => (key ? Buffer.from(key).toString("hex") : "");

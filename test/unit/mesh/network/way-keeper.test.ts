@@ -46,6 +46,7 @@ function keeperWith(options: Partial<WayKeeperOptions> = {}) {
     loopback: false,
     forbidden: [],
     lora: () => state.lora,
+    monotonicMs: () => virtual.time.monotonicMs(),
     log: capturedLog().log,
     ...options,
   });
@@ -107,6 +108,30 @@ describe("straight ways to a peer", () => {
       ]),
     );
     expect(endpoints()).toEqual(["10.1.0.2"]);
+  });
+
+  test("are two to one address, and few that nobody answers by, whatever it goes on naming", () => {
+    const { keeper, endpoints, virtual } = keeperWith();
+    const ports = (from: number) => [0, 1, 2, 3].map((more) => `203.0.113.9:${from + more}`);
+    keeper.agreed(PEER, said(ports(7_000)));
+    expect(endpoints()).toHaveLength(2);
+    for (let second = 1; second <= 100; second += 1) {
+      virtual.time.advance(1_000);
+      keeper.agreed(PEER, said(ports(7_000 + second * 4)));
+    }
+    expect(endpoints().length).toBeGreaterThan(20);
+    expect(endpoints().length).toBeLessThanOrEqual(8 + 100 / 5);
+  });
+
+  test("that it answers by are offered as often as it names them", () => {
+    const { keeper, offered, virtual, other, lan } = keeperWith();
+    const { target } = other.offerOf(lan);
+    if (target.by !== "udp") throw new Error("a link is UDP");
+    const text = `${target.endpoint.address}:${target.endpoint.port}`;
+    keeper.agreed(PEER, said([text]));
+    virtual.time.advance(2_000);
+    for (let times = 0; times < 30; times += 1) keeper.agreed(PEER, said([text]));
+    expect(offered.filter((offer) => offer.target.by === "udp")).toHaveLength(31);
   });
 
   test("lead to loopback where all boxes are on one machine", () => {
