@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { Lab } from "./lab.ts";
 import { ATTACKS, type Attack, type AttackPlan, type AttackReport } from "./mesh-attacker.ts";
-import { foundTogether, MeshBox } from "./mesh-box.ts";
+import { foundTogether, MeshBox, residentMib } from "./mesh-box.ts";
 import { flatLan } from "./mesh-shapes.ts";
 import { MeshTopology } from "./mesh-topology.ts";
 import { SteadyTraffic } from "./steady-traffic.ts";
@@ -13,10 +12,6 @@ const ATTACKER = join(import.meta.dir, "mesh-attacker.ts");
 const ATTACK_MS = 5_000;
 /** What an attack may cost of memory, for good: what Bun has once taken from the system it seldom gives back. */
 const MOST_GROWTH_MIB = 120;
-
-/** Resident memory of a process. */
-export const residentMib = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024;
 
 describeNeeding(LAB_NEEDS, "Boxes whose link is shared with an attacker", () => {
   const lab = new Lab("mabuse");

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MeshConfig } from "../../src/config/index.ts";
 import { MESH_SOCKET, type NetworkStatus, type PeerStatus, type TraceStep } from "../../src/mesh/index.ts";
@@ -192,6 +193,10 @@ export class MeshBox {
     );
   }
 }
+
+/** Resident memory of a process. */
+export const residentMib = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024;
 
 /** Founds a network on the first box, and lets the others join by one invite. */
 export async function foundTogether(boxes: readonly MeshBox[], name = "Lab"): Promise<void> {
