@@ -73,6 +73,10 @@ const HOUSEKEEPING_MS = 15_000;
 /** The side that does not begin an agreement waits so long for the other. */
 const AGREE_ANYWAY_MS = 3_000;
 const SESSION_TIMEOUT_MS = 8_000;
+const SEND_TIMEOUT_MS = 15_000;
+const MIN_SEND_MS = 500;
+/** Who could not be reached for a message is tried again after this, until the message's time is over. */
+const REACH_AGAIN_MS = 700;
 /** The keys of a pair are kept so long after the peer was reached the last time. */
 const FORGET_SESSION_MS = 10 * 60_000;
 const REMEMBER_EVERY_MS = 10 * 60_000;
@@ -356,8 +360,18 @@ export class Network implements ControlChannel {
 
   /** Reaches the peer first where it must. @throws {ControlError} */
   async send(peer: PeerId, channel: string, body: Uint8Array, options: SendOptions): Promise<void> {
-    if (!this.paths.isReachable(peer)) await this.reachFor(peer);
-    await this.paths.send(peer, channel, body, options);
+    const { timers } = this.options;
+    const { timeoutMs = SEND_TIMEOUT_MS } = options;
+    const endMs = timers.monotonicMs() + timeoutMs;
+    // A box that is busy, or a network that is just forming, may not answer the first time.
+    while (!this.paths.isReachable(peer)) {
+      await this.reachFor(peer);
+      const isNear = this.paths.has(peer) || timers.monotonicMs() + REACH_AGAIN_MS >= endMs;
+      if (isNear || !this.isRunning) break;
+      await new Promise<void>((resolve) => timers.after(REACH_AGAIN_MS, resolve));
+    }
+    const leftMs = Math.max(MIN_SEND_MS, endMs - timers.monotonicMs());
+    await this.paths.send(peer, channel, body, { ...options, timeoutMs: leftMs });
   }
 
   handle(channel: string, handler: ControlHandler): void {
