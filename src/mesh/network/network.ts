@@ -2,18 +2,17 @@ import { randomBytes } from "node:crypto";
 import type { MeshConfig } from "../../config/index.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
-import { type Membership, signingKey } from "../../identity/index.ts";
+import { type BootstrapPeer, type Membership, signingKey } from "../../identity/index.ts";
 import { Directory } from "../directory/directory.ts";
 import { Gossip } from "../directory/gossip.ts";
 import { OwnRecord } from "../directory/own-record.ts";
 import type { Capability, OfferedService } from "../directory/peer-record.ts";
 import { addressesForMembers } from "../discovery/address-policy.ts";
-import { dialableAddresses } from "../discovery/dial-policy.ts";
 import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
 import type { LocalNetwork } from "../discovery/discovery-link.ts";
 import { Libp2pEngine } from "../engine/engine.ts";
 import type { EngineConnection, PeerId } from "../engine/engine-interface.ts";
-import { peerIdOf, publicKeyOf } from "../engine/peer-id.ts";
+import { publicKeyOf } from "../engine/peer-id.ts";
 import { endpointText } from "../paths/endpoint.ts";
 import type { Paths } from "../paths/paths.ts";
 import type { ControlChannel, ControlHandler, SendOptions, SessionKeys } from "../paths/paths-interface.ts";
@@ -28,13 +27,13 @@ import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
 import { Reach } from "./reach.ts";
 import { relayBudget } from "./relay-budget.ts";
-import { relayOrder } from "./relay-order.ts";
 import { Relays } from "./relays.ts";
 import { SelfPortrait } from "./self-portrait.ts";
 import { SessionAgreement } from "./session-agreement.ts";
 import { Settling } from "./settling.ts";
 import { WayKeeper } from "./way-keeper.ts";
 import { learnedWay } from "./ways.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 export interface NetworkOptions {
   membership: Membership;
@@ -88,6 +87,7 @@ export class Network implements ControlChannel {
   readonly nat: ObservedNat;
   private readonly datagrams: Datagrams;
   private readonly ways: WayKeeper;
+  private readonly where: Whereabouts;
   private readonly gossip: Gossip;
   private readonly reach: Reach;
   private readonly relays: Relays;
@@ -113,7 +113,7 @@ export class Network implements ControlChannel {
     this.engine = new Libp2pEngine({
       passport: membership,
       listen: { hosts, tcpPort: port, wsPort: port === 0 ? 0 : port + 1 },
-      stunServers: () => this.stunServers(),
+      stunServers: () => this.where.stunServers(),
       announce: () => this.portrait.addresses(),
       relay: {
         serve: config.relay.enabled,
@@ -164,7 +164,7 @@ export class Network implements ControlChannel {
     this.relays = new Relays({
       engine: this.engine,
       isRelay: (peer) => this.directory.get(peer)?.record.relays === true,
-      rank: (a, b) => this.relayRank(b) - this.relayRank(a),
+      rank: (a, b) => this.where.byRank(a, b),
       log,
       changed: () => this.refresh(),
     });
@@ -175,7 +175,7 @@ export class Network implements ControlChannel {
       ports: () => ({ ...this.engine.ports(), udp: this.datagrams.port }),
       nat: this.nat,
       relays: () => this.relays.peers,
-      sessions: () => this.sessionPeers(),
+      sessions: () => this.where.reachable(),
       lora: config.lora ? lora : undefined,
       services: options.services,
       capability: options.capability,
@@ -193,6 +193,17 @@ export class Network implements ControlChannel {
       lora: () => config.lora && lora !== undefined,
       monotonicMs,
       log,
+    });
+    this.where = new Whereabouts({
+      engine: this.engine,
+      paths,
+      directory: this.directory,
+      ways: this.ways,
+      membership,
+      interfaces: options.interfaces,
+      ports: () => this.engine.ports(),
+      forbidden: options.forbidden,
+      loopback,
     });
     this.ownRecord = new OwnRecord(signingKey(membership.seed), starts, monotonicMs);
     this.gossip = new Gossip({
@@ -216,8 +227,8 @@ export class Network implements ControlChannel {
     });
     this.reach = new Reach({
       engine: this.engine,
-      addresses: (peer) => this.addressesOf(peer),
-      relays: (peer) => this.relaysTo(peer),
+      addresses: (peer) => this.where.addressesOf(peer),
+      relays: (peer) => this.where.relaysTo(peer),
       nat: (peer) => this.ways.nat(peer),
       ownNat: () => this.nat.kind,
       timers,
@@ -250,7 +261,7 @@ export class Network implements ControlChannel {
       addresses: () => addressesForMembers(options.interfaces()),
       mapped: () => this.nat.mapped,
       nat: () => this.nat.kind,
-      relays: () => this.tunnelRelays(),
+      relays: () => this.where.relays(),
       runFolder: options.tunnelsFolder,
       changed: options.tunnelsChanged,
       timers,
@@ -388,26 +399,15 @@ export class Network implements ControlChannel {
     this.membershipChanged();
   }
 
-  /** Members that a session exists with. */
-  sessionPeers(): PeerId[] {
-    const peers = new Set([...this.directory.all().map(({ peer }) => peer), ...this.connectedPeers()]);
-    return [...peers].filter((peer) => this.paths.isReachable(peer));
-  }
-
-  /** Members that can be reached without a detour now. */
+  /** Members with a connection. */
   connectedPeers(): Set<PeerId> {
-    return new Set(this.engine.connections().map(({ peer }) => peer));
+    return this.where.connected();
   }
 
   /** This box first, then those that are best reached: for an invite. */
-  bootstrapPeers(most: number): { publicKey: Uint8Array; addresses: readonly string[] }[] {
+  bootstrapPeers(most: number): BootstrapPeer[] {
     const own = { publicKey: publicKeyOf(this.peer), addresses: this.portrait.inviteAddresses() };
-    const others = this.directory
-      .all()
-      .filter(({ record }) => record.nat === "open" && record.addresses.length > 0)
-      .sort((a, b) => this.relayRank(b.peer) - this.relayRank(a.peer))
-      .map(({ record }) => ({ publicKey: record.publicKey, addresses: record.addresses.slice(0, 2) }));
-    return [own, ...others].filter(({ addresses }) => addresses.length > 0).slice(0, most);
+    return [own, ...this.where.wellReached()].filter(({ addresses }) => addresses.length > 0).slice(0, most);
   }
 
   /** Tries to reach a peer now, by every way. @returns whether datagrams pass */
@@ -501,7 +501,7 @@ export class Network implements ControlChannel {
   }
 
   private async connectBy(peer: PeerId, host: string): Promise<void> {
-    const addresses = (await this.addressesOf(peer)).filter((address) => hostOf(address) === host);
+    const addresses = this.where.addressesOf(peer).filter((address) => hostOf(address) === host);
     if (addresses.length === 0) return;
     await this.engine
       .dial(peer, addresses, SESSION_TIMEOUT_MS)
@@ -532,13 +532,6 @@ export class Network implements ControlChannel {
     this.refresh();
   }
 
-  /** Members with a session that relay, the best reached first. */
-  private tunnelRelays(): PeerId[] {
-    return this.sessionPeers()
-      .filter((peer) => this.directory.get(peer)?.record.relays === true)
-      .sort((a, b) => this.relayRank(b) - this.relayRank(a));
-  }
-
   // Housekeeping.
 
   /** To be done at the next tick. */
@@ -565,11 +558,7 @@ export class Network implements ControlChannel {
       if (nowMs - sinceMs > FORGET_SESSION_MS && !connected.has(peer)) this.forgetSession(peer);
     this.relays.review();
     this.ways.refreshAll();
-    const record = this.ownRecord.update({
-      ...this.portrait.record(),
-      chain: this.options.membership.chain(),
-    });
-    if (record) this.gossip.publishRecord(record);
+    this.describeSelf();
     const bootstrap = [...bootstrapOf(this.options.membership.peers()).keys()];
     const sighted = this.ways.sightedPeers();
     const plan = planNeighbours({
@@ -608,77 +597,15 @@ export class Network implements ControlChannel {
     const nowMs = this.options.timers.monotonicMs();
     for (const peer of connected) {
       if (this.peer > peer) continue;
-      const host = this.chosenHost(peer);
+      const host = this.where.chosenHost(peer);
       for (const connection of superfluous(this.engine.connections(peer), host, nowMs))
         this.closeQuietly(connection);
     }
   }
 
-  /** Where datagrams to the peer go now, if they go straight. */
-  private chosenHost(peer: PeerId): string | undefined {
-    const chosen = this.paths.status(peer).find((path) => path.chosen && path.target.by === "udp");
-    return chosen?.target.by === "udp" ? chosen.target.endpoint.address : undefined;
-  }
-
   private rememberPeers(): void {
     this.rememberedAtMs = this.options.timers.monotonicMs();
-    const met = [...this.connectedPeers()].flatMap((peer) => {
-      const record = this.directory.get(peer)?.record;
-      return record && record.addresses.length > 0
-        ? [{ publicKey: record.publicKey, addresses: record.addresses }]
-        : [];
-    });
-    this.attempt("the boxes that were met", () => this.options.membership.rememberPeers(met));
-  }
-
-  private addressesOf(peer: PeerId): string[] {
-    const { membership } = this.options;
-    const host = this.chosenHost(peer);
-    // What members say of themselves is not to make this box attack somebody; what an invite says is the operator's.
-    const told = dialableAddresses(
-      [...this.ways.told(peer), ...(this.directory.get(peer)?.record.addresses ?? [])],
-      {
-        interfaces: this.options.interfaces(),
-        forbidden: this.options.forbidden,
-        ownPorts: [this.ports.tcp, this.ports.ws],
-        loopback: this.options.loopback,
-      },
-    );
-    const invited = bootstrapOf(membership.peers()).get(peer) ?? [];
-    const all = new Set([...this.ways.sightedAt(peer), ...told, ...invited]);
-    return [...all].sort((a, b) => Number(hostOf(b) === host) - Number(hostOf(a) === host));
-  }
-
-  private relaysTo(peer: PeerId): PeerId[] {
-    const isRelayed = ({ kind }: EngineConnection) => kind === "circuit";
-    const straight = this.engine.connections().filter((connection) => !isRelayed(connection));
-    return relayOrder({
-      reachedBy: this.directory.get(peer)?.record.reachedBy.map(peerIdOf) ?? [],
-      relays: new Set(this.directory.all().flatMap((entry) => (entry.record.relays ? [entry.peer] : []))),
-      straight: new Set(straight.map((connection) => connection.peer)),
-      rank: (one, other) => this.relayRank(other) - this.relayRank(one),
-    });
-  }
-
-  /** Better reached by others, and so the better relay. */
-  private relayRank(peer: PeerId): number {
-    const record = this.directory.get(peer)?.record;
-    const isPublic = record?.nat === "open" ? 2 : 0;
-    return isPublic + Math.min(1, (record?.addresses.length ?? 0) / 16);
-  }
-
-  /** Peers whose UDP port answers STUN, for WebRTC. */
-  private stunServers(): string[] {
-    const servers = [...this.connectedPeers()].flatMap((peer) => {
-      if (this.ways.nat(peer) !== "open") return [];
-      const path = this.paths
-        .status(peer)
-        .find(({ state, target }) => state === "good" && target.by === "udp");
-      if (path?.target.by !== "udp" || path.target.endpoint.address.includes("%")) return [];
-      const { address, port } = path.target.endpoint;
-      return [`stun:${address.includes(":") ? `[${address}]` : address}:${port}`];
-    });
-    return servers.slice(0, 3);
+    this.attempt("the boxes that were met", () => this.membership.rememberPeers(this.where.met()));
   }
 
   private later(delayMs: number, task: () => void): void {
