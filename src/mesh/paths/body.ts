@@ -12,7 +12,7 @@ export const MAX_CHANNEL_CHARS = 16;
 export const MAX_PARTS = 16;
 export const MAX_ACKED = 32;
 
-/** A message's name: its sender's epoch, drawn anew at each start, and its number in it. */
+/** A message's name: its sender's epoch, drawn whenever it meets a peer anew, and its number in it. */
 export interface MessageId {
   epoch: number;
   number: number;

@@ -2,7 +2,14 @@
 export class ControlError extends Error {
   override readonly name = "ControlError";
   constructor(
-    readonly reason: "unknown peer" | "timeout" | "too long" | "busy" | "removed" | "bad channel",
+    readonly reason:
+      | "unknown peer"
+      | "timeout"
+      | "too long"
+      | "busy"
+      | "removed"
+      | "bad channel"
+      | "unserved",
     detail: string,
   ) {
     super(`${reason}: ${detail}`);

@@ -1,5 +1,5 @@
 import type { Timers } from "../../host/timers.ts";
-import { CONTROL_OVERHEAD, encodeBody, MAX_PARTS, URGENCIES, type Urgency } from "./body.ts";
+import { CONTROL_OVERHEAD, encodeBody, MAX_PARTS, type MessageId, URGENCIES, type Urgency } from "./body.ts";
 import { ControlError } from "./control-error.ts";
 import type { Sender, Turns } from "./turns.ts";
 
@@ -30,7 +30,7 @@ export interface Ways {
 export interface CourierOptions {
   timers: Timers;
   turns: Turns;
-  /** Unsigned 32 bit, another at each start of the box. */
+  /** Unsigned 32 bit, of this courier alone among all that this peer ever has to do with. */
   epoch: number;
   ways: () => Ways;
 }
@@ -50,6 +50,8 @@ interface Outgoing {
   /** An acknowledgment should have come by the ways that it went by last. */
   isOverdue: boolean;
   sentOn: readonly Way[];
+  /** When the peer first said that nobody there takes it. */
+  unservedMs: number | undefined;
   /** When it went last by ways on which each try is dear. */
   readonly dearSentMs: Map<string, number>;
   callOffRetry: () => void;
@@ -66,6 +68,8 @@ const LEAST_RETRY_MS = 60;
 const UNKNOWN_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 1_000;
 const RETRY_GROWTH = 1.5;
+/** A channel that nobody serves may be one that nobody serves yet. */
+const UNSERVED_MS = 2_000;
 /** What setTimeout takes: 24 days. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** A message goes on so many ways at a time at most. */
@@ -77,6 +81,7 @@ export class Courier implements Sender {
   private readonly underWay = new Map<number, Outgoing>();
   private nextNumber = 0;
   private bytes = 0;
+  private stopped: ControlError | undefined;
 
   constructor(private readonly options: CourierOptions) {}
 
@@ -84,9 +89,13 @@ export class Courier implements Sender {
     return URGENCIES.reduce((sum, urgency) => sum + this.queues[urgency].length, this.underWay.size);
   }
 
-  /** @param done told once, never before `submit` has returned, unless the queue is full */
+  /** @param done told once, before `submit` has returned only where the queue is full or the courier stopped */
   submit(channel: string, body: Uint8Array, urgency: Urgency, timeoutMs: number, done: Done): void {
     const queue = this.queues[urgency];
+    if (this.stopped) {
+      done(this.stopped);
+      return;
+    }
     if (queue.length >= MAX_QUEUED || this.bytes + body.length > MAX_BYTES) {
       done(new ControlError("busy", `${this.waiting} messages of ${this.bytes} bytes wait for this peer`));
       return;
@@ -102,6 +111,7 @@ export class Courier implements Sender {
       isDue: false,
       isOverdue: false,
       sentOn: [],
+      unservedMs: undefined,
       dearSentMs: new Map(),
       callOffRetry: () => {},
       callOffEnd: this.options.timers.after(Math.min(timeoutMs, LONGEST_TIMEOUT_MS), () => {
@@ -110,6 +120,16 @@ export class Courier implements Sender {
     };
     queue.push(outgoing);
     this.options.turns.ask(this);
+  }
+
+  /** The peer has it and nobody who takes it: perhaps soon, as when its parts start one after the other. */
+  unserved({ epoch, number }: MessageId): void {
+    const outgoing = epoch === this.options.epoch ? this.underWay.get(number) : undefined;
+    if (!outgoing) return;
+    const nowMs = this.options.timers.monotonicMs();
+    outgoing.unservedMs ??= nowMs;
+    if (nowMs - outgoing.unservedMs < UNSERVED_MS) return;
+    this.end(outgoing, new ControlError("unserved", `nobody there takes ${outgoing.channel}`));
   }
 
   acknowledged(epoch: number, numbers: readonly number[]): void {
@@ -130,6 +150,7 @@ export class Courier implements Sender {
   }
 
   stop(why: ControlError): void {
+    this.stopped = why;
     this.options.turns.leave(this);
     for (const outgoing of this.underWay.values()) this.end(outgoing, why);
     for (const urgency of URGENCIES)
@@ -139,7 +160,7 @@ export class Courier implements Sender {
   sendOne(): boolean {
     const ways = this.options.ways();
     // Nothing to go by: the next change of ways asks anew.
-    if (!ways.chosen) return false;
+    if (this.stopped || !ways.chosen) return false;
     const outgoing = this.next();
     if (!outgoing) return false;
     this.send(outgoing, ways);
@@ -214,7 +235,8 @@ export class Courier implements Sender {
     }
     outgoing.done(error);
     // There is room for another.
-    if (URGENCIES.some((urgency) => this.queues[urgency].length > 0)) this.options.turns.ask(this);
+    if (!this.stopped && URGENCIES.some((urgency) => this.queues[urgency].length > 0))
+      this.options.turns.ask(this);
   }
 }
 

@@ -6,7 +6,7 @@ type Control = Body & { kind: "control" };
 
 /** Twice what a sender may be ahead of its oldest message. */
 const WINDOW = 4_096;
-/** Starts of the peer that are remembered. */
+/** Epochs of the peer that are remembered. */
 const MAX_EPOCHS = 4;
 /** Messages that are there in part. */
 const MAX_PARTIAL = 16;

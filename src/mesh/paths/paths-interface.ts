@@ -73,13 +73,18 @@ export interface SendOptions {
 
 export type ControlHandler = (from: PeerId, body: Uint8Array) => void;
 
-/** Small messages between members that are known to each other: each arrives once, or its sender is told. What other parts of the mesh use. */
+/**
+ * Small messages between members that are known to each other: each arrives once, or its sender is told. What other parts
+ * of the mesh use. What has arrived is remembered in memory: a message whose acknowledgment was lost may arrive a second
+ * time when its receiver has restarted, or forgotten the sender, in between.
+ */
 export interface ControlChannel {
   /**
    * Resolves once the peer has acknowledged it.
    * @param channel at most 16 ASCII characters
    * @param body at most {@link MAX_CONTROL_BYTES}
-   * @throws {ControlError} "unknown peer", "timeout", "too long"
+   * @throws {ControlError} "unknown peer", "timeout", "too long", "bad channel", "busy" (too much waits for the peer),
+   * "removed" (the peer was forgotten meanwhile), "unserved" (for two seconds nobody there has handled the channel)
    */
   send(peer: PeerId, channel: string, body: Uint8Array, options: SendOptions): Promise<void>;
   handle(channel: string, handler: ControlHandler): void;

@@ -17,7 +17,7 @@ import {
   type SendOptions,
   type SessionKeys,
 } from "./paths-interface.ts";
-import { type PeerHost, PeerPaths } from "./peer-paths.ts";
+import { type PeerHost, PeerPaths, randomNumber } from "./peer-paths.ts";
 import { RelayDesk, type RelayQuotas, type RelayStats } from "./relay-desk.ts";
 import { Turns } from "./turns.ts";
 
@@ -101,7 +101,6 @@ export class Paths implements ControlChannel {
       random,
       policy: options.policy ?? DEFAULT_POLICY,
       turns: this.turns,
-      epoch: randomIndex(random),
       sendDatagram: (to, target, datagram) => this.sendDatagram(to, target, datagram),
       maxDatagramBytes: (target) => this.maxDatagramBytes(target),
       dependsOn: (path) => this.dependsOn(path),
@@ -119,7 +118,7 @@ export class Paths implements ControlChannel {
   /** An index for a new session of ours that no other has. */
   newIndex(): number {
     for (;;) {
-      const index = randomIndex(this.options.random);
+      const index = randomNumber(this.options.random);
       if (!this.byIndex.has(index)) return index;
     }
   }
@@ -319,5 +318,4 @@ function refusalOf(channel: string, body: Uint8Array): ControlError | undefined 
   return undefined;
 }
 
-const randomIndex = (random: () => number): number => Math.floor(random() * 2 ** 32);
 const textOf = (shortId: Uint8Array): string => Buffer.from(shortId).toString("hex");

@@ -16,7 +16,6 @@ import type { Turns } from "./turns.ts";
 export interface PeerHost
   extends Pick<PeerWaysHost, "timers" | "random" | "policy" | "maxDatagramBytes" | "dependsOn" | "classify"> {
   turns: Turns;
-  epoch: number;
   /** @throws when it cannot leave */
   sendDatagram: (to: PeerPaths, target: PathTarget, datagram: Uint8Array) => void;
   /** @returns false where nobody takes messages of this channel */
@@ -27,6 +26,9 @@ export interface PeerHost
   reachable: (peer: PeerId, isReachable: boolean) => void;
   observed: (observation: Observation) => void;
 }
+
+/** Unsigned, 32 bit. */
+export const randomNumber = (random: () => number): number => Math.floor(random() * 2 ** 32);
 
 /** First bytes of the SHA-256 of a peer id. */
 export const shortIdOf = (peer: PeerId): Uint8Array =>
@@ -47,7 +49,10 @@ export class PeerPaths {
     readonly peer: PeerId,
   ) {
     this.shortId = shortIdOf(peer);
-    const { timers, random, policy, turns, epoch, maxDatagramBytes, dependsOn, classify } = host;
+    const { timers, random, policy, turns, maxDatagramBytes, dependsOn, classify } = host;
+    // Numbers begin at 0 whenever a peer is met anew, be it after a restart or after it was forgotten: its inbox may still
+    // know those of before.
+    const epoch = randomNumber(random);
     this.courier = new Courier({ timers, turns, epoch, ways: () => this.ways.ways() });
     this.ways = new PeerWays({
       timers,
@@ -134,6 +139,7 @@ export class PeerPaths {
         break;
       case "unserved":
         path?.answered();
+        this.courier.unserved(body.id);
         break;
       // Over one box, not over several: what came by a relay goes no further.
       case "forward":

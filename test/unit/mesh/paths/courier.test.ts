@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { type Body, decodeBody } from "../../../../src/mesh/paths/body.ts";
+import { ControlError } from "../../../../src/mesh/paths/control-error.ts";
 import { Courier, type Way, type Ways } from "../../../../src/mesh/paths/courier.ts";
 import { Inbox } from "../../../../src/mesh/paths/inbox.ts";
 import { Turns } from "../../../../src/mesh/paths/turns.ts";
@@ -120,6 +121,37 @@ describe("a courier", () => {
     courier.acknowledged(5, [0]);
     time.advance(20_000);
     expect(outcomes).toEqual(["a there"]);
+  });
+
+  test("gives a message up when nobody there has taken it for two seconds, and not before", () => {
+    const { time, courier, submit, outcomes } = setUp();
+    submit("late");
+    submit("never");
+    courier.unserved({ epoch: 5, number: 0 });
+    courier.unserved({ epoch: 5, number: 1 });
+    time.advance(1_900);
+    courier.unserved({ epoch: 5, number: 1 });
+    courier.acknowledged(5, [0]);
+    expect(outcomes).toEqual(["late there"]);
+    time.advance(200);
+    courier.unserved({ epoch: 6, number: 1 });
+    expect(outcomes).toEqual(["late there"]);
+    courier.unserved({ epoch: 5, number: 1 });
+    expect(outcomes).toEqual(["late there", "never unserved"]);
+    expect(time.waiting).toBe(0);
+  });
+
+  test("sends nothing any more once it is stopped, and takes nothing on, not even from those whom it tells", () => {
+    const { time, one, courier, submit, outcomes } = setUp();
+    for (let i = 0; i < 200; i++) submit(`${i}`, "message");
+    const sent = one.carried.length;
+    courier.submit("x", Uint8Array.of(1), "sos", 10_000, () => submit("again"));
+    expect(one.carried.length).toBe(sent);
+    courier.stop(new ControlError("removed", "b"));
+    time.advance(20_000);
+    expect(one.carried.length).toBe(sent);
+    expect(outcomes.length).toBe(201);
+    expect(new Set(outcomes.map((outcome) => outcome.split(" ")[1]))).toEqual(new Set(["removed"]));
   });
 
   test("lets what is more urgent pass", () => {

@@ -100,6 +100,36 @@ describe("new keys for a pair", () => {
     for (const one of messages) expect(one.broken).toEqual([]);
   });
 
+  test.each([0, 1])(
+    "after one has forgotten the other, messages arrive as before (the %dth forgets)",
+    (who) => {
+      const network = new VirtualNetwork();
+      const wire = network.link("wire");
+      const [a, b] = [network.box("a", [wire]), network.box("b", [wire])];
+      network.introduce(a, b);
+      const arrived = { a: 0, b: 0 };
+      const exchange = () => {
+        for (let i = 0; i < 10; i++) {
+          a.paths.submit("b", "test", Uint8Array.of(i), { urgency: "control" }, (error) => {
+            if (!error) arrived.b++;
+          });
+          b.paths.submit("a", "test", Uint8Array.of(i), { urgency: "control" }, (error) => {
+            if (!error) arrived.a++;
+          });
+        }
+        network.time.advance(10_000);
+      };
+      exchange();
+      if (who === 0) a.paths.removePeer("b");
+      else b.paths.removePeer("a");
+      network.time.advance(1_000);
+      network.introduce(a, b);
+      exchange();
+      expect(arrived).toEqual({ a: 20, b: 20 });
+      expect([a.received.length, b.received.length]).toEqual([20, 20]);
+    },
+  );
+
   test("after a restart of one box, its messages are new to the other although their numbers are not", () => {
     const network = new VirtualNetwork();
     const wire = network.link("wire");
