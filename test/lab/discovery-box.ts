@@ -53,7 +53,6 @@ if (import.meta.main) {
   });
   discovery.on("sighted", (network, sighting) => say("sighted", { network, ...sighting }));
   discovery.on("gone", (network, sighting) => say("gone", { network, ...sighting }));
-  process.on("SIGUSR1", () => discovery.ask());
   process.on("SIGTERM", () => {
     void discovery.stop().then(async () => {
       await monitor.stop();

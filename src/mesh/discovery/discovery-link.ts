@@ -1,31 +1,28 @@
 import type { Logger } from "../../host/log.ts";
-import type { SourceLimiter } from "../../host/source-limiter.ts";
+import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
-import { publicKeyOf } from "../engine/peer-id.ts";
 import type { LocalInterface } from "./discovery-interface.ts";
 import { canonicalIp, isInPrefix } from "./ip-address.ts";
-import { ANNOUNCEMENT_TTL_S, decodeMdns, encodeInstance, encodeQuery } from "./mdns-message.ts";
-import { type IpFamily, MDNS_PORT, type MulticastSocket, type OpenMulticast } from "./multicast-socket.ts";
+import { LinkSockets } from "./link-sockets.ts";
+import { announcementOf, type LocalNetwork, wordsOf } from "./local-network.ts";
+import {
+  ANNOUNCEMENT_TTL_S,
+  decodeMdns,
+  encodeInstance,
+  encodeQuery,
+  type MdnsMessage,
+  mayConcernUs,
+} from "./mdns-message.ts";
+import { type IpFamily, MDNS_PORT, type OpenMulticast } from "./multicast-socket.ts";
 import { Publication } from "./publication.ts";
 import {
   type Announcement,
   announcementKey,
-  MAX_ADDRESSES,
   openAnnouncement,
   sealAnnouncement,
 } from "./sealed-announcement.ts";
 
-/** One network, as far as it is told on local links. */
-export interface LocalNetwork {
-  /** Whatever the owner calls it by; it never leaves the box. */
-  id: string;
-  /** This box's peer id in it. */
-  peer: string;
-  /** Those that still hold, 32 bytes each, the newest first. Without any nothing is said or heard. */
-  sharedKeys(): readonly Uint8Array[];
-  /** 0: does not listen. */
-  ports(): { tcp: number; ws: number; udp: number };
-}
+export type { LocalNetwork } from "./local-network.ts";
 
 export interface DiscoveryLinkOptions {
   link: LocalInterface;
@@ -33,9 +30,10 @@ export interface DiscoveryLinkOptions {
   timers: Timers;
   randomBytes(count: number): Uint8Array;
   random(): number;
-  limiter: SourceLimiter;
   log: Logger;
   open: OpenMulticast;
+  /** For tests. Default {@link decodeMdns}. */
+  decode?: (datagram: Uint8Array) => MdnsMessage | undefined;
   heard(network: string, announcement: Announcement, instance: string, source: string): void;
 }
 
@@ -44,9 +42,8 @@ const INSTANCE_LIFE_MS = 3_600_000;
 /** When the link comes up: RFC 6762, 5.2. */
 const QUERY_AFTER_MS = [20, 1_000, 3_000];
 const QUERY_SPREAD_MS = 100;
-/** A socket that failed is opened again after this long, and each time after twice as long. */
-const REOPEN_MS = 5_000;
-const LONGEST_REOPEN_MS = 300_000;
+/** A box says some five things a minute when it starts and two at once when asked; a flood is cut to this, on each link. */
+const LIMITS = { burst: 20, perSecond: 4, totalPerSecond: 100, maxSources: 256 };
 
 interface Published {
   network: LocalNetwork;
@@ -60,17 +57,24 @@ interface Published {
 /** Local discovery on one interface. */
 export class DiscoveryLink {
   private link: LocalInterface;
-  private readonly sockets = new Map<IpFamily, MulticastSocket>();
+  private readonly sockets: LinkSockets;
+  /** Its own: a flood on one wire silences no other link. */
+  private readonly limiter: SourceLimiter;
   private readonly published = new Map<string, Published>();
-  private readonly reopenings = new Map<IpFamily, () => void>();
-  private readonly reopenMs = new Map<IpFamily, number>();
   private cancelQueries: (() => void)[] = [];
-  private ipv4 = "";
-  /** The failure that was logged last, so that each is told once. */
-  private failure = "";
 
   constructor(private readonly options: DiscoveryLinkOptions) {
-    this.link = options.link;
+    const { link, timers, log, open } = options;
+    this.link = link;
+    this.limiter = new SourceLimiter(LIMITS, timers.monotonicMs());
+    this.sockets = new LinkSockets({
+      ...{ interface: link.name, timers, log, open },
+      message: (family, datagram, from) => this.take(family, datagram, from),
+      reopened: () => {
+        this.ask();
+        for (const { publication } of this.published.values()) publication.asked();
+      },
+    });
   }
 
   start(): void {
@@ -80,35 +84,34 @@ export class DiscoveryLink {
 
   /** Says goodbye and closes. @param isGone the interface is no longer there: nothing is said */
   async stop(isGone: boolean): Promise<void> {
-    for (const cancel of [...this.cancelQueries, ...this.reopenings.values()]) cancel();
+    for (const cancel of this.cancelQueries) cancel();
+    this.sockets.stopReopening();
     const goodbyes = [...this.published.values()].map((entry) => this.withdraw(entry, isGone));
     this.published.clear();
     await Promise.all(goodbyes);
-    for (const socket of this.sockets.values()) socket.close();
-    this.sockets.clear();
+    this.sockets.closeAll();
   }
 
   /** Takes the interface as it is now, and the networks. What has changed is announced anew. */
   update(link: LocalInterface): void {
     this.link = link;
-    this.reopenMs.clear();
-    const ipv4 = link.addresses.find((text) => text.includes("."))?.split("/")[0] ?? "";
-    if (ipv4 !== this.ipv4) this.close(4);
-    this.ipv4 = ipv4;
-    if (ipv4 !== "") this.open(4);
-    // IPv6 multicast leaves from a link-local address; the loopback interface has none, and neither has one whose IPv6 is off.
-    if (link.addresses.some((text) => isInPrefix(text.split("/")[0] ?? "", "fe80::/10"))) this.open(6);
-    else this.close(6);
+    const plain = link.addresses.map((text) => text.split("/")[0] ?? "");
+    const ipv4 = plain.find((address) => address.includes(".")) ?? "";
+    // The loopback interface has no link-local address, and neither has one whose IPv6 is off.
+    this.sockets.update(
+      ipv4,
+      plain.some((address) => isInPrefix(address, "fe80::/10")),
+    );
     this.publish();
   }
 
   /** Asks who is here, now and twice within the next seconds. */
-  ask(): void {
+  private ask(): void {
     for (const cancel of this.cancelQueries) cancel();
     this.cancelQueries = QUERY_AFTER_MS.map((delayMs) =>
       this.options.timers.after(
         delayMs + this.options.random() * QUERY_SPREAD_MS,
-        () => void this.send(encodeQuery()),
+        () => void this.sockets.send(encodeQuery()),
       ),
     );
   }
@@ -122,7 +125,7 @@ export class DiscoveryLink {
     }
     for (const network of networks) {
       const known = this.published.get(network.id);
-      const says = this.wordsOf(network);
+      const says = wordsOf(network, this.link);
       if (known?.says === says) continue;
       if (known) {
         this.renew(known, network, says);
@@ -153,7 +156,7 @@ export class DiscoveryLink {
   }
 
   private announce(entry: Published): Promise<void> {
-    const says = this.wordsOf(entry.network);
+    const says = wordsOf(entry.network, this.link);
     const isOld = this.options.timers.monotonicMs() - entry.bornMs > INSTANCE_LIFE_MS;
     if (isOld || says !== entry.says) this.renew(entry, entry.network, says);
     return this.say(entry, false);
@@ -168,100 +171,27 @@ export class DiscoveryLink {
     const key = entry.network.sharedKeys()[0];
     if (key === undefined) return;
     const sealed = sealAnnouncement(
-      { ...this.announcementOf(entry.network), isGoodbye },
+      { ...announcementOf(entry.network, this.link), isGoodbye },
       announcementKey(key),
       entry.instance,
       this.options.randomBytes(24),
     );
     const ttlS = isGoodbye ? 0 : ANNOUNCEMENT_TTL_S;
-    await this.send(encodeInstance({ instance: entry.instance, ttlS, sealed }));
-  }
-
-  private announcementOf(network: LocalNetwork): Announcement {
-    const ports = network.ports();
-    return {
-      publicKey: publicKeyOf(network.peer),
-      tcpPort: ports.tcp,
-      wsPort: ports.ws,
-      udpPort: ports.udp,
-      addresses: toldAddresses(this.link),
-      isGoodbye: false,
-    };
-  }
-
-  private wordsOf(network: LocalNetwork): string {
-    const { tcpPort, wsPort, udpPort, addresses } = this.announcementOf(network);
-    const key = network.sharedKeys()[0];
-    return JSON.stringify([
-      network.peer,
-      tcpPort,
-      wsPort,
-      udpPort,
-      addresses,
-      key && Buffer.from(key).toString("hex"),
-    ]);
+    await this.sockets.send(encodeInstance({ instance: entry.instance, ttlS, sealed }));
   }
 
   private newInstance(): string {
     return Buffer.from(this.options.randomBytes(8)).toString("hex");
   }
 
-  private async send(message: Uint8Array): Promise<void> {
-    await Promise.all([...this.sockets.values()].map((socket) => socket.send(message)));
-  }
-
-  private open(family: IpFamily): void {
-    if (this.sockets.has(family)) return;
-    this.reopenings.get(family)?.();
-    this.reopenings.delete(family);
-    const socket = this.options.open(
-      family,
-      { interface: this.link.name, address: this.ipv4 },
-      {
-        message: (datagram, from) => this.take(family, datagram, from),
-        failed: (error) => this.failed(family, error),
-      },
-    );
-    this.sockets.set(family, socket);
-  }
-
-  private close(family: IpFamily): void {
-    this.reopenings.get(family)?.();
-    this.reopenings.delete(family);
-    this.sockets.get(family)?.close();
-    this.sockets.delete(family);
-  }
-
-  /** Opened anew a little later: the interface may have got its address by then, or another program have let the port go. */
-  private failed(family: IpFamily, error: Error): void {
-    if (this.failure !== error.message) {
-      this.failure = error.message;
-      const fields = { interface: this.link.name, family, error };
-      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
-        this.options.log.debug(fields, "local discovery is hindered");
-      } else this.options.log.warn(fields, `another program keeps port ${MDNS_PORT} to itself`);
-    }
-    this.close(family);
-    const waitMs = this.reopenMs.get(family) ?? REOPEN_MS;
-    this.reopenMs.set(family, Math.min(waitMs * 2, LONGEST_REOPEN_MS));
-    this.reopenings.set(
-      family,
-      this.options.timers.after(waitMs, () => {
-        this.reopenings.delete(family);
-        this.open(family);
-        this.ask();
-        for (const { publication } of this.published.values()) publication.asked();
-      }),
-    );
-  }
-
   private take(family: IpFamily, datagram: Uint8Array, from: { address: string; port: number }): void {
     // RFC 6762, 6: what comes from another port is no answer; questions from there ask for answers to one, which we do not give.
     if (from.port !== MDNS_PORT || !this.isOnThisLink(family, from.address)) return;
-    const { limiter, timers } = this.options;
-    const message = decodeMdns(datagram);
-    if (message === undefined || !limiter.takes(`${this.link.name} ${from.address}`, timers.monotonicMs()))
+    // Others' messages count for nothing; ours are counted before they are read, which is what costs.
+    if (!mayConcernUs(datagram) || !this.limiter.takes(from.address, this.options.timers.monotonicMs()))
       return;
+    const message = (this.options.decode ?? decodeMdns)(datagram);
+    if (message === undefined) return;
     if (message.kind === "query") {
       for (const { publication, instance } of this.published.values()) {
         if (!message.known.includes(instance)) publication.asked();
@@ -295,14 +225,4 @@ export class DiscoveryLink {
     if (family === 4) return this.link.addresses.some((own) => isInPrefix(plain, own));
     return isInPrefix(plain, "fe80::/10") && address.split("%")[1] === this.link.name;
   }
-}
-
-/** The interface's own addresses, those of the link first, which hold longest and reach nobody else. */
-export function toldAddresses(link: LocalInterface): string[] {
-  const plain = link.addresses.map((text) => text.split("/")[0] ?? "");
-  const isOfLink = (address: string) => isInPrefix(address, "fe80::/10");
-  return [...plain.filter(isOfLink), ...plain.filter((address) => !isOfLink(address))].slice(
-    0,
-    MAX_ADDRESSES,
-  );
 }

@@ -1,11 +1,10 @@
 import type { Logger } from "../../host/log.ts";
-import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import { peerIdOf } from "../engine/peer-id.ts";
 import { sightingOf } from "./address-policy.ts";
 import type { LocalInterface, LocalSighting } from "./discovery-interface.ts";
 import { DiscoveryLink, type LocalNetwork } from "./discovery-link.ts";
-import { ANNOUNCEMENT_TTL_S } from "./mdns-message.ts";
+import { ANNOUNCEMENT_TTL_S, type decodeMdns } from "./mdns-message.ts";
 import { type OpenMulticast, openMulticast } from "./multicast-socket.ts";
 import type { Announcement } from "./sealed-announcement.ts";
 import { SightingTable } from "./sighting-table.ts";
@@ -22,6 +21,8 @@ export interface LocalDiscoveryOptions {
   log: Logger;
   /** For tests. Default: real sockets. */
   open?: OpenMulticast;
+  /** For tests. Default {@link decodeMdns}. */
+  decode?: typeof decodeMdns;
 }
 
 export interface LocalDiscoveryEvents {
@@ -31,8 +32,6 @@ export interface LocalDiscoveryEvents {
   gone(network: string, sighting: LocalSighting): void;
 }
 
-/** A box says some five things a minute when it starts and two at once when asked; a flood is cut to this. */
-const LIMITS = { burst: 20, perSecond: 4, totalPerSecond: 100, maxSources: 256 };
 const SWEEP_MS = 30_000;
 
 /**
@@ -58,14 +57,11 @@ export class LocalDiscovery {
     sighted: new Set(),
     gone: new Set(),
   };
-  private readonly limiter: SourceLimiter;
   private readonly closing = new Set<Promise<void>>();
   private cancelSweep: (() => void) | undefined;
   private running = false;
 
-  constructor(private readonly options: LocalDiscoveryOptions) {
-    this.limiter = new SourceLimiter(LIMITS, options.timers.monotonicMs());
-  }
+  constructor(private readonly options: LocalDiscoveryOptions) {}
 
   start(): void {
     this.running = true;
@@ -103,11 +99,6 @@ export class LocalDiscovery {
     }
   }
 
-  /** Asks on every link who is here: for when somebody is missed. Costs three small messages on each. */
-  ask(): void {
-    for (const link of this.links.values()) link.ask();
-  }
-
   /** Who is here now. */
   sightings(network: string): LocalSighting[] {
     return this.table.of(network);
@@ -128,16 +119,16 @@ export class LocalDiscovery {
   }
 
   private begin(key: string, entry: LocalInterface): void {
-    const { networks, timers, randomBytes, log, open = openMulticast } = this.options;
+    const { networks, timers, randomBytes, log, open = openMulticast, decode } = this.options;
     const link = new DiscoveryLink({
       link: entry,
       networks,
       timers,
       randomBytes,
       random: () => new DataView(randomBytes(4).slice().buffer).getUint32(0) / 2 ** 32,
-      limiter: this.limiter,
       log,
       open,
+      ...(decode ? { decode } : {}),
       heard: (network, announcement, instance, source) =>
         this.heard(entry.name, network, announcement, instance, source),
     });

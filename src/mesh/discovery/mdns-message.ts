@@ -76,13 +76,32 @@ export function encodeInstance({ instance, ttlS, sealed }: PublishedInstance): U
 }
 
 const MARK = Buffer.from("_omerta-box");
+/** Records in one message, questions among them. Ours have two; a question lists boxes that its asker knows as well. */
+const MAX_RECORDS = 16;
+const HEADER_BYTES = 12;
 
 /**
- * Reads a datagram that came to port 5353. Undefined: not about this service, or no DNS message at all.
- * Other services' messages, of which a busy link has many, are told by one search and not decoded.
+ * Whether a datagram that came to port 5353 can be about this service at all: by one search of its bytes, so that
+ * other services' messages, of which a busy link has many, cost next to nothing.
+ */
+export function mayConcernUs(datagram: Uint8Array): boolean {
+  if (datagram.length < HEADER_BYTES || datagram.length > MAX_MESSAGE_BYTES) return false;
+  return Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length).includes(MARK);
+}
+
+/** By the header's counts (RFC 1035, 4.1.1). */
+function recordsOf(datagram: Uint8Array): number {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
+  return [4, 6, 8, 10].reduce((sum, offset) => sum + view.getUint16(offset), 0);
+}
+
+/**
+ * Reads a datagram that came to port 5353. Undefined: not about this service, too much for a message of ours, or no
+ * DNS message at all. Decoding costs a hundred times what {@link mayConcernUs} does and is worth a limit: each record of a
+ * message can point to a long name once more, so those with many records are not decoded.
  */
 export function decodeMdns(datagram: Uint8Array): MdnsMessage | undefined {
-  if (datagram.length > MAX_MESSAGE_BYTES || Buffer.from(datagram).indexOf(MARK) < 0) return undefined;
+  if (!mayConcernUs(datagram) || recordsOf(datagram) > MAX_RECORDS) return undefined;
   let message: DnsMessage;
   try {
     message = dnsPacket.decode(datagram);

@@ -382,6 +382,46 @@ describe("local discovery under attack", () => {
     expect(one.events.length).toBeGreaterThan(40);
   });
 
+  test("reads no more of a flood than its limit, whatever the flood says, and nothing of other services", () => {
+    const { time, links } = world();
+    let read = 0;
+    const one = virtualBox(links, 1, {
+      decode: (datagram) => {
+        read += 1;
+        return decodeMdns(datagram);
+      },
+    });
+    one.discovery.start();
+    time.advance(HOUR);
+    const unreadable = Buffer.concat([Buffer.alloc(12), Buffer.from("\x0b_omerta-box\xc0\xff", "latin1")]);
+    const printer = dnsPacket.encode({
+      type: "query",
+      questions: [{ name: "_ipp._tcp.local", type: "PTR" }],
+    });
+    read = 0;
+    for (let count = 0; count < 1_000; count += 1) {
+      links.inject("lan", 4, "192.0.2.66", unreadable);
+      links.inject("lan", 4, "192.0.2.67", printer);
+    }
+    expect(read).toBe(20);
+  });
+
+  test("a flood on one wire, from whatever number of senders, silences no other link", () => {
+    const { time, links } = world();
+    const one = virtualBox(links, 1, {
+      interfaces: [ethernet("eth0", ["192.0.2.1/24"]), ethernet("eth1", ["198.51.100.1/24"], 3)],
+      cables: { eth0: "lan", eth1: "other" },
+    });
+    one.discovery.start();
+    time.advance(HOUR);
+    for (let count = 0; count < 1_000; count += 1) {
+      links.inject("lan", 4, `192.0.2.${2 + (count % 250)}`, encodeQuery());
+    }
+    const here = announcement(5, ["198.51.100.5"], "00000000000000ab");
+    links.inject("other", 4, "198.51.100.5", here);
+    expect(one.seen()).toEqual([peer(5)]);
+  });
+
   test("does not answer a question whose asker knows the box already", () => {
     const { time, links } = world();
     const one = virtualBox(links, 1);

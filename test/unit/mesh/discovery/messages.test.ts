@@ -147,15 +147,18 @@ describe("a multicast DNS message", () => {
     expect(decodeMdns(new Uint8Array(MAX_MESSAGE_BYTES + 1))).toBe(undefined);
   });
 
-  test("with many instances is read for four of them", () => {
-    const answers = Array.from({ length: 20 }, (_, index) => ({
+  test("with many instances is read for four of them, and with more than sixteen records not at all", () => {
+    const answers = Array.from({ length: 17 }, (_, index) => ({
       name: `${index.toString(16).padStart(16, "0")}.${SERVICE}`,
       type: "TXT",
       ttl: 9,
       data: ["x"],
     }));
-    const message = decodeMdns(dnsPacket.encode({ type: "response", answers }));
+    const message = decodeMdns(dnsPacket.encode({ type: "response", answers: answers.slice(1) }));
     expect(message?.kind === "answer" && message.instances.length).toBe(4);
+    expect(decodeMdns(dnsPacket.encode({ type: "response", answers }))).toBeUndefined();
+    // Whichever section they are said to be in.
+    expect(decodeMdns(dnsPacket.encode({ type: "response", additionals: answers }))).toBeUndefined();
   });
 
   test("may be any bytes: none make the reader throw", () => {

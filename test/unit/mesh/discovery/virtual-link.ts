@@ -1,8 +1,9 @@
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
 import type { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import type { LocalInterface, LocalSighting } from "../../../../src/mesh/discovery/discovery-interface.ts";
-import type { LocalNetwork } from "../../../../src/mesh/discovery/discovery-link.ts";
 import { LocalDiscovery } from "../../../../src/mesh/discovery/local-discovery.ts";
+import type { LocalNetwork } from "../../../../src/mesh/discovery/local-network.ts";
+import type { decodeMdns } from "../../../../src/mesh/discovery/mdns-message.ts";
 import type { MulticastHandlers, OpenMulticast } from "../../../../src/mesh/discovery/multicast-socket.ts";
 import { peerIdOf } from "../../../../src/mesh/engine/peer-id.ts";
 import { capturedLog } from "../../captured-log.ts";
@@ -105,6 +106,7 @@ export function virtualBox(
     loopback?: boolean;
     /** Of its random names. Default: its number. */
     seed?: number;
+    decode?: typeof decodeMdns;
   } = {},
 ): VirtualBox {
   const random = seededRandom(more.seed ?? number);
@@ -118,6 +120,7 @@ export function virtualBox(
     timers: links.time,
     randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
     log: capturedLog().log,
+    ...(more.decode ? { decode: more.decode } : {}),
     open: links.opener(`fe80::${number}`, more.cables ?? { eth0: "lan", lo: "lo" }),
   });
   for (const event of ["sighted", "gone"] as const) {
