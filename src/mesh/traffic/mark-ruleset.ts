@@ -9,6 +9,7 @@ import {
   type NftStatement,
   payload,
 } from "../../host/nft.ts";
+import { RELAY_MARK, RELAY_MARK_MASK } from "../tunnels/relay-ruleset.ts";
 import { CLASS_TRAITS, classId, TRAFFIC_CLASSES, type TrafficClass } from "./traffic-class.ts";
 
 export const TRAFFIC_TABLE = "omerta_traffic";
@@ -25,7 +26,7 @@ export interface Marking {
   /** Interfaces that virtual machines' traffic comes in by. */
   readonly vmInterfaces: readonly string[];
   readonly ports: TrafficPorts;
-  /** UDP ports of WireGuard tunnels that end or are relayed here. */
+  /** UDP ports of WireGuard tunnels that end here. What is relayed is told by the relay's marks. */
   readonly tunnelPorts: readonly number[];
 }
 
@@ -83,8 +84,8 @@ export function markRuleset(marking: Marking): NftCommand[] {
       ? []
       : [rule("out", match(meta("iifname"), nameSet(vmInterfaces)), to("vm"))]),
     ...either("udp", "@tunnel_ports", "vm"),
-    // What is relayed has got other ports on its way through; the first packet's are remembered.
-    rule("out", match(meta("l4proto"), "udp"), match(original("proto-dst"), "@tunnel_ports"), to("vm")),
+    // What is relayed for others has got other ports on its way through, and no connection is tracked for it.
+    rule("out", match({ "&": [meta("mark"), RELAY_MARK_MASK] }, RELAY_MARK), to("vm")),
     // Neighbour discovery and multicast groups: without them nothing else goes on.
     rule("out", match(payload("icmpv6", "type"), anyOf(NEIGHBOUR_TYPES)), to("control")),
     rule("out", match(meta("l4proto"), "igmp"), to("control")),
@@ -109,8 +110,6 @@ const NEIGHBOUR_TYPES = [
 ];
 
 const fromThisBox = match({ fib: { result: "type", flags: ["saddr"] } }, "local");
-
-const original = (key: string): NftExpression => ({ ct: { key, dir: "original" } });
 
 const nameSet = (names: readonly string[]): NftExpression => anyOf(names);
 
