@@ -36,15 +36,16 @@ export interface InterfaceChanges {
   came: readonly string[];
   /** No longer there, down, or without its wire. */
   lost: readonly string[];
-  /** Other addresses, other way out, another number, or another master. */
+  /** Other addresses, other way out, another router, another number, or another master. */
   changed: readonly string[];
 }
 
 const usable = (all: readonly HostInterface[]) =>
   new Map(all.filter(({ up, carrier }) => up && carrier).map((entry) => [entry.name, entry]));
 
-const rest = ({ index, kind, master, addresses, hasWayOut }: HostInterface): string =>
-  JSON.stringify([index, kind, master, [...addresses].sort(), hasWayOut]);
+const rest = ({ index, kind, master, addresses, hasWayOut, routers, shadowed }: HostInterface): string =>
+  JSON.stringify([index, kind, master, sorted(addresses), hasWayOut, sorted(routers), sorted(shadowed)]);
+const sorted = (texts: readonly string[] = []): string[] => [...texts].sort();
 
 /** Interfaces count as there while they are up and have a wire. */
 export function interfaceChanges(

@@ -113,8 +113,11 @@ export class LocalDiscovery {
   private usable(): LocalInterface[] {
     const { interfaces, loopback } = this.options;
     return interfaces().filter(
-      ({ up, kind }) =>
-        up && (kind === "ethernet" || kind === "radio" || (kind === "loopback" && loopback === true)),
+      ({ up, kind, isLine }) =>
+        // At a line's other end is a provider, to whom nothing is said.
+        up &&
+        isLine !== true &&
+        (kind === "ethernet" || kind === "radio" || (kind === "loopback" && loopback === true)),
     );
   }
 

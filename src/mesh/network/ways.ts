@@ -24,15 +24,15 @@ export function straightWays(facts: WayFacts): PathOffer[] {
   const usable = interfaces.filter(({ up, kind }) => up && kind !== "tunnel");
   const offers = new Map<string, PathOffer>();
   for (const { endpoint, interface: name } of sighted) {
-    const on = usable.find((one) => one.name === name);
+    // By IPv4, a datagram leaves by the interface that the kernel takes, wherever the peer was heard.
+    const taken = isIPv4(endpoint.address) ? linkTo(endpoint.address, usable) : undefined;
+    const on = taken ?? usable.find((one) => one.name === name);
     if (on) offers.set(endpointText(endpoint), offer(kindOn(on), endpoint, on));
   }
   for (const endpoint of endpoints) {
     const key = endpointText(endpoint);
     if (offers.has(key)) continue;
-    const on = usable.find(({ addresses }) =>
-      addresses.some((address) => isOnLink(address, endpoint.address)),
-    );
+    const on = linkTo(endpoint.address, usable);
     // An address that nobody else has, such as loopback's, is only on loopback.
     if (on) offers.set(key, offer(kindOn(on), endpoint, on));
     else {
@@ -41,6 +41,16 @@ export function straightWays(facts: WayFacts): PathOffer[] {
     }
   }
   return withoutTwins([...offers.values()], interfaces);
+}
+
+/** The interface by which the kernel reaches an address on a link of ours: of the longest prefix, and not shadowed by another's. */
+function linkTo(address: string, usable: readonly LocalInterface[]): LocalInterface | undefined {
+  const candidates = usable.flatMap((on) =>
+    on.addresses
+      .filter((own) => isOnLink(own, address) && !on.shadowed?.includes(own))
+      .map((own) => ({ on, length: Number(own.split("/")[1]) })),
+  );
+  return candidates.sort((a, b) => b.length - a.length)[0]?.on;
 }
 
 /**

@@ -65,16 +65,24 @@ describe("a line of ip monitor", () => {
   });
 });
 
-test("what changed between two looks is told by name; an adapter with another number has changed", () => {
-  const before = [face("a"), face("b"), face("c"), face("d", { carrier: false }), face("e")];
+test("what changed between two looks is told by name; an adapter with another number or router has changed", () => {
+  const before = [
+    face("a"),
+    face("b"),
+    face("c"),
+    face("d", { carrier: false }),
+    face("e"),
+    face("f", { routers: ["192.0.2.1"] }),
+  ];
   const after = [
     face("a"),
     face("b", { carrier: false }),
     face("c", { addresses: [] }),
     face("d"),
     face("e", { index: 7 }),
+    face("f", { routers: ["192.0.2.14"] }),
   ];
-  expect(interfaceChanges(before, after)).toEqual({ came: ["d"], lost: ["b"], changed: ["c", "e"] });
+  expect(interfaceChanges(before, after)).toEqual({ came: ["d"], lost: ["b"], changed: ["c", "e", "f"] });
   expect(interfaceChanges(before, before)).toEqual({ came: [], lost: [], changed: [] });
 });
 

@@ -284,6 +284,14 @@ describe("local discovery", () => {
     expect(quiet.events).toEqual([]);
   });
 
+  test("says nothing to the provider at a line's other end", () => {
+    const { time, links } = world();
+    const line = { ...ethernet("ppp0", ["100.64.0.9/32"]), isLine: true };
+    virtualBox(links, 1, { interfaces: [line], cables: { ppp0: "provider" } }).discovery.start();
+    time.advance(HOUR);
+    expect(links.frames).toEqual([]);
+  });
+
   test("tries again when the port cannot be had, until it can", () => {
     const { time, links } = world();
     const [one, two] = [virtualBox(links, 1), virtualBox(links, 2)];

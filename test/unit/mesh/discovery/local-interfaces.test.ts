@@ -83,3 +83,12 @@ test("metered ones are marked, and one without its wire counts as down", () => {
     },
   ]);
 });
+
+test("a line that leads to the internet is a way as a wire is, and one that leads elsewhere is a tunnel", () => {
+  const all = [face("wwan0", "line", { hasWayOut: true }), face("ppp0", "line")];
+  const found = localInterfaces(all, { exclude: [], metered: [], kinds: {} });
+  expect(found.map(({ name, kind, isLine }) => [name, kind, isLine])).toEqual([
+    ["wwan0", "ethernet", true],
+    ["ppp0", "tunnel", true],
+  ]);
+});

@@ -41,6 +41,23 @@ test("an address on a link of ours is reached by its interface, others by the wa
   ]);
 });
 
+test("an IPv4 address that is on several of our links is reached by the one that the kernel takes, wherever it was heard", () => {
+  const endpoint = { address: "10.81.0.2", port: 4600 };
+  const ways = (sighted: boolean, interfaces: LocalInterface[]) =>
+    straightWays({
+      endpoints: [endpoint],
+      sighted: sighted ? [{ endpoint, interface: "bat0" }] : [],
+      ...{ interfaces, ownNat: "cone", theirNat: "cone" },
+    }).map((way) => way.interface);
+  const shadowed = { shadowed: ["10.81.0.3/24"] };
+  const same = [on("bat0", "radio", ["10.81.0.3/24"], shadowed), on("eth0", "ethernet", ["10.81.0.1/24"])];
+  const longer = [on("bat0", "radio", ["10.81.0.3/16"]), on("eth0", "ethernet", ["10.81.0.1/24"])];
+  for (const sighted of [true, false]) {
+    expect(ways(sighted, same)).toEqual(["eth0"]);
+    expect(ways(sighted, longer)).toEqual(["eth0"]);
+  }
+});
+
 test("without a way out, an address beyond our links is no way at all; neither is one on an interface that is down", () => {
   const endpoints = [
     { address: "203.0.113.9", port: 4600 },
