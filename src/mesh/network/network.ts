@@ -248,7 +248,7 @@ export class Network implements ControlChannel {
       },
       randomBytes,
       timers,
-      agreed: (peer, keys, theirs) => this.agreed(peer, keys, theirs),
+      agreed: (...agreement) => this.agreed(...agreement),
     });
     this.settling = new Settling({ engine: this.engine, membership, log });
     if (options.tunnelsFolder === undefined) return;
@@ -258,6 +258,7 @@ export class Network implements ControlChannel {
       networkId: membership.id,
       slot: options.slot,
       interfaces: options.interfaces,
+      forbidden: options.forbidden,
       addresses: () => addressesForMembers(options.interfaces()),
       mapped: () => this.nat.mapped,
       nat: () => this.nat.kind,
@@ -462,8 +463,8 @@ export class Network implements ControlChannel {
     }
   }
 
-  private agreed(peer: PeerId, keys: SessionKeys, theirs: SessionOffer): void {
-    this.paths.addPeer(peer, keys);
+  private agreed(peer: PeerId, keys: SessionKeys, theirs: SessionOffer, asked: boolean): void {
+    this.paths.addPeer(peer, keys, { asked });
     const { lora, relays } = theirs;
     const endpoints = theirs.endpoints.map(endpointText);
     this.ways.agreed(peer, { endpoints, relays, ...(lora === undefined ? {} : { lora }) });
@@ -557,6 +558,7 @@ export class Network implements ControlChannel {
     for (const [peer, sinceMs] of this.lostAtMs)
       if (nowMs - sinceMs > FORGET_SESSION_MS && !connected.has(peer)) this.forgetSession(peer);
     this.relays.review();
+    this.tunnels?.review();
     this.ways.refreshAll();
     this.describeSelf();
     const bootstrap = [...bootstrapOf(this.options.membership.peers()).keys()];

@@ -19,8 +19,8 @@ export interface SessionAgreementOptions {
   offer: () => Omit<SessionOffer, "share">;
   randomBytes: (count: number) => Uint8Array;
   timers: Timers;
-  /** Both sides have the keys. */
-  agreed: (peer: PeerId, keys: SessionKeys, theirs: SessionOffer) => void;
+  /** There are keys. @param asked this side asked, so both have them; else the answer to the other is yet to arrive */
+  agreed: (peer: PeerId, keys: SessionKeys, theirs: SessionOffer, asked: boolean) => void;
 }
 
 /**
@@ -36,7 +36,7 @@ export class SessionAgreement {
       const theirs = await offerFrom(stream);
       const { own, encoded } = this.newOffer();
       // Ready before the other side can be: its first datagram may come right behind our answer.
-      this.agree(stream.peer, own, theirs);
+      this.agree(stream.peer, own, theirs, false);
       await stream.send(encoded);
       await stream.close();
     };
@@ -50,7 +50,7 @@ export class SessionAgreement {
     try {
       const { own, encoded } = this.newOffer();
       await stream.send(encoded);
-      this.agree(peer, own, await offerFrom(stream));
+      this.agree(peer, own, await offerFrom(stream), true);
       await stream.close();
     } catch (error) {
       stream.abort(new Error("no agreement", { cause: error }));
@@ -65,10 +65,10 @@ export class SessionAgreement {
     return { own, encoded: encodeSessionOffer(own) };
   }
 
-  private agree(peer: PeerId, own: SessionOffer, theirs: SessionOffer): void {
+  private agree(peer: PeerId, own: SessionOffer, theirs: SessionOffer, asked: boolean): void {
     const { engine, agreed } = this.options;
     const keys = deriveSessionKeys({ peer: engine.peer, ...own }, { peer, ...theirs });
-    agreed(peer, keys, theirs);
+    agreed(peer, keys, theirs, asked);
   }
 }
 

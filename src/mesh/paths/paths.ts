@@ -123,18 +123,17 @@ export class Paths implements ControlChannel {
     }
   }
 
-  /** A session with a peer, or new keys for one that there is. Its paths, messages and what it has sent stay. */
-  addPeer(peer: PeerId, keys: SessionKeys): void {
+  /**
+   * A session with a peer, or new keys for one that there is. Its paths, messages and what it has sent stay.
+   * @param asked this side asked for the keys and the peer answered; who answered uses them once the peer does
+   */
+  addPeer(peer: PeerId, keys: SessionKeys, { asked }: { asked: boolean } = { asked: true }): void {
     const known = this.peers.get(peer);
     const paths = known ?? new PeerPaths(this.host, peer);
     this.peers.set(peer, paths);
     this.byShortId.set(textOf(paths.shortId), paths);
     this.byIndex.set(keys.localIndex, paths);
-    for (const index of paths.addKeys(keys)) this.byIndex.delete(index);
-  }
-
-  rekey(peer: PeerId, keys: SessionKeys): void {
-    this.addPeer(peer, keys);
+    for (const index of paths.addKeys(keys, asked)) this.byIndex.delete(index);
   }
 
   /** Says goodbye; what was still to be sent fails. */
@@ -174,11 +173,6 @@ export class Paths implements ControlChannel {
 
   interfaceUp(name: string): void {
     for (const paths of this.peers.values()) paths.ways.hint(name);
-  }
-
-  /** Asks to be told soon when the chosen path to a peer fails: it is proven as often as if messages passed. */
-  watch(peer: PeerId): () => void {
-    return this.peers.get(peer)?.ways.watch() ?? (() => {});
   }
 
   /**

@@ -69,9 +69,11 @@ export class PeerPaths {
   }
 
   /** @returns indexes that are no longer in use */
-  addKeys(keys: SessionKeys): number[] {
-    const gone = this.sessions.add(keys, this.nowMs);
-    this.ways.hint();
+  addKeys(keys: SessionKeys, asked: boolean): number[] {
+    const gone = this.sessions.add(keys, asked, this.nowMs);
+    // The other side waits to see them used.
+    if (asked) this.ways.prove();
+    else this.ways.hint();
     return gone;
   }
 

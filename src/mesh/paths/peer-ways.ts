@@ -34,7 +34,6 @@ export class PeerWays {
   private choice: PathChoice = { inDoubt: true };
   private lostSinceMs: number | undefined;
   private trafficMs = Number.NEGATIVE_INFINITY;
-  private watchers = 0;
   private lookedAtChosenMs = Number.NEGATIVE_INFINITY;
   private isReviewing = false;
   private needsReview = false;
@@ -111,23 +110,20 @@ export class PeerWays {
       if (interfaceName === undefined || path.interface === interfaceName) path.prover.hint();
   }
 
+  /** All that work are proven now, however lately they were. */
+  prove(): void {
+    for (const path of this.paths.all) {
+      if (isProven(path)) path.prover.again();
+      else path.prover.hint();
+    }
+  }
+
   /** The peer sends by another path than we do: perhaps it knows that ours has failed. */
   lookAtChosen(path: Path | undefined): void {
     const { chosen } = this;
     if (!chosen || chosen === path || this.nowMs - this.lookedAtChosenMs < OTHER_WAY_MS) return;
     this.lookedAtChosenMs = this.nowMs;
     chosen.prover.hint();
-  }
-
-  /** Somebody depends on being told soon when the chosen path fails. @returns ends it */
-  watch(): () => void {
-    this.watchers += 1;
-    this.hurry();
-    let isOver = false;
-    return () => {
-      if (!isOver) this.watchers -= 1;
-      isOver = true;
-    };
   }
 
   noteTraffic(): void {
@@ -183,7 +179,7 @@ export class PeerWays {
       kind,
       metered,
       isChosen: path.id === this.choice.chosen,
-      isBusy: this.watchers > 0 || this.nowMs - this.trafficMs < BUSY_MS,
+      isBusy: this.nowMs - this.trafficMs < BUSY_MS,
       hasOther: this.hasApartFrom(path),
     });
   }

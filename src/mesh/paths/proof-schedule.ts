@@ -5,7 +5,7 @@ export interface ProofNeed {
   kind: PathKind;
   metered: boolean;
   isChosen: boolean;
-  /** Control traffic passed lately, or somebody asked to be told soon (a tunnel). */
+  /** Control traffic passed lately. */
   isBusy: boolean;
   /** There is another path to change to. */
   hasOther: boolean;

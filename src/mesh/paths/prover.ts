@@ -98,7 +98,11 @@ export class Prover {
 
   /** Something speaks for or against the path: prove it now, unless that is being done. */
   hint(): void {
-    if (this.nowMs - this.sentMs < this.options.pace.confirmMs) return;
+    if (this.nowMs - this.sentMs >= this.options.pace.confirmMs) this.again();
+  }
+
+  /** Proves it now. */
+  again(): void {
     this.tries = 0;
     this.step();
   }

@@ -11,6 +11,8 @@ export class Session {
 
   constructor(
     private readonly keys: SessionKeys,
+    /** This side asked for it. */
+    readonly asked: boolean,
     readonly madeMs: number,
   ) {}
 

@@ -10,6 +10,7 @@ interface Agreed {
   peer: string;
   keys: SessionKeys;
   theirs: SessionOffer;
+  asked: boolean;
 }
 
 function boxes() {
@@ -26,7 +27,7 @@ function boxes() {
       },
       randomBytes,
       timers: time,
-      agreed: (peer, keys, theirs) => void agreed.push({ peer, keys, theirs }),
+      agreed: (peer, keys, theirs, asked) => void agreed.push({ peer, keys, theirs, asked }),
     });
     agreement.serve();
     return { engine, agreement, agreed };
@@ -54,6 +55,7 @@ describe("two boxes", () => {
       theirs: { relays: true, endpoints: [{ address: "10.81.0.1" }] },
     });
     expect(b.agreed[0]?.peer).toBe("a");
+    expect([a.agreed[0]?.asked, b.agreed[0]?.asked]).toEqual([true, false]);
     await Bun.sleep(0);
     expect([a.engine.openStreams, b.engine.openStreams, time.waiting]).toEqual([0, 0, 0]);
   });

@@ -23,7 +23,11 @@ function member() {
   const [one, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   const localIndex = a.paths.newIndex();
   a.paths.addPeer("evil", { localIndex, remoteIndex: 99, sendKey: one, receiveKey: other });
-  const evil = new Session({ localIndex: 99, remoteIndex: localIndex, sendKey: other, receiveKey: one }, 0);
+  const evil = new Session(
+    { localIndex: 99, remoteIndex: localIndex, sendKey: other, receiveKey: one },
+    true,
+    0,
+  );
   return { network, wire, a, evil };
 }
 

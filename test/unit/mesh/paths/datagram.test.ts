@@ -18,8 +18,8 @@ const indexes = fc.nat({ max: 0xffff_ffff });
 function pair(): [Session, Session] {
   const [one, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   return [
-    new Session({ localIndex: 10, remoteIndex: 20, sendKey: one, receiveKey: other }, 0),
-    new Session({ localIndex: 20, remoteIndex: 10, sendKey: other, receiveKey: one }, 0),
+    new Session({ localIndex: 10, remoteIndex: 20, sendKey: one, receiveKey: other }, true, 0),
+    new Session({ localIndex: 20, remoteIndex: 10, sendKey: other, receiveKey: one }, true, 0),
   ];
 }
 

@@ -55,28 +55,6 @@ describe("a pair that has nothing to say", () => {
     network.time.advance(HOUR_MS);
     expect(network.loraBytes).toBeLessThan(700);
   });
-
-  test("is proven as often as a busy one while somebody watches, and no longer", () => {
-    const network = new VirtualNetwork();
-    const links = [network.link("wire"), network.link("air", { kind: "radio" })];
-    const [a, b] = [network.box("a", links), network.box("b", links)];
-    network.introduce(a, b);
-    network.time.advance(60_000);
-    const rate = () => {
-      const before = network.links[0]?.datagrams ?? 0;
-      network.time.advance(60_000);
-      return (network.links[0]?.datagrams ?? 0) - before;
-    };
-    const idle = rate();
-    const end = a.paths.watch("b");
-    const watched = rate();
-    end();
-    end();
-    network.time.advance(5_000);
-    // One side alone watches: half of it is three times as often.
-    expect(watched / idle).toBeGreaterThan(1.8);
-    expect(rate() / idle).toBeLessThan(1.1);
-  });
 });
 
 describe("LoRa as the last resort", () => {

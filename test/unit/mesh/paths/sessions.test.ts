@@ -18,86 +18,133 @@ function hear(sessions: Sessions, localIndex: number, nowMs: number): void {
 }
 
 describe("the sessions with a peer", () => {
-  test("send with the newest, for a while even before the peer has shown that it has it", () => {
+  test("send at once with those that this side asked for", () => {
     const sessions = new Sessions();
-    sessions.add(keys(1), 0);
+    sessions.add(keys(1), true, 0);
     hear(sessions, 1, 1);
-    sessions.add(keys(2), 10_000);
+    sessions.add(keys(2), true, 10_000);
     expect(sessions.toSendWith(10_001)?.localIndex).toBe(2);
     hear(sessions, 2, 10_100);
     expect(sessions.toSendWith(60_000)?.localIndex).toBe(2);
   });
 
+  test("send with those that the other asked for once it uses them: our answer may be lost", () => {
+    const sessions = new Sessions();
+    sessions.add(keys(1), false, 0);
+    // There is nothing else.
+    expect(sessions.toSendWith(1)?.localIndex).toBe(1);
+    hear(sessions, 1, 1);
+    sessions.add(keys(2), false, 10_000);
+    expect(sessions.toSendWith(10_001)?.localIndex).toBe(1);
+    expect(sessions.toSendWith(1_000_000)?.localIndex).toBe(1);
+    hear(sessions, 2, 1_000_001);
+    expect(sessions.toSendWith(1_000_002)?.localIndex).toBe(2);
+  });
+
   test("go back to the one that the peer uses when it never shows that it has the newest", () => {
     const sessions = new Sessions();
-    sessions.add(keys(1), 0);
+    sessions.add(keys(1), true, 0);
     hear(sessions, 1, 1);
-    sessions.add(keys(2), 10_000);
+    sessions.add(keys(2), true, 10_000);
     hear(sessions, 1, 11_500);
     expect(sessions.toSendWith(13_000)?.localIndex).toBe(1);
     hear(sessions, 2, 14_000);
     expect(sessions.toSendWith(14_001)?.localIndex).toBe(2);
   });
 
-  test("are few, and old ones are forgotten", () => {
+  test("are few, and with new ones old ones go", () => {
     const sessions = new Sessions();
     const gone: number[] = [];
-    for (let index = 1; index <= 10; index++) gone.push(...sessions.add(keys(index), index * 1_000));
+    for (let index = 1; index <= 10; index++) gone.push(...sessions.add(keys(index), true, index * 1_000));
     expect(sessions.indexes).toEqual([10, 9, 8, 7]);
     expect(gone).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(sessions.add(keys(11), 500_000)).toEqual([10, 9, 8, 7]);
+    expect(sessions.add(keys(11), true, 500_000)).toEqual([10, 9, 8, 7]);
     expect(sessions.indexes).toEqual([11]);
   });
+
+  test("keep what the peer uses, however many answers with new keys are lost", () => {
+    const sessions = new Sessions();
+    sessions.add(keys(1), true, 0);
+    hear(sessions, 1, 1);
+    const gone: number[] = [];
+    for (let index = 2; index <= 20; index++) gone.push(...sessions.add(keys(index), false, index * 1_000));
+    expect(sessions.toSendWith(20_001)?.localIndex).toBe(1);
+    expect(sessions.indexes).toEqual([20, 19, 18, 1]);
+    expect(gone.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 16 }, (_, i) => i + 2));
+  });
+});
+
+/** Two boxes that know each other, with messages every 50 ms in both directions, and what each thinks of the other. */
+function talking() {
+  const network = new VirtualNetwork();
+  const wire = network.link("wire");
+  const [a, b] = [network.box("a", [wire]), network.box("b", [wire])];
+  network.introduce(a, b);
+  const messages = [new SteadyMessages(network, a, b, "a to b"), new SteadyMessages(network, b, a, "b to a")];
+  network.time.advance(3_000);
+  const events: string[] = [];
+  for (const box of [a, b]) {
+    box.paths.on("peerLost", (peer) => events.push(`${box.name} lost ${peer}`));
+    box.paths.on("pathChanged", (_peer, { id }) => events.push(`${box.name} takes ${id}`));
+  }
+  const expectAllArrived = (withinMs: number) => {
+    for (const one of messages) expect(one.longestMs(1_000)).toBeLessThan(withinMs);
+    for (const one of messages) one.stop();
+    network.time.advance(20_000);
+    for (const one of messages) expect(one.broken).toEqual([]);
+  };
+  return { network, a, b, events, expectAllArrived };
+}
+
+const between = (localIndex: number, remoteIndex: number, sent: number, received: number) => ({
+  localIndex,
+  remoteIndex,
+  sendKey: new Uint8Array(32).fill(sent),
+  receiveKey: new Uint8Array(32).fill(received),
 });
 
 describe("new keys for a pair", () => {
   test("cost no message, even when both sides agree on new ones at the same time and in another order", () => {
-    const network = new VirtualNetwork();
-    const wire = network.link("wire");
-    const [a, b] = [network.box("a", [wire]), network.box("b", [wire])];
-    network.introduce(a, b);
-    const messages = [
-      new SteadyMessages(network, a, b, "a to b"),
-      new SteadyMessages(network, b, a, "b to a"),
-    ];
-    network.time.advance(3_000);
-    const between = (localIndex: number, remoteIndex: number, sent: number, received: number) => ({
-      localIndex,
-      remoteIndex,
-      sendKey: new Uint8Array(32).fill(sent),
-      receiveKey: new Uint8Array(32).fill(received),
-    });
-    a.paths.rekey("b", between(11, 21, 1, 2));
-    b.paths.rekey("a", between(22, 12, 4, 3));
+    const { network, a, b, events, expectAllArrived } = talking();
+    b.paths.addPeer("a", between(22, 12, 4, 3), { asked: false });
+    a.paths.addPeer("b", between(11, 21, 1, 2), { asked: false });
     network.time.advance(15);
-    a.paths.rekey("b", between(12, 22, 3, 4));
-    b.paths.rekey("a", between(21, 11, 2, 1));
+    a.paths.addPeer("b", between(12, 22, 3, 4), { asked: true });
+    b.paths.addPeer("a", between(21, 11, 2, 1), { asked: true });
     network.time.advance(300_000);
-    for (const one of messages) expect(one.longestMs()).toBeLessThan(150);
-    for (const one of messages) one.stop();
-    network.time.advance(20_000);
-    for (const one of messages) expect(one.broken).toEqual([]);
+    expect(events).toEqual([]);
+    expectAllArrived(100);
   });
 
-  test("that one side alone has do not cut the pair off", () => {
+  test("that one side alone has do not disturb the pair at all, on whichever side they are", () => {
+    for (const name of ["a", "b"]) {
+      const { network, a, b, events, expectAllArrived } = talking();
+      // The answer with the keys was lost: who asked has never heard of them.
+      const [who, other] = name === "a" ? [a, b] : [b, a];
+      who.paths.addPeer(other.name, between(77, 78, 1, 2), { asked: false });
+      network.time.advance(60_000);
+      expect(events).toEqual([]);
+      expectAllArrived(50);
+    }
+  });
+
+  test("are used by both at once, also where nothing else passes", () => {
     const network = new VirtualNetwork();
     const wire = network.link("wire");
     const [a, b] = [network.box("a", [wire]), network.box("b", [wire])];
     network.introduce(a, b);
-    const messages = [
-      new SteadyMessages(network, a, b, "a to b"),
-      new SteadyMessages(network, b, a, "b to a"),
-    ];
-    network.time.advance(3_000);
-    // The answer with the keys was lost: b has never heard of them.
-    const [sendKey, receiveKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
-    a.paths.rekey("b", { localIndex: 77, remoteIndex: 78, sendKey, receiveKey });
+    network.time.advance(300_000);
+    // A proof has left just now: that is no reason to wait with the next.
+    a.paths.interfaceUp("wire");
+    b.paths.addPeer("a", between(22, 12, 4, 3), { asked: false });
+    a.paths.addPeer("b", between(12, 22, 3, 4), { asked: true });
+    network.time.advance(20);
+    const indexes = new Set<number>();
+    network.onDatagram = (_from, _target, datagram) => {
+      indexes.add(new DataView(datagram.buffer, datagram.byteOffset).getUint32(1));
+    };
     network.time.advance(60_000);
-    for (const one of messages) expect(one.longestMs()).toBeLessThan(2_500);
-    expect(a.paths.isReachable("b")).toBe(true);
-    for (const one of messages) one.stop();
-    network.time.advance(20_000);
-    for (const one of messages) expect(one.broken).toEqual([]);
+    expect([...indexes].toSorted()).toEqual([12, 22]);
   });
 
   test.each([0, 1])(

@@ -127,7 +127,7 @@ export class VirtualNetwork {
     return box;
   }
 
-  /** Keys for both, without offers of ways. */
+  /** Keys for both, for which the first asks, without offers of ways. */
   agree(a: VirtualBox, b: VirtualBox): void {
     const share = (box: VirtualBox): SessionShare => ({
       peer: box.name,
@@ -135,8 +135,8 @@ export class VirtualNetwork {
       share: Uint8Array.from({ length: 32 }, () => Math.floor(this.random() * 256)),
     });
     const [ofA, ofB] = [share(a), share(b)];
-    a.paths.addPeer(b.name, deriveSessionKeys(ofA, ofB));
-    b.paths.addPeer(a.name, deriveSessionKeys(ofB, ofA));
+    b.paths.addPeer(a.name, deriveSessionKeys(ofB, ofA), { asked: false });
+    a.paths.addPeer(b.name, deriveSessionKeys(ofA, ofB), { asked: true });
   }
 
   /** Keys for both, and each link that both are on as a way. */
