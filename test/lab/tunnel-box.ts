@@ -62,6 +62,8 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
     endpoints: ownEndpoints,
     natKind: () => nat,
     relays: () => relays,
+    rules: () => ({ forbidden: [], own: ownAddresses().map(({ address }) => address) }),
+    isMetered: () => false,
     runFolder,
     timers: systemTimers,
     randomBytes,

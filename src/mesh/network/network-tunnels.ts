@@ -9,12 +9,14 @@ import type { PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 import type { ControlChannel } from "../paths/paths-interface.ts";
+import { clearRelays, RELAY_TABLE } from "../tunnels/relay-kernel.ts";
 import type { TunnelStatus } from "../tunnels/tunnel.ts";
-import { type OpenOptions, type TunnelOffer, Tunnels } from "../tunnels/tunnels.ts";
+import { type OpenOptions, type TunnelOffer, Tunnels, type TunnelsOptions } from "../tunnels/tunnels.ts";
 import { UdpRelay } from "../tunnels/udp-relay.ts";
 import { clearWireGuardLeftovers } from "../tunnels/wireguard-process.ts";
 import { relayBudget } from "./relay-budget.ts";
 import { type TunnelWelcome, TunnelWelcomes } from "./tunnel-welcomes.ts";
+import { isOnLink } from "./ways.ts";
 
 export interface NetworkTunnelsOptions {
   channel: ControlChannel;
@@ -23,6 +25,8 @@ export interface NetworkTunnelsOptions {
   /** Which of the box's networks it is. */
   slot: number;
   interfaces: () => readonly LocalInterface[];
+  /** Networks where nobody of the mesh is, with prefix length: the guests'. */
+  forbidden: readonly string[];
   /** Own addresses that others may reach, the likeliest first. */
   addresses: () => readonly string[];
   /** How the box's own UDP port is seen from outside. */
@@ -35,6 +39,8 @@ export interface NetworkTunnelsOptions {
   changed: () => void;
   timers: Timers;
   log: Logger;
+  /** Default: WireGuard's. */
+  deviceFactory?: TunnelsOptions["deviceFactory"];
 }
 
 const TUNNELS_FOLDER = "tunnels";
@@ -58,6 +64,7 @@ export async function clearTunnels(runFolder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const networks = readdirSync(folder).map((name) => join(folder, name));
   for (const one of networks.length > 0 ? networks : [folder]) await clearWireGuardLeftovers(one);
+  await clearRelays();
 }
 
 /** The WireGuard tunnels of one network: this box's own, and those that it relays for others. Needs root. */
@@ -66,11 +73,15 @@ export class NetworkTunnels {
   private readonly relay: UdpRelay | undefined;
   private readonly changed: () => void;
   private readonly timers: Timers;
+  private readonly relays: () => readonly PeerId[];
+  /** Those that the tunnels know of, as JSON. */
+  private relaysTold = "";
   private readonly welcomes = new TunnelWelcomes(() => randomBytes(8).toString("hex"));
 
   constructor(options: NetworkTunnelsOptions) {
     this.changed = options.changed;
     this.timers = options.timers;
+    this.relays = options.relays;
     const {
       channel,
       config,
@@ -84,6 +95,8 @@ export class NetworkTunnels {
       runFolder,
       timers,
       log,
+      forbidden,
+      deviceFactory,
     } = options;
     const endpoints = (port: number): Endpoint[] => {
       const outside = mapped();
@@ -96,6 +109,9 @@ export class NetworkTunnels {
       endpoints,
       natKind: nat,
       relays,
+      rules: () => ({ forbidden, own: interfaces().flatMap(plainAddresses) }),
+      isMetered: (endpoint) => leavesBy(endpoint, interfaces())?.metered ?? false,
+      ...(deviceFactory ? { deviceFactory } : {}),
       runFolder: join(runFolder, TUNNELS_FOLDER, networkId),
       timers,
       randomBytes,
@@ -109,9 +125,7 @@ export class NetworkTunnels {
       addresses: () =>
         interfaces()
           .filter(({ up, kind }) => up && (kind === "ethernet" || kind === "radio"))
-          .flatMap(({ name, addresses: all }) =>
-            all.map((text) => ({ address: text.slice(0, text.indexOf("/")), interface: name })),
-          )
+          .flatMap((link) => plainAddresses(link).map((address) => ({ address, interface: link.name })))
           .filter(({ address }) => !address.startsWith("fe80:")),
       endpoints,
       quotas: {
@@ -122,7 +136,7 @@ export class NetworkTunnels {
         lifetimeS: RELAY_LIFETIME_S,
         ports: relayPorts(slot),
       },
-      table: `omerta_relay_${networkId}`,
+      table: `${RELAY_TABLE}_${networkId}`,
       timers,
       random: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
       log,
@@ -144,8 +158,14 @@ export class NetworkTunnels {
     return this.tunnels.listenPorts();
   }
 
+  /** To be called now and then: relays come and go with sessions and with what members say of themselves. */
+  review(): void {
+    if (JSON.stringify(this.relays()) !== this.relaysTold) this.moved();
+  }
+
   /** Addresses, the NAT in front or the relays have changed. */
   moved(): void {
+    this.relaysTold = JSON.stringify(this.relays());
     this.tunnels.moved();
   }
 
@@ -177,10 +197,6 @@ export class NetworkTunnels {
     return this.tunnels.status();
   }
 
-  relayed(): ReturnType<UdpRelay["status"]> {
-    return this.relay?.status() ?? [];
-  }
-
   private welcomed(offer: TunnelOffer) {
     const welcome = this.welcomes.take(offer);
     if (!welcome) return undefined;
@@ -189,4 +205,14 @@ export class NetworkTunnels {
     const { device, lifetimeMs } = welcome;
     return { ...device, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) };
   }
+}
+
+const plainAddresses = ({ addresses }: LocalInterface): string[] =>
+  addresses.map((text) => text.split("/")[0] ?? "");
+
+/** The interface by which what goes to an address leaves: the one of its link, else one that leads a default route. */
+function leavesBy({ address }: Endpoint, interfaces: readonly LocalInterface[]): LocalInterface | undefined {
+  const usable = interfaces.filter(({ up, kind }) => up && kind !== "tunnel");
+  const onLink = usable.find(({ addresses }) => addresses.some((own) => isOnLink(own, address)));
+  return onLink ?? usable.find(({ hasWayOut }) => hasWayOut);
 }

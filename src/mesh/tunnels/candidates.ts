@@ -1,3 +1,5 @@
+import { addressScope } from "../discovery/address-policy.ts";
+import { ipToBytes } from "../discovery/ip-address.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 
 /** Families in which two ends could be relayed, the preferred first. */
@@ -29,18 +31,7 @@ export function nearestRelay(own: readonly Endpoint[], offered: readonly Endpoin
   );
 }
 
-/** RFC 1918, RFC 6598, RFC 4193. */
-const isPrivate = (address: string): boolean =>
-  /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/i.test(address);
+const isPrivate = (address: string): boolean => addressScope(address) === "private";
 
-function networkPart(address: string): string {
-  if (!address.includes(":")) return address.split(".").slice(0, 3).join(".");
-  const [head = "", tail = ""] = address.toLowerCase().split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const rest = tail === "" ? [] : tail.split(":");
-  const zeros = address.includes("::") ? Array(Math.max(0, 8 - groups.length - rest.length)).fill("0") : [];
-  return [...groups, ...zeros, ...rest]
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":");
-}
+const networkPart = (address: string): string =>
+  (ipToBytes(address) ?? new Uint8Array()).subarray(0, address.includes(":") ? 8 : 3).join(".");

@@ -1,6 +1,9 @@
+import { FAST_MS } from "./echo-pace.ts";
 import { beginSearch } from "./searching.ts";
+import { settleAnew } from "./settled-pace.ts";
+import type { Whereabouts } from "./tunnel-messages.ts";
 import {
-  FAST_MS,
+  AWAY_MS,
   movedPatienceMs,
   SAY_AGAIN_MS,
   type TunnelAction,
@@ -21,12 +24,17 @@ export function theyMoved(
   actions: TunnelAction[],
   atMs: number,
 ): void {
-  const isSame = JSON.stringify(at) === JSON.stringify(state.theirs);
+  const isSame = isSamePlace(at, state.theirs);
+  const wasAway = atMs - state.heardMs >= AWAY_MS;
   state.theirs = at;
-  if (isSame) return;
+  state.heardMs = atMs;
+  if (isSame && !(wasAway && state.phase === "searching")) {
+    settleAnew(state, actions, atMs);
+    return;
+  }
   state.punchAtMs = Math.min(state.punchAtMs, atMs + 1_000);
   state.punchFailures = 0;
-  if (state.phase === "searching") beginSearch(state, actions, atMs);
+  if (state.phase === "searching") beginSearch(state, actions, atMs, { isNews: true });
   else doubt(state, actions, atMs);
 }
 
@@ -36,25 +44,34 @@ export function weMoved(
   actions: TunnelAction[],
   atMs: number,
 ): void {
-  const isSame = JSON.stringify(at) === JSON.stringify(state.own);
-  state.own = at;
+  const isSame = isSamePlace(at, state.own);
+  const isRelayNew = relays.some((relay) => !state.relays.includes(relay));
+  // What the present way costs is seen when it is looked at.
+  state.own = { ...at, metered: state.own.metered };
   state.relays = relays;
-  if (isSame || state.phase === "introducing") return;
+  if (state.phase === "introducing") return;
+  if (isSame) {
+    if (isRelayNew && state.phase === "searching") beginSearch(state, actions, atMs, { isNews: true });
+    return;
+  }
   state.sayAgainMs = atMs + SAY_AGAIN_MS;
   actions.push({
     type: "tell",
-    message: { type: "candidates", id: state.id, sequence: ++state.sequence, at },
+    message: { type: "candidates", id: state.id, sequence: ++state.sequence, at: state.own },
   });
   state.punchAtMs = Math.min(state.punchAtMs, atMs + 1_000);
   state.punchFailures = 0;
   if (state.phase !== "direct") {
-    beginSearch(state, actions, atMs);
+    beginSearch(state, actions, atMs, { isNews: true });
     return;
   }
   // Set again, so that the kernel forgets the source address that it used to send from.
   actions.push({ type: "point", endpoint: state.way, fresh: false });
   doubt(state, actions, atMs);
 }
+
+const isSamePlace = (a: Whereabouts, b: Whereabouts): boolean =>
+  JSON.stringify([a.nat, a.endpoints]) === JSON.stringify([b.nat, b.endpoints]);
 
 function doubt(state: TunnelState, actions: TunnelAction[], atMs: number): void {
   state.punch = undefined;

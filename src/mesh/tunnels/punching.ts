@@ -1,11 +1,11 @@
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 import { lookNear } from "./candidates.ts";
+import { FAST_MS } from "./echo-pace.ts";
+import { settle } from "./settled-pace.ts";
 import {
-  FAST_MS,
   movedPatienceMs,
   type Punch,
-  STEADY_MS,
   sameEndpoint,
   type TunnelAction,
   type TunnelState,
@@ -37,8 +37,18 @@ export function mayPunch(a: NatKind, b: NatKind): boolean {
   return a !== "symmetric" && b !== "symmetric";
 }
 
+/**
+ * Whether it is time for a try. The leader asks the relay for one; only then is the relay's word taken, as it could
+ * else send all traffic to wherever it says, again and again. The other end's times are about the same.
+ */
+export function isPunchDue(state: TunnelState, atMs: number): boolean {
+  if (state.phase !== "relayed" || state.punch || !mayPunch(state.own.nat, state.theirs.nat)) return false;
+  return state.role === "leader" ? state.isPunchAsked : atMs >= state.punchAtMs - LONGEST_WINDOW_MS;
+}
+
 /** Begins a try, when there is something to try. @param other where the relay hears the other end from */
 export function beginPunch(state: TunnelState, actions: TunnelAction[], other: Endpoint, atMs: number): void {
+  state.isPunchAsked = false;
   const near = state.theirs.endpoints.filter((end) => state.own.endpoints.some((own) => lookNear(own, end)));
   const targets = [other, ...near.filter((end) => !sameEndpoint(end, other))].slice(0, MAX_TARGETS);
   // Four round trips by the relay: both have heard, both have sent, and an echo came back.
@@ -97,7 +107,7 @@ export function lookAtPunch(
   state.directSinceMs = atMs;
   state.way = seen;
   state.punchFailures = 0;
-  actions.push({ type: "pace", intervalMs: STEADY_MS });
+  settle(state, actions, atMs);
   return undefined;
 }
 

@@ -1,7 +1,8 @@
 import { applyNft, listNftSet } from "../../host/nft.ts";
-import { setSysctl, sysctl } from "../../host/proc-net.ts";
+import { sysctl } from "../../host/proc-net.ts";
 import { tryRun } from "../../host/run.ts";
 import type { FlowSide } from "./relay-flow.ts";
+import { boxGround, type Forwarding } from "./relay-ground.ts";
 import {
   type Counted,
   counterName,
@@ -13,13 +14,15 @@ import {
 
 /** The kernel's side of the relay: one table, and forwarding on the interfaces by which packets come. */
 export class RelayKernel {
-  private guarded = new Set<string>();
+  /** @param table another one for each network of the box */
+  constructor(
+    private readonly table: string,
+    private readonly forwarding: Forwarding = boxGround.forwarding,
+  ) {}
 
-  constructor(private readonly table: string) {}
-
-  /** Takes up, or away, what a killed daemon left. */
+  /** Clears away what a killed daemon left. */
   async start(): Promise<void> {
-    this.guarded = new Set(await this.guardedBefore());
+    this.forwarding.adopt(this.table, await this.guardedBefore());
     await this.clear();
   }
 
@@ -30,11 +33,19 @@ export class RelayKernel {
     interfaces: readonly string[],
   ): Promise<void> {
     if (flows.length === 0) return this.clear();
-    const closed = interfaces.filter((name) => sysctl(forwardingOf(name)) === "0");
-    for (const name of closed) this.guarded.add(name);
+    const guarded = this.forwarding.need(this.table, interfaces);
     // The guard comes before what it guards against.
-    await applyNft(relayRuleset(this.table, flows, quotas, [...this.guarded]));
-    for (const name of closed) setSysctl(forwardingOf(name), 1);
+    await applyNft(relayRuleset(this.table, flows, quotas, guarded));
+    this.forwarding.open(this.table);
+  }
+
+  /** Whether packets are still forwarded as they are to be. */
+  forwards(interfaces: readonly string[]): boolean {
+    return this.forwarding.stands(this.table, interfaces);
+  }
+
+  mayForward(name: string): boolean {
+    return this.forwarding.mayForward(name);
   }
 
   /** What was counted since the table was made, by counter; undefined when somebody has taken the table away. */
@@ -50,11 +61,7 @@ export class RelayKernel {
 
   /** Nothing of the relay is left, and forwarding is as it was. */
   async clear(): Promise<void> {
-    for (const name of this.guarded) {
-      // An interface that has gone took its setting with it.
-      if (sysctl(forwardingOf(name)) !== "") setSysctl(forwardingOf(name), 0);
-    }
-    this.guarded.clear();
+    this.forwarding.need(this.table, []);
     const named = { family: "inet", name: this.table };
     await applyNft([{ add: { table: named } }, { delete: { table: named } }]);
   }
@@ -65,7 +72,21 @@ export class RelayKernel {
   }
 }
 
-const forwardingOf = (name: string): string => `net/ipv4/conf/${name}/forwarding`;
+/** All tables of relays have names that begin so. */
+export const RELAY_TABLE = "omerta_relay";
+
+/** Clears away what a killed daemon's relays have left, of networks that the box is in no more too: before any relay starts. */
+export async function clearRelays(): Promise<void> {
+  const listed = await tryRun(["nft", "-j", "list", "tables"]);
+  if (listed.exitCode !== 0) return;
+  const { nftables } = JSON.parse(listed.stdout) as {
+    nftables: { table?: { family: string; name: string } }[];
+  };
+  for (const { table } of nftables) {
+    const isRelay = table?.family === "inet" && table.name.startsWith(RELAY_TABLE);
+    if (isRelay) await new RelayKernel(table.name).start();
+  }
+}
 
 /** Whether this box forwards IPv6. A relay does not turn it on: the box would no longer listen to its router's advertisements. */
 export const forwardsIpv6 = (): boolean => sysctl("net.ipv6.conf.all.forwarding") === "1";

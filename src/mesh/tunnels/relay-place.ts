@@ -4,8 +4,11 @@ import { beginSearch } from "./searching.ts";
 import {
   GRACE_MS,
   GRANT_WAIT_MS,
+  isSlow,
   isUp,
+  type RelayPlace,
   SHUN_MS,
+  SLOW_SHUN_MS,
   sameEndpoint,
   TRY_MS,
   type TunnelAction,
@@ -46,7 +49,7 @@ export const requestTo = (state: TunnelState, observe: boolean) =>
   }) as const;
 
 function shun(state: TunnelState, relay: PeerId, atMs: number): void {
-  state.shunned = new Map([...state.shunned, [relay, atMs + SHUN_MS]]);
+  state.shunned = new Map([...state.shunned, [relay, atMs + (isSlow(state, atMs) ? SLOW_SHUN_MS : SHUN_MS)]]);
 }
 
 /** While searching: asks for a relay where there is none, or where the one that there is may be dead or out of one end's reach. */
@@ -104,8 +107,13 @@ export function granted(
   const untilMs = atMs + lifetimeMs;
   const renewAtMs = atMs + lifetimeMs / 3;
   if (state.relay?.peer === from && sameEndpoint(state.relay.endpoint, endpoint)) {
-    state.relay = { ...state.relay, renewAtMs, untilMs };
-    if (state.asked?.peer === from) state.asked = undefined;
+    state.relay = { ...state.relay, theirs, renewAtMs, untilMs };
+    if (state.asked?.peer !== from) return;
+    state.asked = undefined;
+    if (!isSlow(state, atMs)) return;
+    // Both ends rest most of the time: they try it at the same time, and leave it alone for a while.
+    shun(state, from, atMs);
+    meetAtRelay(state, actions, state.relay, atMs);
     return;
   }
   const wasAsked = state.asked?.peer === from;
@@ -122,9 +130,16 @@ export function granted(
     shun(state, state.relay.peer, atMs);
   }
   state.relay = { peer: from, endpoint, theirs, renewAtMs, untilMs };
-  state.punchAtMs = 0;
-  state.punchFailures = 0;
-  actions.push({ type: "tell", message: { type: "relayed", id: state.id, relay: from, endpoints: theirs } });
+  meetAtRelay(state, actions, state.relay, atMs);
+}
+
+function meetAtRelay(
+  state: TunnelState,
+  actions: TunnelAction[],
+  { peer, theirs }: RelayPlace,
+  atMs: number,
+): void {
+  actions.push({ type: "tell", message: { type: "relayed", id: state.id, relay: peer, endpoints: theirs } });
   beginSearch(state, actions, atMs);
 }
 

@@ -13,6 +13,8 @@ const TRIES = 50;
 export class RelaySockets {
   private constructor(
     readonly ports: Record<FlowSide, number>,
+    /** Where it is held: at each of them, once for each side. */
+    readonly addresses: readonly string[],
     private readonly sockets: ReadonlyMap<string, UdpSocket>,
   ) {}
 
@@ -57,7 +59,7 @@ export class RelaySockets {
       return true;
     };
     try {
-      return new RelaySockets({ a: await openSide("a"), b: await openSide("b") }, opened);
+      return new RelaySockets({ a: await openSide("a"), b: await openSide("b") }, addresses, opened);
     } catch (error) {
       closeAll(opened.values());
       throw error;

@@ -1,6 +1,9 @@
 import { candidateOrder } from "./candidates.ts";
+import { FAST_MS } from "./echo-pace.ts";
 import {
-  FAST_MS,
+  FAST_SEARCH_MS,
+  isSlow,
+  LONGEST_REST_MS,
   LONGEST_TRY_MS,
   SAY_AGAIN_MS,
   sameEndpoint,
@@ -12,6 +15,8 @@ import {
 /*
  * Finding a way when none is proven: direct candidates and the relay are tried in turn, while the leader asks for a
  * relay. Each end tries by itself; WireGuard follows the other's packets, so one of both being right is enough.
+ *
+ * Where nothing carries for minutes the other end is most likely off: the search goes on, slowly, until there is news.
  */
 
 interface Way {
@@ -31,30 +36,38 @@ function ways({ relay, lastDirect, own, theirs }: TunnelState): Way[] {
   ];
 }
 
-/**
- * Begins, or begins anew because there is a new way at the front.
- * @param isRelaySuspect the relay in use has stopped carrying: another is asked for while it is tried once more
- */
+export interface SearchReason {
+  /** The relay in use has stopped carrying: another is asked for while it is tried once more. */
+  isRelaySuspect?: boolean;
+  /** There is reason to hope: a search that has become slow is fast again. */
+  isNews?: boolean;
+}
+
+/** Begins, or begins anew because there is a new way at the front. */
 export function beginSearch(
   state: TunnelState,
   actions: TunnelAction[],
   atMs: number,
-  isRelaySuspect = false,
+  { isRelaySuspect = false, isNews = false }: SearchReason = {},
 ): void {
   state.phase = "searching";
   state.punch = undefined;
   state.doubtUntilMs = undefined;
   // The interface itself may be what has gone.
   state.lookAtMs = atMs;
-  const windowMs = Math.max(TRY_MS, 4 * (state.rttMs ?? 0));
+  const { search } = state;
+  const staysSlow = isSlow(state, atMs) && !isNews;
+  const windowMs = staysSlow && search ? search.windowMs : Math.max(TRY_MS, 4 * (state.rttMs ?? 0));
   state.search = {
-    sinceMs: state.search?.sinceMs ?? atMs,
+    sinceMs: search?.sinceMs ?? atMs,
     tryMs: atMs,
     windowMs,
     index: 0,
     round: 0,
     isRelaySuspect,
     isHushed: false,
+    isResting: false,
+    fastUntilMs: isNews || !search ? atMs + FAST_SEARCH_MS : search.fastUntilMs,
   };
   tryWay(state, actions, atMs);
 }
@@ -64,13 +77,17 @@ export function goOnSearching(state: TunnelState, actions: TunnelAction[], atMs:
   const { search } = state;
   if (!search) return;
   if (atMs >= state.sayAgainMs) {
-    state.sayAgainMs = atMs + SAY_AGAIN_MS;
+    state.sayAgainMs = atMs + (isSlow(state, atMs) ? LONGEST_REST_MS : SAY_AGAIN_MS);
     const message = { type: "candidates", id: state.id, sequence: ++state.sequence, at: state.own } as const;
     actions.push({ type: "tell", message });
   }
-  if (search.isHushed && atMs - search.tryMs >= search.windowMs / 2) {
+  const tryingMs = Math.min(search.windowMs, LONGEST_TRY_MS);
+  if (search.isHushed && atMs - search.tryMs >= tryingMs / 2) {
     state.search = { ...search, isHushed: false };
     actions.push({ type: "pace", intervalMs: FAST_MS });
+  } else if (!search.isResting && atMs - search.tryMs >= tryingMs && tryingMs < search.windowMs) {
+    state.search = { ...search, isResting: true };
+    actions.push({ type: "pace", intervalMs: 0 });
   }
   if (atMs - search.tryMs < search.windowMs) return;
   const count = Math.max(1, ways(state).length);
@@ -80,10 +97,14 @@ export function goOnSearching(state: TunnelState, actions: TunnelAction[], atMs:
     tryMs: atMs,
     index: isRoundOver ? 0 : search.index + 1,
     round: search.round + (isRoundOver ? 1 : 0),
-    windowMs: isRoundOver ? Math.min(LONGEST_TRY_MS, search.windowMs * 1.5) : search.windowMs,
+    windowMs: isRoundOver ? nextWindowMs(search.windowMs, isSlow(state, atMs)) : search.windowMs,
+    isResting: false,
   };
   tryWay(state, actions, atMs);
 }
+
+const nextWindowMs = (windowMs: number, slow: boolean): number =>
+  slow ? Math.min(LONGEST_REST_MS, windowMs * 2) : Math.min(LONGEST_TRY_MS, windowMs * 1.5);
 
 function tryWay(state: TunnelState, actions: TunnelAction[], atMs: number): void {
   const { search } = state;

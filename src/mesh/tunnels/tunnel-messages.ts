@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { PeerId } from "../engine/engine-interface.ts";
 import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
+import { isUnicast } from "./endpoint-rules.ts";
 
 /** Control channels: between the ends and from a relay to them; and to a relay. */
 export const TUNNEL_CHANNEL = "tunnel";
@@ -22,6 +23,8 @@ export interface Whereabouts {
   nat: NatKind;
   /** Of its WireGuard port, at most {@link MAX_CANDIDATES}; no zone, never link-local. */
   endpoints: readonly Endpoint[];
+  /** Its way to the other end leaves by a link whose volume is paid for. */
+  metered: boolean;
 }
 
 export type TunnelMessage = { id: Uint8Array } & (
@@ -78,9 +81,9 @@ const peer = z
 
 /** CBOR arrays, their first element says which; the rest in this order. */
 const tunnelForm = z.union([
-  z.tuple([z.literal(1), id, key, z.string().max(MAX_PURPOSE), nat, endpoints]),
-  z.tuple([z.literal(2), id, key, nat, endpoints]),
-  z.tuple([z.literal(3), id, z.int().min(0).max(0xffff_ffff), nat, endpoints]),
+  z.tuple([z.literal(1), id, key, z.string().max(MAX_PURPOSE), nat, endpoints, z.boolean()]),
+  z.tuple([z.literal(2), id, key, nat, endpoints, z.boolean()]),
+  z.tuple([z.literal(3), id, z.int().min(0).max(0xffff_ffff), nat, endpoints, z.boolean()]),
   z.tuple([z.literal(4), id, peer, endpoints]),
   z.tuple([z.literal(5), id, z.string().max(MAX_REASON)]),
   z.tuple([z.literal(6), id, endpoints.min(1), endpoints.min(1), z.int().min(1).max(86_400)]),
@@ -123,11 +126,17 @@ export function decodeTunnelMessage(body: Uint8Array): TunnelMessage {
   const id = form[1];
   switch (form[0]) {
     case 1:
-      return { type: "offer", id, key: form[2], purpose: form[3], at: { nat: form[4], endpoints: form[5] } };
+      return {
+        type: "offer",
+        id,
+        key: form[2],
+        purpose: form[3],
+        at: whereabouts(form[4], form[5], form[6]),
+      };
     case 2:
-      return { type: "accept", id, key: form[2], at: { nat: form[3], endpoints: form[4] } };
+      return { type: "accept", id, key: form[2], at: whereabouts(form[3], form[4], form[5]) };
     case 3:
-      return { type: "candidates", id, sequence: form[2], at: { nat: form[3], endpoints: form[4] } };
+      return { type: "candidates", id, sequence: form[2], at: whereabouts(form[3], form[4], form[5]) };
     case 4:
       return { type: "relayed", id, relay: form[2], endpoints: form[3] };
     case 5:
@@ -176,7 +185,16 @@ function parsed<T>(form: z.ZodType<T>, body: Uint8Array): T {
   return result.data;
 }
 
-const placed = ({ nat, endpoints }: Whereabouts): [NatKind, string[]] => [nat, texts(endpoints)];
+const placed = ({ nat, endpoints, metered }: Whereabouts): [NatKind, string[], boolean] => [
+  nat,
+  texts(endpoints),
+  metered,
+];
+const whereabouts = (nat: NatKind, endpoints: readonly Endpoint[], metered: boolean): Whereabouts => ({
+  nat,
+  endpoints,
+  metered,
+});
 const texts = (endpoints: readonly Endpoint[]): string[] =>
   endpoints.slice(0, MAX_CANDIDATES).map(endpointText);
 
@@ -194,14 +212,4 @@ function endpointOf(text: string, context: z.RefinementCtx): Endpoint {
     return z.NEVER;
   }
   return { address, port };
-}
-
-/** Not this host, nobody, everybody or a group; nor link-local, which means nothing without an interface. */
-export function isUnicast(address: string): boolean {
-  if (!address.includes(":")) {
-    const [first = 0, second = 0] = address.split(".").map(Number);
-    return first !== 0 && first !== 127 && first < 224 && !(first === 169 && second === 254);
-  }
-  // What begins with zeros is unspecified, loopback, or IPv4 in IPv6's clothes.
-  return !/^(?::|0+:|fe[89ab]|ff)/i.test(address);
 }

@@ -1,5 +1,6 @@
 import type { PeerId } from "../engine/engine-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
+import { STEADY_MS } from "./echo-pace.ts";
 import type { RelayMessage, TunnelMessage, Whereabouts } from "./tunnel-messages.ts";
 import type { TunnelRole } from "./wireguard-device.ts";
 
@@ -32,6 +33,10 @@ export interface Search {
   isRelaySuspect: boolean;
   /** Nothing is sent in the first half of the window. */
   isHushed: boolean;
+  /** Slow search: this try has been made, and nothing is sent until the next one. */
+  isResting: boolean;
+  /** Until when all is tried at full pace. */
+  fastUntilMs: number;
 }
 
 /** A try to leave the relay. */
@@ -74,6 +79,15 @@ export interface TunnelState {
   /** Last time that an echo came back; 0: never. */
   provenMs: number;
   rttMs: number | undefined;
+  /** How often echoes go while it is up, and since when. */
+  paceMs: number;
+  pacedMs: number;
+  /** When it was last known to carry more than echoes. */
+  usedMs: number;
+  /** What WireGuard had sent and received when it was last looked at. */
+  counted: { bytes: number; atMs: number } | undefined;
+  /** When the other end last said where it is. */
+  heardMs: number;
   /** Echoes go fast because the way is doubted: it is given up then, unless one comes back. */
   doubtUntilMs: number | undefined;
   search: Search | undefined;
@@ -85,7 +99,48 @@ export interface TunnelState {
   punch: Punch | undefined;
   punchAtMs: number;
   punchFailures: number;
+  /** Leader: the relay was asked where the other is, and has not said. */
+  isPunchAsked: boolean;
   lookAtMs: number;
+}
+
+export type NewTunnel = Pick<
+  TunnelState,
+  "id" | "role" | "peer" | "key" | "purpose" | "expiresAtMs" | "own" | "relays"
+>;
+
+/** A tunnel of which the other end knows nothing yet (leader), or whose offer it has made (follower, which is then given `accepted`). */
+export function newTunnel(tunnel: NewTunnel): TunnelState {
+  return {
+    ...tunnel,
+    phase: "introducing",
+    reason: "",
+    theirs: { nat: "unknown", endpoints: [], metered: false },
+    theirKey: undefined,
+    sequence: 0,
+    theirSequence: 0,
+    sayAgainMs: 0,
+    way: undefined,
+    provenMs: 0,
+    rttMs: undefined,
+    paceMs: STEADY_MS,
+    pacedMs: 0,
+    usedMs: 0,
+    counted: undefined,
+    heardMs: 0,
+    doubtUntilMs: undefined,
+    search: undefined,
+    relay: undefined,
+    asked: undefined,
+    shunned: new Map(),
+    directSinceMs: 0,
+    punch: undefined,
+    punchAtMs: 0,
+    punchFailures: 0,
+    isPunchAsked: false,
+    lookAtMs: 0,
+    lastDirect: undefined,
+  };
 }
 
 export type TunnelEvent = { atMs: number } & (
@@ -95,8 +150,11 @@ export type TunnelEvent = { atMs: number } & (
   /** Own addresses, NAT or relays are other ones now. */
   | { type: "moved"; at: Whereabouts; relays: readonly PeerId[] }
   | { type: "proof"; rttMs: number }
-  /** What WireGuard was found to send to. */
-  | { type: "seen"; endpoint: Endpoint | undefined }
+  /**
+   * What WireGuard was found to send to, how many bytes it has sent and received by now, and whether they leave by a
+   * metered link.
+   */
+  | { type: "seen"; endpoint: Endpoint | undefined; bytes: number; metered: boolean }
   /** The interface had gone, and is there again without a peer. */
   | { type: "renewed" }
   | {
@@ -125,20 +183,21 @@ export type TunnelAction =
   | { type: "look" }
   | { type: "end"; reason: string };
 
-/** Echoes while all is well, and while it is not. */
-export const STEADY_MS = 400;
-export const FAST_MS = 100;
-/** Without an echo for this long a way is doubted; and given up after as long as {@link deadAfterMs}. */
-const DOUBT_AFTER_MS = 800;
-const DEAD_AFTER_MS = 1_200;
 /** A way that an address change has made doubtful is given this long. */
 const MOVED_DOUBT_MS = 400;
 /** How long one way is tried at first, and at most. */
 export const TRY_MS = 400;
 export const LONGEST_TRY_MS = 3_000;
+/** A search at full pace lasts so long; after it each way is tried for {@link LONGEST_TRY_MS}, with growing rests between. */
+export const FAST_SEARCH_MS = 180_000;
+export const LONGEST_REST_MS = 60_000;
+/** The other end is news again when nothing was heard of it for so long. */
+export const AWAY_MS = 180_000;
 /** A relay that has not granted after this is passed over, and left alone for so long. */
 export const GRANT_WAIT_MS = 1_000;
 export const SHUN_MS = 30_000;
+/** In a slow search. */
+export const SLOW_SHUN_MS = 300_000;
 /** A relay is kept this long after the ends have found each other without it. */
 export const GRACE_MS = 10_000;
 export const LOOK_EVERY_MS = 2_000;
@@ -146,10 +205,12 @@ export const SAY_AGAIN_MS = 3_000;
 
 /** How long a way may stay without proof after an end has moved, or a punch has failed. */
 export const movedPatienceMs = (rttMs = 0): number => Math.max(MOVED_DOUBT_MS, 3 * rttMs);
-export const deadAfterMs = (rttMs = 0): number => Math.max(DEAD_AFTER_MS, STEADY_MS + 4 * rttMs);
-export const doubtAfterMs = (rttMs = 0): number => Math.max(DOUBT_AFTER_MS, STEADY_MS + 2 * rttMs);
 
 export const sameEndpoint = (a: Endpoint | undefined, b: Endpoint | undefined): boolean =>
   a !== undefined && b !== undefined && a.address === b.address && a.port === b.port;
 
 export const isUp = ({ phase }: TunnelState): boolean => phase === "direct" || phase === "relayed";
+
+/** Whether nothing was found for so long that it is not worth full pace. */
+export const isSlow = ({ search }: TunnelState, atMs: number): boolean =>
+  search !== undefined && atMs >= search.fastUntilMs;

@@ -1,5 +1,6 @@
+import { deadAfterMs, doubtAfterMs, FAST_MS } from "./echo-pace.ts";
 import { theyMoved, weMoved } from "./moving.ts";
-import { beginPunch, goOnPunching, lookAtPunch, mayPunch } from "./punching.ts";
+import { beginPunch, goOnPunching, isPunchDue, lookAtPunch, mayPunch } from "./punching.ts";
 import {
   askWhenNeeded,
   denied,
@@ -11,52 +12,18 @@ import {
   requestTo,
 } from "./relay-place.ts";
 import { beginSearch, goOnSearching, isRelayEndpoint } from "./searching.ts";
+import { noteUse, settle, settleAnew } from "./settled-pace.ts";
 import type { TunnelMessage } from "./tunnel-messages.ts";
 import {
-  deadAfterMs,
-  doubtAfterMs,
-  FAST_MS,
+  isSlow,
   isUp,
+  LONGEST_REST_MS,
   LOOK_EVERY_MS,
   SAY_AGAIN_MS,
-  STEADY_MS,
   type TunnelAction,
   type TunnelEvent,
   type TunnelState,
 } from "./tunnel-state.ts";
-
-export type NewTunnel = Pick<
-  TunnelState,
-  "id" | "role" | "peer" | "key" | "purpose" | "expiresAtMs" | "own" | "relays"
->;
-
-/** A tunnel of which the other end knows nothing yet (leader), or whose offer it has made (follower, which is then given `accepted`). */
-export function newTunnel(tunnel: NewTunnel): TunnelState {
-  return {
-    ...tunnel,
-    phase: "introducing",
-    reason: "",
-    theirs: { nat: "unknown", endpoints: [] },
-    theirKey: undefined,
-    sequence: 0,
-    theirSequence: 0,
-    sayAgainMs: 0,
-    way: undefined,
-    provenMs: 0,
-    rttMs: undefined,
-    doubtUntilMs: undefined,
-    search: undefined,
-    relay: undefined,
-    asked: undefined,
-    shunned: new Map(),
-    directSinceMs: 0,
-    punch: undefined,
-    punchAtMs: 0,
-    punchFailures: 0,
-    lookAtMs: 0,
-    lastDirect: undefined,
-  };
-}
 
 /** What a tunnel's end does next: a pure function, so that every course of events can be tried without a network. */
 export function step(
@@ -79,6 +46,9 @@ function apply(state: TunnelState, event: TunnelEvent, actions: TunnelAction[]):
       if (state.phase !== "introducing") return;
       state.theirKey = event.key;
       state.theirs = event.at;
+      state.heardMs = atMs;
+      // Whoever opened it is about to use it.
+      state.usedMs = atMs;
       if (state.role === "follower") actions.push({ type: "tell", message: acceptance(state) });
       beginSearch(state, actions, atMs);
       return;
@@ -94,7 +64,7 @@ function apply(state: TunnelState, event: TunnelEvent, actions: TunnelAction[]):
       proven(state, event.rttMs, actions, atMs);
       return;
     case "seen":
-      seen(state, event.endpoint, actions, atMs);
+      seen(state, event, actions, atMs);
       return;
     case "renewed":
       if (state.phase !== "introducing") beginSearch(state, actions, atMs);
@@ -113,7 +83,7 @@ function apply(state: TunnelState, event: TunnelEvent, actions: TunnelAction[]):
       placedByLeader(state, event, actions, atMs);
       return;
     case "observed":
-      if (state.relay?.peer === event.from && state.phase === "relayed" && !state.punch) {
+      if (state.relay?.peer === event.from && isPunchDue(state, atMs)) {
         beginPunch(state, actions, event.other, atMs);
       }
       return;
@@ -156,24 +126,28 @@ function tick(state: TunnelState, actions: TunnelAction[], atMs: number): void {
 
 /** While it is up: whether it still is, and whether the relay can be left. */
 function watch(state: TunnelState, actions: TunnelAction[], atMs: number): void {
-  const { rttMs } = state;
-  const deadMs = state.provenMs + deadAfterMs(rttMs);
+  const { rttMs, paceMs } = state;
+  // One that goes faster than before has not been waited for as long as the last proof is old.
+  const provenMs = Math.max(state.provenMs, state.pacedMs);
+  const deadMs = provenMs + deadAfterMs(paceMs, rttMs);
   if (atMs >= (state.doubtUntilMs ?? deadMs)) {
-    beginSearch(state, actions, atMs, state.phase === "relayed");
+    beginSearch(state, actions, atMs, { isRelaySuspect: state.phase === "relayed" });
     askWhenNeeded(state, actions, atMs);
     return;
   }
-  if (state.doubtUntilMs === undefined && atMs >= state.provenMs + doubtAfterMs(rttMs)) {
+  if (state.doubtUntilMs === undefined && atMs >= provenMs + doubtAfterMs(paceMs, rttMs)) {
     // Only faster echoes: nothing is moved yet.
     state.doubtUntilMs = deadMs;
     actions.push({ type: "pace", intervalMs: FAST_MS });
     return;
   }
   if (atMs >= state.lookAtMs) look(state, actions, atMs);
-  const isPunchDue = state.phase === "relayed" && state.doubtUntilMs === undefined && atMs >= state.punchAtMs;
-  if (isPunchDue && state.role === "leader" && state.relay && mayPunch(state.own.nat, state.theirs.nat)) {
+  const isTimeToAsk =
+    state.phase === "relayed" && state.doubtUntilMs === undefined && atMs >= state.punchAtMs;
+  if (isTimeToAsk && state.role === "leader" && state.relay && mayPunch(state.own.nat, state.theirs.nat)) {
     // Until the relay has answered: it does not, when it has not heard both.
     state.punchAtMs = atMs + 1_000;
+    state.isPunchAsked = true;
     actions.push({ type: "tell-relay", relay: state.relay.peer, message: requestTo(state, true) });
   }
 }
@@ -191,20 +165,27 @@ function proven(state: TunnelState, rttMs: number, actions: TunnelAction[], atMs
     state.search = undefined;
     // WireGuard may have followed the other end to another way than the one that was tried.
     look(state, actions, atMs);
-    actions.push({ type: "pace", intervalMs: STEADY_MS });
+    settle(state, actions, atMs);
   } else if (state.doubtUntilMs !== undefined) {
-    actions.push({ type: "pace", intervalMs: STEADY_MS });
+    settle(state, actions, atMs);
   }
   state.doubtUntilMs = undefined;
 }
 
 function look(state: TunnelState, actions: TunnelAction[], atMs: number): void {
-  state.lookAtMs = atMs + LOOK_EVERY_MS;
+  state.lookAtMs = atMs + (isSlow(state, atMs) ? LONGEST_REST_MS : LOOK_EVERY_MS);
   actions.push({ type: "look" });
 }
 
-function seen(state: TunnelState, endpoint: TunnelState["way"], actions: TunnelAction[], atMs: number): void {
+function seen(
+  state: TunnelState,
+  event: Extract<TunnelEvent, { type: "seen" }>,
+  actions: TunnelAction[],
+  atMs: number,
+): void {
+  const { endpoint } = event;
   if (!endpoint) return;
+  noteUse(state, event, actions);
   if (state.punch) {
     state.punch = lookAtPunch(state, state.punch, actions, endpoint, atMs);
     return;
@@ -215,6 +196,7 @@ function seen(state: TunnelState, endpoint: TunnelState["way"], actions: TunnelA
   const phase = isRelayEndpoint(state, endpoint) ? "relayed" : "direct";
   if (phase === "direct" && state.phase !== "direct") state.directSinceMs = atMs;
   state.phase = phase;
+  settleAnew(state, actions, atMs);
 }
 
 function end(state: TunnelState, actions: TunnelAction[], reason: string): void {

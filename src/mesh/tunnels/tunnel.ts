@@ -2,9 +2,9 @@ import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
+import { FAST_MS } from "./echo-pace.ts";
 import type { RelayMessage, TunnelMessage } from "./tunnel-messages.ts";
 import {
-  FAST_MS,
   isUp,
   type TunnelAction,
   type TunnelEvent,
@@ -21,6 +21,8 @@ export interface TunnelHands {
   prober: { pace(intervalMs: number): void; stop(): Promise<void> };
   tell(peer: PeerId, message: TunnelMessage): void;
   tellRelay(relay: PeerId, message: RelayMessage): void;
+  /** Whether what goes there leaves by a link whose volume is paid for. */
+  isMetered(endpoint: Endpoint): boolean;
   timers: Timers;
   log: Logger;
   /** Told once, when it is over. */
@@ -161,9 +163,9 @@ export class Tunnel {
 
   private tick(): void {
     this.take({ type: "tick", atMs: this.now() });
-    const { phase, punch, doubtUntilMs } = this.state;
+    const { phase, punch, doubtUntilMs, search } = this.state;
     if (phase === "closed") return;
-    const isSettled = isUp(this.state) && !punch && doubtUntilMs === undefined;
+    const isSettled = search ? search.isResting : isUp(this.state) && !punch && doubtUntilMs === undefined;
     this.cancelTick = this.hands.timers.after(isSettled ? SETTLED_TICK_MS : FAST_MS, () => this.tick());
   }
 
@@ -215,7 +217,10 @@ export class Tunnel {
         await device.ensure();
         this.take({ type: "renewed", atMs: this.now() });
       } else {
-        this.take({ type: "seen", endpoint: status.peer?.endpoint, atMs: this.now() });
+        const { endpoint, receivedBytes = 0, sentBytes = 0 } = status.peer ?? {};
+        const metered = endpoint !== undefined && this.hands.isMetered(endpoint);
+        const bytes = receivedBytes + sentBytes;
+        this.take({ type: "seen", endpoint, bytes, metered, atMs: this.now() });
       }
     });
   }

@@ -4,45 +4,27 @@ import type { PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 import type { ControlChannel } from "../paths/paths-interface.ts";
-import { Tunnel, type TunnelStatus } from "./tunnel.ts";
+import { type EndpointRules, isUnicast, withoutForbidden } from "./endpoint-rules.ts";
+import type { Tunnel, TunnelStatus } from "./tunnel.ts";
 import { isFor, toEvent } from "./tunnel-inbox.ts";
-import {
-  decodeTunnelMessage,
-  encodeRelayMessage,
-  encodeTunnelMessage,
-  isUnicast,
-  MAX_CANDIDATES,
-  RELAY_CHANNEL,
-  type RelayMessage,
-  TUNNEL_CHANNEL,
-  TUNNEL_ID_BYTES,
-  type TunnelMessage,
-  type Whereabouts,
-} from "./tunnel-messages.ts";
-import { checkProber, TunnelProber } from "./tunnel-prober.ts";
-import { type NewTunnel, newTunnel } from "./tunnel-step.ts";
-import {
-  type DeviceWish,
-  LINK_LOCAL,
-  otherRole,
-  type TunnelDevice,
-  type TunnelRole,
-  WireGuardDevice,
-} from "./wireguard-device.ts";
-import { clearWireGuardLeftovers, INTERFACE_PREFIX } from "./wireguard-process.ts";
-
-export interface TunnelQuotas {
-  /** Tunnels at a time, opened and accepted together. */
-  tunnels: number;
-  /** Of them with one peer. */
-  tunnelsPerPeer: number;
-}
+import { TunnelMail } from "./tunnel-mail.ts";
+import { makeTunnel } from "./tunnel-making.ts";
+import { MAX_CANDIDATES, TUNNEL_ID_BYTES, type TunnelMessage, type Whereabouts } from "./tunnel-messages.ts";
+import { checkProber } from "./tunnel-prober.ts";
+import { TunnelQuotaError, type TunnelQuotas, TunnelRoom } from "./tunnel-room.ts";
+import type { NewTunnel } from "./tunnel-state.ts";
+import type { DeviceWish, TunnelDevice, TunnelRole } from "./wireguard-device.ts";
+import { clearWireGuardLeftovers } from "./wireguard-process.ts";
 
 export interface TunnelsOptions {
   channel: ControlChannel;
   /** Where a UDP port of this box may be met, the likeliest first: own addresses, and what others have observed. */
   endpoints(port: number): readonly Endpoint[];
   natKind(): NatKind;
+  /** Where tunnels of this box may send to, whatever others say. */
+  rules(): EndpointRules;
+  /** Whether what goes there leaves by a link whose volume is paid for. */
+  isMetered(endpoint: Endpoint): boolean;
   /** Members that relay, the best first; never a tunnel's other end. */
   relays(): readonly PeerId[];
   /** Default: a {@link WireGuardDevice}. */
@@ -75,12 +57,6 @@ export type OfferHandler = (
   offer: TunnelOffer,
 ) => Promise<(DeviceWish & { lifetimeMs?: number }) | undefined>;
 
-/** More tunnels are open than the operator allows. */
-export class TunnelQuotaError extends Error {
-  override readonly name = "TunnelQuotaError";
-}
-
-const MESSAGE_TIMEOUT_MS = 5_000;
 /** How often a stranger's or forgotten tunnel is answered, in ms. */
 const UNKNOWN_EVERY_MS = 200;
 
@@ -90,15 +66,18 @@ export class Tunnels {
   private readonly ports = new Map<string, number>();
   /** Offers that are being answered, by id. */
   private readonly answering = new Set<string>();
-  /** Peers with whom tunnels are being made, once for each. */
-  private readonly making: PeerId[] = [];
+  private readonly room: TunnelRoom;
+  private readonly mail: TunnelMail;
   /** Kept when the interfaces of tunnels that are over have gone. */
   private readonly closing = new Set<Promise<void>>();
   private offerHandler: OfferHandler | undefined;
   private saidUnknownMs = Number.NEGATIVE_INFINITY;
   private isStarted = false;
 
-  constructor(private readonly options: TunnelsOptions) {}
+  constructor(private readonly options: TunnelsOptions) {
+    this.room = new TunnelRoom(options.quotas, () => [...this.tunnels.values()].map(({ peer }) => peer));
+    this.mail = new TunnelMail(options.channel, options.log);
+  }
 
   /**
    * Removes what a killed daemon left, then listens.
@@ -110,12 +89,13 @@ export class Tunnels {
       this.options.log.error({ error }, "tunnels will not be found to carry, for want of a program");
     });
     this.isStarted = true;
-    this.options.channel.handle(TUNNEL_CHANNEL, (from, body) => this.take(from, body));
+    this.mail.onTold((from, message) => this.take(from, message));
   }
 
-  /** Closes all. */
+  /** Closes all. What is being made is undone. */
   async stop(): Promise<void> {
     this.isStarted = false;
+    await this.room.settled();
     for (const tunnel of [...this.tunnels.values()]) tunnel.close("the box stops");
     await Promise.all(this.closing);
   }
@@ -127,11 +107,11 @@ export class Tunnels {
 
   /**
    * Opens a tunnel. It is given back at once; {@link Tunnel.up} waits until it carries.
-   * @throws {TunnelQuotaError}, or {RunError} when the interface cannot be made
+   * @throws {TunnelQuotaError}, {TunnelsStoppedError}, or {RunError} when the interface cannot be made
    */
   async open(peer: PeerId, { device: wish, purpose, lifetimeMs }: OpenOptions): Promise<Tunnel> {
     const id = this.options.randomBytes(TUNNEL_ID_BYTES);
-    return this.withinQuotas(peer, () => this.make({ id, role: "leader", peer, purpose }, wish, lifetimeMs));
+    return this.room.within(peer, () => this.make({ id, role: "leader", peer, purpose }, wish, lifetimeMs));
   }
 
   /** Closes one; the other end is told. Unknown ones are closed already. */
@@ -163,65 +143,23 @@ export class Tunnels {
     return [...this.tunnels.values()].map((tunnel) => tunnel.status());
   }
 
-  /** @throws {TunnelQuotaError} */
-  private async withinQuotas<T>(peer: PeerId, make: () => Promise<T>): Promise<T> {
-    this.checkQuotas(peer);
-    this.making.push(peer);
-    try {
-      return await make();
-    } finally {
-      this.making.splice(this.making.indexOf(peer), 1);
-    }
-  }
-
-  private checkQuotas(peer: PeerId): void {
-    const { tunnels, tunnelsPerPeer } = this.options.quotas;
-    const peers = [...this.making, ...[...this.tunnels.values()].map((tunnel) => tunnel.peer)];
-    if (peers.length >= tunnels) throw new TunnelQuotaError(`there are ${tunnels} tunnels already`);
-    const ofPeer = peers.filter((other) => other === peer).length;
-    if (ofPeer >= tunnelsPerPeer) throw new TunnelQuotaError(`there are ${ofPeer} tunnels with ${peer}`);
-  }
-
   private async make(
     about: Pick<NewTunnel, "id" | "role" | "peer" | "purpose">,
     wish: DeviceWish,
     lifetimeMs = Number.POSITIVE_INFINITY,
   ): Promise<Tunnel> {
-    const { runFolder, log, timers, randomBytes } = this.options;
-    const name = `${INTERFACE_PREFIX}${Buffer.from(randomBytes(4)).toString("hex")}`;
-    const device =
-      this.options.deviceFactory?.(name, about.role, wish) ??
-      new WireGuardDevice(name, about.role, wish, runFolder, log);
     const id = Buffer.from(about.id).toString("hex");
-    const { publicKey, listenPort } = await device.ensure().catch(async (error) => {
-      await device.remove();
-      throw error;
-    });
-    const state = newTunnel({
-      ...about,
-      key: new Uint8Array(Buffer.from(publicKey, "base64")),
-      expiresAtMs: timers.monotonicMs() + lifetimeMs,
-      own: this.whereabouts(listenPort),
-      relays: this.relaysBeside(about.peer),
-    });
-    const prober = new TunnelProber({
-      device: device.name,
-      ...(device.netns === undefined ? {} : { netns: device.netns }),
-      address: LINK_LOCAL[otherRole(about.role)],
-      timers,
-      onReply: (rttMs) => tunnel.take({ type: "proof", rttMs, atMs: timers.monotonicMs() }),
-    });
-    const tunnel = new Tunnel(state, {
-      device,
-      prober,
-      timers,
-      log,
-      tell: (peer, message) => this.tell(peer, message),
-      tellRelay: (relay, message) => this.tellRelay(relay, message),
-      ended: () => {
+    const { tunnel, listenPort } = await makeTunnel(about, wish, {
+      ...this.options,
+      lifetimeMs,
+      mail: this.mail,
+      own: (port) => this.whereabouts(port),
+      relaysBeside: (peer) => this.relaysBeside(peer),
+      isWanted: () => this.isStarted,
+      ended: (over) => {
         this.tunnels.delete(id);
         this.ports.delete(id);
-        const removed = tunnel.settled().finally(() => this.closing.delete(removed));
+        const removed = over.settled().finally(() => this.closing.delete(removed));
         this.closing.add(removed);
       },
     });
@@ -231,13 +169,11 @@ export class Tunnels {
     return tunnel;
   }
 
-  private take(from: PeerId, body: Uint8Array): void {
+  private take(from: PeerId, told: TunnelMessage): void {
     if (!this.isStarted) return;
-    let message: TunnelMessage;
-    try {
-      message = decodeTunnelMessage(body);
-    } catch (error) {
-      this.options.log.debug({ error, peer: from }, "tunnels: a malformed message");
+    const message = withoutForbidden(told, this.options.rules());
+    if (!message) {
+      this.options.log.debug({ peer: from }, `tunnels: a ${told.type} of places that are nobody's`);
       return;
     }
     const id = Buffer.from(message.id).toString("hex");
@@ -265,9 +201,9 @@ export class Tunnels {
     }
     if (this.answering.has(id)) return;
     this.answering.add(id);
-    const refuse = (reason: string) => this.tell(from, { type: "bye", id: offer.id, reason });
+    const refuse = (reason: string) => this.mail.tell(from, { type: "bye", id: offer.id, reason });
     try {
-      await this.withinQuotas(from, async () => {
+      await this.room.within(from, async () => {
         const wish = await this.offerHandler?.({ id, peer: from, purpose: offer.purpose });
         if (!wish) return refuse("refused");
         const about = { id: offer.id, role: "follower", peer: from, purpose: offer.purpose } as const;
@@ -289,31 +225,16 @@ export class Tunnels {
     if (message.type === "bye" || nowMs - this.saidUnknownMs < UNKNOWN_EVERY_MS) return;
     this.saidUnknownMs = nowMs;
     const { type, id } = message;
-    if (type === "grant") this.tellRelay(from, { type: "end", id });
+    if (type === "grant") this.mail.tellRelay(from, { type: "end", id });
     else if (type === "accept" || type === "candidates" || type === "relayed") {
-      this.tell(from, { type: "bye", id, reason: "unknown" });
+      this.mail.tell(from, { type: "bye", id, reason: "unknown" });
     }
-  }
-
-  private tell(peer: PeerId, message: TunnelMessage): void {
-    this.send(peer, TUNNEL_CHANNEL, encodeTunnelMessage(message), message.type);
-  }
-
-  private tellRelay(relay: PeerId, message: RelayMessage): void {
-    this.send(relay, RELAY_CHANNEL, encodeRelayMessage(message), message.type);
-  }
-
-  private send(peer: PeerId, channel: string, body: Uint8Array, what: string): void {
-    const options = { urgency: "control", timeoutMs: MESSAGE_TIMEOUT_MS } as const;
-    this.options.channel.send(peer, channel, body, options).catch((error) => {
-      // What matters is said again by the tunnel itself.
-      this.options.log.debug({ error, peer }, `tunnels: ${what} was not delivered`);
-    });
   }
 
   private whereabouts(port: number): Whereabouts {
     const endpoints = this.options.endpoints(port).filter(({ address }) => isUnicast(address));
-    return { nat: this.options.natKind(), endpoints: endpoints.slice(0, MAX_CANDIDATES) };
+    // Whether its way is metered is seen once it has one.
+    return { nat: this.options.natKind(), endpoints: endpoints.slice(0, MAX_CANDIDATES), metered: false };
   }
 
   private relaysBeside(peer: PeerId): PeerId[] {

@@ -5,20 +5,25 @@ import type { PeerId } from "../engine/engine-interface.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
 import type { ControlChannel } from "../paths/paths-interface.ts";
 import { familyOf } from "./candidates.ts";
-import { type FlowEnd, type FlowSide, type FlowState, flowStep } from "./relay-flow.ts";
-import { countedOf, forwardsIpv6, RelayKernel } from "./relay-kernel.ts";
-import type { Counted, PlannedFlow, RelayQuotas } from "./relay-ruleset.ts";
-import { RelaySockets } from "./relay-sockets.ts";
+import { isUnicast } from "./endpoint-rules.ts";
+import { type FlowEnd, type FlowSide, flowStep } from "./relay-flow.ts";
 import {
-  decodeRelayMessage,
-  encodeTunnelMessage,
-  isUnicast,
-  MAX_CANDIDATES,
-  RELAY_CHANNEL,
-  type RelayMessage,
-  TUNNEL_CHANNEL,
-  type TunnelMessage,
-} from "./tunnel-messages.ts";
+  type Flow,
+  flowKey,
+  isCutOff,
+  isMisplaced,
+  plannedFlow,
+  type RelayedStatus,
+  RelayFlows,
+  RelayFull,
+  statusOf,
+} from "./relay-flows.ts";
+import { boxGround, type RelayGround } from "./relay-ground.ts";
+import { countedOf, forwardsIpv6, RELAY_TABLE, RelayKernel } from "./relay-kernel.ts";
+import type { RelayQuotas } from "./relay-ruleset.ts";
+import { RelaySockets } from "./relay-sockets.ts";
+import { TunnelMail } from "./tunnel-mail.ts";
+import { MAX_CANDIDATES, type RelayMessage } from "./tunnel-messages.ts";
 
 export interface UdpRelayOptions {
   channel: ControlChannel;
@@ -27,39 +32,19 @@ export interface UdpRelayOptions {
   /** Where a UDP port of this box may be met by others, the likeliest first. */
   endpoints(port: number): readonly Endpoint[];
   quotas: RelayQuotas;
-  /** Name of the table in nftables: another one for each network of the box. Default "omerta_relay". */
+  /** Name of the table in nftables: another one for each network of the box. Default {@link RELAY_TABLE}. */
   table?: string;
+  /** What all relays of the box share. Default: this box's. */
+  ground?: RelayGround;
   timers: Timers;
   /** 0 ≤ x < 1, secure: ports are not to be guessed. */
   random(): number;
   log: Logger;
 }
 
-export interface RelayedStatus {
-  requester: PeerId;
-  other: PeerId;
-  /** Where the ends are, once known. */
-  ends?: Record<FlowSide, Endpoint>;
-  counted: Record<FlowSide, Counted>;
-}
-
-interface Flow {
-  id: Uint8Array;
-  requester: PeerId;
-  other: PeerId;
-  family: 4 | 6;
-  slot: number;
-  sockets: RelaySockets;
-  state: FlowState;
-  untilMs: number;
-  counted: Record<FlowSide, Counted>;
-}
+type Request = Pick<Extract<RelayMessage, { type: "request" }>, "id" | "other" | "family">;
 
 const LOOK_EVERY_MS = 5_000;
-const MESSAGE_TIMEOUT_MS = 5_000;
-
-/** A relay has no room for one more. */
-class RelayFull extends Error {}
 
 /**
  * Relays WireGuard tunnels of other members, two UDP ports for each, without reading anything: what the ends send is
@@ -67,21 +52,25 @@ class RelayFull extends Error {}
  * data is forwarded by the kernel.
  */
 export class UdpRelay {
-  private readonly flows = new Map<string, Flow>();
-  /** Keys of flows whose sockets are being opened. */
-  private readonly opening = new Set<string>();
+  private readonly flows: RelayFlows;
   private readonly kernel: RelayKernel;
+  private readonly mail: TunnelMail;
   private readonly converge: () => Promise<void>;
   private stopLooking: (() => Promise<void>) | undefined;
+  private isRunning = false;
 
   constructor(private readonly options: UdpRelayOptions) {
-    this.kernel = new RelayKernel(options.table ?? "omerta_relay");
+    const { forwarding, slots } = options.ground ?? boxGround;
+    this.flows = new RelayFlows(options.quotas, slots);
+    this.kernel = new RelayKernel(options.table ?? RELAY_TABLE, forwarding);
+    this.mail = new TunnelMail(options.channel, options.log);
     this.converge = onceAtATime(() => this.apply());
   }
 
   async start(): Promise<void> {
     await this.kernel.start();
-    this.options.channel.handle(RELAY_CHANNEL, (from, body) => this.take(from, body));
+    this.isRunning = true;
+    this.mail.onRelayTold((from, message) => this.take(from, message));
     this.stopLooking = atIntervals(
       LOOK_EVERY_MS,
       () => this.look(),
@@ -89,93 +78,67 @@ export class UdpRelay {
     );
   }
 
-  /** The ends are told, and look for another way. */
+  /** The ends are told, and look for another way. What is being opened is undone. */
   async stop(): Promise<void> {
+    this.isRunning = false;
     await this.stopLooking?.();
-    this.stopLooking = undefined;
-    for (const [key, flow] of this.flows) this.end(key, flow, true);
+    await this.flows.settled();
+    for (const [key, flow] of this.flows.all()) this.endTold(key, flow);
     await this.converge();
   }
 
   status(): RelayedStatus[] {
-    return [...this.flows.values()].map(({ requester, other, state: { a, b }, counted }) => ({
-      requester,
-      other,
-      ...(a && b ? { ends: { a: a.remote, b: b.remote } } : {}),
-      counted,
-    }));
+    return this.flows.all().map(([, flow]) => statusOf(flow));
   }
 
-  private take(from: PeerId, body: Uint8Array): void {
-    if (!this.stopLooking) return;
-    let message: RelayMessage;
-    try {
-      message = decodeRelayMessage(body);
-    } catch (error) {
-      this.options.log.debug({ error, peer: from }, "relay: a malformed message");
-      return;
-    }
-    // Under the name of who asks: nobody else can end or change it.
-    const key = `${Buffer.from(message.id).toString("hex")} ${from}`;
+  private take(from: PeerId, message: RelayMessage): void {
+    if (!this.isRunning) return;
+    const key = flowKey(message.id, from);
     const flow = this.flows.get(key);
     if (message.type === "end") {
       if (!flow) return;
-      this.end(key, flow, false);
+      this.flows.end(key);
       void this.converged();
+    } else if (flow && isMisplaced(flow, this.addresses(flow.family))) {
+      this.reopen(key, flow);
     } else if (flow) {
       flow.untilMs = this.lifeEnd();
       this.grant(flow);
       if (message.observe) this.observe(flow);
     } else {
-      void this.open(key, from, message);
+      this.flows.open(key, () => this.open(key, from, message));
     }
   }
 
-  private async open(
-    key: string,
-    requester: PeerId,
-    { id, other, family }: Extract<RelayMessage, { type: "request" }>,
-  ): Promise<void> {
-    if (this.opening.has(key)) return;
-    this.opening.add(key);
+  /** At the addresses that there are now; who asked is told, and tells the other. */
+  private reopen(key: string, flow: Flow): void {
+    this.flows.end(key);
+    this.flows.open(key, () => this.open(key, flow.requester, flow));
+  }
+
+  private async open(key: string, requester: PeerId, { id, other, family }: Request): Promise<void> {
     try {
-      this.checkQuotas(requester, family);
-      const addresses = this.addresses(family).map(({ address }) => address);
+      const addresses = this.addresses(family);
+      this.flows.checkRoom(requester);
+      if (family === 6 && !forwardsIpv6()) throw new RelayFull("IPv6 is not forwarded here");
+      if (addresses.length === 0) throw new RelayFull(`no address of IPv${family}`);
       const { quotas, random } = this.options;
       const sockets = await RelaySockets.open(addresses, quotas.ports, random, (side, from, datagram) =>
         this.arrived(flow, side, from, datagram),
       );
-      const none = { packets: 0, bytes: 0 };
-      const flow: Flow = {
-        ...{ id, requester, other, family, sockets },
-        slot: this.freeSlot(),
-        state: { halves: [] },
-        untilMs: this.lifeEnd(),
-        counted: { a: none, b: none },
-      };
-      this.flows.set(key, flow);
+      const untilMs = this.lifeEnd();
+      const flow = this.flows.add(key, { id, requester, other, family, sockets, untilMs });
+      // Stopped meanwhile: who stops waits for this, and ends all flows.
+      if (!this.isRunning) return;
       // The kernel's limits are there before anybody is told of the ports.
       await this.converged();
-      this.grant(flow);
+      if (this.isRunning && this.flows.get(key) === flow) this.grant(flow);
     } catch (error) {
       if (!(error instanceof RelayFull))
         this.options.log.warn({ error }, "relay: a flow could not be opened");
       const reason = error instanceof RelayFull ? error.message : "it could not be opened";
-      this.tell(requester, { type: "deny", id, reason });
-    } finally {
-      this.opening.delete(key);
+      this.mail.tell(requester, { type: "deny", id, reason });
     }
-  }
-
-  private checkQuotas(requester: PeerId, family: 4 | 6): void {
-    const { tunnels, tunnelsPerPeer } = this.options.quotas;
-    // The one that asks is among those that are being opened.
-    if (this.flows.size + this.opening.size > tunnels) throw new RelayFull("no room for more tunnels");
-    const names = [...this.flows.keys(), ...this.opening];
-    const ofRequester = new Set(names.filter((name) => name.endsWith(` ${requester}`)));
-    if (ofRequester.size > tunnelsPerPeer) throw new RelayFull("no room for more tunnels of one member");
-    if (family === 6 && !forwardsIpv6()) throw new RelayFull("IPv6 is not forwarded here");
-    if (this.addresses(family).length === 0) throw new RelayFull(`no address of IPv${family}`);
   }
 
   private arrived(flow: Flow, side: FlowSide, from: FlowEnd, datagram: Uint8Array): void {
@@ -199,40 +162,45 @@ export class UdpRelay {
         .slice(0, MAX_CANDIDATES);
     const { lifetimeS } = this.options.quotas;
     const [yours, theirs] = [at(sockets.ports.a), at(sockets.ports.b)];
-    this.tell(requester, { type: "grant", id, yours, theirs, lifetimeS });
+    this.mail.tell(requester, { type: "grant", id, yours, theirs, lifetimeS });
   }
 
   /** Tells both at once, as both have to send at about the same time. */
   private observe({ id, requester, other, state: { a, b } }: Flow): void {
     if (!a || !b) return;
-    this.tell(requester, { type: "observed", id, other: b.remote });
-    this.tell(other, { type: "observed", id, other: a.remote });
+    this.mail.tell(requester, { type: "observed", id, other: b.remote });
+    this.mail.tell(other, { type: "observed", id, other: a.remote });
   }
 
-  /** Ends what nobody asked for again, and puts back the kernel's table where it was taken away. */
+  /** Ends what nobody asked for again, follows the box's addresses, and puts right in the kernel what others have changed. */
   private async look(): Promise<void> {
     const nowMs = this.options.timers.monotonicMs();
-    const over = [...this.flows].filter(([, flow]) => nowMs >= flow.untilMs);
-    for (const [key, flow] of over) this.end(key, flow, true);
-    if (over.length > 0) return this.converge();
-    if (this.flows.size === 0) return;
-    if (!(await this.readCounters())) {
-      this.options.log.warn("relay: its table in nftables has gone; putting it back");
-      await this.converge();
+    let isChanged = false;
+    for (const [key, flow] of this.flows.all()) {
+      const isOver = nowMs >= flow.untilMs;
+      if (isOver) this.endTold(key, flow);
+      else if (isCutOff(flow, this.addresses(flow.family))) this.reopen(key, flow);
+      else continue;
+      isChanged = true;
     }
+    if (isChanged) return this.converge();
+    if (this.flows.all().length === 0) return;
+    const hasTable = await this.readCounters();
+    if (hasTable && this.kernel.forwards(this.interfaces())) return;
+    const what = hasTable ? "forwarding was set by others" : "its table in nftables has gone";
+    this.options.log.warn(`relay: ${what}; putting it right`);
+    await this.converge();
   }
 
-  private end(key: string, flow: Flow, isTold: boolean): void {
-    this.flows.delete(key);
-    flow.sockets.close();
-    if (!isTold) return;
-    this.tell(flow.requester, { type: "relay-over", id: flow.id });
-    this.tell(flow.other, { type: "relay-over", id: flow.id });
+  private endTold(key: string, { id, requester, other }: Flow): void {
+    this.flows.end(key);
+    this.mail.tell(requester, { type: "relay-over", id });
+    this.mail.tell(other, { type: "relay-over", id });
   }
 
   private async readCounters(): Promise<boolean> {
     const counters = await this.kernel.counted();
-    for (const flow of this.flows.values()) {
+    for (const [, flow] of this.flows.all()) {
       flow.counted = (counters && countedOf(counters, flow.slot)) ?? flow.counted;
     }
     return counters !== undefined;
@@ -240,9 +208,8 @@ export class UdpRelay {
 
   private async apply(): Promise<void> {
     await this.readCounters();
-    const flows = [...this.flows.values()].map(plannedFlow);
-    const interfaces = new Set(this.options.addresses().map(({ interface: name }) => name));
-    await this.kernel.apply(flows, this.options.quotas, [...interfaces]);
+    const flows = this.flows.all().map(([, flow]) => plannedFlow(flow));
+    await this.kernel.apply(flows, this.options.quotas, this.interfaces());
   }
 
   private converged(): Promise<void> {
@@ -251,29 +218,20 @@ export class UdpRelay {
     });
   }
 
-  private addresses(family: 4 | 6) {
-    return this.options.addresses().filter(({ address }) => familyOf({ address, port: 0 }) === family);
+  private usable() {
+    return this.options.addresses().filter((one) => this.kernel.mayForward(one.interface));
+  }
+
+  private addresses(family: 4 | 6): string[] {
+    const all = this.usable().map(({ address }) => address);
+    return [...new Set(all)].filter((address) => familyOf({ address, port: 0 }) === family);
+  }
+
+  private interfaces(): string[] {
+    return [...new Set(this.usable().map((one) => one.interface))];
   }
 
   private lifeEnd(): number {
     return this.options.timers.monotonicMs() + this.options.quotas.lifetimeS * 1_000;
   }
-
-  private freeSlot(): number {
-    const taken = new Set([...this.flows.values()].map(({ slot }) => slot));
-    let slot = 0;
-    while (taken.has(slot)) slot++;
-    return slot;
-  }
-
-  private tell(peer: PeerId, message: TunnelMessage): void {
-    const options = { urgency: "control", timeoutMs: MESSAGE_TIMEOUT_MS } as const;
-    this.options.channel.send(peer, TUNNEL_CHANNEL, encodeTunnelMessage(message), options).catch((error) => {
-      this.options.log.debug({ error, peer }, `relay: ${message.type} was not delivered`);
-    });
-  }
-}
-
-function plannedFlow({ slot, family, sockets, state: { a, b }, counted }: Flow): PlannedFlow {
-  return { slot, family, ports: sockets.ports, counted, ...(a && b ? { ends: { a, b } } : {}) };
 }

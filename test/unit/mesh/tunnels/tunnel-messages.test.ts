@@ -2,12 +2,12 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { NAT_KINDS } from "../../../../src/mesh/nat/nat-interface.ts";
 import { MAX_CONTROL_BYTES } from "../../../../src/mesh/paths/paths-interface.ts";
+import { isUnicast } from "../../../../src/mesh/tunnels/endpoint-rules.ts";
 import {
   decodeRelayMessage,
   decodeTunnelMessage,
   encodeRelayMessage,
   encodeTunnelMessage,
-  isUnicast,
   MAX_CANDIDATES,
   MAX_PURPOSE,
   type RelayMessage,
@@ -21,7 +21,7 @@ const endpoint = fc.record({
 });
 const endpoints = fc.array(endpoint, { maxLength: MAX_CANDIDATES });
 const some = fc.array(endpoint, { minLength: 1, maxLength: MAX_CANDIDATES });
-const at = fc.record({ nat: fc.constantFrom(...NAT_KINDS), endpoints });
+const at = fc.record({ nat: fc.constantFrom(...NAT_KINDS), endpoints, metered: fc.boolean() });
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const id = bytes(16);
 const peer = fc.stringMatching(/^[1-9A-HJ-NP-Za-km-z]{1,60}$/);
@@ -79,7 +79,7 @@ describe("Messages about tunnels", () => {
     const longest: TunnelMessage[] = [
       {
         ...{ type: "offer", id, key: new Uint8Array(32), purpose: "漢".repeat(500) },
-        at: { nat: "symmetric", endpoints: most },
+        at: { nat: "symmetric", endpoints: most, metered: false },
       },
       { type: "grant", id, yours: most, theirs: most, lifetimeS: 86_400 },
       { type: "relayed", id, relay: "z".repeat(64), endpoints: most },
@@ -130,7 +130,14 @@ describe("Messages about tunnels", () => {
       "::",
       "ff02::1",
     ];
-    for (const address of [...bad, "fe80::1", "::ffff:127.0.0.1", "0:0:0:0:0:ffff:7f00:1"]) {
+    for (const address of [
+      ...bad,
+      "fe80::1",
+      "::ffff:127.0.0.1",
+      "::ffff:192.0.2.1",
+      "64:ff9b::192.0.2.1",
+      "0:0:0:0:0:ffff:7f00:1",
+    ]) {
       const message = { type: "observed", id: new Uint8Array(16), other: { address, port: 9 } } as const;
       expect(() => decodeTunnelMessage(encodeTunnelMessage(message))).toThrow(TunnelMessageError);
     }

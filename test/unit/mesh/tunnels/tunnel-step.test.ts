@@ -2,13 +2,18 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { NAT_KINDS } from "../../../../src/mesh/nat/nat-interface.ts";
 import { mayPunch } from "../../../../src/mesh/tunnels/punching.ts";
-import type { TunnelAction, TunnelEvent, TunnelState } from "../../../../src/mesh/tunnels/tunnel-state.ts";
-import { newTunnel, step } from "../../../../src/mesh/tunnels/tunnel-step.ts";
+import {
+  newTunnel,
+  type TunnelAction,
+  type TunnelEvent,
+  type TunnelState,
+} from "../../../../src/mesh/tunnels/tunnel-state.ts";
+import { step } from "../../../../src/mesh/tunnels/tunnel-step.ts";
 
 const ID = new Uint8Array(16).fill(1);
 const KEY = new Uint8Array(32).fill(2);
-const own = { nat: "cone", endpoints: [{ address: "10.1.1.5", port: 1 }] } as const;
-const theirs = { nat: "cone", endpoints: [{ address: "10.2.1.5", port: 2 }] } as const;
+const own = { nat: "cone", endpoints: [{ address: "10.1.1.5", port: 1 }], metered: false } as const;
+const theirs = { nat: "cone", endpoints: [{ address: "10.2.1.5", port: 2 }], metered: false } as const;
 const PLACE = { address: "198.51.100.9", port: 40_001 };
 const THEIR_PLACE = { address: "198.51.100.9", port: 40_002 };
 const HOLE = { address: "198.51.100.22", port: 2 };
@@ -59,10 +64,17 @@ const relaysLeft = (actions: readonly TunnelAction[]) =>
   actions.flatMap((action) =>
     action.type === "tell-relay" && action.message.type === "end" ? [action.relay] : [],
   );
+const observes = (actions: readonly TunnelAction[]) =>
+  actions.filter(
+    (action) => action.type === "tell-relay" && "observe" in action.message && action.message.observe,
+  );
 const points = (actions: readonly TunnelAction[]) => actions.filter((action) => action.type === "point");
 const told = (actions: readonly TunnelAction[]) =>
   actions.flatMap((action) => (action.type === "tell" ? [action.message.type] : []));
 
+const seen = (endpoint: typeof PLACE, bytes = 0, metered = false): Untimed => ({
+  ...{ type: "seen", endpoint, bytes, metered },
+});
 const grantedBy = (from: string): Untimed => ({
   ...{ type: "granted", from, ours: [PLACE], theirs: [THEIR_PLACE], lifetimeMs: 30_000 },
 });
@@ -82,7 +94,7 @@ function relayed(role: "leader" | "follower" = "leader") {
   if (role === "leader") subject.take(grantedBy("r1"));
   else subject.take({ type: "relayed", relay: "r1", endpoints: [PLACE] });
   subject.take({ type: "proof", rttMs: 20 });
-  subject.take({ type: "seen", endpoint: PLACE });
+  subject.take(seen(PLACE));
   expect(subject.state.phase).toBe("relayed");
   return subject;
 }
@@ -173,11 +185,12 @@ describe("One end of a tunnel", () => {
 
   test("punches when the relay tells where the other is, and leaves the relay ten seconds after that has worked", () => {
     const leader = relayed();
+    expect(observes(leader.pass(100, true))).toHaveLength(1);
     const actions = leader.take({ type: "observed", from: "r1", other: HOLE });
     expect(points(actions)).toEqual([{ type: "point", endpoint: HOLE, fresh: false }]);
     for (let i = 0; i < 3; i++) {
       leader.pass(100, true);
-      leader.take({ type: "seen", endpoint: HOLE });
+      leader.take(seen(HOLE));
     }
     expect(leader.state.phase).toBe("direct");
     expect(relaysLeft(leader.pass(9_000, true))).toEqual([]);
@@ -190,22 +203,17 @@ describe("One end of a tunnel", () => {
     const follower = relayed("follower");
     follower.take({ type: "observed", from: "r1", other: HOLE });
     follower.pass(100, true);
-    expect(points(follower.take({ type: "seen", endpoint: PLACE }))).toEqual([
-      { type: "point", endpoint: HOLE, fresh: false },
-    ]);
+    expect(points(follower.take(seen(PLACE)))).toEqual([{ type: "point", endpoint: HOLE, fresh: false }]);
     expect(follower.state.phase).toBe("relayed");
   });
 
   test("is back at the relay half a second after a hole did not open, and tries again later and later", () => {
     const leader = relayed();
+    leader.pass(100, true);
     leader.take({ type: "observed", from: "r1", other: HOLE });
     const actions = leader.pass(600);
     expect(points(actions)).toEqual([{ type: "point", endpoint: PLACE, fresh: false }]);
     expect(leader.state.phase).toBe("relayed");
-    const observes = (done: readonly TunnelAction[]) =>
-      done.filter(
-        (action) => action.type === "tell-relay" && "observe" in action.message && action.message.observe,
-      );
     expect(observes(leader.pass(4_000, true))).toEqual([]);
     expect(observes(leader.pass(2_000, true))).not.toEqual([]);
   });
@@ -215,6 +223,114 @@ describe("One end of a tunnel", () => {
     expect(leader.take({ type: "observed", from: "r2", other: HOLE })).toEqual([]);
     expect(leader.take({ type: "relay-over", from: "r2" })).toEqual([]);
     expect(direct().take({ type: "observed", from: "r1", other: HOLE })).toEqual([]);
+  });
+
+  for (const role of ["leader", "follower"] as const) {
+    test(`as ${role} is pointed at whatever its relay says when a punch is due, and else never`, () => {
+      const subject = relayed(role);
+      let pointedMs = 0;
+      for (let ms = 0; ms < 600_000; ms += 100) {
+        if (ms % 500 === 0) subject.take({ type: "observed", from: "r1", other: HOLE });
+        // The relay carries when WireGuard sends to it.
+        subject.pass(100, subject.state.way?.address === PLACE.address);
+        if (subject.state.way) subject.take(seen(subject.state.way));
+        if (role === "leader" && ms % 10_000 === 0) subject.take(grantedBy("r1"));
+        if (subject.state.way?.address === HOLE.address) pointedMs += 100;
+      }
+      // Four tries: at once, and after 5, 30 and 120 s.
+      expect(pointedMs).toBeGreaterThanOrEqual(1_600);
+      expect(pointedMs).toBeLessThanOrEqual(3_000);
+    });
+
+    test(`as ${role} takes its relay's word for nothing where no hole can be punched`, () => {
+      const subject = end(role, { own: { ...own, nat: "symmetric" } });
+      subject.take({ type: "accepted", key: KEY, at: { ...theirs, nat: "symmetric" } });
+      subject.pass(300);
+      subject.take(
+        role === "leader" ? grantedBy("r1") : { type: "relayed", relay: "r1", endpoints: [PLACE] },
+      );
+      subject.pass(1_000, true);
+      expect(subject.take({ type: "observed", from: "r1", other: HOLE })).toEqual([]);
+    });
+  }
+
+  test("does not let a relay have another try by giving another place", () => {
+    const leader = relayed();
+    leader.pass(100, true);
+    leader.take({ type: "observed", from: "r1", other: HOLE });
+    leader.pass(600);
+    leader.take({ ...grantedBy("r1"), ours: [{ ...PLACE, port: 40_009 }] } as Untimed);
+    leader.pass(1_000, true);
+    expect(leader.take({ type: "observed", from: "r1", other: HOLE })).toEqual([]);
+  });
+
+  test("sends echoes more rarely when nothing is carried, and at once faster when something is", () => {
+    const leader = direct();
+    let bytes = 0;
+    let done: TunnelAction[] = [];
+    /** @param data beside the echoes of both ends, the other's as often as may be */
+    const carry = (data: number, looks: number) => {
+      done = [];
+      for (let i = 0; i < looks; i++) {
+        bytes += data + (2_000 / leader.state.paceMs + 5) * 192;
+        done.push(...leader.pass(2_000, true), ...leader.take(seen(HOLE, bytes)));
+      }
+      return done.flatMap((action) => (action.type === "pace" ? [action.intervalMs] : []));
+    };
+    expect(carry(0, 40)).toEqual([2_000]);
+    expect(carry(2_000, 2)).toEqual([400]);
+    expect(leader.state.phase).toBe("direct");
+    expect(carry(2_000, 40)).toEqual([]);
+  });
+
+  test("sends them as rarely as a metered link wants, which either end tells the other of", () => {
+    const leader = direct();
+    leader.pass(1_000, true);
+    const actions = leader.take(seen(HOLE, 0, true));
+    expect(told(actions)).toEqual(["candidates"]);
+    expect(actions).toContainEqual({ type: "pace", intervalMs: 5_000 });
+    // It is waited for as long as that.
+    expect(leader.pass(5_300)).not.toContainEqual({ type: "pace", intervalMs: 100 });
+    expect(leader.pass(500)).toContainEqual({ type: "pace", intervalMs: 100 });
+    const follower = direct();
+    follower.pass(1_000, true);
+    const at = { ...theirs, metered: true };
+    const after = follower.take({ type: "candidates", sequence: 1, at });
+    expect(after).toEqual([{ type: "pace", intervalMs: 5_000 }]);
+  });
+
+  test("searches slowly for an end that is gone, and fast again when there is news of it", () => {
+    const leader = end("leader", { relays: ["r1"] });
+    leader.take({ type: "accepted", key: KEY, at: theirs });
+    const busy = leader.pass(60_000).length;
+    leader.pass(1_200_000);
+    const slow = leader.pass(600_000);
+    expect(slow.length).toBeLessThan(busy);
+    // It never gives up.
+    expect(points(slow).length).toBeGreaterThan(5);
+    const pacesMs = slow.flatMap((action) => (action.type === "pace" ? [action.intervalMs] : []));
+    expect(pacesMs).toContain(0);
+    for (const news of [
+      { type: "candidates", sequence: 1, at: theirs },
+      { type: "moved", at: { ...own, nat: "open" }, relays: ["r1"] },
+      { type: "moved", at: { ...own, nat: "open" }, relays: ["r1", "r9"] },
+    ] as const) {
+      leader.pass(600_000);
+      leader.take(news);
+      expect(leader.pass(60_000).length).toBeGreaterThan(busy / 2);
+    }
+  });
+
+  test("meets the other at the relay now and then in a slow search", () => {
+    const leader = end("leader", { relays: ["r1"] });
+    leader.take({ type: "accepted", key: KEY, at: theirs });
+    let meetings = 0;
+    for (let ms = 0; ms < 3_600_000; ms += 1_000) {
+      const asked = relaysAsked(leader.pass(1_000)).length > 0;
+      if (asked && told(leader.take(grantedBy("r1"))).includes("relayed") && ms > 600_000) meetings++;
+    }
+    expect(meetings).toBeGreaterThan(5);
+    expect(meetings).toBeLessThan(20);
   });
 
   test("tells the other at once of new addresses, and looks closely whether it is followed", () => {
@@ -238,7 +354,7 @@ describe("One end of a tunnel", () => {
 
   test("takes no older candidates for newer ones", () => {
     const leader = direct();
-    leader.take({ type: "candidates", sequence: 5, at: { nat: "open", endpoints: [HOLE] } });
+    leader.take({ type: "candidates", sequence: 5, at: { nat: "open", endpoints: [HOLE], metered: false } });
     leader.take({ type: "candidates", sequence: 4, at: theirs });
     expect(leader.state.theirs.endpoints).toEqual([HOLE]);
   });
@@ -260,13 +376,14 @@ describe("One end of a tunnel", () => {
     const at = fc.record({
       nat: fc.constantFrom(...NAT_KINDS),
       endpoints: fc.array(endpoint, { maxLength: 4 }),
+      metered: fc.boolean(),
     });
     const list = fc.array(endpoint, { maxLength: 2 });
     const event: fc.Arbitrary<Untimed> = fc.oneof(
       fc.record({ type: fc.constant("candidates" as const), sequence: fc.nat(20), at }),
       fc.record({ type: fc.constant("moved" as const), at, relays: fc.subarray(["r1", "r2"]) }),
       fc.record({ type: fc.constant("proof" as const), rttMs: fc.nat(500) }),
-      fc.record({ type: fc.constant("seen" as const), endpoint }),
+      fc.record({ type: fc.constant("seen" as const), endpoint, bytes: fc.nat(), metered: fc.boolean() }),
       fc.constant({ type: "renewed" as const }),
       fc.record({
         type: fc.constant("granted" as const),
