@@ -1,10 +1,7 @@
-import { fingerprint, type Membership, type Memberships } from "../../identity/index.ts";
-import type { Engine, PeerId } from "../engine/engine-interface.ts";
+import type { Membership, Memberships } from "../../identity/index.ts";
+import type { PeerId } from "../engine/engine-interface.ts";
 import { publicKeyOf } from "../engine/peer-id.ts";
-import type { Network } from "../network/network.ts";
-import type { NetworkTunnels } from "../network/network-tunnels.ts";
-import { endpointText } from "../paths/endpoint.ts";
-import type { PathStatus } from "../paths/paths-interface.ts";
+import type { DeskNetwork } from "./desk-network.ts";
 import {
   type InviteRequest,
   type MeshControl,
@@ -15,28 +12,8 @@ import {
   type TunnelRequest,
   type TunnelView,
 } from "./mesh-control.ts";
-
-/** What the desk needs of a network that runs. */
-export interface DeskNetwork
-  extends Pick<
-    Network,
-    | "membership"
-    | "peer"
-    | "ports"
-    | "directory"
-    | "nat"
-    | "paths"
-    | "bootstrapPeers"
-    | "connectedPeers"
-    | "tellStatement"
-    | "send"
-    | "reachNow"
-    | "handle"
-    | "unhandle"
-  > {
-  readonly engine: Pick<Engine, "connections" | "publish" | "subscribe">;
-  readonly tunnels: Pick<NetworkTunnels, "open" | "welcome" | "close" | "status"> | undefined;
-}
+import { type Listener, MeshEars } from "./mesh-ears.ts";
+import { networkStatus, peersOf, traceOf } from "./mesh-status.ts";
 
 export interface MeshDeskOptions {
   memberships: Memberships;
@@ -53,31 +30,21 @@ export interface MeshDeskOptions {
 const MAX_INVITE_PEERS = 3;
 const TUNNEL_TIMEOUT_MS = 20_000;
 
-type Listener = (message: { from: string; body: Uint8Array }) => void;
-
-/** Who listens to one channel or topic of one network. */
-interface Ear {
-  network: string;
-  isTopic: boolean;
-  name: string;
-  listeners: Set<Listener>;
-  /** Ends what was attached for it in the network that runs, or did. */
-  detach: () => void;
-}
-
 /** Answers what programs, the command line and the operator's page ask of the mesh. */
 export class MeshDesk implements MeshControl {
-  private readonly ears = new Map<string, Ear>();
+  private readonly ears: MeshEars;
 
-  constructor(private readonly options: MeshDeskOptions) {}
+  constructor(private readonly options: MeshDeskOptions) {
+    this.ears = new MeshEars(options.network);
+  }
 
   /** A network runs (again): those who listen to it go on listening. */
   began(network: DeskNetwork): void {
-    for (const ear of this.ears.values()) if (ear.network === network.membership.id) attach(network, ear);
+    this.ears.began(network);
   }
 
   networks(): NetworkStatus[] {
-    return this.options.memberships.list().map((membership) => this.networkStatus(membership));
+    return this.options.memberships.list().map((membership) => this.statusOf(membership));
   }
 
   peers(name?: string): PeerStatus[] {
@@ -85,7 +52,7 @@ export class MeshDesk implements MeshControl {
       name === undefined || name === "" ? this.options.memberships.list() : [this.membership(name)];
     return memberships.flatMap((membership) => {
       const network = this.options.network(membership.id);
-      return network ? this.peersOf(network) : [];
+      return network ? peersOf(network, this.options.monotonicMs()) : [];
     });
   }
 
@@ -93,14 +60,14 @@ export class MeshDesk implements MeshControl {
     const membership = refused(() => this.options.memberships.found(name, this.options.boxName));
     this.options.told("network-founded", name);
     await this.options.begin(membership);
-    return this.networkStatus(membership);
+    return this.statusOf(membership);
   }
 
   async join(link: string): Promise<NetworkStatus> {
     const { membership, outcome } = refused(() => this.options.memberships.join(link, this.options.boxName));
     this.options.told("network-joined", membership.name, { outcome });
     await this.run(membership);
-    return this.networkStatus(membership);
+    return this.statusOf(membership);
   }
 
   async leave(name: string): Promise<void> {
@@ -177,31 +144,20 @@ export class MeshDesk implements MeshControl {
   }
 
   listen(what: { network: string; channel?: string; topic?: string }, heard: Listener): () => void {
-    const membership = this.membership(what.network);
-    const isTopic = what.topic !== undefined;
-    const name = what.topic ?? what.channel ?? "";
-    const key = `${membership.id} ${isTopic ? "topic" : "channel"} ${name}`;
-    const ear = this.ears.get(key) ?? this.newEar(key, membership.id, isTopic, name);
-    ear.listeners.add(heard);
-    return () => {
-      if (!ear.listeners.delete(heard) || ear.listeners.size > 0) return;
-      this.ears.delete(key);
-      ear.detach();
+    const { id } = this.membership(what.network);
+    const hearing = {
+      network: id,
+      isTopic: what.topic !== undefined,
+      name: what.topic ?? what.channel ?? "",
     };
+    return this.ears.listen(hearing, heard);
   }
 
   async trace(name: string, peer: string): Promise<TraceStep[]> {
     const network = this.running(this.membership(name));
     const id = this.peerIn(network, peer);
     await network.reachNow(id);
-    const nameOf = (one: PeerId) => network.directory.get(one)?.record.name || one;
-    return network.paths.status(id).map((path) => ({
-      kind: path.kind,
-      via: viaText(path, nameOf),
-      chosen: path.chosen,
-      ...(path.rttMs === undefined ? {} : { rttMs: path.rttMs }),
-      result: path.state,
-    }));
+    return traceOf(network, id);
   }
 
   tunnels(): TunnelView[] {
@@ -251,15 +207,6 @@ export class MeshDesk implements MeshControl {
     return { network, tunnels };
   }
 
-  /** Attached once, and anew whenever the network begins anew; who listens comes and goes. */
-  private newEar(key: string, id: string, isTopic: boolean, name: string): Ear {
-    const ear: Ear = { network: id, isTopic, name, listeners: new Set(), detach: () => {} };
-    this.ears.set(key, ear);
-    const network = this.options.network(id);
-    if (network) attach(network, ear);
-    return ear;
-  }
-
   /** Begins it where it does not run, or runs with another key: put out and invited anew, this box has a new one. */
   private async run(membership: Membership): Promise<void> {
     const running = this.options.network(membership.id);
@@ -268,60 +215,9 @@ export class MeshDesk implements MeshControl {
     await this.options.begin(membership);
   }
 
-  private networkStatus(membership: Membership): NetworkStatus {
-    const network = this.options.network(membership.id);
-    const trouble = membership.problem ?? this.options.troubleOf(membership.id);
-    const { role, expiresAt } = membership.self;
-    const connected = network?.connectedPeers() ?? new Set<PeerId>();
-    const mapped = network?.nat.mapped;
-    const stats = network?.paths.stats().relay;
-    return {
-      id: membership.id,
-      name: membership.name,
-      words: fingerprint(membership.networkKey),
-      self: { peer: network?.peer ?? "", words: fingerprint(membership.publicKey), role, expiresAt },
-      ...(network ? { ports: network.ports } : {}),
-      ...(trouble === undefined ? {} : { trouble }),
-      nat: network?.nat.kind ?? "unknown",
-      seenAs: mapped ? endpointText(mapped) : "",
-      canInvite: membership.canInvite,
-      canRevoke: membership.canRevoke,
-      known: network?.directory.size ?? 0,
-      connected: connected.size,
-      relayed: {
-        boxes: stats?.byPeer.length ?? 0,
-        bytes: stats?.forwardedBytes ?? 0,
-        dropped: (stats?.overQuota ?? 0) + (stats?.notSent ?? 0),
-      },
-    };
-  }
-
-  private peersOf(network: DeskNetwork): PeerStatus[] {
-    const { membership, directory, engine, paths } = network;
-    const connected = network.connectedPeers();
-    const nowMs = this.options.monotonicMs();
-    const known = directory.all().map(({ peer, member, record, heardAtMs }) => ({
-      network: membership.id,
-      peer,
-      name: record.name || member.name,
-      role: member.role,
-      words: fingerprint(member.publicKey),
-      connected: connected.has(peer) || paths.isReachable(peer),
-      streams: engine.connections(peer).map(({ kind }) => kind),
-      paths: paths.status(peer),
-      nat: record.nat,
-      relays: record.relays,
-      services: record.services,
-      ...(record.capability ? { capability: record.capability } : {}),
-      load: record.load,
-      heardSecondsAgo: Math.round((nowMs - heardAtMs) / 1000),
-    }));
-    return known.sort(
-      (a, b) =>
-        Number(b.connected) - Number(a.connected) ||
-        a.name.localeCompare(b.name) ||
-        (a.peer < b.peer ? -1 : 1),
-    );
+  private statusOf(membership: Membership): NetworkStatus {
+    const { network, troubleOf } = this.options;
+    return networkStatus(membership, network(membership.id), troubleOf(membership.id));
   }
 
   /** By id or name; "" or "-" where there is one alone. */
@@ -361,22 +257,6 @@ export class MeshDesk implements MeshControl {
   }
 }
 
-function attach(network: DeskNetwork, ear: Ear): void {
-  const tell = (from: string, body: Uint8Array) => {
-    for (const heard of ear.listeners) heard({ from, body });
-  };
-  const { name } = ear;
-  if (ear.isTopic) {
-    ear.detach = network.engine.subscribe(name, (data, from) => {
-      tell(from, data);
-      return "accept";
-    });
-    return;
-  }
-  network.handle(name, tell);
-  ear.detach = () => network.unhandle(name);
-}
-
 function isPeerId(text: string): boolean {
   try {
     publicKeyOf(text);
@@ -384,13 +264,6 @@ function isPeerId(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function viaText({ target, interface: name }: PathStatus, nameOf: (peer: PeerId) => string): string {
-  const by = name === undefined ? "" : ` by ${name}`;
-  if (target.by === "udp") return `${endpointText(target.endpoint)}${by}`;
-  if (target.by === "relay") return `through ${nameOf(target.relay)}`;
-  return target.by === "lora" ? target.address.toString(16).padStart(6, "0") : "over a stream";
 }
 
 const isSameKey = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a).equals(b);

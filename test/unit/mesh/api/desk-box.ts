@@ -1,5 +1,6 @@
 import { type Membership, Memberships, openDeviceKey, signingKey } from "../../../../src/identity/index.ts";
-import { type DeskNetwork, MeshDesk } from "../../../../src/mesh/api/mesh-desk.ts";
+import type { DeskNetwork } from "../../../../src/mesh/api/desk-network.ts";
+import { MeshDesk } from "../../../../src/mesh/api/mesh-desk.ts";
 import { Directory } from "../../../../src/mesh/directory/directory.ts";
 import { peerIdOf } from "../../../../src/mesh/engine/peer-id.ts";
 import { ObservedNat } from "../../../../src/mesh/network/observed-nat.ts";

@@ -1,0 +1,25 @@
+import type { Engine } from "../engine/engine-interface.ts";
+import type { Network } from "../network/network.ts";
+import type { NetworkTunnels } from "../network/network-tunnels.ts";
+
+/** What the desk needs of a network that runs. */
+export interface DeskNetwork
+  extends Pick<
+    Network,
+    | "membership"
+    | "peer"
+    | "ports"
+    | "directory"
+    | "nat"
+    | "paths"
+    | "bootstrapPeers"
+    | "connectedPeers"
+    | "tellStatement"
+    | "send"
+    | "reachNow"
+    | "handle"
+    | "unhandle"
+  > {
+  readonly engine: Pick<Engine, "connections" | "publish" | "subscribe">;
+  readonly tunnels: Pick<NetworkTunnels, "open" | "welcome" | "close" | "status"> | undefined;
+}
