@@ -6,6 +6,7 @@ import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
 import { Memberships, openDeviceKey, signingKey } from "../../src/identity/index.ts";
 import { encodeRecord } from "../../src/mesh/directory/peer-record.ts";
+import { answerPull, tagOf } from "../../src/mesh/directory/set-sync.ts";
 import { Libp2pEngine } from "../../src/mesh/engine/engine.ts";
 import { Datagrams } from "../../src/mesh/network/datagrams.ts";
 import { SessionAgreement } from "../../src/mesh/network/session-agreement.ts";
@@ -108,6 +109,18 @@ async function live({ folder, link, peers, does, victim, forMs }: LiarPlan): Pro
       signingKey(membership.seed),
     );
   };
+  // As any member does, so that it is listened to.
+  for (const topic of ["records", "statements"]) engine.subscribe(topic, () => "accept");
+  engine.handle("/omerta/records/1", (stream) =>
+    answerPull(stream, {
+      *items() {
+        const encoded = record();
+        yield { tag: tagOf(encoded), encoded };
+      },
+      accept: () => {},
+    }),
+  );
+  paths.handle("ways", () => {});
   for (const { peer, address } of peers) {
     await engine.dial(peer, [address], 8_000);
     await agreement.ask(peer);
