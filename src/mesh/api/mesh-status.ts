@@ -37,10 +37,8 @@ export function networkStatus(
 }
 
 /** The connected first, then by name. */
-export function peersOf(
-  { membership, directory, engine, paths, ...network }: DeskNetwork,
-  nowMs: number,
-): PeerStatus[] {
+export function peersOf(network: DeskNetwork, nowMs: number): PeerStatus[] {
+  const { membership, directory, engine, paths } = network;
   const connected = network.connectedPeers();
   const known = directory.all().map(
     ({ peer, member, record, heardAtMs }): PeerStatus => ({
