@@ -19,11 +19,11 @@ export interface MessageId {
 }
 
 /**
- * What a sealed datagram holds, numbers big-endian. When a proof was sent is not told: its sender keeps that itself, so
- * that nobody can make a way look better than it is by what it says of the time.
+ * What a sealed datagram holds, numbers big-endian. No times: the sender of a proof keeps by itself when that was, and an
+ * answer is given at once, so that nobody can make a way look better than it is by what it says of the time.
  *
  * - proof: 1 · path 2 · sequence 4
- * - answer: 2 · path 2 · sequence 4 · held 2 · port 2 and address 4 or 16, where known
+ * - answer: 2 · path 2 · sequence 4 · port 2 and address 4 or 16, where known
  * - control: 3 · epoch 4 · number 4 · urgency 2 bits, part 6 bits · count of parts 1 · length 1 · channel · body
  * - ack: 4 · epoch 4, then for each message its number 4
  * - unserved: 10 · epoch 4 · number 4
@@ -40,8 +40,6 @@ export type Body =
       /** Of the proof, as it came. */
       path: number;
       sequence: number;
-      /** Between the proof's arrival and this, in ms. */
-      heldMs: number;
       /** Where the proof came from, behind whatever NAT. */
       observed?: Endpoint;
     }
@@ -78,7 +76,6 @@ const KIND = {
   arrival: 9,
   unserved: 10,
 } as const;
-const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffff_ffff;
 /** What is before a control message's body, its channel left out. */
 export const CONTROL_OVERHEAD = 12;
@@ -121,9 +118,8 @@ export function encodeBody(body: Body): Uint8Array {
   }
 }
 
-function encodeAnswer({ path, sequence, heldMs, observed }: Body & { kind: "answer" }): Uint8Array {
-  const held = Math.min(MAX_U16, Math.max(0, Math.round(heldMs)));
-  const head = numbers([KIND.answer, 1], [path, 2], [sequence, 4], [held, 2]);
+function encodeAnswer({ path, sequence, observed }: Body & { kind: "answer" }): Uint8Array {
+  const head = numbers([KIND.answer, 1], [path, 2], [sequence, 4]);
   const address = observed && addressBytes(observed.address);
   return address && observed ? joined(head, numbers([observed.port, 2]), address) : head;
 }
@@ -190,15 +186,14 @@ export function decodeBody(bytes: Uint8Array): Body | undefined {
 
 function decodeAnswer(bytes: Uint8Array, view: DataView): Body | undefined {
   const { length } = bytes;
-  if (length !== 9 && length !== 15 && length !== 27) return undefined;
+  if (length !== 7 && length !== 13 && length !== 25) return undefined;
   const answer = {
     kind: "answer",
     path: view.getUint16(1),
     sequence: view.getUint32(3),
-    heldMs: view.getUint16(7),
   } as const;
-  if (length === 9) return answer;
-  return { ...answer, observed: { port: view.getUint16(9), address: addressText(bytes.subarray(11)) } };
+  if (length === 7) return answer;
+  return { ...answer, observed: { port: view.getUint16(7), address: addressText(bytes.subarray(9)) } };
 }
 
 function decodeControl(bytes: Uint8Array, view: DataView): Body | undefined {

@@ -1,6 +1,7 @@
 import type { Timers } from "../../host/timers.ts";
 import { CONTROL_OVERHEAD, encodeBody, MAX_PARTS, type MessageId, URGENCIES, type Urgency } from "./body.ts";
 import { ControlError } from "./control-error.ts";
+import { afterWaiting } from "./patience.ts";
 import type { Sender, Turns } from "./turns.ts";
 
 /** A path, as far as messages take it. */
@@ -14,8 +15,8 @@ export interface Way {
   readonly leastRetryMs: number;
   /** @returns false where it could not leave */
   carry(body: Uint8Array): boolean;
-  /** A message that went by it was not acknowledged in time. */
-  unanswered(): void;
+  /** A message that went by it was not acknowledged in time. @param sentMs when it went by it, on the clock of the timers */
+  unanswered(sentMs: number): void;
 }
 
 /** The ways to a peer now. */
@@ -50,6 +51,7 @@ interface Outgoing {
   /** An acknowledgment should have come by the ways that it went by last. */
   isOverdue: boolean;
   sentOn: readonly Way[];
+  sentMs: number;
   /** When the peer first said that nobody there takes it. */
   unservedMs: number | undefined;
   /** When it went last by ways on which each try is dear. */
@@ -111,6 +113,7 @@ export class Courier implements Sender {
       isDue: false,
       isOverdue: false,
       sentOn: [],
+      sentMs: 0,
       unservedMs: undefined,
       dearSentMs: new Map(),
       callOffRetry: () => {},
@@ -190,19 +193,20 @@ export class Courier implements Sender {
   }
 
   private send(outgoing: Outgoing, ways: Ways): void {
-    if (outgoing.isOverdue) for (const way of outgoing.sentOn) way.unanswered();
+    if (outgoing.isOverdue) for (const way of outgoing.sentOn) way.unanswered(outgoing.sentMs);
     outgoing.isOverdue = false;
     const nowMs = this.options.timers.monotonicMs();
     const taken = waysFor(ways, outgoing.attempts).filter(
       ({ id, leastRetryMs }) => nowMs - (outgoing.dearSentMs.get(id) ?? -Infinity) >= leastRetryMs,
     );
     for (const { id, leastRetryMs } of taken) if (leastRetryMs > 0) outgoing.dearSentMs.set(id, nowMs);
+    outgoing.sentMs = nowMs;
     outgoing.sentOn = taken.filter((way) => this.carry(outgoing, way));
     outgoing.isDue = false;
     outgoing.callOffRetry();
     const waitMs = retryMs(taken.length > 0 ? taken : ways.usable, outgoing.attempts);
     outgoing.attempts += 1;
-    outgoing.callOffRetry = this.options.timers.after(waitMs, () => {
+    outgoing.callOffRetry = afterWaiting(this.options.timers, waitMs, () => {
       outgoing.isDue = true;
       outgoing.isOverdue = true;
       this.options.turns.ask(this);

@@ -39,7 +39,10 @@ export class PathMeasure {
   private trainKbit: { kbit: number; atMs: number } | undefined;
   private bestKbit: { kbit: number; atMs: number } | undefined;
 
-  answered(rttMs: number, nowMs: number): void {
+  /** @param rttMs undefined where it is not known how long the answer took */
+  answered(rttMs: number | undefined, nowMs: number): void {
+    this.note(true, nowMs);
+    if (rttMs === undefined) return;
     const sample = Math.max(0, rttMs);
     if (this.rttMs === undefined || this.jitterMs === undefined) {
       this.rttMs = sample;
@@ -48,7 +51,6 @@ export class PathMeasure {
       this.jitterMs += DEVIATION_GAIN * (Math.abs(this.rttMs - sample) - this.jitterMs);
       this.rttMs += RTT_GAIN * (sample - this.rttMs);
     }
-    this.note(true, nowMs);
   }
 
   missed(nowMs: number): void {

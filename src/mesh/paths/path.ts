@@ -29,8 +29,11 @@ export interface PathHost {
 /** On LoRa the link beneath repeats by itself, and a message takes many seconds. */
 const LORA_RETRY_MS = 90_000;
 
-/** A path that carries proofs and swallows messages, so many in a row, is left: somebody on it tells them apart. */
-const UNANSWERED_UNTIL_DISTRUST = 8;
+/**
+ * A path that carries proofs and swallows messages is left: somebody on it tells them apart. So many times in a row a proof
+ * that was sent after a message must have been answered while the message was not.
+ */
+const SWALLOWED_UNTIL_DISTRUST = 8;
 
 /** The one name of where a path leads; undefined where it leads nowhere. */
 export function pathId(target: PathTarget): string | undefined {
@@ -59,7 +62,9 @@ export class Path implements Way {
   readonly prover: Prover;
   readonly trains: TrainSender;
   observed: Endpoint | undefined;
-  private unansweredInARow = 0;
+  /** Messages have not been acknowledged since; undefined where none, or one that went later was. */
+  private suspectSinceMs: number | undefined;
+  private swallowedInARow = 0;
 
   /**
    * @param number what stands for it in our proofs, 16 bit
@@ -140,18 +145,28 @@ export class Path implements Way {
     return true;
   }
 
-  unanswered(): void {
+  unanswered(sentMs: number): void {
     if (this.offer.kind === "lora") return;
-    this.unansweredInARow += 1;
-    if (this.unansweredInARow >= UNANSWERED_UNTIL_DISTRUST && this.host.hasOther(this)) {
-      this.unansweredInARow = 0;
-      this.prover.distrust();
-    } else this.prover.hint();
+    // However many messages: they are one doubt, which one proof decides.
+    this.suspectSinceMs ??= sentMs;
+    this.prover.hint();
   }
 
   /** A message that went by it has been acknowledged by it. */
   answered(): void {
-    this.unansweredInARow = 0;
+    this.suspectSinceMs = undefined;
+    this.swallowedInARow = 0;
+  }
+
+  /** A proof has come back: what went before it and did not was swallowed. @param sentMs when it left */
+  proven(sentMs: number): void {
+    if (this.suspectSinceMs === undefined || this.suspectSinceMs > sentMs) return;
+    this.suspectSinceMs = undefined;
+    this.swallowedInARow += 1;
+    if (this.swallowedInARow < SWALLOWED_UNTIL_DISTRUST || !this.host.hasOther(this)) return;
+    this.swallowedInARow = 0;
+    // It counts as one that has died, and is to show itself anew.
+    this.prover.die();
   }
 
   /** When it will have been good for long enough; undefined while it is not good. */

@@ -170,7 +170,7 @@ export class PeerPaths {
     path: Path | undefined,
   ): void {
     const observed = from.by === "udp" ? { observed: from.endpoint } : {};
-    const body = encodeBody({ kind: "answer", path: number, sequence, heldMs: 0, ...observed });
+    const body = encodeBody({ kind: "answer", path: number, sequence, ...observed });
     try {
       if (path) path.transmit(body);
       else this.transmit(from, body);
@@ -181,9 +181,11 @@ export class PeerPaths {
     if (path && !isProven(path)) path.prover.hint();
   }
 
-  private answered({ path: number, sequence, heldMs, observed }: Body & { kind: "answer" }): void {
+  private answered({ path: number, sequence, observed }: Body & { kind: "answer" }): void {
     const path = this.ways.numbered(number);
-    if (!path?.prover.answered(sequence, heldMs)) return;
+    const sentMs = path?.prover.answered(sequence);
+    if (!path || sentMs === undefined) return;
+    path.proven(sentMs);
     const { target } = path.offer;
     if (!observed || target.by !== "udp") return;
     path.observed = observed;

@@ -25,7 +25,7 @@ const LORA_MS = 3_600_000;
 /**
  * How long between two proofs of a path that works.
  *
- * A proof is a datagram of 36 bytes and its answer one of 45, with UDP over IPv4 64 and 73; both sides prove. So an idle
+ * A proof is a datagram of 36 bytes and its answer one of 42, with UDP over IPv4 64 and 70; both sides prove. So an idle
  * pair costs 70 kB an hour where it has one path, 910 kB where it has two (700 of the chosen, 210 of the other), and a path
  * that traffic keeps busy 2.1 MB an hour; a metered path costs 42 kB an hour. Trains (see train.ts) add 37 kB an hour to
  * each path that is not metered.

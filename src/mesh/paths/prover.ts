@@ -1,6 +1,7 @@
 import type { Timers } from "../../host/timers.ts";
 import type { PathMeasure } from "./path-measure.ts";
 import type { PathStatus } from "./paths-interface.ts";
+import { afterWaiting } from "./patience.ts";
 import { answerWaitMs, missesUntilDead, type ProofPace, retryWaitMs } from "./proof-schedule.ts";
 
 export interface ProverOptions {
@@ -23,6 +24,8 @@ export interface ProverOptions {
 
 interface Proof {
   sentMs: number;
+  /** The answer is missing after this. */
+  dueMs: number;
   isMissed: boolean;
   callOff: () => void;
 }
@@ -73,17 +76,19 @@ export class Prover {
     return this.deaths * 0.5 ** ((this.nowMs - this.diedMs) / FORGIVEN_MS);
   }
 
-  /** @returns whether it answers a proof that was sent */
-  answered(sequence: number, heldMs: number): boolean {
+  /** @returns when the proof was sent that it answers, on the clock of the timers; undefined where it answers none */
+  answered(sequence: number): number | undefined {
     const proof = this.pending.get(sequence);
-    if (!proof || this.isStopped) return false;
+    if (!proof || this.isStopped) return undefined;
     proof.callOff();
     this.pending.delete(sequence);
     const { measure } = this.options;
-    const rttMs = this.nowMs - proof.sentMs - heldMs;
+    const rttMs = this.nowMs - proof.sentMs;
+    // It was there in time and this box was too busy to read it: how long it took is not known.
+    const isReadLate = !proof.isMissed && this.nowMs > proof.dueMs;
     if (this.state === "dead") measure.forgetLoss();
     if (proof.isMissed && this.state !== "dead") measure.wasLate(rttMs, this.nowMs);
-    else measure.answered(rttMs, this.nowMs);
+    else measure.answered(isReadLate ? undefined : rttMs, this.nowMs);
     this.provenMs = this.nowMs;
     this.misses = 0;
     this.refusals = 0;
@@ -93,7 +98,7 @@ export class Prover {
     if (before === "dead" || before === "untried") this.goodSinceMs = this.nowMs;
     this.options.changed();
     if (before !== "good") this.schedule(this.intervalMs());
-    return true;
+    return proof.sentMs;
   }
 
   /** Something speaks for or against the path: prove it now, unless that is being done. */
@@ -114,7 +119,7 @@ export class Prover {
     if (dueMs < this.nextMs) this.schedule(dueMs - this.nowMs);
   }
 
-  /** It is known to lead nowhere, without any proof: its interface is gone, or the peer says goodbye. */
+  /** It is known to lead nowhere, whatever proofs say: its interface is gone, the peer says goodbye, it swallows messages. */
   die(): void {
     this.forgetPending();
     if (this.state === "good" || this.state === "doubtful") this.becomeDead();
@@ -125,11 +130,6 @@ export class Prover {
     this.deaths = this.recentDeaths() + 0.5;
     this.diedMs = this.nowMs;
     this.goodSinceMs = this.nowMs;
-  }
-
-  /** Its proofs are answered, and it does not work all the same: it counts as one that has died, and is to show itself anew. */
-  distrust(): void {
-    this.die();
   }
 
   private get nowMs(): number {
@@ -168,8 +168,13 @@ export class Prover {
     }
     this.refusals = 0;
     const waitMs = answerWaitMs(pace, measure.rttMs, measure.jitterMs);
-    const callOff = timers.after(waitMs, () => this.missed(sequence));
-    this.pending.set(sequence, { sentMs: this.nowMs, isMissed: false, callOff });
+    const callOff = afterWaiting(timers, waitMs, () => this.missed(sequence));
+    this.pending.set(sequence, {
+      sentMs: this.nowMs,
+      dueMs: this.nowMs + waitMs,
+      isMissed: false,
+      callOff,
+    });
     for (const [oldest, proof] of this.pending) {
       if (this.pending.size <= MAX_PENDING) break;
       proof.callOff();

@@ -114,7 +114,7 @@ describe("a member that lies", () => {
       metered: false,
     });
     for (let i = 0; i < 5_000; i++) {
-      const body = encodeBody({ kind: "answer", path: i % 4, sequence: i, heldMs: 0 });
+      const body = encodeBody({ kind: "answer", path: i % 4, sequence: i });
       a.paths.receive(udp("192.0.2.66"), evil.seal(body));
       if (i % 100 === 0) network.time.advance(20);
     }

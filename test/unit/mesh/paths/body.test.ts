@@ -30,8 +30,8 @@ const parts = fc
 
 const bodies: fc.Arbitrary<Body> = fc.oneof(
   fc.record({ kind: fc.constant("proof" as const), path: u16, sequence: u32 }),
-  fc.record({ kind: fc.constant("answer" as const), path: u16, sequence: u32, heldMs: u16 }),
-  fc.record({ kind: fc.constant("answer" as const), path: u16, sequence: u32, heldMs: u16, observed }),
+  fc.record({ kind: fc.constant("answer" as const), path: u16, sequence: u32 }),
+  fc.record({ kind: fc.constant("answer" as const), path: u16, sequence: u32, observed }),
   fc
     .tuple(u32, u32, fc.constantFrom(...URGENCIES), parts, channel, blob)
     .map(([epoch, number, urgency, [part, count], name, body]) => ({

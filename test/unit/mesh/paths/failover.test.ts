@@ -98,6 +98,57 @@ describe("a pair of boxes with two links", () => {
     expect(broken(network, messages)).toBe(0);
   });
 
+  test.each(SEEDS)("moves off a link that carries proofs and swallows messages (seed %d)", (seed) => {
+    const { network, wire, a, b, messages } = dualHomed(seed);
+    const sinceMs = network.time.monotonicMs();
+    wire.manners.maxBytes = 60;
+    const haveMoved = () => chosen(a, b)?.kind === "radio" && chosen(b, a)?.kind === "radio";
+    expect(waitFor(network, haveMoved, 4_000)).toBeGreaterThan(500);
+    network.time.advance(4_000);
+    expect(longest(messages, sinceMs - 100)).toBeLessThan(300);
+    expect(broken(network, messages)).toBe(0);
+  });
+
+  test.each([50, 80, 150])("stays where it is when the other stands still for %d ms", (stallMs) => {
+    const { network, a, b, messages } = dualHomed();
+    const changes: string[] = [];
+    a.paths.on("pathChanged", (_peer, { kind }) => changes.push(kind));
+    for (let times = 0; times < 20; times++) {
+      b.stall(stallMs);
+      for (let i = 0; i < 20; i++)
+        a.paths.submit("b", "test", Uint8Array.of(i), { urgency: "message" }, () => {});
+      network.time.advance(1_000);
+    }
+    expect(changes).toEqual([]);
+    expect(b.received.length).toBe(400);
+    expect(broken(network, messages)).toBe(0);
+  });
+
+  test.each([50, 150, 400])("blames no way when it stands still itself for %d ms", (stallMs) => {
+    const { network, a, messages } = dualHomed();
+    const before = a.paths.status("b");
+    const changes: string[] = [];
+    a.paths.on("pathChanged", (_peer, { kind }) => changes.push(kind));
+    const states = new Set<string>();
+    for (let times = 0; times < 20; times++) {
+      // Proofs are on their way.
+      for (const { name } of network.links) a.paths.interfaceUp(name);
+      a.stall(stallMs);
+      for (let i = 0; i < 20; i++)
+        a.paths.submit("b", "test", Uint8Array.of(i), { urgency: "message" }, () => {});
+      for (let ms = 0; ms < 1_000; ms++) {
+        network.time.advance(1);
+        for (const { state } of a.paths.status("b")) states.add(state);
+      }
+    }
+    expect([...states]).toEqual(["good"]);
+    expect(changes).toEqual([]);
+    const rttOf = (paths: PathStatus[]) => paths.map(({ rttMs = Number.NaN }) => rttMs);
+    for (const [i, rttMs] of rttOf(a.paths.status("b")).entries())
+      expect(rttMs - (rttOf(before)[i] ?? 0)).toBeLessThan(stallMs / 4);
+    expect(broken(network, messages)).toBe(0);
+  });
+
   test("moves off a link that loses a fifth, and everything arrives", () => {
     const { network, wire, a, b, messages } = dualHomed();
     const sinceMs = network.time.monotonicMs();

@@ -16,6 +16,8 @@ export interface LinkManners {
   metered: boolean;
   /** Kilobits a second that pass; what comes faster waits. */
   kbit: number;
+  /** Longer datagrams vanish. */
+  maxBytes: number;
 }
 
 const DEFAULT_MANNERS: LinkManners = {
@@ -26,6 +28,7 @@ const DEFAULT_MANNERS: LinkManners = {
   kind: "ethernet",
   metered: false,
   kbit: Number.POSITIVE_INFINITY,
+  maxBytes: Number.POSITIVE_INFINITY,
 };
 
 /** One link between boxes, with faults that a test makes. */
@@ -56,6 +59,8 @@ export class VirtualBox {
   /** When a datagram was handed to a carrier that refused it. */
   refused = 0;
   readonly paths: Paths;
+  /** Its event loop stands still until then. */
+  private stalledUntilMs = 0;
 
   constructor(
     readonly network: VirtualNetwork,
@@ -77,7 +82,10 @@ export class VirtualBox {
         ["udp", udp],
         ["lora", lora],
       ]),
-      timers: network.time,
+      timers: {
+        monotonicMs: () => network.time.monotonicMs(),
+        after: (delayMs, task) => this.after(delayMs, task),
+      },
       random: network.random,
       ...options,
     });
@@ -88,6 +96,26 @@ export class VirtualBox {
     this.paths.handle(channel, (from, body) => {
       this.received.push({ from, channel, body, atMs: this.network.time.monotonicMs() });
     });
+  }
+
+  /** Its event loop stands still; then timers that are due come first, and what has come in is read afterwards. */
+  stall(ms: number): void {
+    this.stalledUntilMs = this.network.time.monotonicMs() + ms;
+  }
+
+  receive(from: PathTarget, datagram: Uint8Array, interfaceName: string): void {
+    const waitMs = this.stalledUntilMs - this.network.time.monotonicMs();
+    if (waitMs < 0) this.paths.receive(from, datagram, interfaceName);
+    else this.network.time.after(waitMs + 0.1, () => this.receive(from, datagram, interfaceName));
+  }
+
+  private after(delayMs: number, task: () => void): () => void {
+    let callOff = this.network.time.after(delayMs, () => {
+      const waitMs = this.stalledUntilMs - this.network.time.monotonicMs();
+      if (waitMs <= 0) task();
+      else callOff = this.after(waitMs, task);
+    });
+    return () => callOff();
   }
 
   addressOn(link: VirtualLink): string {
@@ -161,8 +189,8 @@ export class VirtualNetwork {
     link.bytes += datagram.length + 28;
     link.datagrams += 1;
     const to = this.boxes.find(({ number, links }) => number === boxNumber && links.includes(link));
-    const { loss, duplication, delayMs, jitterMs } = link.manners;
-    if (!to || link.isBlackHole || link.mute.has(from.name)) return;
+    const { loss, duplication, delayMs, jitterMs, maxBytes } = link.manners;
+    if (!to || datagram.length > maxBytes || link.isBlackHole || link.mute.has(from.name)) return;
     const nowMs = this.time.monotonicMs();
     link.freeAtMs = Math.max(link.freeAtMs, nowMs) + ((datagram.length + 28) * 8) / link.manners.kbit;
     const leavesInMs = link.freeAtMs - nowMs;
@@ -172,7 +200,7 @@ export class VirtualNetwork {
       const copy = datagram.slice();
       this.time.after(leavesInMs + delayMs + this.random() * jitterMs, () => {
         if (to.downInterfaces.has(link.name) || link.isBlackHole) return;
-        to.paths.receive(source, copy, link.name);
+        to.receive(source, copy, link.name);
       });
     }
   }
