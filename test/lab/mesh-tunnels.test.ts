@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NatKind } from "../../src/mesh/nat/nat-interface.ts";
 import type { RelayedStatus } from "../../src/mesh/tunnels/relay-flows.ts";
@@ -183,6 +183,68 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       expect(await vm.run(["ss", "-lun"])).not.toMatch(/UNCONN/);
       expect(await a.run(["ping", "-c", "3", "-i", "0.1", "10.66.0.2"])).toContain("3 received");
       await close();
+    });
+
+    test("ends have tunnels where IPv6 is switched off", async () => {
+      const ipv6Off = async (value: 0 | 1) => {
+        for (const host of [a, vm])
+          for (const which of ["all", "default"])
+            await host.run(["tee", `/proc/sys/net/ipv6/conf/${which}/disable_ipv6`], {
+              input: String(value),
+            });
+      };
+      await ipv6Off(1);
+      await open(vm.name);
+      expect(await a.run(["ping", "-c", "3", "-i", "0.1", "10.66.0.2"])).toContain("3 received");
+      await close();
+      await ipv6Off(0);
+    });
+  });
+
+  describe("with a kernel that has WireGuard", () => {
+    let host: LabHost;
+    let vm: LabHost;
+    let path = "";
+
+    beforeAll(async () => {
+      [host, vm] = [await lab.host("kernel"), await lab.host("kernel-vm")];
+      const folder = join(lab.folder, "programs");
+      mkdirSync(folder);
+      const real = Bun.which("ip") ?? "";
+      // This one may have none: a pair of cables' ends stands in for WireGuard's, and a port that is always the same.
+      writeFileSync(
+        join(folder, "ip"),
+        `#!/bin/sh\nexec ${real} $(printf '%s ' "$@" | sed 's/type wireguard/type veth/')\n`,
+      );
+      const dump = "private\\tpublic\\t51820\\toff\\n";
+      writeFileSync(
+        join(folder, "wg"),
+        `#!/bin/sh\n[ "$1" = show ] && printf '${dump}' || echo ${"A".repeat(43)}=\n`,
+      );
+      for (const program of ["ip", "wg"]) chmodSync(join(folder, program), 0o755);
+      path = `${folder}:${process.env.PATH}`;
+    });
+
+    const run = (...rest: string[]) =>
+      host.run(
+        [process.execPath, join(import.meta.dir, "wireguard-ends.ts"), join(lab.folder, "kernel"), ...rest],
+        { env: { PATH: path } },
+      );
+    const interfaces = (where: LabHost) => where.run(["ip", "-br", "link"]);
+
+    test("an interface that cannot be put where it belongs is not left where it was made", async () => {
+      expect(await run("make", "omt-a", "omb-no-such-one")).toContain("omb-no-such-one");
+      expect(await interfaces(host)).not.toContain("omt-");
+    });
+
+    test("the interfaces of a killed daemon are removed by the next one, in other namespaces too", async () => {
+      expect(await run("make", "omt-b", vm.name)).toContain("made");
+      expect(await run("make", "omt-c")).toContain("made");
+      expect(await interfaces(vm)).toContain("omt-b");
+      expect(await interfaces(host)).toContain("omt-c");
+      await run("clear");
+      expect(await interfaces(vm)).not.toContain("omt-");
+      expect(await interfaces(host)).not.toContain("omt-");
     });
   });
 

@@ -3,7 +3,13 @@ import { run, tryRun } from "../../host/run.ts";
 import type { Supervised } from "../../host/supervise.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
 import { parseWireGuardDump, type WireGuardStatus } from "./wireguard-dump.ts";
-import { kernelWireGuard, removeSocket, wireGuardGo } from "./wireguard-process.ts";
+import {
+  kernelWireGuard,
+  noteInterface,
+  removeNoted,
+  removeSocket,
+  wireGuardGo,
+} from "./wireguard-process.ts";
 
 /** What the interface of one end of a tunnel is to be. */
 export interface DeviceWish {
@@ -106,15 +112,23 @@ export class WireGuardDevice implements TunnelDevice {
     if (this.process) {
       await this.process.stop();
       removeSocket(this.name);
-    } else await tryRun([...this.ip(), "link", "del", this.name]);
+    } else await removeNoted(this.runFolder, this.name);
     this.process = undefined;
   }
 
   private async createInterface(): Promise<void> {
     if (await kernelWireGuard()) {
       if (await this.isInPlace()) return;
-      await run(["ip", "link", "add", this.name, "type", "wireguard"]);
-      await this.moveInside();
+      // Before there is one: a daemon that is killed now leaves it to the next.
+      noteInterface(this.runFolder, this.name, this.netns);
+      try {
+        await run(["ip", "link", "add", this.name, "type", "wireguard"]);
+        await this.moveInside();
+      } catch (error) {
+        // Where it was made it would be in the way of the next one.
+        await removeNoted(this.runFolder, this.name);
+        throw error;
+      }
       this.wgInside = true;
       return;
     }
@@ -133,6 +147,7 @@ export class WireGuardDevice implements TunnelDevice {
 
   private async bringUp(): Promise<void> {
     if (!(await this.isInPlace())) await this.moveInside();
+    await allowIpv6(this.name, this.netns);
     const addresses = [`${LINK_LOCAL[this.role]}/64`, ...this.wish.addresses];
     await run([...this.ip(), "-batch", "-"], {
       input: [
@@ -180,6 +195,21 @@ export class WireGuardDevice implements TunnelDevice {
   private allowedIps(): string[] {
     return [`${LINK_LOCAL[otherRole(this.role)]}/128`, ...this.wish.allowedIps];
   }
+}
+
+/**
+ * A box may have IPv6 switched off; inside the tunnel, where the ends prove themselves by it, it is needed. What the
+ * other end may send by it is still held to `allowedIps`.
+ * @throws where the kernel has none
+ */
+async function allowIpv6(name: string, netns: string | undefined): Promise<void> {
+  const inside = netns === undefined ? [] : ["ip", "netns", "exec", netns];
+  const parameter = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+  const set = await tryRun([...inside, "tee", parameter], { input: "0" });
+  if (set.exitCode === 0) return;
+  throw new Error(
+    `${name}: IPv6, by which the ends of a tunnel prove that it carries, cannot be had: ${set.stderr.trim()}`,
+  );
 }
 
 /** Nobody else is on the link, and the address is needed at once. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "../../host/log.ts";
 import { run, tryRun } from "../../host/run.ts";
@@ -6,6 +6,8 @@ import { Supervised } from "../../host/supervise.ts";
 
 /** Every interface of a tunnel begins with this, so that a later daemon knows what a killed one left. */
 export const INTERFACE_PREFIX = "omt-";
+/** Of files in which the namespace of an interface stands. */
+const NOTE_SUFFIX = ".netns";
 const PROCESS_PREFIX = `wireguard-go-${INTERFACE_PREFIX}`;
 
 let kernelHasIt: Promise<boolean> | undefined;
@@ -14,6 +16,8 @@ let kernelHasIt: Promise<boolean> | undefined;
 export function kernelWireGuard(): Promise<boolean> {
   kernelHasIt ??= (async () => {
     const name = `${INTERFACE_PREFIX}try`;
+    // What a daemon left that was killed in between would look like a no.
+    await tryRun(["ip", "link", "del", name]);
     const made = await tryRun(["ip", "link", "add", name, "type", "wireguard"]);
     if (made.exitCode === 0) await run(["ip", "link", "del", name]);
     return made.exitCode === 0;
@@ -31,9 +35,26 @@ export function wireGuardGo(name: string, runFolder: string, log: Logger): Super
   });
 }
 
-/** Removes interfaces and processes of tunnels that a killed daemon left in this network namespace. */
+/** Keeps where an interface of the kernel's WireGuard is, or will be: one in another namespace is found by nothing else. */
+export function noteInterface(runFolder: string, name: string, netns: string | undefined): void {
+  mkdirSync(runFolder, { recursive: true });
+  writeFileSync(join(runFolder, `${name}${NOTE_SUFFIX}`), netns ?? "");
+}
+
+/** Removes it where it is to be, and where it was made, in case that it has not come further; and what was kept. */
+export async function removeNoted(runFolder: string, name: string): Promise<void> {
+  const note = join(runFolder, `${name}${NOTE_SUFFIX}`);
+  const netns = readOr(note);
+  if (netns !== "") await tryRun(["ip", "-n", netns, "link", "del", name]);
+  await tryRun(["ip", "link", "del", name]);
+  rmSync(note, { force: true });
+}
+
+/** Removes interfaces and processes of tunnels that a killed daemon left, in whatever network namespace. */
 export async function clearWireGuardLeftovers(runFolder: string): Promise<void> {
   for (const file of filesIn(runFolder)) {
+    const isNote = file.startsWith(INTERFACE_PREFIX) && file.endsWith(NOTE_SUFFIX);
+    if (isNote) await removeNoted(runFolder, file.slice(0, -NOTE_SUFFIX.length));
     if (!file.startsWith(PROCESS_PREFIX) || !file.endsWith(".pid")) continue;
     const name = file.slice("wireguard-go-".length, -".pid".length);
     endProcess(join(runFolder, file), name);
