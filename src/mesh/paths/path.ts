@@ -85,6 +85,7 @@ export class Path implements Way {
       send: (sequence) => this.transmit(encodeBody({ kind: "proof", path: number, sequence })),
       intervalMs: () => host.intervalMs(this),
       lostForMs: host.lostForMs,
+      isMetered: () => this.offer.metered,
       isWanted: () => host.isWanted(this),
       changed: host.changed,
     });

@@ -33,6 +33,8 @@ export class PeerWays {
   private readonly paths: PathSet;
   private choice: PathChoice = { inDoubt: true };
   private lostSinceMs: number | undefined;
+  /** Since when nothing works, or LoRa alone. */
+  private withoutSinceMs: number | undefined;
   private trafficMs = Number.NEGATIVE_INFINITY;
   private lookedAtChosenMs = Number.NEGATIVE_INFINITY;
   private isReviewing = false;
@@ -42,13 +44,14 @@ export class PeerWays {
 
   constructor(private readonly host: PeerWaysHost) {
     this.lostSinceMs = host.timers.monotonicMs();
+    this.withoutSinceMs = this.lostSinceMs;
     this.paths = new PathSet({
       timers: host.timers,
       random: host.random,
       transmit: host.transmit,
       maxDatagramBytes: host.maxDatagramBytes,
       intervalMs: (path) => this.intervalMs(path),
-      lostForMs: () => (this.lostSinceMs === undefined ? undefined : this.nowMs - this.lostSinceMs),
+      lostForMs: () => (this.withoutSinceMs === undefined ? undefined : this.nowMs - this.withoutSinceMs),
       hasOther: (path) => this.hasOtherThan(path),
       isWanted: (path) => path.offer.kind !== "lora" || !this.hasOtherThan(path),
       changed: () => this.review(),
@@ -238,6 +241,14 @@ export class PeerWays {
   }
 
   private tellReachable(): void {
+    const isServed = this.paths.all.some((path) => isProven(path) && path.offer.kind !== "lora");
+    const wasServed = this.withoutSinceMs === undefined;
+    if (isServed !== wasServed) {
+      this.withoutSinceMs = isServed ? undefined : this.nowMs;
+      // What never answered and waits long may do so now: perhaps the peer has moved there.
+      for (const { prover, offer } of isServed ? [] : this.paths.all)
+        if (prover.provenMs === undefined && offer.kind !== "lora") prover.hint();
+    }
     const isReachable = this.paths.all.some(isProven);
     if (isReachable === this.isReachable) return;
     this.lostSinceMs = isReachable ? undefined : this.nowMs;

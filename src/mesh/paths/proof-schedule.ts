@@ -27,7 +27,8 @@ const LORA_MS = 3_600_000;
  *
  * A proof is a datagram of 36 bytes and its answer one of 42, with UDP over IPv4 64 and 70; both sides prove. So an idle
  * pair costs 70 kB an hour where it has one path, 910 kB where it has two (700 of the chosen, 210 of the other), and a path
- * that traffic keeps busy 2.1 MB an hour; a metered path costs 42 kB an hour. Trains (see train.ts) add 37 kB an hour to
+ * that traffic keeps busy 2.1 MB an hour; a metered path costs 42 kB an hour. An address that
+ * never answers costs 1 kB an hour, on a metered interface 0.1. Trains (see train.ts) add 37 kB an hour to
  * each path that is not metered.
  */
 export function proofIntervalMs({ kind, metered, isChosen, isBusy, hasOther }: ProofNeed): number {
@@ -89,15 +90,35 @@ export function missesUntilDead(loss: number): number {
   return Math.min(MOST_MISSES, Math.max(FEWEST_MISSES, Math.ceil(Math.log(MISTAKE) / Math.log(loss))));
 }
 
+/** What decides how long a path that does not work waits for the next try. */
+export interface RetryNeed {
+  /** In vain, since it last worked or something spoke for it. */
+  tries: number;
+  /** How long the peer has not been reachable but by LoRa; undefined while it is. */
+  lostForMs: number | undefined;
+  wasProven: boolean;
+  metered: boolean;
+}
+
 const RETRY_GROWTH = 1.5;
 /** The longest wait between tries of a dead path: the peer is not reachable otherwise, or has not been for an hour, or is. */
 const ALONE_RETRY_MS = 2_000;
 const OTHERWISE_RETRY_MS = 10_000;
+const METERED_ALONE_RETRY_MS = 10_000;
+const METERED_OTHERWISE_RETRY_MS = 60_000;
 const LONG_LOST_MS = 3_600_000;
+/** Of what never answered, such as an address inside some other network: only something new gives it better prospects. */
+const UNPROVEN_RETRY_MS = 300_000;
+const METERED_UNPROVEN_RETRY_MS = 3_600_000;
 
-/** @param lostForMs how long the peer has not been reachable at all; undefined while it is */
-export function retryWaitMs(pace: ProofPace, tries: number, lostForMs: number | undefined): number {
+export function retryWaitMs(pace: ProofPace, need: RetryNeed): number {
+  const longest = Math.max(pace.firstRetryMs, longestRetryMs(need));
+  return Math.min(longest, pace.firstRetryMs * RETRY_GROWTH ** Math.min(need.tries, 30));
+}
+
+function longestRetryMs({ lostForMs, wasProven, metered }: RetryNeed): number {
+  if (!wasProven) return metered ? METERED_UNPROVEN_RETRY_MS : UNPROVEN_RETRY_MS;
   const isAlone = lostForMs !== undefined && lostForMs < LONG_LOST_MS;
-  const longest = Math.max(pace.firstRetryMs, isAlone ? ALONE_RETRY_MS : OTHERWISE_RETRY_MS);
-  return Math.min(longest, pace.firstRetryMs * RETRY_GROWTH ** Math.min(tries, 30));
+  if (metered) return isAlone ? METERED_ALONE_RETRY_MS : METERED_OTHERWISE_RETRY_MS;
+  return isAlone ? ALONE_RETRY_MS : OTHERWISE_RETRY_MS;
 }

@@ -14,8 +14,10 @@ export interface ProverOptions {
   send: (sequence: number) => void;
   /** Until the next proof while the path works. */
   intervalMs: () => number;
-  /** How long the peer has not been reachable; undefined while it is. */
+  /** How long the peer has not been reachable but by LoRa; undefined while it is. */
   lostForMs: () => number | undefined;
+  /** Bytes cost there. */
+  isMetered: () => boolean;
   /** Whether proofs are worth it now; asked again with each that would be due. */
   isWanted: () => boolean;
   /** The state or what was measured has changed. */
@@ -233,8 +235,14 @@ export class Prover {
   }
 
   private retryMs(): number {
-    const { pace, lostForMs } = this.options;
-    return retryWaitMs(pace, this.tries++, lostForMs());
+    const { pace, lostForMs, isMetered } = this.options;
+    const wasProven = this.provenMs !== undefined;
+    return retryWaitMs(pace, {
+      tries: this.tries++,
+      lostForMs: lostForMs(),
+      wasProven,
+      metered: isMetered(),
+    });
   }
 
   private intervalMs(): number {

@@ -4,6 +4,7 @@ import {
   answerWaitMs,
   missesUntilDead,
   paceOf,
+  type RetryNeed,
   retryWaitMs,
 } from "../../../../src/mesh/paths/proof-schedule.ts";
 import { TrainReceiver } from "../../../../src/mesh/paths/train.ts";
@@ -96,9 +97,24 @@ describe("the times of proofs", () => {
 
   test("a dead path is tried within two seconds while the peer is lost, within ten otherwise, for ever", () => {
     const pace = paceOf("radio");
-    expect(retryWaitMs(pace, 0, 0)).toBe(120);
-    expect(retryWaitMs(pace, 1_000, 60_000)).toBe(2_000);
-    expect(retryWaitMs(pace, 1_000, undefined)).toBe(10_000);
-    expect(retryWaitMs(pace, 1e9, 1e12)).toBe(10_000);
+    const dead = { lostForMs: undefined, wasProven: true, metered: false };
+    const wait = (tries: number, need: Partial<RetryNeed> = {}) =>
+      retryWaitMs(pace, { ...dead, tries, ...need });
+    expect(wait(0, { lostForMs: 0 })).toBe(120);
+    expect(wait(1_000, { lostForMs: 60_000 })).toBe(2_000);
+    expect(wait(1_000)).toBe(10_000);
+    expect(wait(1e9, { lostForMs: 1e12 })).toBe(10_000);
+    expect(wait(1e9, { lostForMs: 60_000, metered: true })).toBe(10_000);
+    expect(wait(1e9, { metered: true })).toBe(60_000);
+  });
+
+  test("one that never answered is tried ever more seldom, down to once in five minutes, where bytes cost an hour", () => {
+    const pace = paceOf("radio");
+    for (const lostForMs of [undefined, 60_000]) {
+      const never = { lostForMs, wasProven: false };
+      expect(retryWaitMs(pace, { ...never, tries: 0, metered: true })).toBe(120);
+      expect(retryWaitMs(pace, { ...never, tries: 100, metered: false })).toBe(300_000);
+      expect(retryWaitMs(pace, { ...never, tries: 100, metered: true })).toBe(3_600_000);
+    }
   });
 });

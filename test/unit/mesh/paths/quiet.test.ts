@@ -41,6 +41,65 @@ describe("a pair that has nothing to say", () => {
     expect(bytes).toBeLessThan(43_000);
   });
 
+  test.each([
+    { metered: true, first: 9_000, later: 1_400 },
+    { metered: false, first: 14_000, later: 10_000 },
+  ])(
+    "and names five addresses each at which nobody answers, spends hardly anything on them (metered: $metered)",
+    ({ metered, first, later }) => {
+      const network = new VirtualNetwork();
+      const modem = network.link("modem", { kind: "internet", metered });
+      const [a, b] = [network.box("a", [modem]), network.box("b", [modem])];
+      network.introduce(a, b);
+      let bytes = 0;
+      network.onDatagram = (_from, target, datagram) => {
+        if (target.by === "udp" && target.endpoint.address.startsWith("10.1.9."))
+          bytes += datagram.length + 28;
+      };
+      for (let i = 0; i < 5; i++) {
+        const target = { by: "udp", endpoint: { address: `10.1.9.${100 + i}`, port: 4_600 } } as const;
+        const offer = { kind: "punched", target, interface: "modem", cost: 0, metered } as const;
+        a.paths.offer("b", offer);
+        b.paths.offer("a", offer);
+      }
+      network.time.advance(60_000);
+      const inFirstMinute = bytes;
+      expect(inFirstMinute).toBeLessThan(10_000);
+      network.time.advance(HOUR_MS);
+      expect(bytes - inFirstMinute).toBeLessThan(first);
+      const inFirstHour = bytes;
+      network.time.advance(HOUR_MS);
+      expect(bytes - inFirstHour).toBeLessThan(later);
+    },
+  );
+
+  test("tries what never answered again once the peer is lost: it may have moved there", () => {
+    const network = new VirtualNetwork();
+    const [wire, other] = [network.link("wire"), network.link("other", { metered: true })];
+    const [a, b] = [network.box("a", [wire, other]), network.box("b", [wire, other])];
+    network.introduce(a, b);
+    other.isBlackHole = true;
+    a.paths.removePeer("b");
+    b.paths.removePeer("a");
+    network.introduce(a, b);
+    network.time.advance(5 * HOUR_MS);
+    wire.isBlackHole = true;
+    other.isBlackHole = false;
+    network.time.advance(30_000);
+    expect(a.paths.isReachable("b")).toBe(true);
+  });
+
+  test("costs a metered link little while the peer is away", () => {
+    const network = new VirtualNetwork();
+    const modem = network.link("modem", { kind: "internet", metered: true });
+    network.introduce(network.box("a", [modem]), network.box("b", [modem]));
+    network.time.advance(60_000);
+    modem.isBlackHole = true;
+    const [bytes = 0] = bytesAnHour(network);
+    expect(bytes).toBeLessThan(52_000);
+    expect(bytesAnHour(network)[0]).toBeLessThan(9_000);
+  });
+
   test("sends nothing by LoRa while another way works, and hardly anything when none does", () => {
     const network = new VirtualNetwork();
     const wire = network.link("wire");
