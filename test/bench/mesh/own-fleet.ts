@@ -54,7 +54,7 @@ export class OwnFleet {
     return performance.now() - this.startedMs;
   }
 
-  /** So many pairs taken at random, one message each. @returns how long each took, sorted */
+  /** So many pairs taken at random, one message each. @returns how long each took, sorted; Infinity for one that never arrived */
   async messageMs(pairs: number, random: () => number): Promise<number[]> {
     const took: number[] = [];
     const pick = () => this.boxes[Math.floor(random() * this.boxes.length)];
@@ -63,7 +63,11 @@ export class OwnFleet {
       if (!from || !to || from === to) continue;
       count += 1;
       const { end } = await to.listen();
-      took.push((await from.send(await to.peer(), "hello", { timeoutMs: 20_000 })).tookMs);
+      const eachMs = await from.send(await to.peer(), "hello", { timeoutMs: 20_000 }).then(
+        ({ tookMs }) => tookMs,
+        () => Number.POSITIVE_INFINITY,
+      );
+      took.push(eachMs);
       end();
     }
     return took.sort((a, b) => a - b);
