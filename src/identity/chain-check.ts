@@ -51,6 +51,12 @@ function checkAttenuation(child: Certificate, parent: Certificate, what: string)
   if (parent.role === "invite") {
     if (child.role !== parent.admits)
       throw new CertificateError(`${what}.role`, "is not what the invite is for");
+    // Whoever has the link would settle itself: once, closed and expired would mean nothing.
+    if (child.via !== undefined)
+      throw new CertificateError(
+        `${what}.via`,
+        "is for a member to say who may give the role, not for an invite",
+      );
   } else {
     const role = child.role === "invite" ? child.admits : child.role;
     if (role === undefined || !parent.grants.includes(role)) {
