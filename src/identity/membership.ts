@@ -4,13 +4,14 @@ import { CertificateError, type Chain, encodeChain } from "./certificate.ts";
 import { entriesOf, hasExpired, isSameKey, keyText, openChain } from "./chain-check.ts";
 import { CheckedMembers } from "./checked-members.ts";
 import { Credentials, type MembershipStore } from "./credentials.ts";
+import { type Seen, standsOn } from "./hearing.ts";
 import { type BootstrapPeer, encodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
 import { type InviteRequest, inviteChain, isNoLess, joinChain, mayCertify, settledChain } from "./issuing.ts";
 import type { Member, Passport, Role } from "./member.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
 import { networkId } from "./network-id.ts";
 import { KEY_BYTES, type SigningKey, signingKey } from "./signing-key.ts";
-import { entryProblem, type Standing, standsOn } from "./standing.ts";
+import { entryProblem, type Standing } from "./standing.ts";
 import {
   type Fact,
   MAX_EPOCH,
@@ -218,7 +219,11 @@ export class Membership implements Passport {
       ({ certificate: { subject }, signer }) =>
         isSameKey(subject, certificate.subject) && isSameKey(signer, this.publicKey),
     );
-    if (isNoted || this.hasCome(opened) || noted.length >= MAX_ADMISSIONS_AN_INVITE) return undefined;
+    const seen = this.seenToCome(opened);
+    // Of two who come by an invite for one those count first who were seen nearer to the network's key.
+    const isNearer = invite.uses === 1 && seen !== undefined && seen.distance > this.credentials.chain.length;
+    if (isNoted || (seen !== undefined && !isNearer)) return undefined;
+    if (noted.length >= MAX_ADMISSIONS_AN_INVITE) return undefined;
     const fact: Fact = { what: "admission", invite: invite.subject, certificate };
     return this.state(fact, this.credentials.member);
   }
@@ -420,9 +425,13 @@ export class Membership implements Passport {
   }
 
   /** Whether somebody who is heard has seen a chain's leaf come by its invite. */
-  private hasCome([{ subject }, invite]: Chain): boolean {
-    if (invite?.role !== "invite") return false;
-    return this.standing.admitted.get(keyText(invite.subject))?.has(keyText(subject)) ?? false;
+  private hasCome(chain: Chain): boolean {
+    return this.seenToCome(chain) !== undefined;
+  }
+
+  private seenToCome([{ subject }, invite]: Chain): Seen | undefined {
+    if (invite?.role !== "invite") return undefined;
+    return this.standing.admitted.get(keyText(invite.subject))?.get(keyText(subject));
   }
 
   private mayAdmitBy(invite: Uint8Array): boolean {

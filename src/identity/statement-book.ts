@@ -1,13 +1,7 @@
 import { createHash } from "node:crypto";
 import { isSameKey, keyText } from "./chain-check.ts";
-import {
-  type Admitted,
-  type Revoked,
-  type Rotated,
-  type Standing,
-  standingOf,
-  standsOn,
-} from "./standing.ts";
+import { type Admitted, type Revoked, standsOn } from "./hearing.ts";
+import { type Rotated, type Standing, standingOf } from "./standing.ts";
 import { openStatement, type Statement } from "./statement.ts";
 import { StatementPool } from "./statement-pool.ts";
 

@@ -95,3 +95,55 @@ describe("who holds an invite and settles itself", () => {
     expect(() => founder.check(chain, key.publicKey)).toThrow("chain.0.role");
   });
 });
+
+describe("who came second by an invite for one", () => {
+  test("is not heard: what it revokes, rotates or has seen does not count", () => {
+    const founder = found();
+    const link = inviteBy(founder, { role: "operator", uses: 1 });
+    const [operator, thief] = [join(link), join(link)];
+    const b = join(inviteBy(founder));
+    meet(founder, operator);
+    founder.check(b.chain(), b.publicKey);
+    expect(founder.accept(thief.revoke(b.publicKey, "out"))).toBe("new");
+    founder.accept(thief.rotate());
+    expect(founder.isStillMember(b.publicKey)).toBe(true);
+    expect(founder.sharedKeys()).toHaveLength(1);
+    const once = inviteBy(founder, { uses: 1 });
+    const [mine, friend] = [join(once), join(once)];
+    const seen = thief.noteAdmission(friend.chain());
+    if (seen === undefined) throw new Error("nothing was noted");
+    founder.accept(seen);
+    expect(founder.check(mine.chain(), mine.publicKey).role).toBe("box");
+  });
+
+  test("is who was seen by a box with a clock behind, where one nearer to the network's key has seen another", () => {
+    const [clock, behind] = [new FakeClock(), new FakeClock()];
+    const founder = found(clock);
+    const box = join(inviteBy(founder), behind);
+    meet(founder, box);
+    clock.pass(10 * DAY_S * 1_000);
+    const link = inviteBy(founder, { uses: 1 });
+    const [first, thief] = [join(link, clock), join(link, clock)];
+    meet(founder, first);
+    const seen = box.noteAdmission(thief.chain());
+    if (seen === undefined) throw new Error("nothing was noted");
+    founder.accept(seen);
+    expect(founder.check(first.chain(), first.publicKey).role).toBe("box");
+    expect(() => founder.check(thief.chain(), thief.publicKey)).toThrow("somebody else came by it before");
+  });
+
+  test("does not put out who was settled before", () => {
+    const founder = found();
+    const operator = join(inviteBy(founder, { grants: ["box"] }));
+    meet(founder, operator);
+    const link = inviteBy(founder, { uses: 1 });
+    const [first, second] = [join(link), join(link)];
+    operator.noteAdmission(first.chain());
+    const settled = operator.settle(first.chain());
+    if (settled === undefined) throw new Error("nothing was settled");
+    first.take(settled);
+    const seen = founder.noteAdmission(second.chain());
+    if (seen) operator.accept(seen);
+    expect(operator.check(first.chain(), first.publicKey).role).toBe("box");
+  });
+});

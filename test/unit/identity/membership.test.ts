@@ -161,14 +161,17 @@ describe("an invite for one", () => {
     expect(winners[1]).toEqual(winners[0] ?? []);
   });
 
-  test("is noted once by a box, and not by one that knows of it", () => {
+  test("is noted once by a box, and not by one that knows of it and is no nearer to the network's key", () => {
     const founder = found();
-    const c = join(inviteBy(founder));
+    const [c, d] = [join(inviteBy(founder)), join(inviteBy(founder))];
     const first = join(inviteBy(founder, { uses: 1 }));
     const statement = c.noteAdmission(first.chain());
     if (statement === undefined) throw new Error("nothing was noted");
     expect(c.noteAdmission(first.chain())).toBeUndefined();
     expect([founder.accept(statement), founder.accept(statement)]).toEqual(["new", "known"]);
+    d.accept(statement);
+    expect(d.noteAdmission(first.chain())).toBeUndefined();
+    expect(founder.noteAdmission(first.chain())).toBeInstanceOf(Uint8Array);
     expect(founder.noteAdmission(first.chain())).toBeUndefined();
   });
 });

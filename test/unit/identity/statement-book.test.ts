@@ -145,9 +145,10 @@ describe("who has the last word", () => {
 });
 
 describe("the time that statements prove", () => {
-  test("is that of operators and the network's key, never of a box that has seen somebody come", () => {
+  test("is that of the network's key, never of an operator, or of a box that has seen somebody come", () => {
     const floorOf = (...statements: Uint8Array[]) => bookOf(statements).standingAt(0).floorS;
-    expect(floorOf(out(first, byOperator, NOW_S + 7), out(second, byOperator, NOW_S + 3))).toBe(NOW_S + 7);
+    expect(floorOf(out(first, byNetwork, NOW_S + 7), out(second, byNetwork, NOW_S + 3))).toBe(NOW_S + 7);
+    expect(floorOf(out(first, byOperator, 2 ** 39), rotated(2, byOperator))).toBe(0);
     expect(floorOf(came(first, invite, byBox, 2 ** 39))).toBe(0);
     expect(floorOf(out(first, byPeer, 2 ** 39), out(peer, byNetwork, NOW_S))).toBe(NOW_S);
   });
