@@ -137,6 +137,7 @@ export class Network implements ControlChannel {
     this.nat = new ObservedNat({
       interfaces: options.interfaces,
       port: () => this.datagrams.port,
+      unanswered: () => this.ways.unanswered(),
       monotonicMs,
     });
     this.datagrams = new Datagrams({
@@ -557,6 +558,7 @@ export class Network implements ControlChannel {
     for (const peer of this.directory.sweep((one) => connected.has(one))) this.forgetSession(peer);
     for (const [peer, sinceMs] of this.lostAtMs)
       if (nowMs - sinceMs > FORGET_SESSION_MS && !connected.has(peer)) this.forgetSession(peer);
+    if (this.nat.changes()) this.moved();
     this.relays.review();
     this.tunnels?.review();
     this.ways.refreshAll();

@@ -1,6 +1,6 @@
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
 import type { NatKind, Observation } from "../nat/nat-interface.ts";
-import { mappedEndpoint, natKind } from "../nat/nat-kind.ts";
+import { mappedEndpoint, natKind, type Unanswered } from "../nat/nat-kind.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
 
 /** Of as many observers the last word is kept. */
@@ -18,14 +18,17 @@ export interface ObservedNatOptions {
   interfaces: () => readonly LocalInterface[];
   /** UDP port of the datagrams. */
   port: () => number;
+  /** Who ought to have answered datagrams and never did. */
+  unanswered: () => readonly Unanswered[];
   monotonicMs: () => number;
 }
 
-/** What peers say of how they see this box, and what follows from it. */
+/** What peers say of how they see this box, or that none says anything, and what follows from it. */
 export class ObservedNat {
   private readonly observations = new Map<string, Observation>();
   private last = textOf({ kind: "unknown", mapped: undefined });
   private seen: Picture | undefined;
+  private movedMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ObservedNatOptions) {}
 
@@ -47,6 +50,7 @@ export class ObservedNat {
   moved(): boolean {
     this.observations.clear();
     this.seen = undefined;
+    this.movedMs = this.options.monotonicMs();
     return this.changes();
   }
 
@@ -59,7 +63,8 @@ export class ObservedNat {
     return this.picture.mapped;
   }
 
-  private changes(): boolean {
+  /** Silence tells something too. @returns whether the picture has changed since it was last asked */
+  changes(): boolean {
     const now = textOf(this.picture);
     const isNew = now !== this.last;
     this.last = now;
@@ -72,7 +77,16 @@ export class ObservedNat {
     const all = [...this.observations.values()];
     const addresses = this.options.interfaces().flatMap((link) => link.addresses);
     const own = { addresses, port: this.options.port() };
-    this.seen = { kind: natKind(all, own, nowMs), mapped: mappedEndpoint(all, own, nowMs), atMs: nowMs };
+    // The silence of another place says nothing of this one.
+    const unanswered = this.options.unanswered().map(({ observer, sinceMs }) => ({
+      observer,
+      sinceMs: Math.max(sinceMs, this.movedMs),
+    }));
+    this.seen = {
+      kind: natKind(all, own, nowMs, unanswered),
+      mapped: mappedEndpoint(all, own, nowMs),
+      atMs: nowMs,
+    };
     return this.seen;
   }
 }

@@ -6,6 +6,7 @@ import type { LocalInterface, LocalSighting } from "../discovery/discovery-inter
 import { canonicalIp, isInPrefix } from "../discovery/ip-address.ts";
 import type { Engine, PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
+import type { Unanswered } from "../nat/nat-kind.ts";
 import { type Endpoint, parseEndpoint } from "../paths/endpoint.ts";
 import type { Paths } from "../paths/paths.ts";
 import {
@@ -122,6 +123,22 @@ export class WayKeeper {
   nat(peer: PeerId): NatKind {
     const told = this.peers.get(peer)?.ways?.nat ?? "unknown";
     return told === "unknown" ? (this.options.directory.get(peer)?.record.nat ?? "unknown") : told;
+  }
+
+  /**
+   * Endpoints that never answered although their boxes are there, by a stream for instance, and would be expected to: for
+   * an address inside another network, or a box that gets no datagrams itself, silence is no wonder.
+   */
+  unanswered(): Unanswered[] {
+    const { paths } = this.options;
+    return [...this.peers.keys()]
+      .filter((peer) => paths.isReachable(peer))
+      .flatMap((peer) => {
+        const nat = this.nat(peer);
+        const isExpected = ({ observer }: Unanswered) =>
+          nat === "open" || (nat !== "blocked" && addressScope(observer.address) === "public");
+        return paths.unanswered(peer).filter(isExpected);
+      });
   }
 
   /** Something about this box has changed: all ways are looked at anew, and peers are told. */

@@ -1,6 +1,7 @@
 import type { Timers } from "../../host/timers.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import type { Observation } from "../nat/nat-interface.ts";
+import type { Unanswered } from "../nat/nat-kind.ts";
 import { type Body, encodeBody, FORWARD_OVERHEAD, isChannel } from "./body.ts";
 import { ControlError } from "./control-error.ts";
 import { DATAGRAM_OVERHEAD, readHeader } from "./datagram.ts";
@@ -199,6 +200,11 @@ export class Paths implements ControlChannel {
 
   status(peer: PeerId): PathStatus[] {
     return this.peers.get(peer)?.ways.status() ?? [];
+  }
+
+  /** Endpoints of the peer to which proofs went and that have never answered. */
+  unanswered(peer: PeerId): Unanswered[] {
+    return this.peers.get(peer)?.ways.unanswered() ?? [];
   }
 
   isReachable(peer: PeerId): boolean {

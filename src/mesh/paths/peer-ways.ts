@@ -1,4 +1,5 @@
 import type { Timers } from "../../host/timers.ts";
+import type { Unanswered } from "../nat/nat-kind.ts";
 import type { Ways } from "./courier.ts";
 import { type Path, zoneOf } from "./path.ts";
 import { choosePath, isUsable, type PathChoice, type PathPolicy } from "./path-choice.ts";
@@ -164,6 +165,15 @@ export class PeerWays {
 
   status(): PathStatus[] {
     return this.paths.all.map((path) => path.status(this.nowMs, path.id === this.choice.chosen));
+  }
+
+  /** Endpoints to which proofs went and that have never answered. @returns since when, on the clock of the timers */
+  unanswered(): Unanswered[] {
+    return this.paths.all.flatMap(({ offer: { target }, prover: { provenMs, firstSentMs } }) =>
+      target.by === "udp" && provenMs === undefined && firstSentMs !== undefined
+        ? [{ observer: target.endpoint, sinceMs: firstSentMs }]
+        : [],
+    );
   }
 
   stop(): void {

@@ -47,6 +47,8 @@ export class Prover {
   state: PathStatus["state"] = "untried";
   /** Of the last answer. */
   provenMs: number | undefined;
+  /** When the first proof left. */
+  firstSentMs: number | undefined;
   /** Since when it has not been dead. */
   goodSinceMs: number | undefined;
   private readonly pending = new Map<number, Proof>();
@@ -169,6 +171,7 @@ export class Prover {
       return false;
     }
     this.refusals = 0;
+    this.firstSentMs ??= this.nowMs;
     const waitMs = answerWaitMs(pace, measure.rttMs, measure.jitterMs);
     const callOff = afterWaiting(timers, waitMs, () => this.missed(sequence));
     this.pending.set(sequence, {

@@ -38,7 +38,12 @@ export class DeskTestNetwork implements DeskNetwork {
       ownCame: () => {},
       monotonicMs,
     });
-    this.nat = new ObservedNat({ interfaces: () => [], port: () => 4_600, monotonicMs });
+    this.nat = new ObservedNat({
+      interfaces: () => [],
+      port: () => 4_600,
+      unanswered: () => [],
+      monotonicMs,
+    });
   }
 
   bootstrapPeers(most: number) {

@@ -11,9 +11,9 @@ import {
   type StunAttribute,
   type StunMessage,
 } from "../../../../src/mesh/nat/stun.ts";
-import { StunInquiry } from "../../../../src/mesh/nat/stun-inquiry.ts";
 import { StunResponder } from "../../../../src/mesh/nat/stun-responder.ts";
 import type { Endpoint } from "../../../../src/mesh/paths/endpoint.ts";
+import { StunInquiry } from "./stun-inquiry.ts";
 
 const CLIENT: Endpoint = { address: "192.0.2.7", port: 40_000 };
 const SERVER: Endpoint = { address: "198.51.100.1", port: 4600 };

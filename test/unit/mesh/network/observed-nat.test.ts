@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { Unanswered } from "../../../../src/mesh/nat/nat-kind.ts";
 import { ObservedNat } from "../../../../src/mesh/network/observed-nat.ts";
 import { link } from "./links.ts";
 
@@ -8,10 +9,16 @@ const MAPPED = { address: "203.0.113.7", port: 41_000 };
 function natAt() {
   const time = { nowMs: 1_000 };
   const links = [link("eth0", ["192.168.9.10/24"])];
-  const nat = new ObservedNat({ interfaces: () => links, port: () => 4_600, monotonicMs: () => time.nowMs });
+  const silent: Unanswered[] = [];
+  const nat = new ObservedNat({
+    interfaces: () => links,
+    port: () => 4_600,
+    unanswered: () => silent,
+    monotonicMs: () => time.nowMs,
+  });
   const seen = (observer: string, by = MAPPED) =>
     nat.take({ observer: { address: observer, port: 4_600 }, seen: by, atMs: time.nowMs });
-  return { nat, seen, time, links };
+  return { nat, seen, time, links, silent };
 }
 
 describe("what stands before a box", () => {
@@ -45,6 +52,25 @@ describe("what stands before a box", () => {
     expect(nat.moved()).toBe(false);
   });
 
+  test("blocks datagrams where two who ought to answer never do, until one says how it sees this box", () => {
+    const { nat, seen, time, silent } = natAt();
+    for (const address of ["198.51.100.1", "198.51.100.2"])
+      silent.push({ observer: { address, port: 4_600 }, sinceMs: time.nowMs });
+    time.nowMs += 4_000;
+    expect([nat.changes(), nat.kind]).toEqual([false, "unknown"]);
+    time.nowMs += 1_001;
+    expect([nat.changes(), nat.kind]).toEqual([true, "blocked"]);
+    expect(nat.changes()).toBe(false);
+    // Elsewhere it may be otherwise.
+    expect([nat.moved(), nat.kind]).toEqual([true, "unknown"]);
+    time.nowMs += 4_000;
+    expect(nat.kind).toBe("unknown");
+    time.nowMs += 1_001;
+    expect(nat.kind).toBe("blocked");
+    seen("198.51.100.3");
+    expect(nat.kind).toBe("unknown");
+  });
+
   test("is forgotten when nobody has said anything of it for minutes", () => {
     const { nat, seen, time } = natAt();
     for (const observer of ["198.51.100.1", "198.51.100.2"]) seen(observer);
@@ -59,7 +85,8 @@ describe("what stands before a box", () => {
       looks += 1;
       return [link("eth0", ["192.168.9.10/24"])];
     };
-    const nat = new ObservedNat({ interfaces, port: () => 4_600, monotonicMs: () => time.nowMs });
+    const unanswered = () => [];
+    const nat = new ObservedNat({ interfaces, port: () => 4_600, unanswered, monotonicMs: () => time.nowMs });
     for (let round = 0; round < 100; round += 1) {
       time.nowMs += 100;
       for (let number = 0; number < 50; number += 1)

@@ -18,7 +18,7 @@ const links = [
 
 function portraitWith(options: Partial<SelfPortraitOptions> = {}, announce: string[] = []) {
   const interfaces = options.interfaces ?? (() => links);
-  const nat = new ObservedNat({ interfaces, port: () => 4_600, monotonicMs: () => 0 });
+  const nat = new ObservedNat({ interfaces, port: () => 4_600, unanswered: () => [], monotonicMs: () => 0 });
   const portrait = new SelfPortrait({
     config: { ...defaultConfig().mesh, announce },
     name: "quay",

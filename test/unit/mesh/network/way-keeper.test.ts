@@ -123,6 +123,25 @@ describe("straight ways to a peer", () => {
     expect(endpoints().length).toBeLessThanOrEqual(8 + 100 / 5);
   });
 
+  test("are known that never answered, though the peer is there and what is known of it lets one expect it", async () => {
+    const { keeper, virtual, own, other, lan, state, tells } = keeperWith();
+    state.links = [link("lan", ["10.1.0.1/24"], { hasWayOut: true })];
+    keeper.agreed(PEER, said(["10.1.0.200:7000", "10.9.0.5:7000"]));
+    virtual.time.advance(10_000);
+    // It may be gone altogether.
+    expect(keeper.unanswered()).toEqual([]);
+    own.paths.offer(PEER, other.offerOf(lan));
+    virtual.time.advance(1_000);
+    expect(own.paths.isReachable(PEER)).toBe(true);
+    // Private addresses, of whatever network.
+    expect(keeper.unanswered()).toEqual([]);
+    // Where no datagram can even leave, nobody is silent.
+    const told = tells({ endpoints: ["10.1.0.200:7000", "10.9.0.5:7000"], nat: "open" });
+    await virtual.time.advanceAsync(100);
+    await told;
+    expect(keeper.unanswered()).toEqual([{ observer: { address: "10.1.0.200", port: 7_000 }, sinceMs: 0 }]);
+  });
+
   test("that it answers by are offered as often as it names them", () => {
     const { keeper, offered, virtual, other, lan } = keeperWith();
     const { target } = other.offerOf(lan);

@@ -1,7 +1,13 @@
-import type { Timers } from "../../host/timers.ts";
-import { canonicalIp } from "../discovery/ip-address.ts";
-import { type Endpoint, endpointText } from "../paths/endpoint.ts";
-import { BINDING, decodeStun, encodeStun, mappedAddressOf, TRANSACTION_ID_BYTES } from "./stun.ts";
+import type { Timers } from "../../../../src/host/timers.ts";
+import { canonicalIp } from "../../../../src/mesh/discovery/ip-address.ts";
+import {
+  BINDING,
+  decodeStun,
+  encodeStun,
+  mappedAddressOf,
+  TRANSACTION_ID_BYTES,
+} from "../../../../src/mesh/nat/stun.ts";
+import { type Endpoint, endpointText } from "../../../../src/mesh/paths/endpoint.ts";
 
 export interface StunInquiryOptions {
   timers: Timers;
