@@ -27,6 +27,7 @@ import { systemTimers } from "./host/timers.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
 import {
+  clearLeftovers,
   type Link,
   LoraLink,
   type MeshControl,
@@ -34,6 +35,7 @@ import {
   Traffic,
   UPLINK_IDLE_S,
   Uplinks,
+  uplinkLook,
 } from "./mesh/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { DurableFile, Journal } from "./store/index.ts";
@@ -99,6 +101,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   if (volatile) log.error(`the journal is not kept through a restart: ${volatile}`);
   // Who goes first on every link is one part's business: with the mesh, the uplink's queues are its.
   const sharesLinks = mode === "device" && config.mesh.enabled;
+  const spreadUplinks = sharesLinks ? config.mesh.traffic.uplinks : [];
+  const isSpread = spreadUplinks.length > 1;
   const backend: GuestBackend = bench
     ? new BenchBackend(bench.address, bench.portalPort)
     : new KernelBackend({
@@ -109,6 +113,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         log,
         tlsHost: certificate?.host,
         shapesUplink: !sharesLinks,
+        moreUplinks: isSpread ? spreadUplinks.map((uplink) => uplink.interface) : [],
       });
   const store = new SessionStore(join(stateFolder, "sessions.sqlite"));
   const gateway = new Gateway({ config: config.gateway, backend, store, journal, clock, log });
@@ -161,20 +166,20 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         run: tryRun,
       })
     : undefined;
-  const uplinks =
-    traffic && config.mesh.traffic.uplinks.length > 1
-      ? new Uplinks({
-          pins: {
-            ports: { control: [], messages: [], bulk: [] },
-            tunnelPorts: [],
-            vmInterfaces: [],
-            idleSeconds: UPLINK_IDLE_S,
-          },
-          timers: systemTimers,
-          log,
-          run: tryRun,
-        })
-      : undefined;
+  const uplinks = isSpread
+    ? new Uplinks({
+        pins: {
+          ports: { control: [], messages: [], bulk: [] },
+          tunnelPorts: [],
+          vmInterfaces: [],
+          idleSeconds: UPLINK_IDLE_S,
+        },
+        timers: systemTimers,
+        log,
+        run: tryRun,
+        look: uplinkLook(spreadUplinks, config.mesh.metered, tryRun),
+      })
+    : undefined;
   const mesh = new MeshPart({
     config: config.mesh,
     boxName: config.box.name,
@@ -238,6 +243,12 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     async start() {
       const detail = { version: VERSION, mode, problems: problems.length };
       await journal.append("box", "started", "", detail).catch(unkept("the journal"));
+      const unwanted = { traffic: traffic === undefined, uplinks: uplinks === undefined };
+      if (mode === "device") {
+        await clearLeftovers(tryRun, unwanted).catch((error) =>
+          log.error({ error }, "what a killed box left could not be removed"),
+        );
+      }
       await lifecycle.start();
     },
     async stop() {
@@ -264,14 +275,22 @@ const benchLora = (lora: Config["lora"], port: string): Config["lora"] => ({
   ports: [...lora.ports, port],
 });
 
-/** Links whose rate is known, and the guests' uplink with the classes that the gateway's firewall gives its guests. */
+/**
+ * Links whose rate is known, and the ways to the internet whether it is known or not; those that guests may use, with the
+ * classes that the gateway's firewall gives its guests.
+ */
 function knownLinks({ gateway: { uplink }, mesh: { traffic } }: Config): Link[] {
-  const links = traffic.links.map((link) => ({ name: link.interface, upKbit: link.up_kbit }));
-  if (!uplink.allow || uplink.interface === "" || uplink.up_kbit === 0) return links;
-  return [
-    ...links.filter(({ name }) => name !== uplink.interface),
-    { name: uplink.interface, upKbit: uplink.up_kbit, guestClasses: guestPriorities() },
-  ];
+  const rates = new Map(traffic.links.map((link) => [link.interface, link.up_kbit]));
+  if (uplink.interface !== "" && uplink.up_kbit > 0) rates.set(uplink.interface, uplink.up_kbit);
+  const spread = traffic.uplinks.length > 1 ? traffic.uplinks.map((one) => one.interface) : [];
+  const guestsLeaveBy = uplink.allow ? [uplink.interface, ...spread] : [];
+  const names = new Set([...rates.keys(), uplink.interface, ...traffic.uplinks.map((one) => one.interface)]);
+  names.delete("");
+  return [...names].map((name) => {
+    const upKbit = rates.get(name);
+    if (upKbit === undefined) return { name };
+    return { name, upKbit, ...(guestsLeaveBy.includes(name) ? { guestClasses: guestPriorities() } : {}) };
+  });
 }
 
 /** What can go on without goes on. */

@@ -90,7 +90,12 @@ const uplink = z
       .or(z.literal(""))
       .default("")
       .describe('the interface towards the internet, or "" for none'),
-    allow: z.boolean().default(false).describe("guests who have agreed may use the internet through it"),
+    allow: z
+      .boolean()
+      .default(false)
+      .describe(
+        "guests who have agreed may use the internet through it, and through the mesh.traffic.uplinks where there are several",
+      ),
     block_private: z
       .boolean()
       .default(true)
@@ -321,12 +326,19 @@ const log = z
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
   .strictObject({ box, portal, gateway, lora, mesh, management, log })
-  .superRefine(({ box, portal, gateway, management }, context) => {
+  .superRefine(({ box, portal, gateway, mesh, management }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });
     const { bridge, interfaces, uplink, services } = gateway;
     if (uplink.interface !== "" && [bridge, ...interfaces].includes(uplink.interface)) {
       refuse(["gateway", "uplink", "interface"], "an interface that is not of the guest network");
+    }
+    for (const [index, { interface: name }] of mesh.traffic.uplinks.entries()) {
+      if (![bridge, ...interfaces].includes(name)) continue;
+      refuse(
+        ["mesh", "traffic", "uplinks", index, "interface"],
+        "an interface that is not of the guest network",
+      );
     }
     if (interfaces.includes(bridge))
       refuse(["gateway", "bridge"], "a name that is not one of gateway.interfaces");

@@ -5,7 +5,7 @@ import { atIntervals, onceAtATime } from "../host/intervals.ts";
 import { LinkMonitor } from "../host/link-monitor.ts";
 import type { Logger } from "../host/log.ts";
 import { listNftSet } from "../host/nft.ts";
-import { hasWayOut, interfaceExists, setSysctl } from "../host/proc-net.ts";
+import { hasWayOut, interfaceExists, setSysctl, sysctl } from "../host/proc-net.ts";
 import { RunError, tryRun } from "../host/run.ts";
 import { Supervised } from "../host/supervise.ts";
 import type { BackendEvents, GuestBackend, Station } from "./backend.ts";
@@ -42,6 +42,11 @@ export interface KernelBackendOptions {
    * that the firewall gives guests. Default true.
    */
   shapesUplink?: boolean;
+  /**
+   * Ways to the internet beside `config.uplink.interface` over which another part (src/mesh/traffic) spreads what is
+   * forwarded. Guests may leave by each where `config.uplink.allow` says so. Default none.
+   */
+  moreUplinks?: readonly string[];
 }
 
 /** The guest network made of the kernel's own parts: a bridge, nftables, tc and two dnsmasq. Needs root. */
@@ -206,7 +211,8 @@ export class KernelBackend implements GuestBackend {
       limits: config.limits,
       guestRateKbit: config.guest_rate_kbit,
       guestToGuest: config.guest_to_guest,
-      uplink: this.uplinkUp ? config.uplink.interface : undefined,
+      // All of them while there is any: who spreads connections may choose one before its route is seen here.
+      uplinks: this.uplinkUp ? this.uplinks : [],
       blockPrivate: config.uplink.block_private,
       tls: tlsHost !== undefined,
       services: config.services,
@@ -218,9 +224,14 @@ export class KernelBackend implements GuestBackend {
     return this.options.shapesUplink ?? true;
   }
 
+  private get uplinks(): string[] {
+    const { config, moreUplinks = [] } = this.options;
+    const { interface: name, allow } = config.uplink;
+    return allow ? [...new Set([name, ...moreUplinks])].filter((one) => one !== "") : [];
+  }
+
   private findUplink(): boolean {
-    const { interface: name, allow } = this.options.config.uplink;
-    return allow && name !== "" && hasWayOut(name);
+    return this.uplinks.some(hasWayOut);
   }
 
   private applyRuleset(): Promise<void> {
@@ -230,12 +241,17 @@ export class KernelBackend implements GuestBackend {
   private forward(): void {
     const { uplink, guest_to_guest } = this.options.config;
     if (!uplink.allow && !guest_to_guest) return;
-    // A router listens to routers on its uplink only when it is told so (Documentation/networking/ip-sysctl.rst).
-    if (uplink.allow && interfaceExists(uplink.interface)) {
-      setSysctl(`net/ipv6/conf/${uplink.interface}/accept_ra`, 2);
-    }
+    this.listenToRouters();
     setSysctl("net.ipv4.ip_forward", 1);
     setSysctl("net.ipv6.conf.all.forwarding", 1);
+  }
+
+  /** A router does so on its uplinks only when it is told to (Documentation/networking/ip-sysctl.rst); one may come later. */
+  private listenToRouters(): void {
+    for (const name of this.uplinks.filter(interfaceExists)) {
+      const parameter = `net/ipv6/conf/${name}/accept_ra`;
+      if (!["", "2"].includes(sysctl(parameter))) setSysctl(parameter, 2);
+    }
   }
 
   private writeCommunityConf(): void {
@@ -285,6 +301,7 @@ export class KernelBackend implements GuestBackend {
   }
 
   private async followUplink(): Promise<void> {
+    this.listenToRouters();
     const up = this.findUplink();
     if (up === this.uplinkUp) return;
     this.uplinkUp = up;

@@ -3,6 +3,8 @@ export const GUEST_CLASSES = 250;
 /** The class of traffic that is nobody's in particular. */
 const DEFAULT_CLASS = 0xfff;
 const ROOT = "1:";
+/** Handle of a root without classes, by which it is known again as this box's. */
+export const CLASSLESS_ROOT = "2:";
 /**
  * Bytes that a class may send in a turn: the largest packet before segmentation offload is undone. With less, HTB gives
  * a class one packet a turn whatever its size, and whoever sends large ones gets more (net/sched/sch_htb.c).
@@ -50,7 +52,9 @@ export function fairQueueing(
   queueing: Queueing,
 ): string[] {
   if (queueing.cake && direction === "up") {
-    return [`qdisc replace dev ${device} root cake bandwidth ${kbit}kbit dual-srchost nat`];
+    return [
+      `qdisc replace dev ${device} root handle ${CLASSLESS_ROOT} cake bandwidth ${kbit}kbit dual-srchost nat`,
+    ];
   }
   const other = DEFAULT_CLASS.toString(16);
   const root = [

@@ -1,5 +1,5 @@
 import { run, tryRun } from "../host/run.ts";
-import { fairQueueing, type Queueing } from "./shaping.ts";
+import { CLASSLESS_ROOT, fairQueueing, type Queueing } from "./shaping.ts";
 
 export interface UplinkShaping {
   /** undefined where another part queues what leaves by it. */
@@ -28,8 +28,9 @@ export async function shapeUplink({ uplink, bridge, upKbit, downKbit }: UplinkSh
 
 function upward(uplink: string, kbit: number, queueing: Queueing): string[] {
   if (kbit > 0) return fairQueueing(uplink, "up", kbit, queueing);
-  if (queueing.cake) return [`qdisc replace dev ${uplink} root cake unlimited dual-srchost nat`];
-  return queueing.fqCodel ? [`qdisc replace dev ${uplink} root fq_codel`] : [];
+  if (queueing.cake)
+    return [`qdisc replace dev ${uplink} root handle ${CLASSLESS_ROOT} cake unlimited dual-srchost nat`];
+  return queueing.fqCodel ? [`qdisc replace dev ${uplink} root handle ${CLASSLESS_ROOT} fq_codel`] : [];
 }
 
 /** Leaves the uplink as the kernel makes it. */

@@ -20,7 +20,7 @@ import { Network } from "./network/network.ts";
 import { clearTunnels } from "./network/network-tunnels.ts";
 import type { Link } from "./traffic/queue-plan.ts";
 import type { Traffic } from "./traffic/traffic.ts";
-import { findUplinks, readDefaultRoutes } from "./traffic/uplink-finder.ts";
+import { trafficLinks } from "./traffic/traffic-links.ts";
 import type { Uplinks } from "./traffic/uplinks.ts";
 
 export interface MeshPartOptions {
@@ -39,10 +39,10 @@ export interface MeshPartOptions {
   mayTunnel: boolean;
   /** Who goes first on the links; undefined where this box may not say so. */
   traffic: Pick<Traffic, "refresh" | "setPorts" | "setTunnelPorts"> | undefined;
-  /** Links of which more is known than their name. */
+  /** Links that are in order whether the mesh uses them or not, with what is known of them. */
   links: readonly Link[];
   /** Several ways to the internet, used together; undefined where there is one at most. */
-  uplinks: Pick<Uplinks, "refresh" | "setPins"> | undefined;
+  uplinks: Pick<Uplinks, "setPins"> | undefined;
   lora: LoraLink | undefined;
   services: () => readonly OfferedService[];
   capability: () => Capability | undefined;
@@ -249,11 +249,9 @@ export class MeshPart implements Part {
 
   /** By the links' names and the networks' ports it knows what is whose. */
   private tellTraffic(): void {
-    const { traffic, uplinks, config, log } = this.options;
+    const { traffic, uplinks, log } = this.options;
     const all = [...this.running.values()].map(({ ports }) => ports);
-    const links = this.interfaces
-      .filter(({ kind, up }) => up && (kind === "ethernet" || kind === "radio"))
-      .map(({ name }) => this.options.links.find((link) => link.name === name) ?? { name });
+    const links = trafficLinks(this.interfaces, this.options.links, this.monitor.current());
     const ports = {
       control: all.map(({ udp }) => udp),
       messages: all.flatMap(({ tcp, ws }) => [tcp, ws]),
@@ -264,9 +262,7 @@ export class MeshPart implements Part {
       await traffic?.setPorts(ports);
       await traffic?.setTunnelPorts(tunnelPorts);
       await traffic?.refresh(links);
-      if (!uplinks) return;
-      await uplinks.setPins({ ports, tunnelPorts, vmInterfaces: [], idleSeconds: UPLINK_IDLE_S });
-      await uplinks.refresh(findUplinks(config.traffic.uplinks, await readDefaultRoutes(), this.interfaces));
+      await uplinks?.setPins({ ports, tunnelPorts, vmInterfaces: [], idleSeconds: UPLINK_IDLE_S });
     };
     told().catch((error) => log.error({ error }, "traffic"));
   }

@@ -25,6 +25,8 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
   let machine: LabHost;
   const providers: LabHost[] = [];
   let uplinks: Uplinks;
+  /** What there is said to be. */
+  let now: Uplink[] = [];
 
   beforeAll(async () => {
     await lab.open();
@@ -49,6 +51,7 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
     uplinks = new Uplinks({
       ...{ pins: PINS, timers: systemTimers, log: createLog({ level: "error" }) },
       run: (command, options) => box.tryRun(command, options),
+      look: async () => now,
     });
     await uplinks.start();
   });
@@ -61,6 +64,10 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
       ...{ weight, metered: false, healthy: true },
       ...change(index),
     }));
+  const tell = (uplinksNow: Uplink[]) => {
+    now = uplinksNow;
+    return uplinks.setPins(PINS);
+  };
   const received = () =>
     Promise.all(
       providers.map(async (provider) =>
@@ -99,7 +106,7 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
   const total = (counts: number[]) => counts.reduce((sum, count) => sum + count, 0);
 
   test("new connections are spread by weight, to 10 %", async () => {
-    await uplinks.refresh(state());
+    await tell(state());
     const counts = await flows(box, CONNECTIONS);
     console.log(`      ${row(`${total(counts)} flows over three uplinks`, "weight %", "got %")}`);
     for (const [index, weight] of WEIGHTS.entries()) {
@@ -135,7 +142,7 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
     const ports = Array.from({ length: 60 }, (_, index) => 20_000 + index);
     const before = await Promise.all(ports.map(routeOf));
     const from = performance.now();
-    await uplinks.refresh(state((index) => ({ healthy: index !== 1 })));
+    await tell(state((index) => ({ healthy: index !== 1 })));
     const tookMs = performance.now() - from;
     const after = await Promise.all(ports.map(routeOf));
     console.log(`      an uplink found dead is out of use after ${tookMs.toFixed(0)} ms`);
@@ -151,13 +158,13 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
   });
 
   test("one whose interface goes down is out of use before anybody looked", async () => {
-    await uplinks.refresh(state());
+    await tell(state());
     await box.run(["ip", "link", "set", "wan0", "down"]);
     const counts = await flows(box, 700);
     expect(counts[0]).toBe(0);
     expect(total(counts)).toBeGreaterThan(650);
     await box.run(["ip", "link", "set", "wan0", "up"]);
-    await uplinks.refresh(state());
+    await tell(state());
     expect(uplinks.trouble()).toBeUndefined();
     // What is busy stays where it is; after a second of silence it may move.
     await Bun.sleep(2_500);
@@ -165,9 +172,9 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
   });
 
   test("a metered one is used only while there is no other, and never for machines or bulk", async () => {
-    await uplinks.refresh(state((index) => ({ metered: index === 2 })));
+    await tell(state((index) => ({ metered: index === 2 })));
     expect((await flows(box, 700))[2]).toBeLessThan(5);
-    await uplinks.refresh(state((index) => ({ metered: index === 2, healthy: index === 2 })));
+    await tell(state((index) => ({ metered: index === 2, healthy: index === 2 })));
     const counts = await flows(box, 200);
     expect(counts[2]).toBeGreaterThan(190);
     expect(total(await flows(machine, 200))).toBeLessThan(5);
@@ -176,12 +183,12 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
   });
 
   test("without a healthy one the system's own default route holds", async () => {
-    await uplinks.refresh(state(() => ({ healthy: false })));
+    await tell(state(() => ({ healthy: false })));
     expect((await flows(box, 100))[2]).toBeGreaterThan(95);
   });
 
   test("what it made is gone when it stops, and nothing else", async () => {
-    await uplinks.refresh(state());
+    await tell(state());
     await uplinks.stop();
     expect((await box.run(["ip", "rule", "show"])).trim().split("\n")).toHaveLength(3);
     expect(await box.run(["ip", "nexthop", "show"])).toBe("");

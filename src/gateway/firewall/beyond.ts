@@ -39,10 +39,15 @@ const setMark: NftStatement = {
   mangle: { key: ct("mark"), value: { map: { key: mac, data: "@guest_class" } } },
 };
 
-/** What beyond the box a guest may reach: nothing, or the uplink, or other guests, as planned. */
+/**
+ * What beyond the box a guest may reach: nothing, or the uplinks, or other guests, as planned. A guest's limits hold for
+ * all uplinks together.
+ */
 export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
   const { fromGuest, toGuest, guestNet4, guestNet6, forReleased } = matchesOf(plan);
-  const { uplink, guestToGuest } = plan;
+  const { guestToGuest } = plan;
+  const outside = anyOf(plan.uplinks);
+  const hasWayOut = plan.uplinks.length > 0;
   return [
     // Refused before routing: a box that does not forward at all would drop in silence, and a phone would wait.
     t.base("beyond", "filter", "prerouting", 0),
@@ -56,7 +61,7 @@ export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
       ),
       jump("guest_beyond"),
     ),
-    ...(guestToGuest || uplink !== undefined ? forReleased(t, "guest_beyond", accept) : []),
+    ...(guestToGuest || hasWayOut ? forReleased(t, "guest_beyond", accept) : []),
     ...refuse(t, "guest_beyond"),
 
     t.base("forward", "filter", "forward", 0),
@@ -66,30 +71,33 @@ export function beyondRules(t: Table, plan: RulesetPlan): NftCommand[] {
     t.rule("forward", fromGuest, jump("from_guest")),
     t.rule("forward", toGuest, jump("to_guest")),
     ...(guestToGuest ? forReleased(t, "from_guest", toGuest, accept) : []),
-    ...(uplink === undefined
-      ? []
-      : forReleased(t, "from_guest", match(meta("oifname"), uplink), jump("out_by_uplink"))),
+    ...(hasWayOut
+      ? forReleased(t, "from_guest", match(meta("oifname"), outside), jump("out_by_uplink"))
+      : []),
     ...refuse(t, "from_guest"),
     ...outByUplink(t, plan),
     t.rule("to_guest", drop),
 
     // With forwarding on, nobody beyond the uplink may use the box as a way to its other networks.
-    ...(uplink === undefined ? [] : [t.rule("forward", match(meta("iifname"), uplink), isNew, drop)]),
+    ...(hasWayOut ? [t.rule("forward", match(meta("iifname"), outside), isNew, drop)] : []),
 
-    ...(uplink === undefined
-      ? []
-      : [
+    ...(hasWayOut
+      ? [
           t.base("postrouting", "nat", "postrouting", 100),
-          t.rule("postrouting", match(meta("oifname"), uplink), match(ipv4Source, guestNet4), masquerade),
-          t.rule("postrouting", match(meta("oifname"), uplink), match(ipv6Source, guestNet6), masquerade),
-        ]),
+          t.rule("postrouting", match(meta("oifname"), outside), match(ipv4Source, guestNet4), masquerade),
+          t.rule("postrouting", match(meta("oifname"), outside), match(ipv6Source, guestNet6), masquerade),
+        ]
+      : []),
   ];
 }
 
 /** On the way out, and back: private networks refused, each guest held to its rate, its class set for the queues. */
-function outByUplink(t: Table, { uplink, blockPrivate, guestRateKbit, limits }: RulesetPlan): NftCommand[] {
-  if (uplink === undefined) return [];
-  const answers = [match(meta("iifname"), uplink), match(ct("state"), anyOf(["established", "related"]))];
+function outByUplink(t: Table, { uplinks, blockPrivate, guestRateKbit, limits }: RulesetPlan): NftCommand[] {
+  if (uplinks.length === 0) return [];
+  const answers = [
+    match(meta("iifname"), anyOf(uplinks)),
+    match(ct("state"), anyOf(["established", "related"])),
+  ];
   const back = [
     [...answers, match(payload("ip", "daddr"), "@answers_ipv4")],
     [...answers, match(payload("ip6", "daddr"), "@answers_ipv6")],

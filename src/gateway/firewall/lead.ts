@@ -7,6 +7,7 @@ import {
   drop,
   jump,
   match,
+  meta,
   type NftCommand,
   type NftExpression,
   type NftStatement,
@@ -32,7 +33,7 @@ import type { Table } from "./table.ts";
 export const PORTAL_MARK = 0x10000;
 const markPortal: NftStatement = { mangle: { key: ct("mark"), value: PORTAL_MARK } };
 
-/** Drops packets whose source is no guest's, before anything else sees them. */
+/** Drops guests' packets whose source is no guest's, and others' whose source is, before anything else sees them. */
 export function sourceRules(t: Table, plan: RulesetPlan): NftCommand[] {
   const { net } = plan;
   const { fromGuest, guestNet4, guestNet6 } = matchesOf(plan);
@@ -40,6 +41,17 @@ export function sourceRules(t: Table, plan: RulesetPlan): NftCommand[] {
     t.base("sources", "filter", "prerouting", -300),
     t.chain("guest_sources"),
     t.rule("sources", fromGuest, jump("guest_sources")),
+    // Nor does anybody elsewhere pass for a guest: the kernel's own check lets through a source that is reached by
+    // whatever interface (RFC 3704, 2.4), as a box with several links needs.
+    ...[ipv4Source, ipv6Source].map((source, index) =>
+      t.rule(
+        "sources",
+        match(meta("iifname"), anyOf([net.bridge, "lo"]), "!="),
+        match(source, index === 0 ? guestNet4 : guestNet6),
+        count("spoofed_source"),
+        drop,
+      ),
+    ),
     t.rule("guest_sources", match(ipv4Source, net.ipv4.address), count("spoofed_source"), drop),
     t.rule(
       "guest_sources",
@@ -94,7 +106,7 @@ export function leadRules(t: Table, plan: RulesetPlan): NftCommand[] {
     ...lead("lead_captive", isHttp, PORTS.portalHttp),
     ...lead("lead_released", isDns, PORTS.communityDns),
     // Without a way out every plain-HTTP address leads to the portal still; with one, only the portal's own.
-    ...lead("lead_released", isHttp, PORTS.portalHttp, plan.uplink === undefined ? undefined : portal),
+    ...lead("lead_released", isHttp, PORTS.portalHttp, plan.uplinks.length === 0 ? undefined : portal),
     // The portal's name stands for an address that is no one's: the services' buttons lead there, and so does what a
     // browser remembers from before.
     ...plan.services.flatMap(({ protocol, port: of }) =>

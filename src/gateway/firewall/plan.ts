@@ -7,8 +7,8 @@ export interface RulesetPlan {
   limits: Config["gateway"]["limits"];
   guestRateKbit: number;
   guestToGuest: boolean;
-  /** The interface by which guests may leave, while there is a way out; undefined otherwise. */
-  uplink: string | undefined;
+  /** The interfaces by which guests may leave, while there is a way out; none otherwise. */
+  uplinks: readonly string[];
   blockPrivate: boolean;
   /** TLS is served to guests (RFC 8908 wants it). */
   tls: boolean;

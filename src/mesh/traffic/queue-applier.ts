@@ -1,6 +1,6 @@
 import { RunError, type RunOptions, type RunResult } from "../../host/run.ts";
 import { DISCIPLINES, type Queueing, type QueuePlan } from "./queue-plan.ts";
-import { parseClasses, parseMtus, parseRoot, type StandingRoot } from "./standing-queues.ts";
+import { parseClasses, parseMtus, parseRoot, parseRootLinks, type StandingRoot } from "./standing-queues.ts";
 import { CLASS_TRAITS, classId } from "./traffic-class.ts";
 
 /** Runs a program to its end (src/host/run.ts, tryRun). */
@@ -82,6 +82,13 @@ export class QueueApplier {
     return true;
   }
 
+  /** Leaves every link as the kernel makes it that has a root of ours, whoever made it. */
+  async removeAll(): Promise<void> {
+    for (const link of parseRootLinks((await this.run(["tc", "-j", "qdisc", "show"])).stdout)) {
+      await this.remove(link);
+    }
+  }
+
   /** The most that one IP packet has, in bytes, by interface. */
   async mtus(): Promise<Map<string, number>> {
     return parseMtus((await this.run(["ip", "-j", "link", "show"])).stdout);
@@ -114,13 +121,13 @@ export class QueueApplier {
     return parseRoot(shown.stdout) ?? { kind: "noop", handle: "0:" };
   }
 
-  /** Whose a root is. The gateway's own HTB root, of a box that ran without the mesh, is a leftover like any of ours. */
+  /** Whose a root is. The gateway's own root, of a box that ran without the mesh, is a leftover like any of ours. */
   private async ownerOf(
     link: string,
     { kind, handle }: StandingRoot,
   ): Promise<"ours" | "kernel" | "foreign"> {
     if (handle === "0:") return "kernel";
-    if (handle === "2:" && (kind === "cake" || kind === "pfifo_fast")) return "ours";
+    if (handle === "2:" && OURS_WITHOUT_CLASSES.has(kind)) return "ours";
     if (kind !== "htb" || handle !== "1:") return "foreign";
     const classes = await this.classes(link);
     const known = [classId(CLASS_TRAITS.control.minor), GATEWAY_REST];
@@ -135,6 +142,8 @@ export class QueueApplier {
   }
 }
 
+/** With "2:" as handle. fq_codel is the gateway's, which queues by itself on a box without the mesh (src/gateway/uplink-shaping.ts). */
+const OURS_WITHOUT_CLASSES = new Set(["cake", "pfifo_fast", "fq_codel"]);
 /** The class of what is no guest's where the gateway shapes by itself (src/gateway/shaping.ts). */
 const GATEWAY_REST = "1:fff";
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parsedJson } from "./parsed-json.ts";
 import { CLASS_TRAITS, classId, TRAFFIC_CLASSES, type TrafficClass } from "./traffic-class.ts";
 
 /** The root discipline of a link as `tc -j qdisc show dev X` tells it. */
@@ -9,7 +10,12 @@ export interface StandingRoot {
 }
 
 const qdiscs = z.array(
-  z.object({ kind: z.string(), handle: z.string().default("0:"), root: z.boolean().optional() }),
+  z.object({
+    dev: z.string().optional(),
+    kind: z.string(),
+    handle: z.string().default("0:"),
+    root: z.boolean().optional(),
+  }),
 );
 
 /** @returns undefined where the text names no root. */
@@ -19,19 +25,19 @@ export function parseRoot(json: string): StandingRoot | undefined {
   return root === undefined ? undefined : { kind: root.kind, handle: root.handle };
 }
 
+/** The links that have a root discipline other than the kernel's own choice, of `tc -j qdisc show`. */
+export function parseRootLinks(json: string): string[] {
+  const listed = qdiscs.safeParse(parsedJson(json)).data ?? [];
+  return listed.flatMap(({ dev, handle, root }) =>
+    dev === undefined || !root || handle === "0:" ? [] : [dev],
+  );
+}
+
 const links = z.array(z.object({ ifname: z.string(), mtu: z.number() }));
 
 /** The MTU of every interface, of `ip -j link show`. */
 export function parseMtus(json: string): Map<string, number> {
   return new Map((links.safeParse(parsedJson(json)).data ?? []).map(({ ifname, mtu }) => [ifname, mtu]));
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What a class has sent since it was made. */

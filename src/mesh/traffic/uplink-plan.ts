@@ -7,6 +7,8 @@ export interface UplinkFamily {
   readonly gateway?: string;
   /** This box's address there: what is sent from it leaves by this uplink. */
   readonly source?: string;
+  /** The router does not answer on the link: nothing new is sent by it. */
+  readonly silent?: boolean;
 }
 
 /** One way to the internet. Its place in the list is its identity: keep the list in the configuration's order. */
@@ -18,7 +20,10 @@ export interface Uplink {
   readonly weight: number;
   /** Volume is paid for: used only while there is no other, and never for machines, tunnels and bulk. */
   readonly metered: boolean;
-  /** Whether something answers beyond it. */
+  /**
+   * It has a wire and a default route whose router answers, as far as it was asked. Whether anything answers beyond the
+   * router is not known: one whose provider fails behind its modem stays in use.
+   */
   readonly healthy: boolean;
 }
 
@@ -109,6 +114,7 @@ interface Way {
   table: number;
   via: string;
   source: string | undefined;
+  silent: boolean;
   uplink: Uplink;
 }
 
@@ -122,10 +128,19 @@ function planFamily(uplinks: readonly Uplink[], pins: UplinkPins, family: 4 | 6)
       `dev ${uplink.interface}`,
     ];
     const source = how.source === undefined ? undefined : checked(how.source, family);
-    return [{ nexthop: first + index, table: OWN + index, via: via.join(" "), source, uplink }];
+    return [
+      {
+        nexthop: first + index,
+        table: OWN + index,
+        via: via.join(" "),
+        source,
+        silent: how.silent ?? false,
+        uplink,
+      },
+    ];
   });
   const own = ways.map((way) => `route replace default ${way.via} table ${way.table}`);
-  const healthy = ways.filter((way) => way.uplink.healthy);
+  const healthy = ways.filter((way) => way.uplink.healthy && !way.silent);
   const free = healthy.filter((way) => !way.uplink.metered);
   const [best] = [...healthy].sort(byRank);
   const tables = ways.map((way) => way.table);

@@ -49,7 +49,7 @@ describe("a guest's class", () => {
 describe("fair queueing", () => {
   test("is cake's own work where the kernel has it and guests are the sources", () => {
     expect(fairQueueing("eth0", "up", 5_000, { cake: true, fqCodel: true })).toEqual([
-      "qdisc replace dev eth0 root cake bandwidth 5000kbit dual-srchost nat",
+      "qdisc replace dev eth0 root handle 2: cake bandwidth 5000kbit dual-srchost nat",
     ]);
   });
 

@@ -20,7 +20,7 @@ const CLOSED: RulesetPlan = {
   limits: CONFIG.limits,
   guestRateKbit: 8_000,
   guestToGuest: false,
-  uplink: undefined,
+  uplinks: [],
   blockPrivate: true,
   tls: false,
   known: [],
@@ -28,7 +28,7 @@ const CLOSED: RulesetPlan = {
 };
 const OPEN: RulesetPlan = {
   ...CLOSED,
-  uplink: "wan0",
+  uplinks: ["wan0"],
   guestToGuest: true,
   tls: true,
   services: [
@@ -41,11 +41,11 @@ const BAHATI: Admitted = { mac: "02:00:00:00:00:02", ipv4: "10.20.0.17", seconds
 /** A phone that has taken an IPv6 address by itself and never asked for an IPv4 lease. */
 const IPV6_ONLY: Admitted = { mac: "02:00:00:00:00:03", ipv4: "", seconds: 60 };
 
-const EVERY_PLAN: RulesetPlan[] = [undefined, "wan0"].flatMap((uplink) =>
+const EVERY_PLAN: RulesetPlan[] = [[], ["wan0"], ["wan0", "wwan0"]].flatMap((uplinks) =>
   [true, false].flatMap((flag) =>
     [0, 8_000].flatMap((guestRateKbit) => [
-      { ...OPEN, uplink, guestToGuest: flag, blockPrivate: flag, guestRateKbit },
-      { ...OPEN, uplink, guestToGuest: flag, tls: !flag, guestRateKbit, services: [] },
+      { ...OPEN, uplinks, guestToGuest: flag, blockPrivate: flag, guestRateKbit },
+      { ...OPEN, uplinks, guestToGuest: flag, tls: !flag, guestRateKbit, services: [] },
     ]),
   ),
 );
@@ -150,7 +150,7 @@ describe("the firewall of the guest network", () => {
       const unconditional = added<Rule>(commands, "rule").filter(
         (rule) => verdictOf(rule) === "accept" && isUnconditional(rule),
       );
-      const expected = plan.uplink === undefined ? ["lead_released"] : ["lead_released", "out_by_uplink"];
+      const expected = plan.uplinks.length === 0 ? ["lead_released"] : ["lead_released", "out_by_uplink"];
       expect(unconditional.map(({ chain }) => chain).sort()).toEqual(expected);
     }
   });
@@ -210,6 +210,23 @@ describe("the firewall of the guest network", () => {
         [],
       );
     }
+  });
+
+  test("says of each of several uplinks what it says of one", () => {
+    const several = nftRuleset({ ...OPEN, uplinks: ["wan0", "wwan0"] }, []);
+    const of = (commands: readonly NftCommand[]) => JSON.stringify(added<Rule>(commands, "rule"));
+    const one = of(nftRuleset(OPEN, []));
+    expect(one).toContain('"wan0"');
+    expect(of(several)).toBe(one.replaceAll('"wan0"', '"wan0","wwan0"'));
+  });
+
+  test("lets nobody elsewhere pass for a guest", () => {
+    const rules = rulesOf(nftRuleset(OPEN, []), "sources").filter((rule) => verdictOf(rule) === "drop");
+    expect(rules.map((rule) => says(rule, NET.ipv4.network) || says(rule, NET.ipv6.network))).toEqual([
+      true,
+      true,
+    ]);
+    for (const rule of rules) expect(says(rule, '{"op":"!=","left":{"meta":{"key":"iifname"}}')).toBe(true);
   });
 
   test("refuses private networks behind the uplink, where the operator wants that", () => {

@@ -6,6 +6,7 @@ import {
   parseCounters,
   parseMtus,
   parseRoot,
+  parseRootLinks,
 } from "../../../../src/mesh/traffic/standing-queues.ts";
 
 /** `tc -s class show` of iproute2 6.1, cut. */
@@ -66,4 +67,14 @@ describe("What tc tells", () => {
 test("nft's counters are found by class", () => {
   const json = '{"nftables":[{"metainfo":{}},{"counter":{"name":"vm","packets":2,"bytes":300}}]}';
   expect(parseCounters(json)).toEqual({ control: 0, messages: 0, services: 0, guests: 0, vm: 300, bulk: 0 });
+});
+
+test("the links that have a root of somebody's are told from those that have the kernel's own", () => {
+  const shown = [
+    { dev: "eth0", kind: "htb", handle: "1:", root: true },
+    { dev: "eth0", kind: "tbf", handle: "206:", parent: "1:206" },
+    { dev: "eth1", kind: "mq", handle: "0:", root: true },
+    { dev: "eth2", kind: "fq_codel", handle: "2:", root: true },
+  ];
+  expect(parseRootLinks(JSON.stringify(shown))).toEqual(["eth0", "eth2"]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
-import { findUplinks } from "../../../../src/mesh/traffic/uplink-finder.ts";
+import { findUplinks, parseDefaultRoutes, parseLinks } from "../../../../src/mesh/traffic/uplink-finder.ts";
 
 const link = (name: string, addresses: string[], more: Partial<LocalInterface> = {}): LocalInterface => ({
   name,
@@ -32,6 +32,7 @@ test("each configured uplink has the router and the address that its interface h
       link("eth0", ["192.168.1.7/24", "fe80::7/64"]),
       link("wwan0", ["100.64.3.4/32"], { metered: true, up: false }),
     ],
+    () => false,
   );
   expect(found).toEqual([
     { interface: "wwan0", weight: 3, metered: true, healthy: false, ipv4: { source: "100.64.3.4" } },
@@ -45,4 +46,31 @@ test("each configured uplink has the router and the address that its interface h
     },
     { interface: "eth9", weight: 1, metered: false, healthy: false },
   ]);
+});
+
+test("an uplink is healthy while one of its routers answers, and a silent one is marked", () => {
+  const both = { ipv4: [{ dev: "eth0", gateway: "192.0.2.1" }], ipv6: [{ dev: "eth0", gateway: "fe80::1" }] };
+  const health = (silent: string[]) => {
+    const [found] = findUplinks([{ interface: "eth0", weight: 1 }], both, [link("eth0", [])], ({ address }) =>
+      silent.includes(address),
+    );
+    return [found?.healthy, found?.ipv4?.silent, found?.ipv6?.silent];
+  };
+  expect(health([])).toEqual([true, undefined, undefined]);
+  expect(health(["192.0.2.1"])).toEqual([true, true, undefined]);
+  expect(health(["192.0.2.1", "fe80::1"])).toEqual([false, true, true]);
+});
+
+test("default routes are read with all of their hops, and nothing at all where iproute2 says nothing", () => {
+  const several = [
+    { dst: "default", gateway: "192.0.2.1", dev: "eth0", prefsrc: "192.0.2.7" },
+    { dst: "default", nexthops: [{ gateway: "198.51.100.1", dev: "eth1" }, { dev: "ppp0" }] },
+  ];
+  expect(parseDefaultRoutes(JSON.stringify(several))).toEqual([
+    { dev: "eth0", gateway: "192.0.2.1", prefsrc: "192.0.2.7" },
+    { dev: "eth1", gateway: "198.51.100.1", prefsrc: undefined },
+    { dev: "ppp0", gateway: undefined, prefsrc: undefined },
+  ]);
+  expect(parseDefaultRoutes("")).toEqual([]);
+  expect(parseLinks("", [])).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { parseRules } from "../../../../src/mesh/traffic/uplink-applier.ts";
 import { MAX_UPLINKS, planUplinks, type Uplink } from "../../../../src/mesh/traffic/uplink-plan.ts";
-import { parseRules } from "../../../../src/mesh/traffic/uplinks.ts";
 
 const PINS = {
   ports: { control: [4_600], messages: [4_600], bulk: [4_700] },
