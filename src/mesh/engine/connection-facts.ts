@@ -6,9 +6,13 @@ import type { EngineConnection } from "./engine-interface.ts";
 export function connectionFacts(connection: Connection, member: Member, openedMs: number): EngineConnection {
   const peer = connection.remotePeer.toString();
   const components = connection.remoteAddr.getComponents();
-  const has = (...names: string[]): boolean => components.some(({ name }) => names.includes(name));
-  const kind = has("webrtc") ? "webrtc" : has("p2p-circuit") ? "circuit" : has("ws", "wss") ? "ws" : "tcp";
-  const relay = kind === "circuit" ? components.find(({ name }) => name === "p2p")?.value : undefined;
+  const last = (...names: string[]): number => components.findLastIndex(({ name }) => names.includes(name));
+  // What comes last is outermost: WebRTC is arranged over a circuit, and a circuit may lead over WebRTC to its relay.
+  const [webrtc, circuit] = [last("webrtc"), last("p2p-circuit")];
+  const plain = last("ws", "wss") >= 0 ? "ws" : "tcp";
+  const kind = webrtc < 0 && circuit < 0 ? plain : webrtc > circuit ? "webrtc" : "circuit";
+  const before = components.slice(0, Math.max(0, circuit));
+  const relay = kind === "circuit" ? before.findLast(({ name }) => name === "p2p")?.value : undefined;
   const suffix = `/p2p/${peer}`;
   const whole = connection.remoteAddr.toString();
   return {
