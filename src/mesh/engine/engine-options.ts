@@ -26,16 +26,16 @@ export interface EngineLimits {
   maxConnections: number;
   /** Of one address in a second. */
   maxInboundPerSecond: number;
-  /** Connections of one address, and of all, that are not through the handshakes yet. */
+  /** Connections of one address, and of all, that have shown the shared key and are not through the handshakes yet. */
   maxPendingOfAddress: number;
   maxPending: number;
 }
 
 export const DEFAULT_LIMITS: EngineLimits = {
   maxConnections: 300,
-  // libp2p's own defaults, under which others still got in during a flood of 500 connections.
   maxInboundPerSecond: 5,
-  maxPending: 10,
+  // Whoever is in them knows the shared key; a handshake takes tens of milliseconds of a small box.
+  maxPending: 16,
   maxPendingOfAddress: 4,
 };
 

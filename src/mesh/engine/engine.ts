@@ -11,6 +11,7 @@ import { Libp2pFrameStream } from "./frame-stream.ts";
 import { createGater } from "./gater.ts";
 import { Gossip } from "./gossip.ts";
 import { GossipConduct } from "./gossip-conduct.ts";
+import { InboundPool } from "./inbound-pool.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
 import { listen } from "./listening.ts";
 import { peerIdOf, publicKeyOfSeed } from "./peer-id.ts";
@@ -160,6 +161,7 @@ export class Libp2pEngine implements Engine {
   private createNode(): Promise<Node> {
     const { passport, timers, stunServers, announce = () => [], limits } = this.options;
     const bounds = { ...DEFAULT_LIMITS, ...limits };
+    const pool = new InboundPool(bounds);
     const refusals = new Refusals(timers, (remote, why) => this.events.emit("refused", remote, why));
     const refusedAt = (connection: object, why: string): void => {
       const { remoteAddr } = connection as { remoteAddr?: unknown };
@@ -178,13 +180,15 @@ export class Libp2pEngine implements Engine {
         keys: this.keys,
         timers,
         peerOf: dialledPeer,
+        proven: (connection) => pool.proven(connection),
         refused: refusedAt,
       }),
       membership: { passport, members: this.members, refused: refusedAt },
       gater: createGater({
         members: this.members,
         loopbackOnly: this.loopbackOnly(),
-        maxPendingOfAddress: bounds.maxPendingOfAddress,
+        pool,
+        connectionCount: (peer) => this.table.of(peer).length,
         timers,
         isOwnRelay: (relay) => this.reservations.isWanted(relay),
         refused: (remote, why) => refusals.refused(remote, why),

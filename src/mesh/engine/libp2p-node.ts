@@ -90,7 +90,8 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     connectionManager: {
       maxConnections: limits.maxConnections,
       inboundConnectionThreshold: limits.maxInboundPerSecond,
-      maxIncomingPendingConnections: limits.maxPending,
+      // The pool of inbound connections bounds them, by what they have shown.
+      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
     },
     connectionMonitor: { enabled: false },
     services: {

@@ -13,6 +13,11 @@ export interface PrivateNetworkOptions {
   timers: Timers;
   /** The peer that a stream was dialled to, as far as its address says so. */
   peerOf(connection: MessageStream): string;
+  /**
+   * Somebody who connects has shown the key. Asked before anything is said to it.
+   * @returns why it cannot be taken on now, or undefined when it can
+   */
+  proven(connection: MessageStream): string | undefined;
   /** Somebody came without a shared key of this network. */
   refused(connection: MessageStream, why: string): void;
 }
@@ -73,6 +78,8 @@ export class PrivateNetwork implements ConnectionProtector {
       },
       opens: (preamble) => {
         const opened = openPreamble(preamble, this.options.keys.all());
+        const busy = this.options.proven(stream);
+        if (busy !== undefined) throw new PrivateNetworkError(busy);
         send = new XSalsa20(nonce, opened.key);
         stream.send(nonce);
         return opened;

@@ -21,12 +21,17 @@ const ATTACKER = "127.0.0.66";
 
 afterEach(stopEngines);
 
-/** Connections of another address than the members', which send something and then wait. */
-function flood(port: number, count: number, bytes: () => Uint8Array): { open(): number; close(): void } {
+/** Connections of other addresses than the members', which send something and then wait. */
+function flood(
+  port: number,
+  count: number,
+  bytes: () => Uint8Array,
+  addressOf: (index: number) => string = () => ATTACKER,
+): { open(): number; close(): void } {
   const sockets: Socket[] = [];
   let open = 0;
   for (let i = 0; i < count; i += 1) {
-    const socket = connect({ port, host: "127.0.0.1", localAddress: ATTACKER });
+    const socket = connect({ port, host: "127.0.0.1", localAddress: addressOf(i) });
     socket.on("connect", () => {
       open += 1;
       socket.write(bytes());
@@ -67,13 +72,33 @@ test("members get in by TCP and WebSockets while others throw garbage at both po
   await until(() => floods.every((one) => one.open() <= 0), 12_000);
 });
 
-test("silent connections keep nobody out, and are closed before long", async () => {
+test("silent connections keep nobody out, from however many addresses, and are closed before long", async () => {
   const [box, member] = await boxAndMember();
-  const silent = flood(box.ports().tcp, 300, () => new Uint8Array());
-  await Bun.sleep(50);
+  const addressOf = (index: number): string => `127.0.${1 + Math.floor(index / 200)}.${1 + (index % 200)}`;
+  const silent = flood(box.ports().tcp, 600, () => new Uint8Array(), addressOf);
+  await until(() => silent.open() >= 200);
+  const startedMs = performance.now();
   await member.dial(box.peer, [tcpAddress(box)], 2_000);
+  expect(performance.now() - startedMs).toBeLessThan(1_500);
   await until(() => silent.open() <= 0, 12_000);
   silent.close();
+});
+
+test("one member cannot take all connections", async () => {
+  const network = new TestNetwork("town", folder);
+  const limits = { ...DEFAULT_LIMITS, maxInboundPerSecond: 1_000, maxConnections: 12 };
+  const [box, greedy, other] = await Promise.all([
+    startEngine(network.founder, { limits }),
+    startEngine(network.member()),
+    startEngine(network.member()),
+  ]);
+  for (let i = 0; i < 14; i += 1) {
+    await greedy.dial(box.peer, [tcpAddress(box)], 2_000).catch(() => undefined);
+  }
+  await until(() => greedy.connections(box.peer).length === 8);
+  expect(box.connections(greedy.peer).length).toBe(8);
+  await other.dial(box.peer, [tcpAddress(box)], 2_000);
+  await until(() => box.connections(other.peer).length === 1);
 });
 
 test("a stranger's WebSocket message of 2 MB ends its connection", async () => {

@@ -6,6 +6,7 @@ import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { forbiddenAddress } from "../../../../src/mesh/engine/address-rules.ts";
 import { CheckedMembers } from "../../../../src/mesh/engine/checked-members.ts";
 import { createGater } from "../../../../src/mesh/engine/gater.ts";
+import { InboundPool } from "../../../../src/mesh/engine/inbound-pool.ts";
 import { peerIdOf } from "../../../../src/mesh/engine/peer-id.ts";
 
 const KEY = Buffer.alloc(32, 3);
@@ -17,15 +18,20 @@ function gater() {
   const out = new Set<string>();
   const refused: string[] = [];
   const members = new CheckedMembers({ isStillMember: (key) => !out.has(Buffer.from(key).toString("hex")) });
+  const pool = new InboundPool({ maxPendingOfAddress: 4, maxPending: 30 });
+  const connections = { count: 0 };
   return {
     time,
     out,
+    pool,
+    connections,
     refused,
     members,
     gater: createGater({
       members,
       loopbackOnly: false,
-      maxPendingOfAddress: 4,
+      pool,
+      connectionCount: () => connections.count,
       timers: time,
       isOwnRelay: (relay) => relay === "own",
       refused: (_, why) => refused.push(why),
@@ -67,37 +73,23 @@ test("a WebRTC connection that does not come about within three seconds is not t
   expect(await Promise.all(answers)).toEqual([false, true]);
 });
 
-test("one address has four connections in the handshakes at most, a /64 counting as one, and others have theirs", async () => {
-  const { gater: g } = gater();
-  for (const [mine, others] of [
-    ["/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.2/tcp/1"],
-    ["/ip6/2001:db8:0:1::1/tcp/1", "/ip6/2001:db8:0:2::1/tcp/1"],
-  ] as const) {
-    const pending = Array.from({ length: 4 }, () => connectionFrom(mine));
-    for (const connection of pending) expect(g.denyInboundConnection?.(connection)).toBe(false);
-    expect(g.denyInboundConnection?.(connectionFrom(mine.replace("::1/", "::abcd/")))).toBe(true);
-    expect(g.denyInboundConnection?.(connectionFrom(others))).toBe(false);
-    pending[0]?.abort(new Error("gone"));
-    expect(g.denyInboundConnection?.(connectionFrom(mine))).toBe(false);
-  }
+test("a peer that has eight connections brings no more", async () => {
+  const { gater: g, members, connections, refused } = gater();
+  members.remember(PEER.toString(), MEMBER);
+  const asked = () => g.denyInboundUpgradedConnection?.(PEER, connectionFrom("/ip4/192.0.2.1/tcp/1"));
+  connections.count = 7;
+  expect(await asked()).toBe(false);
+  connections.count = 8;
+  expect(await asked()).toBe(true);
+  expect(refused).toEqual([`${PEER} has 8 connections already`]);
 });
 
-test("neighbours on a link do not count as one, though their addresses share a /64", () => {
-  const { gater: g } = gater();
-  for (let i = 1; i <= 12; i += 1) {
-    expect(g.denyInboundConnection?.(connectionFrom(`/ip6zone/eth0/ip6/fe80::${i}/tcp/1`))).toBe(false);
-  }
-});
-
-test("members whose circuits come by one relay do not count as one", () => {
-  const { gater: g } = gater();
-  const by = (peer: number) =>
-    `/ip4/192.0.2.1/tcp/1/p2p/${peerIdOf(Buffer.alloc(32, 9))}/p2p-circuit/p2p/${peerIdOf(Buffer.alloc(32, peer))}`;
-  for (let peer = 10; peer < 20; peer += 1)
-    expect(g.denyInboundConnection?.(connectionFrom(by(peer)))).toBe(false);
-  for (let more = 0; more < 3; more += 1)
-    expect(g.denyInboundConnection?.(connectionFrom(by(10)))).toBe(false);
-  expect(g.denyInboundConnection?.(connectionFrom(by(10)))).toBe(true);
+test("WebRTC, which shows no key, counts as one that has", () => {
+  const { gater: g, refused } = gater();
+  const asked = () => g.denyInboundConnection?.(connectionFrom(`/webrtc/p2p/${PEER}`));
+  for (let i = 0; i < 4; i += 1) expect(asked()).toBe(false);
+  expect(asked()).toBe(true);
+  expect(refused).toEqual(["too many connections at once from its address"]);
 });
 
 test("circuits are taken from relays that were asked, and none other", () => {

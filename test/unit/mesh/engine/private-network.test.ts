@@ -17,12 +17,13 @@ interface Side {
   refused: string[];
 }
 
-function side(keys: readonly Uint8Array[], timers = new VirtualTime()): Side {
+function side(keys: readonly Uint8Array[], timers = new VirtualTime(), busy?: string): Side {
   const refused: string[] = [];
   const network = new PrivateNetwork({
     keys: new SharedKeyChoice(() => keys, timers),
     timers,
     peerOf: () => "peer",
+    proven: () => busy,
     refused: (_, why) => refused.push(why),
   });
   return { network, refused };
@@ -78,6 +79,18 @@ test("one that is dialled says nothing before the key was shown", async () => {
   await expect(accepted).rejects.toThrow(/shared key/);
   expect(got.bytes().length).toBe(0);
   expect(refused).toEqual(["does not know the network's shared key"]);
+});
+
+test("one that shows the key when there are too many already is told nothing", async () => {
+  const [outbound, inbound] = multiaddrConnectionPair();
+  const got = collect(outbound);
+  const { network, refused } = side([NEW], new VirtualTime(), "too many");
+  const accepted = network.protect(inbound);
+  const dialled = await side([NEW]).network.protect(outbound);
+  dialled.send(GREETING);
+  await expect(accepted).rejects.toThrow("too many");
+  expect(got.bytes().length).toBe(0);
+  expect(refused).toEqual(["too many"]);
 });
 
 test("one that shows its key byte by byte has four seconds, whatever it sends", async () => {
