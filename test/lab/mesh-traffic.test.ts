@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { traffic as trafficConfig } from "../../src/config/traffic-schema.ts";
 import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
 import { Traffic, type TrafficOptions } from "../../src/mesh/traffic/traffic.ts";
 import { assuredKbit, TRAFFIC_CLASSES, type TrafficClass } from "../../src/mesh/traffic/traffic-class.ts";
-import { traffic as trafficConfig } from "../../src/config/traffic-schema.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
+import { asBox } from "./box-kernel.ts";
 import { Lab, type LabHost } from "./lab.ts";
 import { flood, pour, row, Sinks, timeDatagrams } from "./traffic-load.ts";
 
@@ -74,6 +75,7 @@ describeNeeding(LAB_NEEDS, "Traffic classes on a line of 2 Mbit/s", () => {
     for (const [host, address, device] of addresses) {
       await host.run(["ip", "addr", "add", address, "dev", device]);
     }
+    await asBox(box);
     await box.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
     await guest.run(["ip", "route", "add", "default", "via", "10.77.0.1"]);
     await machine.run(["ip", "route", "add", "default", "via", "10.78.0.1"]);
