@@ -5,6 +5,7 @@ import type { MeshConfig } from "../../config/index.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
+import { isInPrefix } from "../discovery/ip-address.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
@@ -16,7 +17,6 @@ import { UdpRelay } from "../tunnels/udp-relay.ts";
 import { clearWireGuardLeftovers } from "../tunnels/wireguard-process.ts";
 import { relayBudget } from "./relay-budget.ts";
 import { type TunnelWelcome, TunnelWelcomes } from "./tunnel-welcomes.ts";
-import { isOnLink } from "./ways.ts";
 
 export interface NetworkTunnelsOptions {
   channel: ControlChannel;
@@ -213,6 +213,6 @@ const plainAddresses = ({ addresses }: LocalInterface): string[] =>
 /** The interface by which what goes to an address leaves: the one of its link, else one that leads a default route. */
 function leavesBy({ address }: Endpoint, interfaces: readonly LocalInterface[]): LocalInterface | undefined {
   const usable = interfaces.filter(({ up, kind }) => up && kind !== "tunnel");
-  const onLink = usable.find(({ addresses }) => addresses.some((own) => isOnLink(own, address)));
+  const onLink = usable.find(({ addresses }) => addresses.some((own) => isInPrefix(address, own)));
   return onLink ?? usable.find(({ hasWayOut }) => hasWayOut);
 }
