@@ -1,7 +1,8 @@
-import { type DecodeOptions, decode, encode } from "cborg";
+import { decode, encode } from "cborg";
 import { z } from "zod";
 import { MAX_CHAIN_BYTES, type SigningKey, verify } from "../../identity/index.ts";
 import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
+import { STRICT_CBOR } from "../strict-cbor.ts";
 
 /** A service that a box offers to members: what the portal calls a community service, or the lending of machines. */
 export interface OfferedService {
@@ -80,17 +81,6 @@ const body = z.tuple([
   z.tuple([count(4_096), count(2 ** 24), count(2 ** 24), count(10_000), count(10_000)]).nullable(),
   count(4_096_000),
 ]);
-
-/** CBOR as RFC 8949, section 4.2.1, wants it, and nothing that the forms above do not need. */
-const STRICT: DecodeOptions = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowNaN: false,
-  allowInfinity: false,
-  allowBigInt: false,
-  rejectDuplicateMapKeys: true,
-};
 
 const SIGNATURE_BYTES = 64;
 
@@ -178,7 +168,7 @@ export function decodeRecord(encoded: Uint8Array): PeerRecord {
 
 function decoded(unsigned: Uint8Array): unknown {
   try {
-    return decode(unsigned, STRICT);
+    return decode(unsigned, STRICT_CBOR);
   } catch (error) {
     throw new RecordError(`record: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,6 +1,7 @@
-import { type DecodeOptions, decode, encode } from "cborg";
+import { decode, encode } from "cborg";
 import { z } from "zod";
 import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
+import { STRICT_CBOR } from "../strict-cbor.ts";
 
 /** What a box tells a peer of the ways to it, at first and whenever they change. */
 export interface WaysMessage {
@@ -16,14 +17,6 @@ export interface WaysMessage {
 }
 
 export const MOST_ENDPOINTS = 10;
-
-const STRICT: DecodeOptions = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowNaN: false,
-  allowBigInt: false,
-};
 
 const form = z.tuple([
   z.literal(1),
@@ -55,7 +48,7 @@ export function encodeWays(ways: WaysMessage, maxBytes: number): Uint8Array {
 export function decodeWays(bytes: Uint8Array): WaysMessage {
   let value: unknown;
   try {
-    value = decode(bytes, STRICT);
+    value = decode(bytes, STRICT_CBOR);
   } catch (error) {
     throw new WaysError(`ways: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,5 +1,6 @@
-import { BlockList, isIP, isIPv4 } from "node:net";
+import { isIPv4 } from "node:net";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
+import { isInPrefix } from "../discovery/ip-address.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
 import type { PathKind, PathOffer, PathTarget } from "../paths/paths-interface.ts";
@@ -47,7 +48,7 @@ export function straightWays(facts: WayFacts): PathOffer[] {
 function linkTo(address: string, usable: readonly LocalInterface[]): LocalInterface | undefined {
   const candidates = usable.flatMap((on) =>
     on.addresses
-      .filter((own) => isOnLink(own, address) && !on.shadowed?.includes(own))
+      .filter((own) => isInPrefix(address, own) && !on.shadowed?.includes(own))
       .map((own) => ({ on, length: Number(own.split("/")[1]) })),
   );
   return candidates.sort((a, b) => b.length - a.length)[0]?.on;
@@ -63,7 +64,7 @@ function withoutTwins(offers: readonly PathOffer[], interfaces: readonly LocalIn
     if (offered.target.by !== "udp") continue;
     const { address, port } = offered.target.endpoint;
     const on = interfaces.find(({ name }) => name === offered.interface);
-    const isHere = on?.addresses.some((own) => isOnLink(own, address.split("%")[0] ?? ""));
+    const isHere = on?.addresses.some((own) => isInPrefix(address.split("%")[0] ?? "", own));
     // Beyond the link, each address may be another way.
     const key = isHere ? `${offered.interface} ${isIPv4(address) ? 4 : 6}` : `${address} ${port}`;
     if (!kept.has(key)) kept.set(key, offered);
@@ -112,13 +113,3 @@ const offer = (kind: PathKind, endpoint: Endpoint, on: LocalInterface): PathOffe
   cost: 0,
   metered: on.metered,
 });
-
-/** @param own an address of ours with its prefix length, "10.1.2.3/24" */
-export function isOnLink(own: string, address: string): boolean {
-  const [network = "", length = ""] = own.split("/");
-  const family = isIP(address);
-  if (family === 0 || isIP(network) !== family) return false;
-  const list = new BlockList();
-  list.addSubnet(network, Number(length), family === 4 ? "ipv4" : "ipv6");
-  return list.check(address, family === 4 ? "ipv4" : "ipv6");
-}

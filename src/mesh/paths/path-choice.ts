@@ -1,28 +1,36 @@
 import { LOSS_WINDOW } from "./path-measure.ts";
 import type { PathKind, PathStatus } from "./paths-interface.ts";
 import { PATH_KINDS } from "./paths-interface.ts";
+import { MOST_KBIT } from "./train.ts";
 
-/** How an operator wants ways to be chosen. Each weight is in milliseconds of round trip that it is worth. */
+/**
+ * How an operator wants ways to be chosen: all that is measured or known of a way is turned into milliseconds of round trip
+ * and added up. Each weight says how many milliseconds its thing is worth; 0 leaves it out. What is not known counts nothing.
+ */
 export interface PathPolicy {
   /** The kinds, the preferred first; kinds that are missing come last. */
   order: readonly PathKind[];
   weights: {
     /** One place further back in the order. */
     place: number;
-    /** One unit of the operator's for a megabyte. */
+    /** One unit for a megabyte, as the offer of the way says. */
     cost: number;
-    /** A metered path. */
+    /** A metered path: that its volume is paid for, where nobody said how much. */
     metered: number;
     /** All lost, against none. */
     loss: number;
     /** One millisecond of round trip. */
     rtt: number;
+    /** Each halving of what trains say passes, below 100 Mbit/s: little by default, messages are small. */
+    throughput: number;
+    /** One joule for a megabyte, by the estimate of {@link ENERGY_JOULE_PER_MB}: for a box on a battery more. */
+    energy: number;
   };
 }
 
 export const DEFAULT_POLICY: PathPolicy = {
   order: PATH_KINDS,
-  weights: { place: 50, cost: 100, metered: 200, loss: 2_000, rtt: 1 },
+  weights: { place: 50, cost: 100, metered: 200, loss: 2_000, rtt: 1, throughput: 5, energy: 5 },
 };
 
 /** What the choice is made from. */
@@ -34,6 +42,9 @@ export interface PathView {
   metered: boolean;
   rttMs?: number;
   loss: number;
+  /** What trains told, where they did: that little has passed so far does not mean that little can. */
+  capacityKbit?: number;
+  energyJoulePerMb?: number;
   /** The interface or box that it depends on, where known: a second path had better depend on another. */
   dependsOn?: string;
   /** It has been good for as long as its past asks for; see {@link stableAfterMs}. */
@@ -72,9 +83,14 @@ export function scoreOf(path: PathView, { order, weights }: PathPolicy): number 
     path.cost * weights.cost +
     (path.metered ? weights.metered : 0) +
     path.loss * weights.loss +
-    (path.rttMs ?? 1_000) * weights.rtt
+    (path.rttMs ?? 1_000) * weights.rtt +
+    halvings(path.capacityKbit) * weights.throughput +
+    (path.energyJoulePerMb ?? 0) * weights.energy
   );
 }
+
+/** Below what trains can tell at most. */
+const halvings = (kbit: number = MOST_KBIT): number => Math.max(0, Math.log2(MOST_KBIT / Math.max(1, kbit)));
 
 const STATE_RANK = { good: 0, doubtful: 1, untried: 2, dead: 3 } as const;
 

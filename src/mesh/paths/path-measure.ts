@@ -106,11 +106,16 @@ export class PathMeasure {
    * too much. Undefined before anything was seen.
    */
   throughputKbit(nowMs: number): number | undefined {
-    const known = [
-      ...(this.bestKbit && nowMs - this.bestKbit.atMs <= RATE_AGE_MS ? [this.bestKbit.kbit] : []),
-      ...(this.trainKbit && nowMs - this.trainKbit.atMs <= TRAIN_AGE_MS ? [this.trainKbit.kbit] : []),
-    ];
+    const isRecent = this.bestKbit && nowMs - this.bestKbit.atMs <= RATE_AGE_MS;
+    const known = [isRecent ? this.bestKbit?.kbit : undefined, this.capacityKbit(nowMs)].flatMap(
+      (kbit) => kbit ?? [],
+    );
     return known.length === 0 ? undefined : Math.round(Math.max(...known));
+  }
+
+  /** What trains told; undefined where they did not lately. */
+  capacityKbit(nowMs: number): number | undefined {
+    return this.trainKbit && nowMs - this.trainKbit.atMs <= TRAIN_AGE_MS ? this.trainKbit.kbit : undefined;
   }
 
   private note(answered: boolean, atMs: number): void {

@@ -179,6 +179,8 @@ export class Path implements Way {
   view(nowMs: number, dependsOn: string | undefined): PathView {
     const { kind, cost, metered } = this.offer;
     const { rttMs } = this.measure;
+    const capacityKbit = this.measure.capacityKbit(nowMs);
+    const energyJoulePerMb = ENERGY_JOULE_PER_MB[kind];
     return {
       id: this.id,
       kind,
@@ -188,6 +190,8 @@ export class Path implements Way {
       loss: this.measure.loss(nowMs),
       isStable: (this.stableAtMs() ?? Number.POSITIVE_INFINITY) <= nowMs,
       ...(rttMs === undefined ? {} : { rttMs }),
+      ...(capacityKbit === undefined ? {} : { capacityKbit }),
+      ...(energyJoulePerMb === undefined ? {} : { energyJoulePerMb }),
       ...(dependsOn === undefined ? {} : { dependsOn }),
     };
   }

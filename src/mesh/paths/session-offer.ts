@@ -1,5 +1,6 @@
-import { type DecodeOptions, decode, encode } from "cborg";
+import { decode, encode } from "cborg";
 import { z } from "zod";
+import { STRICT_CBOR } from "../strict-cbor.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { canonicalEndpoint } from "./endpoint-code.ts";
 import { SHARE_BYTES } from "./session-keys.ts";
@@ -27,15 +28,6 @@ export class SessionOfferError extends Error {
 }
 
 const VERSION = 1;
-const STRICT: DecodeOptions = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowNaN: false,
-  allowInfinity: false,
-  allowBigInt: false,
-};
-
 const endpointForm = z.tuple([z.string().max(64), z.int().min(1).max(65_535)]);
 const form = z.tuple([
   z.literal(VERSION),
@@ -57,7 +49,7 @@ export function decodeSessionOffer(bytes: Uint8Array): SessionOffer {
   if (bytes.length > MAX_OFFER_BYTES) throw new SessionOfferError(`offer: ${bytes.length} bytes`);
   let value: unknown;
   try {
-    value = decode(bytes, STRICT);
+    value = decode(bytes, STRICT_CBOR);
   } catch (error) {
     throw new SessionOfferError(`offer: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -16,7 +16,7 @@ const LAST_ANSWER_MS = 2_000;
 /** At least two must have arrived for a round to tell anything. */
 const FEWEST_TOLD = 2;
 /** More cannot be told from so few bytes, with a clock that is read when the event loop comes to it. */
-const MOST_KBIT = 100_000;
+export const MOST_KBIT = 100_000;
 /** Of each datagram, those of UDP and IPv4 included. */
 const HEADERS_BYTES = 28 + DATAGRAM_OVERHEAD + TRAIN_OVERHEAD;
 

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
 import { NAT_KINDS } from "../../../../src/mesh/nat/nat-interface.ts";
-import { isOnLink, learnedWay, straightWays } from "../../../../src/mesh/network/ways.ts";
+import { learnedWay, straightWays } from "../../../../src/mesh/network/ways.ts";
 import { decodeWays, encodeWays, WaysError } from "../../../../src/mesh/network/ways-message.ts";
 import type { PathTarget } from "../../../../src/mesh/paths/paths-interface.ts";
 
@@ -88,14 +88,6 @@ test("of the addresses that a peer has on one wire, one of each family is enough
     target.by === "udp" ? `${target.endpoint.address} ${target.endpoint.port}` : "",
   );
   expect(addresses).toEqual(["fe80::2%eth0 4600", "10.81.0.2 4600", "203.0.113.9 4600", "203.0.113.9 4700"]);
-});
-
-test("whether an address is on a link is told by its prefix, for both families", () => {
-  expect(isOnLink("10.1.2.3/24", "10.1.2.200")).toBe(true);
-  expect(isOnLink("10.1.2.3/24", "10.1.3.200")).toBe(false);
-  expect(isOnLink("fd00:1::1/64", "fd00:1::2")).toBe(true);
-  expect(isOnLink("fd00:1::1/64", "10.1.2.3")).toBe(false);
-  expect(isOnLink("nonsense/24", "10.1.2.3")).toBe(false);
 });
 
 const ways = fc.record({

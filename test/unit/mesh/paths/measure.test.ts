@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { DEFAULT_POLICY } from "../../../../src/mesh/paths/path-choice.ts";
 import { PathMeasure } from "../../../../src/mesh/paths/path-measure.ts";
 import {
   answerWaitMs,
@@ -69,6 +70,24 @@ describe("what is measured of a path", () => {
     expect(onWire?.throughputKbit).toBe(100_000);
     expect(onModem?.throughputKbit).toBeUndefined();
   });
+
+  test.each([0, 100])(
+    "what they tell decides between two links as the operator weighs it (%d)",
+    (throughput) => {
+      const network = new VirtualNetwork();
+      const links = [network.link("thin", { kbit: 1_000 }), network.link("wide", { kind: "radio" })];
+      const weights = { ...DEFAULT_POLICY.weights, throughput };
+      const [a, b] = ["a", "b"].map((name) =>
+        network.box(name, links, { policy: { ...DEFAULT_POLICY, weights } }),
+      );
+      if (!a || !b) throw new Error("two boxes");
+      network.introduce(a, b);
+      network.time.advance(60_000);
+      expect(a.paths.status("b").find(({ chosen }) => chosen)?.interface).toBe(
+        throughput === 0 ? "thin" : "wide",
+      );
+    },
+  );
 
   test("a train whose last datagram is lost tells nothing, and the next is one of its own", () => {
     const receiver = new TrainReceiver();

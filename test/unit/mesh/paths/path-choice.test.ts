@@ -42,6 +42,24 @@ describe("the choice of a path", () => {
     expect(wire({ cost: 1 })).toBe("air");
   });
 
+  test("sets how much passes and what energy it takes against the order, as far as the operator asks for it", () => {
+    const slow = path("wire", { capacityKbit: 1_000, energyJoulePerMb: 0.04 });
+    const hungry = path("air", { kind: "radio", capacityKbit: 50_000, energyJoulePerMb: 0.6 });
+    const by = (weights: Partial<typeof DEFAULT_POLICY.weights>, order = DEFAULT_POLICY.order) =>
+      choose([slow, hungry], undefined, { order, weights: { ...DEFAULT_POLICY.weights, ...weights } }).chosen;
+    expect(by({})).toBe("wire");
+    expect(by({ throughput: 50 })).toBe("air");
+    expect(by({ throughput: 0, energy: 0 }, ["radio", "ethernet"])).toBe("air");
+    expect(by({ throughput: 0, energy: 200 }, ["radio", "ethernet"])).toBe("wire");
+    // By default they decide between ways that are equal else.
+    expect(
+      choose([path("slow", { capacityKbit: 1_000 }), path("fast", { capacityKbit: 90_000 })]).chosen,
+    ).toBe("fast");
+    expect(scoreOf(path("unknown"), DEFAULT_POLICY)).toBe(
+      scoreOf(path("best", { capacityKbit: 100_000 }), DEFAULT_POLICY),
+    );
+  });
+
   test("takes LoRa only when nothing else is there, whatever the weights", () => {
     const lora = path("lora", { kind: "lora", state: "untried", isStable: false });
     const policy = { ...DEFAULT_POLICY, order: ["lora", "internet"] as const };
@@ -103,6 +121,8 @@ describe("the choice of a path", () => {
         cost: fc.nat({ max: 5 }),
         metered: fc.boolean(),
         rttMs: fc.nat({ max: 2_000 }),
+        capacityKbit: fc.integer({ min: 2, max: 100_000 }),
+        energyJoulePerMb: fc.nat({ max: 1_000 }),
         loss: fc.double({ min: 0, max: 1, noNaN: true }),
         isStable: fc.boolean(),
         dependsOn: fc.constantFrom("eth0", "wlan0", "wwan0"),
@@ -136,6 +156,11 @@ describe("the choice of a path", () => {
           const view = { ...about, id: "one" };
           const score = scoreOf(view, DEFAULT_POLICY);
           expect(scoreOf({ ...view, cost: view.cost + 1 }, DEFAULT_POLICY)).toBeGreaterThan(score);
+          const { capacityKbit = 2, energyJoulePerMb = 0 } = view;
+          const slower = { ...view, capacityKbit: capacityKbit - 1 };
+          const hungrier = { ...view, energyJoulePerMb: energyJoulePerMb + 1 };
+          for (const worse of [slower, hungrier])
+            expect(scoreOf(worse, DEFAULT_POLICY)).toBeGreaterThan(score);
           expect(scoreOf({ ...view, rttMs: (view.rttMs ?? 0) + 1 }, DEFAULT_POLICY)).toBeGreaterThan(score);
         }
       }),
