@@ -108,9 +108,10 @@ export class Directory {
       ? Math.min(RECORDS_AT_ONCE, known.credit + (nowMs - known.heardAtMs) / RECORD_EVERY_MS)
       : RECORDS_AT_ONCE;
     if (credit < 1) return undefined;
+    // Before the certificates: checking them costs time, and whoever checks remembers only so many.
+    const leaving = known || this.entries.size < MAX_ENTRIES ? undefined : this.whoGivesWay();
     const member = this.options.check(record.chain, record.publicKey);
-    if (!known && this.entries.size >= MAX_ENTRIES && !this.makeRoom())
-      throw new DirectoryFullError(`directory: ${MAX_ENTRIES} members are known already`);
+    if (leaving !== undefined) this.entries.delete(leaving);
     const entry = { peer, member, record, encoded, tag, heardAtMs: nowMs, credit: credit - 1 };
     this.entries.set(peer, entry);
     return entry;
@@ -120,17 +121,31 @@ export class Directory {
   sweep(isConnected: (peer: PeerId) => boolean): PeerId[] {
     const beforeMs = this.options.monotonicMs() - FORGET_AFTER_MS;
     const gone = this.all().filter(
-      ({ peer, heardAtMs, member }) =>
-        (heardAtMs < beforeMs && !isConnected(peer)) || !this.options.isStillMember(member.publicKey),
+      (entry) => (entry.heardAtMs < beforeMs && !isConnected(entry.peer)) || !this.isMember(entry),
     );
     for (const { peer } of gone) this.entries.delete(peer);
     return gone.map(({ peer }) => peer);
   }
 
-  /** One that has not been heard of for a renewal gives way; members that speak keep their place. */
-  private makeRoom(): boolean {
+  /**
+   * One that has not been heard of for a renewal gives way; members that speak keep their place.
+   * @throws {DirectoryFullError}
+   */
+  private whoGivesWay(): PeerId {
     const oldest = this.all().reduce((a, b) => (a.heardAtMs <= b.heardAtMs ? a : b));
-    if (oldest.heardAtMs > this.options.monotonicMs() - RENEW_EVERY_MS * 1.5) return false;
-    return this.entries.delete(oldest.peer);
+    if (oldest.heardAtMs > this.options.monotonicMs() - RENEW_EVERY_MS * 1.5)
+      throw new DirectoryFullError(`directory: ${MAX_ENTRIES} members are known already`);
+    return oldest.peer;
+  }
+
+  private isMember({ member, record }: Entry): boolean {
+    if (this.options.isStillMember(member.publicKey)) return true;
+    try {
+      // It may merely have been forgotten for others that were checked since.
+      this.options.check(record.chain, record.publicKey);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }

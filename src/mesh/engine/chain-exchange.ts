@@ -41,11 +41,17 @@ export interface ChainExchange {
   signal: AbortSignal;
 }
 
+/** Who the other is, and the certificates that say so. */
+export interface Shown {
+  member: Member;
+  chain: Uint8Array;
+}
+
 /**
  * The side that dialled shows its certificates first, and takes the other's in return.
  * @throws {MembershipError} when either side refuses
  */
-export async function showFirst(exchange: ChainExchange): Promise<Member> {
+export async function showFirst(exchange: ChainExchange): Promise<Shown> {
   const link = byteStream(exchange.stream);
   await write(link, { type: CHAIN, body: exchange.passport.chain() }, exchange.signal);
   const answer = await read(link, exchange.signal);
@@ -54,15 +60,16 @@ export async function showFirst(exchange: ChainExchange): Promise<Member> {
   const member = await check(link, answer.body, exchange);
   await write(link, { type: WELCOME, body: new Uint8Array() }, exchange.signal);
   link.unwrap();
-  return member;
+  return { member, chain: answer.body };
 }
 
 /**
- * The side that was dialled shows nothing of itself before the other's certificates were good, and no reason to
- * strangers: who knows a shared key and no more does not find out who is here.
+ * The side that was dialled shows no certificates before the other's were good, and no reason to strangers. Who knows a
+ * shared key and no more learns the public key that noise proves, and so the peer id, of a box that it dials; not its
+ * name, its role, or who let it in.
  * @throws {MembershipError} when either side refuses
  */
-export async function showSecond(exchange: ChainExchange): Promise<Member> {
+export async function showSecond(exchange: ChainExchange): Promise<Shown> {
   const link = byteStream(exchange.stream);
   const shown = await read(link, exchange.signal);
   if (shown.type !== CHAIN) throw new MembershipError("did not show its certificates");
@@ -72,7 +79,7 @@ export async function showSecond(exchange: ChainExchange): Promise<Member> {
   if (answer.type === REFUSAL) throw await refusedBy(link, answer.body, exchange);
   if (answer.type !== WELCOME) throw new MembershipError("did not answer our certificates");
   link.unwrap();
-  return member;
+  return { member, chain: shown.body };
 }
 
 async function check(link: Link, chain: Uint8Array, exchange: ChainExchange): Promise<Member> {
@@ -115,7 +122,8 @@ async function read(link: Link, signal: AbortSignal): Promise<Message> {
   const most = MOST_BYTES[type] ?? 0;
   if (length > most) throw new MembershipError(`a message of ${length} bytes is too long`);
   if (length === 0) return { type, body: new Uint8Array() };
-  return { type, body: (await link.read({ bytes: length, signal })).subarray() };
+  // In memory of its own: certificates are kept, and what they came in is not to be.
+  return { type, body: (await link.read({ bytes: length, signal })).slice() };
 }
 
 /** What a stranger wrote, fit for a log line. */

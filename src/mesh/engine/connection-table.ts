@@ -49,6 +49,12 @@ export class ConnectionTable {
     return this.entries.get(id);
   }
 
+  /** Whether a peer is connected. */
+  has(peer: PeerId): boolean {
+    for (const { facts } of this.entries.values()) if (facts.peer === peer) return true;
+    return false;
+  }
+
   all(): readonly Entry[] {
     return [...this.entries.values()];
   }

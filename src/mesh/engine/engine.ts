@@ -45,7 +45,7 @@ export class Libp2pEngine implements Engine {
     const { passport, timers, log } = options;
     this.peer = peerIdOf(publicKeyOfSeed(passport.seed));
     this.events = new EngineEmitter(log);
-    this.members = new CheckedMembers(passport);
+    this.members = new CheckedMembers(passport, (peer) => this.table.has(peer));
     this.table = new ConnectionTable(this.members, this.events, timers);
     this.keys = new SharedKeyChoice(() => passport.sharedKeys(), timers);
     this.protocols = new Protocols((connection) => this.table.memberAt(connection), log);

@@ -5,8 +5,8 @@ import type {
   SecuredConnection,
 } from "@libp2p/interface";
 import { type NoiseComponents, noise } from "@libp2p/noise";
-import type { Member, Passport } from "../../identity/member.ts";
-import { type ChainExchange, MembershipError, showFirst, showSecond } from "./chain-exchange.ts";
+import type { Passport } from "../../identity/member.ts";
+import { type ChainExchange, MembershipError, type Shown, showFirst, showSecond } from "./chain-exchange.ts";
 import type { CheckedMembers } from "./checked-members.ts";
 import { noiseCrypto } from "./noise-crypto.ts";
 
@@ -59,20 +59,20 @@ class MembershipEncrypter implements ConnectionEncrypter {
   private async exchange(
     connection: MessageStream,
     secured: SecuredConnection,
-    show: (exchange: ChainExchange) => Promise<Member>,
+    show: (exchange: ChainExchange) => Promise<Shown>,
     signal: AbortSignal,
   ): Promise<SecuredConnection> {
     const { passport, members, refused } = this.options;
     try {
       const key = secured.remotePeer.publicKey;
       if (key?.type !== "Ed25519") throw new MembershipError("its key is not an Ed25519 key");
-      const member = await show({
+      const { member, chain } = await show({
         stream: secured.connection,
         publicKey: key.raw,
         passport,
         signal,
       });
-      members.remember(secured.remotePeer.toString(), member);
+      members.remember(secured.remotePeer.toString(), member, chain);
       return secured;
     } catch (error) {
       refused(connection, error instanceof Error ? error.message : String(error));

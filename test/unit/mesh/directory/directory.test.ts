@@ -95,7 +95,11 @@ describe("the directory", () => {
     const time = { nowMs: 0 };
     const out = new Set<string>();
     const isStillMember = (publicKey: Uint8Array) => !out.has(peerIdOf(publicKey));
-    const directory = directoryAt(time, { isStillMember });
+    const check = (_chain: Uint8Array, publicKey: Uint8Array) => {
+      if (!isStillMember(publicKey)) throw new Error("revoked");
+      return anybody(publicKey);
+    };
+    const directory = directoryAt(time, { check, isStillMember });
     for (const number of [1, 2, 3]) directory.accept(recordOf(keyNumber(number), 1));
     expect(directory.sweep(() => false)).toEqual([]);
     time.nowMs = FORGET_AFTER_MS + 1;
@@ -108,6 +112,47 @@ describe("the directory", () => {
     out.clear();
     expect(directory.accept(recordOf(keyNumber(2), 1))).toBeDefined();
   });
+});
+
+describe("checking certificates", () => {
+  test("is not done for one that there is no room for, so that nobody wears out who checks them", () => {
+    let checked = 0;
+    const check = (_chain: Uint8Array, publicKey: Uint8Array) => {
+      checked += 1;
+      return anybody(publicKey);
+    };
+    const directory = directoryAt({ nowMs: 0 }, { check });
+    for (let number = 0; number < MAX_ENTRIES + 100; number += 1) {
+      const record = recordOf(keyNumber(number), 1);
+      if (number < MAX_ENTRIES) directory.accept(record);
+      else expect(() => directory.accept(record)).toThrow(DirectoryFullError);
+    }
+    expect(checked).toBe(MAX_ENTRIES);
+  }, 20_000);
+
+  test("is done anew for one that was merely forgotten for others, and costs it nothing", () => {
+    let isForgotten = false;
+    const directory = directoryAt({ nowMs: 0 }, { isStillMember: () => !isForgotten });
+    directory.accept(recordOf(keyNumber(1), 1));
+    isForgotten = true;
+    expect(directory.sweep(() => false)).toEqual([]);
+    expect(directory.size).toBe(1);
+  });
+
+  test("that do not hold lets nobody push another out", () => {
+    const time = { nowMs: 0 };
+    let isBad = false;
+    const check = (_chain: Uint8Array, publicKey: Uint8Array) => {
+      if (isBad) throw new Error("bad");
+      return anybody(publicKey);
+    };
+    const directory = directoryAt(time, { check });
+    for (let number = 0; number < MAX_ENTRIES; number += 1) directory.accept(recordOf(keyNumber(number), 1));
+    time.nowMs = RENEW_EVERY_MS * 2;
+    isBad = true;
+    expect(() => directory.accept(recordOf(keyNumber(MAX_ENTRIES), 1))).toThrow("bad");
+    expect(directory.size).toBe(MAX_ENTRIES);
+  }, 20_000);
 });
 
 describe("a member is found", () => {

@@ -30,6 +30,8 @@ async function failures(...sides: Promise<unknown>[]): Promise<Error[]> {
   });
 }
 
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
 const soon = (): AbortSignal => AbortSignal.timeout(200);
 
 test("two members take each other for what their certificates say", async () => {
@@ -40,7 +42,8 @@ test("two members take each other for what their certificates say", async () => 
     showFirst({ stream: ends[0], publicKey: b.publicKey, passport: a, signal: soon() }),
     showSecond({ stream: ends[1], publicKey: a.publicKey, passport: b, signal: soon() }),
   ]);
-  expect([ofA.publicKey, ofB.publicKey]).toEqual([a.publicKey, b.publicKey]);
+  expect([ofA.member.publicKey, ofB.member.publicKey]).toEqual([a.publicKey, b.publicKey]);
+  expect([ofA.chain, ofB.chain].map(hex)).toEqual([a.chain(), b.chain()].map(hex));
 });
 
 test("the side that was dialled says not one byte to a stranger, nor to who shows nothing", async () => {

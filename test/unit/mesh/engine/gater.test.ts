@@ -11,13 +11,18 @@ import { peerIdOf } from "../../../../src/mesh/engine/peer-id.ts";
 
 const KEY = Buffer.alloc(32, 3);
 const PEER = peerIdFromString(peerIdOf(KEY));
+const CHAIN = new Uint8Array();
 const MEMBER = { publicKey: KEY, role: "box", name: "", grants: [], expiresAt: 0 } as const;
 
 function gater() {
   const time = new VirtualTime();
   const out = new Set<string>();
   const refused: string[] = [];
-  const members = new CheckedMembers({ isStillMember: (key) => !out.has(Buffer.from(key).toString("hex")) });
+  const check = () => {
+    throw new Error("no longer");
+  };
+  const isStillMember = (key: Uint8Array) => !out.has(Buffer.from(key).toString("hex"));
+  const members = new CheckedMembers({ check, isStillMember }, () => false);
   const pool = new InboundPool({ maxPendingOfAddress: 4, maxPending: 30 });
   const connections = { count: 0 };
   return {
@@ -48,7 +53,7 @@ test("a connection that has shown no certificates passes only for a peer whose w
   expect(await g.denyInboundUpgradedConnection?.(PEER, connection)).toBe(true);
   expect(g.denyOutboundUpgradedConnection?.(PEER, connection)).toBe(true);
   expect(refused).toHaveLength(2);
-  members.remember(PEER.toString(), MEMBER);
+  members.remember(PEER.toString(), MEMBER, CHAIN);
   expect(await g.denyInboundUpgradedConnection?.(PEER, connection)).toBe(false);
   expect(g.denyOutboundUpgradedConnection?.(PEER, connection)).toBe(false);
   out.add(KEY.toString("hex"));
@@ -57,7 +62,7 @@ test("a connection that has shown no certificates passes only for a peer whose w
 
 test("a WebRTC connection that does not come about within three seconds is not taken for one", async () => {
   const { gater: g, members, time } = gater();
-  members.remember(PEER.toString(), MEMBER);
+  members.remember(PEER.toString(), MEMBER, CHAIN);
   const asked = (peerConnection: { connectionState: string }) =>
     Promise.resolve(
       g.denyInboundUpgradedConnection?.(PEER, Object.assign(connectionFrom("/webrtc"), { peerConnection })),
@@ -75,7 +80,7 @@ test("a WebRTC connection that does not come about within three seconds is not t
 
 test("a peer that has eight connections brings no more", async () => {
   const { gater: g, members, connections, refused } = gater();
-  members.remember(PEER.toString(), MEMBER);
+  members.remember(PEER.toString(), MEMBER, CHAIN);
   const asked = () => g.denyInboundUpgradedConnection?.(PEER, connectionFrom("/ip4/192.0.2.1/tcp/1"));
   connections.count = 7;
   expect(await asked()).toBe(false);
