@@ -315,6 +315,12 @@ export class MeshPart implements Part {
       const nowMs = this.options.timers.monotonicMs();
       const { user, system } = process.cpuUsage(before);
       this.loadThousandths = Math.round((user + system) / Math.max(1, nowMs - beforeMs));
+      // What members were let in is not to be forgotten by a power cut an hour later.
+      try {
+        this.options.memberships.flush();
+      } catch (error) {
+        this.options.log.error({ error }, "what was learned of the networks could not be written");
+      }
       this.measureLoad(process.cpuUsage(), nowMs);
     });
   }
