@@ -534,6 +534,48 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
       expect(await forwarding()).toBe("0\n");
     }, 60_000);
 
+    test("a relay takes its tunnels along to another address, and forwards again when somebody has switched that off", async () => {
+      const mover = await lab.host("relay6");
+      await world.plug(mover, "eth0", "198.51.100.4");
+      const forwarding = () => mover.run(["cat", "/proc/sys/net/ipv4/conf/eth0/forwarding"]);
+      await startBox(mover, "relay6");
+      await order("relay6", { do: "relay", quotas: QUOTAS });
+      const tunnel = await pair("rm", ["symmetric", "symmetric"], ["symmetric", "symmetric"], ["relay6"]);
+      const report = await during(tunnel.left.name, 4_000, async () => {
+        await mover.run(["ip", "addr", "add", "198.51.100.3/24", "dev", "eth0"]);
+        await mover.run(["ip", "addr", "del", "198.51.100.4/24", "dev", "eth0"]);
+        await mover.run(["ip", "addr", "replace", "198.51.100.3/24", "dev", "eth0"]);
+      });
+      print("relayed, the relay moves", report);
+      await reach(tunnel.left.name, "relayed");
+      const [status] = await order<TunnelStatus[]>(tunnel.left.name, { do: "status" });
+      expect(status?.endpoint?.address).toBe("198.51.100.3");
+      expect(report.longestGapMs).toBeLessThan(3_500);
+      expect(await order<RelayedStatus[]>("relay6", { do: "relay-status" })).toHaveLength(1);
+      await mover.run(["tee", "/proc/sys/net/ipv4/conf/eth0/forwarding"], { input: "0" });
+      await until("forwarding to be set again", async () => (await forwarding()) === "1\n");
+      await reach(tunnel.left.name, "relayed");
+      await closeBoth(tunnel);
+      await until("forwarding to be put back", async () => (await forwarding()) === "0\n");
+    }, 40_000);
+
+    test("what a killed relay has left is cleared at the box's next start, also of a network that it has left", async () => {
+      const left = await lab.host("relay7");
+      await world.plug(left, "eth0", "198.51.100.2");
+      const life = await startBox(left, "relay7");
+      await order("relay7", { do: "relay", quotas: QUOTAS, table: "omerta_relay_left" });
+      const tunnel = await pair("rl", ["symmetric", "symmetric"], ["symmetric", "symmetric"], ["relay7"]);
+      await left.run(["nft", "add", "table", "inet", "someone_else"]);
+      await life.stop("SIGKILL");
+      expect(await left.run(["nft", "list", "tables"])).toContain("omerta_relay_left");
+      hub.forget("relay7");
+      await startBox(left, "relay7");
+      await order("relay7", { do: "clear-relays" });
+      expect(await left.run(["nft", "list", "tables"])).toBe("table inet someone_else\n");
+      expect(await left.run(["cat", "/proc/sys/net/ipv4/conf/eth0/forwarding"])).toBe("0\n");
+      await closeBoth(tunnel);
+    }, 40_000);
+
     test("garbage and forged handshakes at a relay's ports take no flow over and stop none", async () => {
       const tunnel = await pair("gb", ["symmetric", "symmetric"], ["symmetric", "symmetric"]);
       const rules = await relayHost.run(["nft", "list", "chain", "inet", "omerta_relay", "arriving"]);

@@ -4,6 +4,7 @@ import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
 import type { NatKind } from "../../src/mesh/nat/nat-interface.ts";
 import type { Endpoint } from "../../src/mesh/paths/endpoint.ts";
+import { clearRelays } from "../../src/mesh/tunnels/relay-kernel.ts";
 import type { RelayQuotas } from "../../src/mesh/tunnels/relay-ruleset.ts";
 import type { TunnelStatus } from "../../src/mesh/tunnels/tunnel.ts";
 import { Tunnels } from "../../src/mesh/tunnels/tunnels.ts";
@@ -21,7 +22,9 @@ export type BoxOrder =
   | { do: "accept"; own: string; other: string; netns?: string }
   | { do: "refuse" }
   | { do: "moved" }
-  | { do: "relay"; quotas: RelayQuotas }
+  | { do: "relay"; quotas: RelayQuotas; table?: string }
+  /** As a box does when it starts, whatever networks it is in. */
+  | { do: "clear-relays" }
   | { do: "relay-status" }
   | { do: "stop-relay" }
   | { do: "close" }
@@ -104,11 +107,14 @@ async function main(name: string, hubPath: string, runFolder: string): Promise<v
           addresses: ownAddresses,
           endpoints: ownEndpoints,
           quotas: order.quotas,
+          ...(order.table === undefined ? {} : { table: order.table }),
           timers: systemTimers,
           random: Math.random,
           log,
         });
         return relay.start();
+      case "clear-relays":
+        return clearRelays();
       case "relay-status":
         return relay?.status();
       case "stop-relay":
