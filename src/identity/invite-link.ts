@@ -3,7 +3,7 @@ import { decodeCborArray, encodeCbor, type Fields } from "./cbor.ts";
 import { CertificateError, type Chain, decodeChain, encodeChain, MAX_NAME_CHARS } from "./certificate.ts";
 import { isSameKey, openChain } from "./chain-check.ts";
 import { MAX_CHAIN_BYTES, type Role } from "./member.ts";
-import { KEY_BYTES, type SigningKey, signingKey } from "./signing-key.ts";
+import { KEY_BYTES, SIGNATURE_BYTES, type SigningKey, signingKey, verify } from "./signing-key.ts";
 import { MAX_EPOCH, type SharedKey } from "./statement.ts";
 
 /** An invite that cannot be made, or a link that is none. */
@@ -49,13 +49,24 @@ export const MAX_LINK_CHARS = 5_000;
 export const MAX_LINK_PEERS = 8;
 export const MAX_PEER_ADDRESSES = 8;
 const MAX_ADDRESS_BYTES = 128;
-const VERSION = 1;
+const VERSION = 2;
 
 const error = (field: string, why: string) => new InviteError(field, why);
 
-/** @throws {InviteError} where the invite is larger than what a link may hold */
+const SHARED_KEY_DOMAIN = Buffer.from("omerta-box invite's shared key 1\0");
+
+/** What the invite's issuer signs: who only holds the link has the invite's key, and could sign another one by that. */
+function sharedKeyBytes([{ network, subject }]: Chain, { epoch, key }: Omit<SharedKey, "what">): Uint8Array {
+  return Buffer.concat([SHARED_KEY_DOMAIN, encodeCbor([network, subject, epoch, key])]);
+}
+
+/**
+ * @param issuer who has signed the invite's certificate; it signs the shared key too
+ * @throws {InviteError} where the invite is larger than what a link may hold, or another has issued it
+ */
 export function encodeInviteLink(
   invite: Pick<Invite, "networkName" | "sharedKey" | "key" | "chain" | "peers">,
+  issuer: SigningKey,
 ): string {
   const { networkName, sharedKey, key, chain, peers } = invite;
   if (peers.length > MAX_LINK_PEERS) throw error("peers", `${peers.length}, more than ${MAX_LINK_PEERS}`);
@@ -64,6 +75,7 @@ export function encodeInviteLink(
     networkName,
     sharedKey.epoch,
     sharedKey.key,
+    issuer.sign(sharedKeyBytes(chain, sharedKey)),
     key.seed,
     encodeChain(chain),
     peers.map((peer, index) => [peer.publicKey, peer.addresses.map(addressBytes(`peers.${index}`))]),
@@ -80,16 +92,21 @@ export function encodeInviteLink(
  */
 export function decodeInviteLink(text: string): Invite {
   const fields = decodeCborArray(linkBytes(text), MAX_LINK_CHARS, "link", error);
-  if (fields.uint("version", 255) !== VERSION) throw fields.fail("version", "is newer than this box knows");
+  if (fields.uint("version", 255) !== VERSION) throw fields.fail("version", "is another than this box knows");
   const networkName = fields.text("networkName", MAX_NAME_CHARS);
   const epoch = fields.uint("epoch", MAX_EPOCH);
   const shared = fields.bytes("sharedKey", KEY_BYTES);
+  const signature = fields.bytes("sharedKeySignature", SIGNATURE_BYTES);
   const key = signingKey(fields.bytes("inviteKey", KEY_BYTES));
   const chain = readInviteChain(fields.bytes("chain", 1, MAX_CHAIN_BYTES), key);
   const peers = readPeers(fields.list("peers", MAX_LINK_PEERS));
   fields.end();
   const [{ network, admits, grants, uses, expiresAt }] = chain;
   if (admits === undefined) throw error("link.chain", "is no invite's");
+  const sharedKey = { epoch, key: shared };
+  if (!verify(chain[0].issuer, sharedKeyBytes(chain, sharedKey), signature)) {
+    throw error("link.sharedKey", "is not what the invite's issuer has signed");
+  }
   return {
     networkKey: network,
     networkName,
@@ -97,7 +114,7 @@ export function decodeInviteLink(text: string): Invite {
     grants,
     uses,
     expiresAt,
-    sharedKey: { epoch, key: shared },
+    sharedKey,
     key,
     chain,
     peers,

@@ -1,5 +1,12 @@
 import { textProblem } from "./cbor.ts";
-import { type Certificate, type Chain, issueCertificate, MAX_CHAIN, MAX_NAME_CHARS } from "./certificate.ts";
+import {
+  type Certificate,
+  type Chain,
+  issueCertificate,
+  MAX_CHAIN,
+  MAX_NAME_CHARS,
+  signedBytes,
+} from "./certificate.ts";
 import { earlierExpiry, hasExpired } from "./chain-check.ts";
 import { type BootstrapPeer, type Invite, InviteError } from "./invite-link.ts";
 import { ROLES, type Role } from "./member.ts";
@@ -145,5 +152,19 @@ export function isNoLess([a]: Chain, [b]: Chain): boolean {
     a.role === b.role &&
     b.grants.every((grant) => a.grants.includes(grant)) &&
     earlierExpiry(a.expiresAt, b.expiresAt) === b.expiresAt
+  );
+}
+
+/** Whether two chains differ at most in when the leaf was signed: the same invite used once more. */
+export function isSameButForTime([a, ...restA]: Chain, [b, ...restB]: Chain): boolean {
+  const [bytesA, bytesB] = [a, { ...b, issuedAt: a.issuedAt }].map(signedBytes);
+  const isSame = bytesA !== undefined && bytesB !== undefined && Buffer.from(bytesA).equals(bytesB);
+  return (
+    isSame &&
+    restA.length === restB.length &&
+    restA.every(({ signature }, n) => {
+      const other = restB[n]?.signature;
+      return other !== undefined && Buffer.from(signature).equals(other);
+    })
   );
 }

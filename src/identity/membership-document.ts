@@ -17,6 +17,8 @@ const key = base64(32);
 
 const peer = z.strictObject({ publicKey: key, addresses: z.array(z.string().max(512)).max(16) });
 
+const sharedKey = z.strictObject({ epoch: z.int().min(0).max(MAX_EPOCH), key });
+
 /** What a box keeps of one network, as JSON that people may read; bytes are base64. It has secrets in it. */
 export const membershipSchema = z.strictObject({
   networkKey: key,
@@ -27,8 +29,10 @@ export const membershipSchema = z.strictObject({
   memberSeed: key,
   generation: z.int().min(0).max(0xffff_ffff),
   chain: base64(1, MAX_CHAIN_BYTES),
-  /** The one that came with the invite. */
-  sharedKey: z.strictObject({ epoch: z.int().min(0).max(MAX_EPOCH), key }),
+  /** The one that came with the last invite. */
+  sharedKey,
+  /** Those that came with the invites before, the last one first. */
+  olderSharedKeys: z.array(sharedKey).max(2).default([]),
   statements: z.array(base64(1, MAX_STATEMENT_BYTES)).max(10_000),
   /** Where others were found, the last one first. */
   peers: z.array(peer).max(32),

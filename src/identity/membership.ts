@@ -6,7 +6,15 @@ import { CheckedMembers } from "./checked-members.ts";
 import { Credentials, type MembershipStore } from "./credentials.ts";
 import { type Seen, standsOn } from "./hearing.ts";
 import { type BootstrapPeer, encodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
-import { type InviteRequest, inviteChain, isNoLess, joinChain, mayCertify, settledChain } from "./issuing.ts";
+import {
+  type InviteRequest,
+  inviteChain,
+  isNoLess,
+  isSameButForTime,
+  joinChain,
+  mayCertify,
+  settledChain,
+} from "./issuing.ts";
 import type { Member, Passport, Role } from "./member.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
 import { networkId } from "./network-id.ts";
@@ -36,12 +44,19 @@ export interface MembershipTools {
   told(message: string): void;
 }
 
-/** How many shared keys hold at a time: the present one and two before it. */
+/**
+ * How many shared keys of statements hold at a time, the present one and two before it, and as many that came by invites: who
+ * was away while an operator was put out, with the keys that it made, finds the others by one of them.
+ */
 const MAX_SHARED_KEYS = 3;
+/** The day before which no box with this program can have run, in seconds since 1970: 2026-07-01. */
+const BUILT_S = 1_782_864_000;
+/** How far beyond what it knows for certain a founder's clock is believed: 5 years. */
+const MAX_LEAP_S = 5 * 366 * 86_400;
 /** Who has an invite for many could fill the others' memory with names of its own making. */
 const MAX_ADMISSIONS_AN_INVITE = 500;
-/** Admissions come in numbers, and come again from others: they need not be on the medium at once. */
-const LAZY_WRITE_MS = 2_000;
+/** What others tell comes in numbers, and comes again: it need not be on the medium at once. */
+const LAZY_WRITE_MS = 5_000;
 
 /**
  * This box's membership in one network: its key and certificates there, who else is a member, and the statements that make
@@ -161,14 +176,16 @@ export class Membership implements Passport {
     const chain = inviteChain(this.credentials.issuer, key.publicKey, request, this.nowS());
     const [sharedKey] = this.keysByEpoch();
     if (sharedKey === undefined) throw new InviteError("sharedKey", "is not known");
-    return encodeInviteLink({ networkName: this.name, sharedKey, key, chain, peers: request.peers });
+    const parts = { networkName: this.name, sharedKey, key, chain, peers: request.peers };
+    return encodeInviteLink(parts, this.credentials.issuer.key);
   }
 
   /**
    * Puts somebody out, or closes an invite.
    * @returns the statement, which is accepted here and to be told to the others
    * @throws {NotAllowedError}
-   * @throws {StatementError} where the key is none, or the words are too long
+   * @throws {StatementError} where the key is none, the words are too long, there is no room for it, or this is the founder's
+   *   box and its clock is not to be believed
    */
   revoke(publicKey: Uint8Array, kind: RevocationKind, why = ""): Uint8Array {
     return this.state({ what: "revocation", key: publicKey, kind, why }, this.authority());
@@ -215,6 +232,7 @@ export class Membership implements Passport {
     const [certificate, invite] = opened;
     if (invite?.role !== "invite" || !this.mayAdmitBy(invite.subject)) return undefined;
     const noted = this.book.admissionsOf(invite.subject);
+    const heard = this.standing.admitted.get(keyText(invite.subject))?.size ?? 0;
     const isNoted = noted.some(
       ({ certificate: { subject }, signer }) =>
         isSameKey(subject, certificate.subject) && isSameKey(signer, this.publicKey),
@@ -223,9 +241,13 @@ export class Membership implements Passport {
     // Of two who come by an invite for one those count first who were seen nearer to the network's key.
     const isNearer = invite.uses === 1 && seen !== undefined && seen.distance > this.credentials.chain.length;
     if (isNoted || (seen !== undefined && !isNearer)) return undefined;
-    if (noted.length >= MAX_ADMISSIONS_AN_INVITE) return undefined;
+    if (heard >= MAX_ADMISSIONS_AN_INVITE) return undefined;
     const fact: Fact = { what: "admission", invite: invite.subject, certificate };
-    return this.state(fact, this.credentials.member);
+    const admission = signStatement(this.networkKey, fact, this.nowS(), this.credentials.member);
+    if (this.accept(admission) === "known") return undefined;
+    // After a power cut another could come by an invite for one.
+    if (invite.uses === 1) this.flush();
+    return admission;
   }
 
   /**
@@ -279,7 +301,8 @@ export class Membership implements Passport {
    */
   merge(other: MembershipData): void {
     this.acceptAll(other.statements.map(toBytes));
-    this.rememberSharedKey(other.sharedKey.epoch, other.sharedKey.key);
+    for (const { epoch, key } of [...other.olderSharedKeys, other.sharedKey])
+      this.rememberSharedKey(epoch, key);
     this.rememberPeers([...this.peers(), ...readPeers(other.peers)]);
     this.store.update((data) => {
       data.networkSeed ??= other.networkSeed;
@@ -326,7 +349,10 @@ export class Membership implements Passport {
   accept(statement: Uint8Array): "new" | "known" {
     const accepted = this.book.accept(statement);
     if (accepted === undefined) return "known";
-    this.accepted(accepted.what !== "admission");
+    const isUrgent =
+      accepted.what !== "admission" &&
+      (accepted.chain.length === 0 || isSameKey(accepted.signer, this.publicKey));
+    this.accepted(isUrgent);
     return "new";
   }
 
@@ -336,20 +362,26 @@ export class Membership implements Passport {
    */
   acceptAll(statements: readonly Uint8Array[]): { news: Uint8Array[]; errors: StatementError[] } {
     const errors: StatementError[] = [];
+    let isUrgent = false;
     const news = statements.filter((statement) => {
       try {
-        return this.book.accept(statement) !== undefined;
+        const accepted = this.book.accept(statement);
+        isUrgent ||= accepted?.what === "revocation" && accepted.chain.length === 0;
+        return accepted !== undefined;
       } catch (error) {
         if (!(error instanceof StatementError)) throw error;
         errors.push(error);
         return false;
       }
     });
-    if (news.length > 0) this.accepted(true);
+    if (news.length > 0) this.accepted(isUrgent);
     return { news, errors };
   }
 
-  /** Writes what is not yet on the medium; to be called now and then, and before the box stops. */
+  /**
+   * Writes what is not yet on the medium; to be called every few seconds, and before the box stops. What others tell is
+   * written by this, but for what the network's own key says: else one of them could wear out the medium.
+   */
   flush(): void {
     if (!this.isDirty) return;
     this.isDirty = false;
@@ -451,33 +483,54 @@ export class Membership implements Passport {
   }
 
   private keysByEpoch(): Omit<SharedKey, "what">[] {
-    const { epoch, key } = this.store.data.sharedKey;
-    const kept = new Map<string, Omit<SharedKey, "what">>();
-    for (const known of [...this.standing.sharedKeys, { epoch, key: toBytes(key) }]) {
-      if (!kept.has(keyText(known.key))) kept.set(keyText(known.key), known);
-    }
-    return [...kept.values()].sort((a, b) => b.epoch - a.epoch).slice(0, MAX_SHARED_KEYS);
+    const { sharedKey, olderSharedKeys } = this.store.data;
+    const stated = distinct(this.standing.sharedKeys).slice(0, MAX_SHARED_KEYS);
+    // The founder's own key has stated its first one.
+    const came = this.isFounder && stated.length > 0 ? [] : [sharedKey, ...olderSharedKeys];
+    const read = came.map(({ epoch, key }) => ({ epoch, key: toBytes(key) }));
+    return distinct([...stated, ...read]).sort((a, b) => b.epoch - a.epoch);
   }
 
   private rememberSharedKey(epoch: number, key: string): void {
-    if (epoch <= this.store.data.sharedKey.epoch) return;
+    const { sharedKey, olderSharedKeys } = this.store.data;
+    if (this.isFounder || sharedKey.key === key) return;
+    const before = [sharedKey, ...olderSharedKeys].filter((known) => known.key !== key);
     this.store.update((data) => {
       data.sharedKey = { epoch, key };
+      data.olderSharedKeys = before.slice(0, MAX_SHARED_KEYS - 1);
     });
     this.tell();
   }
 
   private replaceBy(chain: Chain): boolean {
-    const isBetter = isNoLess(chain, this.credentials.chain) || this.problem !== undefined;
+    const present = this.credentials.chain;
+    const isBetter =
+      this.problem !== undefined || (isNoLess(chain, present) && !isSameButForTime(chain, present));
     if (!isBetter || toText(encodeChain(chain)) === this.store.data.chain) return false;
     this.credentials.replace(chain);
     this.tell();
     return true;
   }
 
+  /**
+   * What the network's own key signs moves every box's time on, for good: with a clock far ahead of all that is known this
+   * box doesn't sign by it.
+   * @throws {StatementError} where the clock is not to be believed, or there is no room for the statement
+   */
   private state(fact: Fact, signer: Signer): Uint8Array {
-    const bytes = signStatement(this.networkKey, fact, this.nowS(), signer);
-    this.accept(bytes);
+    const nowS = this.nowS();
+    const knownS = Math.max(BUILT_S, this.standing.floorS, this.credentials.chain[0].issuedAt);
+    if (signer.chain.length === 0 && nowS > knownS + MAX_LEAP_S) {
+      const [clock, known] = [nowS, knownS].map((at) => new Date(at * 1_000).toISOString());
+      throw new StatementError(
+        "statement.issuedAt",
+        `this box's clock says ${clock}, more than five years after ${known}, the last time that is certain; set the clock, or update the box's program`,
+      );
+    }
+    const bytes = signStatement(this.networkKey, fact, nowS, signer);
+    if (this.accept(bytes) === "known" && !this.book.has(bytes)) {
+      throw new StatementError("statement", "there is no room for it: this network has too many of its kind");
+    }
     return bytes;
   }
 
@@ -503,6 +556,12 @@ export class Membership implements Passport {
 }
 
 const because = (why: string | undefined): string => (why === undefined || why === "" ? "" : `: ${why}`);
+
+function distinct(keys: readonly Omit<SharedKey, "what">[]): Omit<SharedKey, "what">[] {
+  const kept = new Map<string, Omit<SharedKey, "what">>();
+  for (const known of keys) if (!kept.has(keyText(known.key))) kept.set(keyText(known.key), known);
+  return [...kept.values()];
+}
 
 /** @throws {CertificateError} when the chain is an invite's */
 function memberOf([{ subject, role, name, grants, expiresAt }]: Chain): Member {

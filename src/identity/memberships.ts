@@ -15,6 +15,7 @@ import { MembershipFile, openMembershipFile } from "./membership-file.ts";
 import { isNetworkId, networkId } from "./network-id.ts";
 import { decodeOmertaLink, OMERTA_PREFIX, whyNotOmerta } from "./omerta-link.ts";
 import { KEY_BYTES, memberKey, signingKey } from "./signing-key.ts";
+import { signStatement } from "./statement.ts";
 
 /** What joining has come to: "kept" where this box's certificates were better already. */
 export type JoinOutcome = "joined" | "renewed" | "kept";
@@ -55,7 +56,7 @@ export class Memberships {
         const { document, data } = openMembershipFile(this.pathOf(id), this.told);
         if (data === undefined) this.told(`network ${id} is lost: this box needs a new invite`);
         else this.hold(id, new MembershipFile(this.pathOf(id), document, data, this.told));
-        if (document.origin === "previous") document.update(() => {});
+        if (document.origin === "previous") this.rewrite(id, () => document.update(() => {}));
       } catch (error) {
         this.told(`network ${id} is left out: ${messageOf(error)}`);
       }
@@ -83,6 +84,12 @@ export class Memberships {
     checkName("boxName", boxName);
     const network = signingKey(this.random(KEY_BYTES));
     const member = memberKey(this.deviceKey, network.publicKey);
+    const sharedKey = { epoch: 1, key: this.random(KEY_BYTES) };
+    // Stated as well, so that who came by a later one can fall back on it. Its date is none, and moves no clock.
+    const stated = signStatement(network.publicKey, { what: "shared-key", ...sharedKey }, 0, {
+      key: network,
+      chain: new Uint8Array(0),
+    });
     return this.keep({
       networkKey: toText(network.publicKey),
       name,
@@ -90,8 +97,9 @@ export class Memberships {
       memberSeed: toText(member.seed),
       generation: 0,
       chain: toText(encodeChain(foundChain(network, member.publicKey, boxName, this.nowS()))),
-      sharedKey: { epoch: 1, key: toText(this.random(KEY_BYTES)) },
-      statements: [],
+      sharedKey: { epoch: sharedKey.epoch, key: toText(sharedKey.key) },
+      olderSharedKeys: [],
+      statements: [toText(stated)],
       peers: [],
     });
   }
@@ -108,10 +116,12 @@ export class Memberships {
     }
     checkName("boxName", boxName);
     const invite = decodeInviteLink(link);
+    const known = this.byId.get(networkId(invite.networkKey));
     if (hasExpired(invite, this.nowS())) {
+      // The configuration may name the invite that this box came by long after it has ended.
+      if (known !== undefined && known.problem === undefined) return { membership: known, outcome: "kept" };
       throw new InviteError("link.expiresAt", `the invite has expired at ${timeText(invite.expiresAt)}`);
     }
-    const known = this.byId.get(networkId(invite.networkKey));
     if (known === undefined) return { membership: this.joinNew(invite, boxName), outcome: "joined" };
     const isTaken = known.rejoin(invite, boxName, (generation) =>
       memberKey(this.deviceKey, invite.networkKey, generation),
@@ -186,6 +196,15 @@ export class Memberships {
     return report;
   }
 
+  /** That nothing can be written takes no network away that could be read. */
+  private rewrite(id: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.told(`network ${id} is not kept: ${messageOf(error)}`);
+    }
+  }
+
   private importOne(id: string, data: MembershipData, report: ImportReport): void {
     // Checked as a whole before anything of it is taken.
     new Membership({ data, update: () => {} }, this.tools()).open();
@@ -209,6 +228,7 @@ export class Memberships {
       generation: 0,
       chain: toText(encodeChain(joinChain(invite, member.publicKey, boxName, this.nowS()))),
       sharedKey: { epoch: invite.sharedKey.epoch, key: toText(invite.sharedKey.key) },
+      olderSharedKeys: [],
       statements: [],
       peers: [],
     });

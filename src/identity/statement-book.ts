@@ -9,7 +9,18 @@ import { StatementPool } from "./statement-pool.ts";
 const CAPACITY = { ownRevocations: 4_000, revocations: 3_000, admissions: 2_950, sharedKeys: 50 };
 
 const oldestFirst = (a: Statement, b: Statement): number => a.issuedAt - b.issuedAt || (a.id < b.id ? -1 : 1);
+/** To put somebody out is worth more than to close an invite. */
+const outFirst = (a: Revoked, b: Revoked): number =>
+  Number(a.kind !== "out") - Number(b.kind !== "out") || oldestFirst(a, b);
+/**
+ * By no date: else one that makes up ever older admissions would have each of them taken, told on and written by everybody. By
+ * their hashes, of which fewer and fewer come before all the others, it is worth ever less.
+ */
+const byId = (a: Statement, b: Statement): number => (a.id < b.id ? -1 : 1);
 const newestFirst = (a: Rotated, b: Rotated): number => b.epoch - a.epoch || oldestFirst(a, b);
+
+const sameAdmission = ({ signer, invite, certificate: { subject } }: Admitted): string =>
+  [signer, invite, subject].map(keyText).join(" ");
 
 /** Enough of a statement's id to tell it from the others. */
 const ID_BYTES = 16;
@@ -17,10 +28,12 @@ const ID_BYTES = 16;
 /** All statements of one network that this box knows, within bounds, and what they amount to. */
 export class StatementBook {
   private readonly byId = new Map<string, Statement>();
-  private readonly ownRevocations = new StatementPool<Revoked>(CAPACITY.ownRevocations, oldestFirst);
-  private readonly revocations = new StatementPool<Revoked>(CAPACITY.revocations, oldestFirst);
-  private readonly admissions = new StatementPool<Admitted>(CAPACITY.admissions, oldestFirst);
+  private readonly ownRevocations = new StatementPool<Revoked>(CAPACITY.ownRevocations, outFirst);
+  private readonly revocations = new StatementPool<Revoked>(CAPACITY.revocations, outFirst);
+  private readonly admissions = new StatementPool<Admitted>(CAPACITY.admissions, byId);
   private readonly sharedKeys = new StatementPool<Rotated>(CAPACITY.sharedKeys, newestFirst);
+  /** By signer, invite and subject. */
+  private readonly admissionsByKey = new Map<string, Admitted>();
   /** Whom the network's own key has put out. */
   private readonly outForGood = new Map<string, Revoked>();
   private found: { wallS: number; standing: Standing } | undefined;
@@ -39,8 +52,9 @@ export class StatementBook {
     const statement = openStatement(bytes, this.network);
     // What the network's own key has said is final, so nothing of those whom it put out need be kept.
     if (standsOn(statement.chain, this.outForGood)) return undefined;
+    if (statement.what === "admission" && !this.makeWayFor(statement)) return undefined;
     const { isKept, dropped } = this.put(statement);
-    if (dropped !== undefined) this.byId.delete(dropped.id);
+    if (dropped !== undefined) this.forget(dropped);
     if (!isKept) return undefined;
     this.byId.set(statement.id, statement);
     this.found = undefined;
@@ -50,6 +64,11 @@ export class StatementBook {
       this.forgetThoseOut();
     }
     return statement;
+  }
+
+  /** Whether it is kept here. */
+  has(bytes: Uint8Array): boolean {
+    return this.byId.has(createHash("sha256").update(bytes).digest("hex"));
   }
 
   get size(): number {
@@ -99,6 +118,19 @@ export class StatementBook {
     return [...this.admissions].filter((admission) => isSameKey(admission.invite, invite));
   }
 
+  /** A signer says once that somebody came. Of more the same one is kept everywhere. @returns whether this is the one */
+  private makeWayFor(admission: Admitted): boolean {
+    const key = sameAdmission(admission);
+    const other = this.admissionsByKey.get(key);
+    if (other !== undefined && byId(other, admission) < 0) return false;
+    this.admissionsByKey.set(key, admission);
+    if (other !== undefined) {
+      this.admissions.remove((known) => known === other);
+      this.byId.delete(other.id);
+    }
+    return true;
+  }
+
   private put(statement: Statement): { isKept: boolean; dropped: Statement | undefined } {
     switch (statement.what) {
       case "revocation":
@@ -110,10 +142,15 @@ export class StatementBook {
     }
   }
 
+  private forget(statement: Statement): void {
+    this.byId.delete(statement.id);
+    if (statement.what === "admission") this.admissionsByKey.delete(sameAdmission(statement));
+  }
+
   private forgetThoseOut(): void {
     const isGone = ({ chain }: Statement) => standsOn(chain, this.outForGood) !== undefined;
     for (const pool of [this.revocations, this.admissions, this.sharedKeys]) {
-      for (const { id } of pool.remove(isGone)) this.byId.delete(id);
+      for (const statement of pool.remove(isGone)) this.forget(statement);
     }
   }
 }

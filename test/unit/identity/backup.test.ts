@@ -7,7 +7,7 @@ import { openBackup } from "../../../src/identity/backup.ts";
 import { openDeviceKey } from "../../../src/identity/device-key.ts";
 import { BackupError } from "../../../src/identity/index.ts";
 import { scratchFolders } from "../scratch.ts";
-import { inviteBy, openBox } from "./network.ts";
+import { inviteBy, openBox, syncAll } from "./network.ts";
 
 const scratch = scratchFolders();
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -70,6 +70,7 @@ describe("an export", () => {
     const file = await founderBox.memberships.exportTo(PASSPHRASE);
     const other = openBox(scratch());
     const { membership } = other.memberships.join(inviteBy(founder));
+    syncAll(founder, membership);
     membership.accept(founder.rotate());
     const [seed, statements] = [hex(membership.seed), membership.statements()];
     const report = await other.memberships.importFrom(file, PASSPHRASE);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { encode } from "cborg";
+import { decode, encode } from "cborg";
 import fc from "fast-check";
 import { encodeChain, issueCertificate } from "../../../src/identity/certificate.ts";
 import {
@@ -9,7 +9,16 @@ import {
   InviteError,
 } from "../../../src/identity/index.ts";
 import { encodeInviteLink, MAX_LINK_CHARS } from "../../../src/identity/invite-link.ts";
-import { claims, fixedKey, founderChain, invite, inviteKey, NOW_S, network } from "./fixed-network.ts";
+import {
+  claims,
+  fixedKey,
+  founder,
+  founderChain,
+  invite,
+  inviteKey,
+  NOW_S,
+  network,
+} from "./fixed-network.ts";
 
 const peers: BootstrapPeer[] = [
   {
@@ -28,11 +37,18 @@ const parts = {
   chain: invite(),
   peers,
 };
-const link = encodeInviteLink(parts);
+const link = encodeInviteLink(parts, founder);
+const signature = linkFields(link)[4];
+
+function linkFields(text: string): unknown[] {
+  const fields: unknown = decode(Buffer.from(text.slice(INVITE_PREFIX.length), "base64url"));
+  return Array.isArray(fields) ? fields : [];
+}
 
 /** A link with other fields, for what the encoder would not make. */
 const forged = (change: Record<number, unknown>) => {
-  const fields: unknown[] = [1, "Harbour", 3, new Uint8Array(32), inviteKey.seed, encodeChain(invite()), []];
+  const { epoch, key } = parts.sharedKey;
+  const fields: unknown[] = [2, "Harbour", epoch, key, signature, inviteKey.seed, encodeChain(invite()), []];
   for (const [index, value] of Object.entries(change)) fields[Number(index)] = value;
   return `${INVITE_PREFIX}${Buffer.from(encode(fields)).toString("base64url")}`;
 };
@@ -54,7 +70,7 @@ describe("an invite link", () => {
   });
 
   test("with two boxes in it fits into a QR code that a cracked screen can show", () => {
-    const byNetworkKey = encodeInviteLink({ ...parts, chain: shortChain() });
+    const byNetworkKey = encodeInviteLink({ ...parts, chain: shortChain() }, network);
     console.log(
       `invite with 2 boxes: ${link.length} characters, ${byNetworkKey.length} by the founder's own box`,
     );
@@ -67,23 +83,34 @@ describe("an invite link", () => {
     ["a letter that is none of base64url", link.replace(/.$/, "!"), "link: is cut short or mistyped"],
     ["its end cut off", link.slice(0, -40), "link: "],
     ["more than a link has", `${INVITE_PREFIX}${"A".repeat(MAX_LINK_CHARS)}`, "link: 5016 characters"],
-    ["a version of the future", forged({ 0: 2 }), "link.version: is newer"],
+    ["a version of the future", forged({ 0: 3 }), "link.version: is another"],
     ["a name that is too long", forged({ 1: "x".repeat(61) }), "link.networkName: 61 characters"],
     ["a shared key that is none", forged({ 3: new Uint8Array(31) }), "link.sharedKey: 31 bytes"],
-    ["another invite's key", forged({ 4: new Uint8Array(32) }), "link.inviteKey: is not the invite's"],
-    ["a chain that is a member's", forged({ 5: encodeChain(founderChain) }), "link.chain: is no invite's"],
-    ["a chain that is none", forged({ 5: new Uint8Array(9) }), "link.chain: "],
-    ["nine boxes", forged({ 6: Array(9).fill([new Uint8Array(32), []]) }), "link.peers: 9 elements"],
-    ["a box's key that is none", forged({ 6: [[new Uint8Array(3), []]] }), "link.peers.0.publicKey: 3 bytes"],
+    [
+      "another shared key",
+      forged({ 3: new Uint8Array(32) }),
+      "link.sharedKey: is not what the invite's issuer",
+    ],
+    ["another epoch", forged({ 2: 2 ** 32 }), "link.sharedKey: is not what the invite's issuer"],
+    ["another invite's key", forged({ 5: new Uint8Array(32) }), "link.inviteKey: is not the invite's"],
+    ["a chain that is a member's", forged({ 6: encodeChain(founderChain) }), "link.chain: is no invite's"],
+    ["a chain that is none", forged({ 6: new Uint8Array(9) }), "link.chain: "],
+    ["nine boxes", forged({ 7: Array(9).fill([new Uint8Array(32), []]) }), "link.peers: 9 elements"],
+    ["a box's key that is none", forged({ 7: [[new Uint8Array(3), []]] }), "link.peers.0.publicKey: 3 bytes"],
     [
       "an address that is none",
-      forged({ 6: [[new Uint8Array(32), [Uint8Array.of(4, 1, 2)]]] }),
+      forged({ 7: [[new Uint8Array(32), [Uint8Array.of(4, 1, 2)]]] }),
       "link.peers.0.addresses.0: ",
     ],
-    ["a field too many", forged({ 7: 1 }), "link: has 1 elements too many"],
+    ["a field too many", forged({ 8: 1 }), "link: has 1 elements too many"],
   ])("is refused with %s, by name", (_, text, why) => {
     expect(() => decodeInviteLink(text)).toThrow(InviteError);
     expect(() => decodeInviteLink(text)).toThrow(why);
+  });
+
+  test("cannot be given another shared key by whoever has the link, and so the invite's key", () => {
+    const other = { ...parts, sharedKey: { epoch: 2 ** 32, key: new Uint8Array(32) } };
+    expect(() => encodeInviteLink(other, inviteKey)).toThrow("is not what the invite's issuer has signed");
   });
 
   test("of which a letter was mistyped is never taken for another invite", () => {
@@ -97,8 +124,8 @@ describe("an invite link", () => {
           const typed = link.slice(0, at) + letter + link.slice(at + 1);
           try {
             const read = decodeInviteLink(typed);
-            // What nobody has signed (names, boxes, the shared key) may be read otherwise, never who invites to what.
-            expect(read.chain).toEqual(genuine.chain);
+            // What nobody has signed (names, boxes) may be read otherwise, never who invites to what.
+            expect([read.chain, read.sharedKey]).toEqual([genuine.chain, genuine.sharedKey]);
           } catch (error) {
             expect(error).toBeInstanceOf(InviteError);
           }
@@ -121,10 +148,10 @@ describe("an invite link", () => {
       fc
         .uint8Array({ maxLength: 3_000 })
         .map((bytes) => INVITE_PREFIX + Buffer.from(bytes).toString("base64url")),
-      fc.tuple(fc.integer({ min: 0, max: 6 }), value).map(([index, odd]) => forged({ [index]: odd })),
+      fc.tuple(fc.integer({ min: 0, max: 7 }), value).map(([index, odd]) => forged({ [index]: odd })),
       fc
         .array(fc.uint8Array({ maxLength: 130 }), { minLength: 1, maxLength: 9 })
-        .map((addresses) => forged({ 6: [[new Uint8Array(32), addresses]] })),
+        .map((addresses) => forged({ 7: [[new Uint8Array(32), addresses]] })),
     );
     fc.assert(
       fc.property(anything, (text) => {

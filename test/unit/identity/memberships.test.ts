@@ -91,6 +91,19 @@ describe("a box's memberships", () => {
     expect(box.told.at(-1)).toContain("network Harbour is not kept");
   });
 
+  test("are written at once when somebody has come by an invite for one: another could come by it after a power cut", () => {
+    const clock = new FakeClock();
+    const { memberships, folder } = openBox(scratch(), clock);
+    const founder = memberships.found("Harbour");
+    const kept = () => openBox(folder, clock).memberships.get(founder.id)?.statements().length;
+    const newcomer = (uses: 0 | 1) =>
+      openBox(scratch(), clock).memberships.join(inviteBy(founder, { uses })).membership.chain();
+    for (const uses of [0, 0] as const) founder.noteAdmission(newcomer(uses));
+    expect(kept()).toBe(2);
+    founder.noteAdmission(newcomer(1));
+    expect(kept()).toBe(4);
+  });
+
   test("are written at once when somebody is put out, and admissions at the latest when the box stops", () => {
     const clock = new FakeClock();
     const founder = openBox(scratch(), clock).memberships.found("Harbour");
@@ -128,6 +141,25 @@ describe("joining", () => {
       }),
     ).toString("base64")}`;
     expect(() => memberships.join(link)).toThrow("A box cannot join by it");
+  });
+
+  test("by the same invite at every start changes nothing, also when it has expired meanwhile", () => {
+    const clock = new FakeClock();
+    const founder = openBox(scratch(), clock).memberships.found("Harbour");
+    const link = inviteBy(founder, { expiresS: DAY_S });
+    const { memberships } = openBox(scratch(), clock);
+    const { membership } = memberships.join(link, "mill");
+    const chain = membership.chain();
+    clock.pass(60_000);
+    expect([memberships.join(link, "mill").outcome, membership.chain()]).toEqual(["kept", chain]);
+    founder.check(chain, membership.publicKey);
+    founder.noteAdmission(chain);
+    const settled = founder.settle(chain);
+    if (settled === undefined) throw new Error("nothing was settled");
+    membership.take(settled);
+    clock.pass(2 * DAY_S * 1_000);
+    expect(memberships.join(link, "mill").outcome).toBe("kept");
+    expect(membership.chain()).toEqual(settled);
   });
 
   test("by an invite that has expired is refused", () => {

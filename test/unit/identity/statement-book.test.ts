@@ -194,6 +194,38 @@ describe("who came by an invite that has ended", () => {
   });
 });
 
+describe("admissions that one box makes up", () => {
+  test("of the same who came count once, whatever older dates come after", () => {
+    const many = Array.from({ length: 200 }, (_, n) => came(first, invite, byBox, NOW_S - n));
+    const book = new StatementBook(network.publicKey);
+    const taken = many.filter((statement) => book.accept(statement) !== undefined);
+    expect(book.size).toBe(1);
+    // Expected: the harmonic number of 200, 5.9.
+    expect(taken.length).toBeLessThan(20);
+    expect(stateOf(bookOf(many.reverse()))).toEqual(stateOf(book));
+  });
+
+  test("by signers without number below one invite push out none that another has made", () => {
+    const key = (n: number) => {
+      const seed = new Uint8Array(32);
+      new DataView(seed.buffer).setUint32(4, n + 1);
+      return signingKey(seed);
+    };
+    const link: Chain = [
+      issueCertificate(network, claims(invite.publicKey, { role: "invite", admits: "box" })),
+    ];
+    const other = fixedKey(40);
+    const flood = Array.from({ length: 3_000 }, (_, n) => {
+      const chain: Chain = [issueCertificate(invite, claims(key(n).publicKey)), ...link];
+      return came(key(n + 5_000), other, as(key(n), chain), 1);
+    });
+    const honest = Array.from({ length: 20 }, (_, n) => came(key(n), fixedKey(41), byBox));
+    const book = bookOf([...honest, ...flood]);
+    expect(book.size).toBe(2_950);
+    expect(bookOf(honest).missingIn(book.ids())).toEqual([]);
+  }, 60_000);
+});
+
 describe("a flood", () => {
   const subjects = Array.from({ length: 3_400 }, (_, index) => {
     const seed = new Uint8Array(32);
