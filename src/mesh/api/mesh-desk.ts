@@ -1,4 +1,4 @@
-import type { Membership, Memberships } from "../../identity/index.ts";
+import { CertificateError, type Membership, type Memberships, StatementError } from "../../identity/index.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import { publicKeyOf } from "../engine/peer-id.ts";
 import type { DeskNetwork } from "./desk-network.ts";
@@ -94,7 +94,7 @@ export class MeshDesk implements MeshControl {
     const id = this.memberIn(network, peer);
     const chain = network.directory.get(id)?.record.chain;
     const out = refused(() => membership.revoke(publicKeyOf(id), "out", why));
-    const closing = chain && refused(() => membership.closeInviteOf(chain));
+    const closing = chain && unlessUnknown(() => membership.closeInviteOf(chain));
     for (const statement of [out, ...(closing ? [closing] : [])]) network.tellStatement(statement);
     this.options.told("revoked", id, { network: membership.name, why });
     return { inviteClosed: closing !== undefined };
@@ -275,6 +275,16 @@ function refused<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
+    throw new MeshError(messageOf(error), "wrong");
+  }
+}
+
+/** Whoever is put out is out and the others are told, also where the invite that it came by cannot be closed. */
+function unlessUnknown<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof CertificateError || error instanceof StatementError) return undefined;
     throw new MeshError(messageOf(error), "wrong");
   }
 }
