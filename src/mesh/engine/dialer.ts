@@ -5,7 +5,7 @@ import { forbiddenAddress } from "./address-rules.ts";
 import { EngineError } from "./engine-error.ts";
 import type { PeerId } from "./engine-interface.ts";
 import type { NodeComponents } from "./libp2p-node.ts";
-import { resolveNames } from "./resolve-names.ts";
+import { isNamed, type Lookup, resolveName } from "./resolve-names.ts";
 import type { SharedKeyChoice } from "./shared-key-choice.ts";
 
 /** The next address is tried beside those that have not answered after this (RFC 8305, section 5). */
@@ -18,11 +18,15 @@ export interface DialerOptions {
   keys: SharedKeyChoice;
   loopbackOnly: boolean;
   timers: Timers;
+  lookup: Lookup;
 }
+
+type Dial = () => Promise<Connection>;
 
 /**
  * Connects to a peer by the first of several addresses that answers, always with a new connection. libp2p's own queue is
- * passed by: it makes one dial of two to the same peer, and tries addresses one after the other.
+ * passed by: it makes one dial of two to the same peer, and tries addresses one after the other. Names are looked up
+ * meanwhile: where nobody answers for them, the addresses beside them are dialled all the same.
  * @throws {EngineError} with the reason of each address
  */
 export async function dialAny(
@@ -36,13 +40,16 @@ export async function dialAny(
     over.abort(new EngineError("nobody answered in time")),
   );
   try {
-    const known = (await resolveNames(addresses.slice(0, MAX_ADDRESSES))).slice(0, MAX_ADDRESSES);
-    if (known.length === 0) throw new EngineError(`no address of ${peer} to dial`);
-    return await firstOf(
-      known.map((address) => () => dialOne(peer, address, over.signal, options)),
-      over,
-      options.timers,
-    );
+    const given = [...new Set(addresses.slice(0, MAX_ADDRESSES))];
+    const seen = new Set<string>();
+    const dials = (found: readonly string[]): Dial[] => {
+      const more = found.filter((address) => !seen.has(address)).slice(0, MAX_ADDRESSES - seen.size);
+      for (const address of more) seen.add(address);
+      return more.map((address) => () => dialOne(peer, address, over.signal, options));
+    };
+    const straight = dials(given.filter((address) => !isNamed(address)));
+    const named = given.filter(isNamed).map(async (name) => dials(await resolveName(name, options.lookup)));
+    return await firstOf(straight, named, over, options.timers, `no address of ${peer} to dial`);
   } finally {
     callOff();
     // Whoever has not answered yet is no longer wanted.
@@ -50,14 +57,18 @@ export async function dialAny(
   }
 }
 
-/** Starts one after the other; those that come second are closed. */
+/** Starts one after the other, those that come later when they come; connections that come second are closed. */
 function firstOf(
-  dials: readonly (() => Promise<Connection>)[],
+  first: readonly Dial[],
+  later: readonly Promise<readonly Dial[]>[],
   over: AbortController,
   timers: Timers,
+  none: string,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
+    const dials = [...first];
     const failures: unknown[] = [];
+    let awaited = later.length;
     let started = 0;
     let isDone = false;
     let callOffNext = (): void => {};
@@ -70,6 +81,13 @@ function firstOf(
       if (isDone) return;
       done();
       reject(new EngineError([over.signal.reason, ...failures].map(messageOf).join("; ")));
+    };
+    /** Gives up when all have failed and no more can come. */
+    const isHopeless = (): boolean => {
+      if (awaited > 0 || failures.length < dials.length) return false;
+      done();
+      reject(new EngineError(failures.map(messageOf).join("; ") || none));
+      return true;
     };
     const startNext = (): void => {
       callOffNext();
@@ -85,16 +103,20 @@ function firstOf(
         },
         (error) => {
           failures.push(error);
-          if (isDone) return;
-          if (failures.length === dials.length) {
-            done();
-            reject(new EngineError(failures.map(messageOf).join("; ")));
-          } else startNext();
+          if (!isDone && !isHopeless()) startNext();
         },
       );
     };
     over.signal.addEventListener("abort", giveUp, { once: true });
-    startNext();
+    for (const found of later) {
+      void found.then((more) => {
+        awaited -= 1;
+        const isWaiting = started === dials.length;
+        dials.push(...more);
+        if (!isDone && !isHopeless() && isWaiting) startNext();
+      });
+    }
+    if (!isHopeless()) startNext();
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Passport } from "../../identity/member.ts";
+import type { Lookup } from "./resolve-names.ts";
 
 export interface ListenOptions {
   /** IPv4 and IPv6 addresses to listen on, without zones: "0.0.0.0", "::". */
@@ -48,6 +49,8 @@ export interface Libp2pEngineOptions {
   announce?: () => readonly string[];
   relay: RelayOptions;
   limits?: Partial<EngineLimits>;
+  /** How names in addresses are looked up; the system's way when left out. */
+  lookup?: Lookup;
   timers: Timers;
   log: Logger;
 }

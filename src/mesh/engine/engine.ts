@@ -20,6 +20,7 @@ import { Protocols } from "./protocols.ts";
 import { Refusals } from "./refusals.ts";
 import { RelayReservations } from "./relay-reservations.ts";
 import { RelayServer } from "./relay-server.ts";
+import { systemLookup } from "./resolve-names.ts";
 import { SharedKeyChoice } from "./shared-key-choice.ts";
 
 const OPEN_TIMEOUT_MS = 10_000;
@@ -106,6 +107,7 @@ export class Libp2pEngine implements Engine {
       keys: this.keys,
       loopbackOnly: this.loopbackOnly(),
       timers: this.options.timers,
+      lookup: this.options.lookup ?? systemLookup,
     });
     const entry = this.table.get(connection.id);
     if (entry === undefined) throw new EngineError(`${peer} has closed the connection`);

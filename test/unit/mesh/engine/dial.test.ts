@@ -85,6 +85,36 @@ test("addresses that are none, or may not be dialled, are named in the error", a
   await expect(a.dial(peer, [], 1_000)).rejects.toThrow(/no address/);
 });
 
+test("a name that nobody answers for keeps no address from being dialled, and a dial from ending in time", async () => {
+  const network = new TestNetwork("town", folder);
+  const [a, b] = await Promise.all([
+    startEngine(network.founder, { lookup: () => new Promise(() => {}) }),
+    startEngine(network.member()),
+  ]);
+  const startedMs = performance.now();
+  const named = "/dns4/box.example.org/tcp/1";
+  expect((await a.dial(b.peer, [named, tcpAddress(b)], 5_000)).remote).toBe(tcpAddress(b));
+  expect(performance.now() - startedMs).toBeLessThan(1_500);
+  await expect(a.dial(b.peer, [named], 200)).rejects.toThrow(/nobody answered in time/);
+});
+
+test("a name is dialled when its addresses are found, also after all other addresses have failed", async () => {
+  const network = new TestNetwork("town", folder);
+  const asked: unknown[] = [];
+  const b = await startEngine(network.member());
+  const a = await startEngine(network.founder, {
+    async lookup(...question) {
+      asked.push(question);
+      await Bun.sleep(400);
+      return [{ address: "127.0.0.1", family: 4 }];
+    },
+  });
+  const named = `/dns6/box.example.org/tcp/${b.ports().tcp}`;
+  const connection = await a.dial(b.peer, ["/ip4/127.0.0.1/tcp/1", named], 5_000);
+  expect(connection.remote).toBe(tcpAddress(b));
+  expect(asked).toEqual([["box.example.org", 6]]);
+});
+
 test("while a shared key is replaced, boxes that have it and boxes that do not yet still meet", async () => {
   const network = new TestNetwork("town", folder);
   const behind = network.member();
