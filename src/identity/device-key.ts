@@ -85,7 +85,8 @@ export function replaceDeviceKey(stateFolder: string, pem: string): string | und
   return aside;
 }
 
-function isPrivateKey(pem: string): boolean {
+/** Whether a text is an Ed25519 key in PKCS #8. */
+export function isPrivateKey(pem: string): boolean {
   try {
     return createPrivateKey(pem).asymmetricKeyType === "ed25519";
   } catch {

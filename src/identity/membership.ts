@@ -519,7 +519,7 @@ export class Membership implements Passport {
    */
   private state(fact: Fact, signer: Signer): Uint8Array {
     const nowS = this.nowS();
-    const knownS = Math.max(BUILT_S, this.standing.floorS, this.credentials.chain[0].issuedAt);
+    const knownS = Math.max(BUILT_S, this.standing.floorS);
     if (signer.chain.length === 0 && nowS > knownS + MAX_LEAP_S) {
       const [clock, known] = [nowS, knownS].map((at) => new Date(at * 1_000).toISOString());
       throw new StatementError(

@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../host/clock.ts";
-import { openBackup, sealBackup } from "./backup.ts";
+import { BackupError, openBackup, sealBackup } from "./backup.ts";
 import { textProblem } from "./cbor.ts";
 import { encodeChain, MAX_NAME_CHARS } from "./certificate.ts";
 import { hasExpired } from "./chain-check.ts";
-import { type DeviceKey, deviceKeyPem, replaceDeviceKey } from "./device-key.ts";
+import { type DeviceKey, deviceKeyPem, isPrivateKey, replaceDeviceKey } from "./device-key.ts";
 import { decodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
 import { foundChain, joinChain } from "./issuing.ts";
 import { Membership, type MembershipTools } from "./membership.ts";
@@ -169,7 +169,7 @@ export class Memberships {
    * Takes in an export: networks that this box is not in with their keys, so that it is the exported member there; the two
    * should not run at once. In networks that it is in already it keeps its own key and takes what it lacks.
    * @param options.deviceKey whether the device key is to be the exported one from the next start on. Default "keep"
-   * @throws {BackupError} when the file can't be read; then nothing was changed
+   * @throws {BackupError} when the file can't be read, or its device key is none; then nothing was changed
    */
   async importFrom(
     bytes: Uint8Array,
@@ -177,6 +177,7 @@ export class Memberships {
     options: { deviceKey?: "keep" | "replace" } = {},
   ): Promise<ImportReport> {
     const backup = await openBackup(bytes, passphrase);
+    if (!isPrivateKey(backup.deviceKey)) throw new BackupError("export.deviceKey: is no Ed25519 key");
     const report: ImportReport = { added: [], merged: [], refused: [], deviceKey: "kept" };
     for (const data of backup.networks) {
       const id = networkId(toBytes(data.networkKey));

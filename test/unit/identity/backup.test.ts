@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Encrypter } from "age-encryption";
 import fc from "fast-check";
-import { openBackup } from "../../../src/identity/backup.ts";
+import { openBackup, sealBackup } from "../../../src/identity/backup.ts";
 import { openDeviceKey } from "../../../src/identity/device-key.ts";
 import { BackupError } from "../../../src/identity/index.ts";
 import { scratchFolders } from "../scratch.ts";
@@ -78,6 +78,14 @@ describe("an export", () => {
     expect([hex(membership.seed), membership.statements()]).toEqual([seed, statements]);
     // The network's own key came with it.
     expect([membership.isFounder, membership.canRevoke]).toEqual([true, true]);
+  });
+
+  test("whose device key is none changes nothing", async () => {
+    const founder = openBox(scratch()).memberships.found("Harbour");
+    const file = await sealBackup({ deviceKey: "none", networks: [founder.data()] }, PASSPHRASE, 10);
+    const box = openBox(scratch());
+    await expect(box.memberships.importFrom(file, PASSPHRASE)).rejects.toThrow("export.deviceKey");
+    expect(box.memberships.list()).toEqual([]);
   });
 
   test("has nothing in it that can be read without the passphrase", async () => {

@@ -285,6 +285,8 @@ describe("the shared key", () => {
     at.pass(6 * 365 * DAY_S * 1_000);
     expect(() => founder.rotate()).toThrow("statement.issuedAt: this box's clock says 2036");
     expect(founder.sharedKeys()).toHaveLength(2);
+    at.pass(10 * 365 * DAY_S * 1_000);
+    expect(() => found(at).rotate()).toThrow("statement.issuedAt");
   });
 
   test("that is the newest is in new invites", () => {
