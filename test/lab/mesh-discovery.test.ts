@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { peerIdOf } from "../../src/mesh/engine/peer-id.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
+import { asBox } from "./box-kernel.ts";
 import type { DiscoveryBoxConfig } from "./discovery-box.ts";
 import { Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import { flatNetwork, type Segment } from "./nat-router.ts";
@@ -75,6 +76,7 @@ describeNeeding(LAB_NEEDS, "Local discovery", () => {
     switchHost = await lab.host("switch");
     lan = await flatNetwork(lab, switchHost);
     [one, two] = [await lab.host("one"), await lab.host("two")];
+    await Promise.all([one, two].map(asBox));
     await lan.plug(one, "eth0", "192.0.2.1");
     await lan.plug(two, "eth0", "192.0.2.2");
   });
@@ -151,6 +153,7 @@ describeNeeding(LAB_NEEDS, "Local discovery", () => {
 
   test("boxes without any IPv4 address find each other by IPv6 link-local addresses, also when the interface comes late", async () => {
     const three = await lab.host("three");
+    await asBox(three);
     const late = box(three, 3);
     const here = box(one, 1);
     await awaitEvent(late, "the start", ({ event }) => event === "started");
@@ -196,6 +199,7 @@ describeNeeding(LAB_NEEDS, "Local discovery", () => {
 
   test("interfaces that are excluded carry nothing, and neighbours on different ones are told apart", async () => {
     const far = await lab.host("far");
+    await asBox(far);
     await lab.cable(one, "eth1", far, "eth0");
     await lab.cable(one, "guests", two, "guests");
     for (const host of [one, far]) await host.run(["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0"]);

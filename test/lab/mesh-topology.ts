@@ -1,4 +1,5 @@
 import { run } from "../../src/host/run.ts";
+import { asBox } from "./box-kernel.ts";
 import type { Lab, LabHost } from "./lab.ts";
 import { MeshFaults } from "./mesh-faults.ts";
 import type { Shape } from "./mesh-shapes.ts";
@@ -62,6 +63,7 @@ export class MeshTopology {
     const names = Array.from({ length: shape.hosts }, (_, index) => `${name}${index}`);
     const [switchHost, ...hosts] = await lab.manyHosts([`${name}-switch`, ...names]);
     if (switchHost === undefined) throw new Error("no switch");
+    await Promise.all(hosts.map(asBox));
     const topology = new MeshTopology(shape, hosts, planPorts(shape), switchHost);
     await topology.wire();
     return topology;

@@ -6,6 +6,7 @@ import type { RelayedStatus } from "../../src/mesh/tunnels/relay-flows.ts";
 import type { RelayQuotas } from "../../src/mesh/tunnels/relay-ruleset.ts";
 import type { TunnelStatus } from "../../src/mesh/tunnels/tunnel.ts";
 import { describeNeeding } from "../needs.ts";
+import { asBox } from "./box-kernel.ts";
 import { Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import { flatNetwork, internet, type NatRouterKind, type Segment, site } from "./nat-router.ts";
 import { type BoxOrder, type OpenReport, PLAINTEXT, type StreamReport } from "./tunnel-box.ts";
@@ -256,6 +257,7 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
     beforeAll(async () => {
       world = await internet(lab, await lab.host("inet"));
       relayHost = await lab.host("relay");
+      await asBox(relayHost);
       await world.plug(relayHost, "eth0", "198.51.100.9");
       await startBox(relayHost, "relay");
       await order("relay", { do: "relay", quotas: QUOTAS });
@@ -458,10 +460,12 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
 
     test("a tunnel goes on over a second relay when the first one dies", async () => {
       const second = await lab.host("relay2");
+      await asBox(second);
       await world.plug(second, "eth0", "198.51.100.8");
       await startBox(second, "relay2");
       await order("relay2", { do: "relay", quotas: QUOTAS });
       const dying = await lab.host("relay3");
+      await asBox(dying);
       await world.plug(dying, "eth0", "198.51.100.7");
       const dyingBox = await startBox(dying, "relay3");
       await order("relay3", { do: "relay", quotas: QUOTAS });
@@ -484,6 +488,7 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
 
     test("a relay takes no more tunnels than its operator allows, and passes no more of each", async () => {
       const small = await lab.host("relay4");
+      await asBox(small);
       await world.plug(small, "eth0", "198.51.100.6");
       await startBox(small, "relay4");
       const kbitEach = 8_000;
@@ -507,6 +512,7 @@ describeNeeding(NEEDS, "Tunnels between boxes", () => {
 
     test("a relay that was killed and starts anew has left nothing open, and is used again", async () => {
       const killed = await lab.host("relay5");
+      await asBox(killed);
       await world.plug(killed, "eth0", "198.51.100.5");
       const forwarding = () => killed.run(["cat", "/proc/sys/net/ipv4/conf/eth0/forwarding"]);
       const tables = () => killed.run(["nft", "list", "tables"]);

@@ -4,6 +4,7 @@ import { systemTimers } from "../../src/host/timers.ts";
 import type { Uplink } from "../../src/mesh/traffic/uplink-plan.ts";
 import { Uplinks } from "../../src/mesh/traffic/uplinks.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
+import { asBox } from "./box-kernel.ts";
 import { Lab, type LabHost } from "./lab.ts";
 import { withNetworkOf } from "./network-namespace.ts";
 import { row } from "./traffic-load.ts";
@@ -36,6 +37,7 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
     await machine.run(["ip", "addr", "add", "10.78.0.2/24", "dev", "eth0"]);
     await machine.run(["ip", "route", "add", "default", "via", "10.78.0.1"]);
     await box.run(["ip", "addr", "add", "10.78.0.1/24", "dev", "vm0"]);
+    await asBox(box);
     await box.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
     for (const index of [0, 1, 2]) {
       const provider = await lab.host(`isp${index}`);
