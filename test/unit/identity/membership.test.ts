@@ -6,6 +6,9 @@ import {
   InviteError,
   NotAllowedError,
 } from "../../../src/identity/index.ts";
+import { toBytes } from "../../../src/identity/membership-document.ts";
+import { signingKey } from "../../../src/identity/signing-key.ts";
+import { signStatement } from "../../../src/identity/statement.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { scratchFolders } from "../scratch.ts";
 import { DAY_S, inviteBy, meet, openBox, syncAll } from "./network.ts";
@@ -105,6 +108,24 @@ describe("a revocation", () => {
     expect(founder.accept(operator.revoke(a.publicKey, "out", ""))).toBe("new");
     expect(founder.isStillMember(a.publicKey)).toBe(false);
   });
+
+  test("for which there is no room is an error, but for one that puts out, which takes the place of a closing", () => {
+    const founder = found();
+    const key = signingKey(toBytes(founder.data().networkSeed ?? ""));
+    const nobody = (n: number) => Uint8Array.from({ length: 32 }, (_, at) => (at < 4 ? n >> (8 * at) : 7));
+    const closings = Array.from({ length: 4_000 }, (_, n) =>
+      signStatement(founder.networkKey, { what: "revocation", key: nobody(n), kind: "no-more", why: "" }, 1, {
+        key,
+        chain: new Uint8Array(0),
+      }),
+    );
+    expect(founder.acceptAll(closings).news).toHaveLength(4_000);
+    expect(() => founder.revoke(nobody(5_000), "no-more")).toThrow("there is no room for it");
+    const a = join(inviteBy(founder));
+    founder.check(a.chain(), a.publicKey);
+    founder.revoke(a.publicKey, "out");
+    expect(founder.isStillMember(a.publicKey)).toBe(false);
+  }, 60_000);
 
   test("that closes an invite leaves in who was seen before, and lets nobody new in", () => {
     const founder = found();
