@@ -23,8 +23,11 @@ export function isLoopbackHost(host: string): boolean {
   return forbiddenIp(host) === "loopback";
 }
 
-/** @see RFC 6890, RFC 4291 section 2.4 */
-function forbiddenIp(ip: string): "loopback" | "unspecified" | "multicast" | "malformed" | undefined {
+/**
+ * Why nothing must be sent to an address that another has named.
+ * @see RFC 6890, RFC 4291 section 2.4
+ */
+export function forbiddenIp(ip: string): "loopback" | "unspecified" | "multicast" | "malformed" | undefined {
   if (isIPv4(ip)) {
     const first = Number(ip.split(".")[0]);
     if (first === 127) return "loopback";

@@ -172,6 +172,7 @@ export class Libp2pEngine implements Engine {
     return createNode({
       seed: passport.seed,
       stunServers,
+      loopbackOnly: this.loopbackOnly(),
       timers,
       // libp2p asks a second after whatever it was, also when it has been stopped meanwhile.
       announce: () => (this.listening === undefined ? [] : announce()),

@@ -34,6 +34,8 @@ export interface NodeOptions {
   /** 32 bytes (RFC 8032). */
   seed: Uint8Array;
   stunServers: () => readonly string[];
+  /** Whether this node listens on loopback addresses alone. */
+  loopbackOnly: boolean;
   timers: Timers;
   announce: () => readonly string[];
   /** A peer's connections, the best first. */

@@ -3,6 +3,7 @@ import { type WebRTCTransportComponents, webRTC } from "@libp2p/webrtc";
 import type { Timers } from "../../host/timers.ts";
 import { bestFirst, type ConnectionsOf } from "./circuit-transport.ts";
 import { replacing } from "./replacing.ts";
+import { filterSignals, SignallingRoom } from "./webrtc-signalling.ts";
 
 /** The answer is taken in within the turn of the event loop in which it comes. */
 const TAKEN_IN_MS = 5;
@@ -11,6 +12,8 @@ export interface WebRtcOptions {
   /** "stun:host:port". Never those of others, whom libp2p would ask if it were given none. */
   stunServers: () => readonly string[];
   connectionsOf: ConnectionsOf;
+  /** Whether this node listens on loopback addresses alone, and so may be told of some. */
+  loopbackOnly: boolean;
   timers: Timers;
 }
 
@@ -20,13 +23,16 @@ export interface WebRtcOptions {
  * is still on the long one, through a relay; and as the answer has the fingerprint of the other's certificate,
  * libdatachannel takes it for a forger ("certificate verify failed") and the dial hangs, as one in ten did on one
  * machine. Nothing is lost by waiting: without the answer no connection comes about.
+ *
+ * What the other side says of where it is passes the same rules as any address that is dialled.
  */
 export function webRtcTransport(
   options: WebRtcOptions,
 ): (components: WebRTCTransportComponents) => Transport {
-  const { stunServers, connectionsOf, timers } = options;
+  const { stunServers, connectionsOf, loopbackOnly } = options;
+  const room = new SignallingRoom();
   const rtcConfiguration = () => ({ iceServers: stunServers().map((urls) => ({ urls })) });
-  const patient = (connection: Connection): Connection => holdingBack(connection, timers);
+  const patient = (connection: Connection): Connection => forSignalling(connection, options);
   return (components) =>
     webRTC({ rtcConfiguration })(
       replacing(
@@ -37,17 +43,31 @@ export function webRtcTransport(
               dial: () => async (address, how) =>
                 patient(await components.transportManager.dial(address, how)),
             }),
+          registrar: () =>
+            replacing(components.registrar, {
+              handle: () => (protocol, serve, how) =>
+                components.registrar.handle(
+                  protocol,
+                  (stream, connection) => {
+                    if (!room.take(connection.remotePeer.toString(), stream)) return;
+                    filterSignals(stream, loopbackOnly);
+                    return serve(stream, connection);
+                  },
+                  how,
+                ),
+            }),
         },
       ),
     );
 }
 
 /** A connection for signalling alone: of each stream what follows the first message waits for the first that comes back. */
-function holdingBack(connection: Connection, timers: Timers): Connection {
+function forSignalling(connection: Connection, { loopbackOnly, timers }: WebRtcOptions): Connection {
   return replacing(connection, {
     newStream: () => async (protocols, options) => {
       const stream = await connection.newStream(protocols, options);
       holdBack(stream, timers);
+      filterSignals(stream, loopbackOnly);
       return stream;
     },
   });
