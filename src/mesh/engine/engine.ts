@@ -180,6 +180,7 @@ export class Libp2pEngine implements Engine {
       limits: bounds,
       gossipScore: (peer) => this.conduct.score(peer),
       privateNetwork: new PrivateNetwork({
+        self: this.peer,
         keys: this.keys,
         timers,
         peerOf: dialledPeer,

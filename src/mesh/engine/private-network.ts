@@ -1,6 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { hkdfSync, randomBytes } from "node:crypto";
 import type { ConnectionProtector, MessageStream, MultiaddrConnection } from "@libp2p/interface";
 import type { Timers } from "../../host/timers.ts";
+import type { PeerId } from "./engine-interface.ts";
 import { GREETING, PrivateNetworkError, ProtectedStream } from "./protected-stream.ts";
 import type { SharedKeyChoice } from "./shared-key-choice.ts";
 import { NONCE_BYTES, XSalsa20 } from "./xsalsa20.ts";
@@ -8,7 +9,13 @@ import { NONCE_BYTES, XSalsa20 } from "./xsalsa20.ts";
 /** Somebody who connects has to show the shared key within this. Slow links need two round trips for TCP and WebSocket before. */
 const SHOW_KEY_WITHIN_MS = 4_000;
 
+const STRANGER = "does not know the network's shared key";
+/** Preambles that were good, of which another of the same nonce is a copy. */
+const MAX_SEEN = 4_096;
+
 export interface PrivateNetworkOptions {
+  /** This box's peer id, which whoever dials it names. */
+  self: PeerId;
   keys: SharedKeyChoice;
   timers: Timers;
   /** The peer that a stream was dialled to, as far as its address says so. */
@@ -24,16 +31,21 @@ export interface PrivateNetworkOptions {
 
 /**
  * Keeps those who do not know one of the network's shared keys out of its TCP, WebSocket and circuit connections, in the
- * format of libp2p's private networks (PSK version 1): each side sends 24 random bytes, and from there on XSalsa20 with
- * the shared key and its own 24 bytes as nonce.
+ * manner of libp2p's private networks (PSK version 1): each side sends 24 random bytes, and from there on XSalsa20 with
+ * its own 24 bytes as nonce.
  *
- * Two things differ from @libp2p/pnet, and neither from what is on the wire. One who is dialled says nothing at all, not
+ * Three things differ from @libp2p/pnet. The keys are not the shared key itself but derived from it, for each direction
+ * and for who is dialled, whom the dialler always knows; and no nonce is taken twice. So who has recorded how a connection
+ * began finds no other box of the network by sending that to whomever it meets. One who is dialled says nothing at all, not
  * even its nonce, before the other has shown the key by what every connection begins with, the greeting of
  * multistream-select; so a stranger learns nothing but an open port, and one of several keys is told from the others.
  * And its memory does not grow with what passes (js-libp2p 3585 ends connections after 68 to 85 MB).
  * @see https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md
  */
 export class PrivateNetwork implements ConnectionProtector {
+  /** Nonces of good preambles in hex, the latest at the end. */
+  private readonly seen = new Set<string>();
+
   constructor(private readonly options: PrivateNetworkOptions) {}
 
   async protect(
@@ -53,8 +65,8 @@ export class PrivateNetwork implements ConnectionProtector {
     const nonce = randomBytes(NONCE_BYTES);
     const inside = new ProtectedStream({
       stream,
-      send: new XSalsa20(nonce, key),
-      opens: (preamble) => openPreamble(preamble, [key]),
+      send: new XSalsa20(nonce, keyOf("to", peer, key)),
+      opens: (preamble) => openPreamble(preamble, "from", peer, [key]),
       settled: (error) => {
         if (error === undefined) keys.worked(peer, key);
         else keys.failed(peer, key);
@@ -65,6 +77,7 @@ export class PrivateNetwork implements ConnectionProtector {
   }
 
   private async accepted(stream: MessageStream, signal: AbortSignal | undefined): Promise<MessageStream> {
+    const { self, keys } = this.options;
     const shown = Promise.withResolvers<void>();
     const nonce = randomBytes(NONCE_BYTES);
     let send: XSalsa20 | undefined;
@@ -77,10 +90,11 @@ export class PrivateNetwork implements ConnectionProtector {
         },
       },
       opens: (preamble) => {
-        const opened = openPreamble(preamble, this.options.keys.all());
+        const opened = openPreamble(preamble, "to", self, keys.all());
+        this.expectNew(preamble.subarray(0, NONCE_BYTES));
         const busy = this.options.proven(stream);
         if (busy !== undefined) throw new PrivateNetworkError(busy);
-        send = new XSalsa20(nonce, opened.key);
+        send = new XSalsa20(nonce, keyOf("from", self, opened.key));
         stream.send(nonce);
         return opened;
       },
@@ -102,6 +116,26 @@ export class PrivateNetwork implements ConnectionProtector {
       signal?.removeEventListener("abort", late);
     }
   }
+
+  private expectNew(nonce: Uint8Array): void {
+    const text = Buffer.from(nonce).toString("hex");
+    // To whoever sends a copy it looks like any other refusal.
+    if (this.seen.has(text)) throw new PrivateNetworkError(STRANGER);
+    this.seen.add(text);
+    for (const oldest of this.seen) {
+      if (this.seen.size <= MAX_SEEN) return;
+      this.seen.delete(oldest);
+    }
+  }
+}
+
+/** To the one who was dialled, or from it. */
+type Way = "to" | "from";
+
+/** The key of one direction of connections to a box: what the box has said cannot be said to it. */
+function keyOf(way: Way, dialled: PeerId, sharedKey: Uint8Array): Uint8Array {
+  const info = `omerta private network 1\0${way}\0${dialled}`;
+  return new Uint8Array(hkdfSync("sha256", sharedKey, "", info, 32));
 }
 
 /** The peer id at the end of a dialled address, or the address itself. */
@@ -114,14 +148,16 @@ export function dialledPeer(connection: MessageStream): string {
 
 function openPreamble(
   preamble: Uint8Array,
+  way: Way,
+  dialled: PeerId,
   keys: readonly Uint8Array[],
 ): { key: Uint8Array; receive: XSalsa20; greeting: Uint8Array } {
   const nonce = preamble.subarray(0, NONCE_BYTES);
   const sealed = preamble.subarray(NONCE_BYTES);
   for (const key of keys) {
-    const receive = new XSalsa20(nonce, key);
+    const receive = new XSalsa20(nonce, keyOf(way, dialled, key));
     const greeting = receive.apply(sealed);
     if (greeting.equals(GREETING)) return { key, receive, greeting };
   }
-  throw new PrivateNetworkError("does not know the network's shared key");
+  throw new PrivateNetworkError(STRANGER);
 }

@@ -17,9 +17,10 @@ interface Side {
   refused: string[];
 }
 
-function side(keys: readonly Uint8Array[], timers = new VirtualTime(), busy?: string): Side {
+function side(keys: readonly Uint8Array[], timers = new VirtualTime(), busy?: string, self = "peer"): Side {
   const refused: string[] = [];
   const network = new PrivateNetwork({
+    self,
     keys: new SharedKeyChoice(() => keys, timers),
     timers,
     peerOf: () => "peer",
@@ -55,6 +56,37 @@ test("what one side sends comes out at the other, and neither key nor text is in
   expect(got.bytes().toString()).toBe(`${GREETING}the well is dry`);
   expect(Buffer.concat(between).includes("the well")).toBe(false);
   expect(Buffer.concat(between).length).toBe(24 + GREETING.length + 15);
+});
+
+test("how a connection began, recorded, is answered by no other box of the network, and not again by the same", async () => {
+  const [outbound, inbound] = multiaddrConnectionPair();
+  const recorded = collect(inbound);
+  const dialled = await side([NEW]).network.protect(outbound);
+  dialled.send(GREETING);
+  await until(() => recorded.bytes().length === 44);
+  const replayedTo = async (listening: Side, bytes = recorded.bytes()): Promise<string> => {
+    const [from, to] = multiaddrConnectionPair();
+    const answer = collect(from);
+    const accepted = listening.network.protect(to);
+    from.send(bytes);
+    const outcome = await accepted.then(
+      () => "taken",
+      (error: Error) => error.message,
+    );
+    return `${outcome}, ${answer.bytes().length} bytes`;
+  };
+  const box = side([NEW]);
+  const unknown = "does not know the network's shared key, 0 bytes";
+  expect(await replayedTo(side([NEW], new VirtualTime(), undefined, "other"))).toBe(unknown);
+  expect(await replayedTo(box)).toStartWith("taken");
+  expect(await replayedTo(box)).toBe(unknown);
+  const [asking, asked] = multiaddrConnectionPair();
+  const said = collect(asking);
+  const accepted = box.network.protect(asked);
+  (await side([NEW]).network.protect(asking)).send(GREETING);
+  (await accepted).send(GREETING);
+  await until(() => said.bytes().length === 44);
+  expect(await replayedTo(box, said.bytes())).toBe(unknown);
 });
 
 test("an inbound connection may use any of the keys that hold", async () => {
