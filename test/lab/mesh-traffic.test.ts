@@ -4,9 +4,11 @@ import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
 import { Traffic, type TrafficOptions } from "../../src/mesh/traffic/traffic.ts";
 import { assuredKbit, TRAFFIC_CLASSES, type TrafficClass } from "../../src/mesh/traffic/traffic-class.ts";
+import { type PlannedFlow, relayRuleset } from "../../src/mesh/tunnels/relay-ruleset.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { asBox } from "./box-kernel.ts";
-import { Lab, type LabHost } from "./lab.ts";
+import { Lab, type LabHost, until } from "./lab.ts";
+import { withNetworkOf } from "./network-namespace.ts";
 import { flood, pour, row, Sinks, timeDatagrams } from "./traffic-load.ts";
 
 const LINE_KBIT = 2_000;
@@ -222,12 +224,42 @@ describeNeeding(LAB_NEEDS, "Traffic classes on a line of 2 Mbit/s", () => {
     expect(await through(51_820)).toEqual(["services"]);
   });
 
+  test("what is relayed for others is the machines' class, though no connection is tracked for it", async () => {
+    const part = await start();
+    const none = { packets: 0, bytes: 0 };
+    const flow: PlannedFlow = {
+      ...{ slot: 0, family: 4, ports: { a: 28_001, b: 28_002 }, counted: { a: none, b: none } },
+      ends: {
+        a: { remote: { address: "10.78.0.2", port: 1_000 }, local: "10.78.0.1" },
+        b: { remote: { address: FAR, port: 1_001 }, local: "192.0.2.1" },
+      },
+    };
+    const nftables = relayRuleset("omerta_relay_lab", [flow], { kbitEach: 4_000, kbitTotal: 20_000 }, []);
+    await box.run(["nft", "-j", "-f", "-"], { input: JSON.stringify({ nftables }) });
+    // From an interface that is no machine's for the marks: by the relay alone it is to be known.
+    await part.stop();
+    const relaying = await start({ vmInterfaces: [] });
+    const before = (await relaying.status()).sent;
+    const data = Buffer.concat([Buffer.from([4, 0, 0, 0]), Buffer.alloc(996)]);
+    const socket = await withNetworkOf(machine, () =>
+      Bun.udpSocket({ port: 1_000, socket: { data() {}, error() {} } }),
+    );
+    for (let count = 0; count < 20; count += 1) socket.send(data, 28_001, "10.78.0.1");
+    await until("all of it to be relayed", async () => {
+      const after = (await relaying.status()).sent;
+      return after.vm - before.vm >= 20 * 1_000;
+    });
+    expect((await relaying.status()).sent.services - before.services).toBeLessThan(2_000);
+    socket.close();
+    await box.run(["nft", "delete", "table", "inet", "omerta_relay_lab"]);
+  });
+
   test("a rate that changes is taken on in place: what waits is kept", async () => {
     const part = await start();
     await saturate("bulk");
     await Bun.sleep(2_000);
     const before = await sentBy(part);
-    await part.setRate("wan0", 800);
+    await part.refresh([{ name: "wan0", upKbit: 800 }]);
     expect((await sentBy(part)).bulk).toBeGreaterThanOrEqual(before.bulk);
     await Bun.sleep(1_000);
     const kbit = await measure(part, 3_000);

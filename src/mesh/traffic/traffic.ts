@@ -8,11 +8,12 @@ import { removeMarks, TRAFFIC_TABLE, type TrafficPorts, tunnelPortCommands } fro
 import { type Applied, QueueApplier, type Runner } from "./queue-applier.ts";
 import type { Link, Queueing, QueueMode, QueuePlan } from "./queue-plan.ts";
 import { type ClassCount, countsByClass, parseCounters } from "./standing-queues.ts";
-import type { Shares, TrafficClass } from "./traffic-class.ts";
+import { type Shares, TRAFFIC_CLASSES, type TrafficClass } from "./traffic-class.ts";
 import { planTraffic, type TrafficPlan } from "./traffic-plan.ts";
 
 /** How long what somebody else undid stays undone. */
 const CONVERGE_EVERY_MS = 10_000;
+const ETHERNET_MTU = 1_500;
 
 export interface TrafficOptions {
   shares: Shares;
@@ -50,9 +51,7 @@ export class Traffic implements Part {
   private readonly queues: QueueApplier;
   private queueing: Queueing | undefined;
   private links: readonly Link[] = [];
-  private readonly rates = new Map<string, number>();
   private tunnelPorts: readonly number[] = [];
-  private vmInterfaces: readonly string[];
   private ports: TrafficPorts;
   /** Links that bear something of ours. */
   private readonly touched = new Set<string>();
@@ -64,11 +63,12 @@ export class Traffic implements Part {
   private markedTunnels = "";
   /** Counted by tables that have been replaced. */
   private carried = parseCounters("");
+  /** Sent since the start, as of the last round. */
+  private sent = parseCounters("");
   private callOff: (() => void) | undefined;
 
   constructor(private readonly options: TrafficOptions) {
     this.queues = new QueueApplier(options.run);
-    this.vmInterfaces = options.vmInterfaces;
     this.ports = options.ports;
   }
 
@@ -96,15 +96,7 @@ export class Traffic implements Part {
     return this.converge();
   }
 
-  /** A rate that was measured; undefined when it is no longer known. It goes before the one in {@link Link}. */
-  async setRate(link: string, kbit: number | undefined): Promise<void> {
-    if (this.rates.get(link) === kbit) return;
-    if (kbit === undefined) this.rates.delete(link);
-    else this.rates.set(link, Math.max(64, Math.round(kbit)));
-    await this.converge();
-  }
-
-  /** UDP ports of the WireGuard tunnels that end or are relayed here. Nothing but these changes in the kernel. */
+  /** UDP ports of the WireGuard tunnels that end here. Nothing but these changes in the kernel. */
   setTunnelPorts(ports: readonly number[]): Promise<void> {
     this.tunnelPorts = [...new Set(ports)].sort((a, b) => a - b);
     return this.converge();
@@ -112,11 +104,6 @@ export class Traffic implements Part {
 
   setPorts(ports: TrafficPorts): Promise<void> {
     this.ports = ports;
-    return this.converge();
-  }
-
-  setVmInterfaces(names: readonly string[]): Promise<void> {
-    this.vmInterfaces = names;
     return this.converge();
   }
 
@@ -141,7 +128,11 @@ export class Traffic implements Part {
       .map(
         ({ link, mode, kbit }) => `${link} ${words[mode]}${kbit === undefined ? "" : ` at ${kbit} kbit/s`}`,
       );
-    return each.length > 0 ? each.join(", ") : "no link to shape";
+    if (each.length === 0) return "no link to shape";
+    const sent = TRAFFIC_CLASSES.filter((name) => this.sent[name] > 0).map(
+      (name) => `${name} ${(this.sent[name] / 1e6).toFixed(1)}`,
+    );
+    return `${each.join(", ")}${sent.length > 0 ? `; sent, in MB: ${sent.join(", ")}` : ""}`;
   }
 
   trouble(): string | undefined {
@@ -152,10 +143,13 @@ export class Traffic implements Part {
   private readonly converge = onceAtATime(async () => {
     if (this.queueing === undefined) return;
     const mtus = await this.queues.mtus();
-    const links = this.links.map((link) => this.known(link, mtus.get(link.name)));
+    const links = this.links.map((link) => ({
+      ...link,
+      mtu: link.mtu ?? mtus.get(link.name) ?? ETHERNET_MTU,
+    }));
     const input = {
       ...{ links, shares: this.options.shares, ports: this.ports, tunnelPorts: this.tunnelPorts },
-      ...{ guestBridge: this.options.guestBridge, vmInterfaces: this.vmInterfaces },
+      ...{ guestBridge: this.options.guestBridge, vmInterfaces: this.options.vmInterfaces },
       ...{ queueing: this.queueing, prefer: this.options.prefer },
     };
     this.plan = planTraffic(input);
@@ -174,16 +168,8 @@ export class Traffic implements Part {
     for (const what of this.failures.keys()) {
       if (what !== "marks" && !planned.has(what)) this.failures.delete(what);
     }
+    this.sent = sum(this.carried, await this.counted());
   });
-
-  private known(link: Link, mtu: number | undefined): Link {
-    const upKbit = this.rates.get(link.name) ?? link.upKbit;
-    return {
-      ...link,
-      ...(upKbit === undefined ? {} : { upKbit }),
-      ...(mtu === undefined || link.mtu !== undefined ? {} : { mtu }),
-    };
-  }
 
   private async queue(plan: QueuePlan): Promise<void> {
     this.outcome.set(plan.link, "refused");

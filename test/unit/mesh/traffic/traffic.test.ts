@@ -13,12 +13,14 @@ class Machine {
   classes = 0;
   table = false;
   refusal = "";
+  counters = "";
 
   readonly run = async (command: readonly string[], options: RunOptions = {}): Promise<RunResult> => {
     const text = command.join(" ");
     const say = (stdout: string) => ({ exitCode: 0, stdout, stderr: "" });
     const fail = (stderr: string) => ({ exitCode: 2, stdout: "", stderr });
     if (text.includes("root cake") || text.includes("root fq_codel")) return fail("unknown qdisc");
+    if (text.startsWith("nft -j list counters")) return say(this.counters);
     if (text === "nft list tables") return say(this.table ? "table inet omerta_traffic\n" : "");
     if (text === "nft -j -f -") {
       const { nftables } = JSON.parse(options.input ?? "") as { nftables: object[] };
@@ -83,6 +85,16 @@ describe("The traffic part", () => {
     expect(part.detail()).toBe("eth0 shared at 2000 kbit/s");
   });
 
+  test("tells the operator how much each class has sent", async () => {
+    const machine = new Machine();
+    const { part } = made(machine);
+    await part.start();
+    const counter = { counter: { name: "bulk", bytes: 2_340_000, packets: 9 } };
+    machine.counters = JSON.stringify({ nftables: [counter] });
+    await part.refresh(LINK);
+    expect(part.detail()).toBe("eth0 shared at 2000 kbit/s; sent, in MB: bulk 2.3");
+  });
+
   test("looks again by itself, and puts back what is gone", async () => {
     const machine = new Machine();
     const { part, tasks } = made(machine);
@@ -97,15 +109,15 @@ describe("The traffic part", () => {
     expect(machine.table).toBe(true);
   });
 
-  test("takes a measured rate before the configured one, without making the root anew", async () => {
+  test("takes on another rate without making the root anew", async () => {
     const machine = new Machine();
     const { part } = made(machine);
     await part.start();
     await part.refresh(LINK);
-    await part.setRate("eth0", 1_234.4);
+    await part.refresh([{ name: "eth0", upKbit: 1_234 }]);
     expect(machine.batches.at(-1)).toContain("classid 1:1 htb prio 0 rate 1234kbit");
     expect(machine.batches.at(-1)).not.toContain("qdisc add");
-    await part.setRate("eth0", undefined);
+    await part.refresh(LINK);
     expect(machine.batches.at(-1)).toContain("rate 2000kbit");
   });
 
