@@ -71,21 +71,6 @@ export function mappedEndpoint(
   return scope === "public" || scope === "private" ? agreed : undefined;
 }
 
-/**
- * Whether two boxes are behind one NAT, as far as it shows: then their private addresses are the way, and the mapped
- * ones work only where the NAT leads packets back in (RFC 4787, 6, hairpinning), which many do not. Behind a carrier's
- * NAT it holds for strangers as well, so it is a hint and no more.
- * @param ours, theirs mapped endpoints
- */
-export function isBehindSameNat(
-  ours: Endpoint | undefined,
-  theirs: Endpoint | undefined,
-  own: OwnSocket,
-): boolean {
-  if (ours === undefined || theirs === undefined || isOwnAddress(ours.address, own)) return false;
-  return canonicalIp(ours.address) === canonicalIp(theirs.address);
-}
-
 function verdict(observations: readonly Observation[], own: OwnSocket, nowMs: number): Verdict {
   const fresh = observations.filter(
     ({ observer, atMs }) =>

@@ -1,12 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Observation } from "../../../../src/mesh/nat/nat-interface.ts";
-import {
-  isBehindSameNat,
-  mappedEndpoint,
-  natKind,
-  OBSERVATION_FRESH_MS,
-} from "../../../../src/mesh/nat/nat-kind.ts";
+import { mappedEndpoint, natKind, OBSERVATION_FRESH_MS } from "../../../../src/mesh/nat/nat-kind.ts";
 import type { Endpoint } from "../../../../src/mesh/paths/endpoint.ts";
 
 const OWN = { addresses: ["10.1.1.5/24", "fe80::5/64"], port: 4242 };
@@ -114,13 +109,4 @@ describe("the kind of NAT", () => {
     }
     expect(mappedEndpoint([said("198.51.100.1", at(0))], OWN, NOW)).toBe(undefined);
   });
-});
-
-test("two boxes are behind one NAT when they share a mapped address that is neither's own", () => {
-  expect(isBehindSameNat(MAPPED, at(9), OWN)).toBe(true);
-  expect(isBehindSameNat(MAPPED, { address: "203.0.113.21", port: 9 }, OWN)).toBe(false);
-  expect(isBehindSameNat({ address: "10.1.1.5", port: 1 }, { address: "10.1.1.5", port: 2 }, OWN)).toBe(
-    false,
-  );
-  expect(isBehindSameNat(undefined, MAPPED, OWN)).toBe(false);
 });
