@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { SigningKey } from "../../identity/index.ts";
 import { RENEW_EVERY_MS } from "./directory.ts";
 import { encodeRecord, type PeerRecord } from "./peer-record.ts";
@@ -7,6 +8,12 @@ export type SelfDescription = Omit<PeerRecord, "publicKey" | "sequence">;
 
 /** Records of one start of the box, years of them: then its sequence runs into the next start's. */
 const RECORDS_A_START = 2 ** 24;
+/**
+ * A box counts from elsewhere in each of its networks, or the number of its starts would tell that two members are one
+ * box. Added to all of a network's sequences, so that they only ever rise; half of what a number has, beside 2^24 starts.
+ */
+const OFFSET_BITS = 48;
+const OFFSET_DOMAIN = new TextEncoder().encode("omerta record sequence 1\0");
 /** Two boxes that run with the same keys would outdo each other without end. */
 const SURPASS_EVERY_MS = 60_000;
 /** A load that changes all the time is no news. */
@@ -64,6 +71,12 @@ export class OwnRecord {
   }
 
   private get lastSequence(): number {
-    return this.sequence ?? this.starts * RECORDS_A_START;
+    return this.sequence ?? this.starts * RECORDS_A_START + offsetOf(this.key);
   }
+}
+
+/** Nobody without the private key can work it out, and so subtract it. Ed25519's signatures are the same each time. */
+function offsetOf(key: SigningKey): number {
+  const secret = createHash("sha256").update(key.sign(OFFSET_DOMAIN)).digest();
+  return secret.readUIntBE(0, OFFSET_BITS / 8);
 }

@@ -66,6 +66,7 @@ export class Libp2pEngine implements Engine {
     node.libp2p.addEventListener("connection:open", ({ detail }) => this.table.opened(detail));
     node.libp2p.addEventListener("connection:close", ({ detail }) => this.table.closed(detail));
     try {
+      this.reservations.start();
       await node.libp2p.start();
       await this.protocols.attach(node);
       if (this.options.relay.serve) await this.relay.attach(node);

@@ -16,6 +16,8 @@ const AGAIN_MS = 10_000;
 interface Reservation {
   /** How many in this box want it. */
   wanted: number;
+  /** The first request for it, whose answer is everybody's. */
+  asked: Promise<void> | undefined;
   callOffRenewal: () => void;
 }
 
@@ -32,6 +34,7 @@ export interface RelayReservationsOptions {
  */
 export class RelayReservations {
   private readonly reservations = new Map<PeerId, Reservation>();
+  private isStopped = false;
 
   constructor(private readonly options: RelayReservationsOptions) {}
 
@@ -41,9 +44,12 @@ export class RelayReservations {
 
   /** @throws {EngineError} when the relay is not connected, or refuses now */
   async reserve(relay: PeerId): Promise<() => Promise<void>> {
-    const before = this.reservations.get(relay);
     // Wanted before it is asked for: the first circuit may come before the answer.
-    const reservation = before ?? { wanted: 0, callOffRenewal: () => {} };
+    const reservation: Reservation = this.reservations.get(relay) ?? {
+      wanted: 0,
+      asked: undefined,
+      callOffRenewal: () => {},
+    };
     reservation.wanted += 1;
     this.reservations.set(relay, reservation);
     let isWanted = true;
@@ -56,7 +62,8 @@ export class RelayReservations {
       this.reservations.delete(relay);
     };
     try {
-      if (before === undefined) await this.renew(relay, reservation);
+      reservation.asked ??= this.renew(relay, reservation);
+      await reservation.asked;
       return callOff;
     } catch (error) {
       await callOff();
@@ -70,12 +77,19 @@ export class RelayReservations {
     if (reservation !== undefined) this.renewSoon(peer, reservation, 0);
   }
 
+  start(): void {
+    this.isStopped = false;
+  }
+
   stop(): void {
+    this.isStopped = true;
     for (const { callOffRenewal } of this.reservations.values()) callOffRenewal();
   }
 
   private renewSoon(relay: PeerId, reservation: Reservation, afterMs: number): void {
     reservation.callOffRenewal();
+    // An answer may come when everything has been stopped.
+    if (this.isStopped) return;
     reservation.callOffRenewal = this.options.timers.after(afterMs, () => {
       // Without a connection the next one brings it about.
       if (this.options.connectionsOf(relay).length === 0) return;

@@ -3,7 +3,7 @@ import { RENEW_EVERY_MS } from "../../../../src/mesh/directory/directory.ts";
 import { OwnRecord } from "../../../../src/mesh/directory/own-record.ts";
 import { decodeRecord } from "../../../../src/mesh/directory/peer-record.ts";
 import { fixedKey } from "../../identity/fixed-network.ts";
-import { description } from "./described.ts";
+import { description, keyNumber } from "./described.ts";
 
 const key = fixedKey(9);
 
@@ -66,6 +66,21 @@ test("each record is newer than the one before, through a restart as well", () =
   sequences.push(after.sequence(after.own.update(description())) ?? 0);
   expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
   expect(sequences).toHaveLength(4);
+});
+
+test("what is counted in two networks does not tell that it is one box, and has room for two million starts", () => {
+  const first = (number: number, starts: number) => {
+    const record = new OwnRecord(keyNumber(number), starts, () => 0).update(description());
+    return (record && decodeRecord(record).sequence) ?? 0;
+  };
+  const low = (sequence: number) => sequence % 2 ** 24;
+  const ofNetworks = Array.from({ length: 20 }, (_, number) => first(number, 7));
+  expect(new Set(ofNetworks.map(low)).size).toBe(20);
+  expect(new Set(ofNetworks.map((sequence) => Math.floor(sequence / 2 ** 24))).size).toBe(20);
+  for (let number = 0; number < 20; number += 1) {
+    expect(first(number, 8) - first(number, 7)).toBe(2 ** 24);
+    expect(first(number, 2_000_000)).toBeLessThan(Number.MAX_SAFE_INTEGER);
+  }
 });
 
 test("where it was not kept how often the box has started, it goes beyond what others still hold of it", () => {
