@@ -155,9 +155,18 @@ export class Gossip {
       stream.abort(new Error("asked too often"));
       return;
     }
-    if (this.askedAtMs.size > MAX_ENTRIES) this.askedAtMs.clear();
+    this.askedAtMs.delete(key);
     this.askedAtMs.set(key, nowMs);
-    await answerPull(stream, set);
+    for (const oldest of this.askedAtMs.keys()) {
+      if (this.askedAtMs.size <= MAX_ENTRIES) break;
+      this.askedAtMs.delete(oldest);
+    }
+    const callOff = this.options.timers.after(PULL_TIMEOUT_MS, () => stream.abort(new Error("timeout")));
+    try {
+      await answerPull(stream, set);
+    } finally {
+      callOff();
+    }
   }
 
   private takeRecord(encoded: Uint8Array): Entry | undefined {

@@ -1,5 +1,6 @@
 import { decode, encode } from "cborg";
 import { z } from "zod";
+import { textProblem } from "../../identity/cbor.ts";
 import { MAX_CHAIN_BYTES, type SigningKey, verify } from "../../identity/index.ts";
 import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
 import { STRICT_CBOR } from "../strict-cbor.ts";
@@ -63,7 +64,17 @@ const bytes = (min: number, max = min) =>
     error: `${min} to ${max} bytes`,
   });
 const count = (max: number) => z.int().min(0).max(max);
-const shortText = (max: number) => z.string().max(max);
+/** What people will read: the same rule as for names in certificates. */
+const shortText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => textProblem(text, max) === undefined, {
+      error: "has a character that cannot be shown",
+    });
+/** Without what others would refuse the record for. */
+const shown = (text: string): string =>
+  [...text].filter((character) => textProblem(character, 1) === undefined).join("");
 
 const body = z.tuple([
   z.literal(1),
@@ -112,14 +123,14 @@ function encodeBody(record: Omit<PeerRecord, "publicKey">, publicKey: Uint8Array
     publicKey,
     record.sequence,
     record.chain,
-    record.name,
+    shown(record.name),
     record.addresses,
     record.endpoints,
     record.nat,
     record.relays,
     record.reachedBy,
     record.lora ?? null,
-    record.services.map(({ name, port }) => [name, port]),
+    record.services.map(({ name, port }) => [shown(name), port]),
     capability
       ? [
           capability.cpus,

@@ -244,6 +244,16 @@ describe("by comparing, boxes", () => {
     expect([first.engine.openStreams, second?.engine.openStreams]).toEqual([0, 0]);
   });
 
+  test("give up on one that asks and never says for what", async () => {
+    const { time, first, all } = boxes(2);
+    const [second] = otherThan(first, all);
+    await first.engine.open(second?.engine.peer ?? "", "/omerta/records/1");
+    await time.advanceAsync(19_000);
+    expect(second?.engine.openStreams).toBe(1);
+    await time.advanceAsync(2_000);
+    expect(second?.engine.openStreams).toBe(0);
+  });
+
   test("give up on one that does not answer", async () => {
     const { engines, time, first } = boxes(1);
     const silent = engines.engine("silent");

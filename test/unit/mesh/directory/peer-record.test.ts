@@ -9,7 +9,7 @@ import {
 } from "../../../../src/mesh/directory/peer-record.ts";
 import { NAT_KINDS } from "../../../../src/mesh/nat/nat-interface.ts";
 import { fixedKey } from "../../identity/fixed-network.ts";
-import { description } from "./described.ts";
+import { description, recordOf } from "./described.ts";
 
 const key = fixedKey(4);
 
@@ -47,7 +47,12 @@ function problemOf(encoded: Uint8Array): string | undefined {
   }
 }
 
-const text = (maxLength: number) => fc.string({ unit: "binary", maxLength });
+const text = (maxLength: number) =>
+  fc
+    .string({ unit: "binary", maxLength })
+    .map((any) =>
+      any.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, ""),
+    );
 const records = fc.record(
   {
     sequence: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
@@ -121,12 +126,20 @@ describe("a peer record", () => {
     expect(problemOf(Buffer.concat([unsigned, key.sign(unsigned)]))).toContain("signature");
   });
 
+  test("leaves out of its own names what others would refuse", () => {
+    const services = [{ name: "Ma\u202eps", port: 1 }];
+    const encoded = recordOf(key, 1, { name: "qu\u0007ay\n", services });
+    expect(decodeRecord(encoded)).toMatchObject({ name: "quay", services: [{ name: "Maps", port: 1 }] });
+  });
+
   test.each([
     ["name", { name: "x".repeat(61) }, "record[4]"],
     ["addresses", { addresses: Array.from({ length: 17 }, () => "a") }, "record[5]"],
     ["an address", { addresses: ["x".repeat(201)] }, "record[5.0]"],
     ["endpoints", { endpoints: Array.from({ length: 17 }, () => "a") }, "record[6]"],
     ["an endpoint", { endpoints: ["x".repeat(81)] }, "record[6.0]"],
+    ["an address that draws on a screen", { addresses: ["/ip4/\u001b[2J"] }, "record[5.0]"],
+    ["an endpoint that turns the writing around", { endpoints: ["\u202e1.2.3.4:5"] }, "record[6.0]"],
     ["relays", { reachedBy: Array.from({ length: 5 }, () => key.publicKey) }, "record[9]"],
     ["a relay", { reachedBy: [new Uint8Array(31)] }, "record[9.0]"],
     ["the LoRa address", { lora: 0x1_00_00_00 }, "record[10]"],
