@@ -52,5 +52,7 @@ export interface Libp2pEngineOptions {
   /** How names in addresses are looked up; the system's way when left out. */
   lookup?: Lookup;
   timers: Timers;
+  /** Milliseconds since 1970, for what is told to others; the system's when left out. */
+  wallMs?: () => number;
   log: Logger;
 }

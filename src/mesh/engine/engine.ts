@@ -1,3 +1,4 @@
+import { systemClock } from "../../host/clock.ts";
 import { isLoopbackHost } from "./address-rules.ts";
 import { CheckedMembers } from "./checked-members.ts";
 import { closeSoon } from "./close-connection.ts";
@@ -54,7 +55,13 @@ export class Libp2pEngine implements Engine {
     this.gossip = new Gossip(this.conduct);
     const connectionsOf = (peer: PeerId): readonly Entry[] => this.table.of(peer);
     this.reservations = new RelayReservations({ connectionsOf, timers, log });
-    this.relay = new RelayServer({ ...options.relay, connectionsOf, timers, log });
+    this.relay = new RelayServer({
+      ...options.relay,
+      connectionsOf,
+      timers,
+      wallMs: options.wallMs ?? systemClock.wallMs,
+      log,
+    });
     this.events.on("opened", ({ peer }) => this.reservations.opened(peer));
     this.events.on("left", (peer) => this.relay.left(peer));
   }

@@ -4,7 +4,7 @@ import type { PeerId } from "./engine-interface.ts";
 import type { GossipConduct } from "./gossip-conduct.ts";
 
 /** Longest message of gossip, in bytes. */
-export const MAX_GOSSIP_BYTES = 32_768;
+const MAX_GOSSIP_BYTES = 32_768;
 
 type Verdict = "accept" | "ignore" | "reject";
 type Accept = (data: Uint8Array, from: PeerId) => Verdict;

@@ -14,5 +14,4 @@ export {
   type ListenOptions,
   type RelayOptions,
 } from "./engine-options.ts";
-export { MAX_GOSSIP_BYTES } from "./gossip.ts";
 export { PeerIdError, peerIdOf, publicKeyOf } from "./peer-id.ts";

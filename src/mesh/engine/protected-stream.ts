@@ -4,7 +4,7 @@ import { NONCE_BYTES, type XSalsa20 } from "./xsalsa20.ts";
 
 /** What both sides say first inside: multistream-select's greeting with its length. */
 export const GREETING = Buffer.from("\x13/multistream/1.0.0\n");
-export const PREAMBLE_BYTES = NONCE_BYTES + GREETING.length;
+const PREAMBLE_BYTES = NONCE_BYTES + GREETING.length;
 
 /** A connection that is not encrypted with one of this network's shared keys. */
 export class PrivateNetworkError extends Error {

@@ -32,6 +32,8 @@ export interface RelayServerOptions extends RelayOptions {
   /** A peer's connections, the best first. */
   connectionsOf(peer: PeerId): readonly Entry[];
   timers: Timers;
+  /** Milliseconds since 1970. */
+  wallMs: () => number;
   log: Logger;
 }
 
@@ -88,7 +90,7 @@ export class RelayServer {
       return answer(link, STATUS.reservationRefused, signal);
     }
     this.reservations.set(from, nowMs + RESERVATION_MS);
-    await answer(link, STATUS.ok, signal, Math.floor((Date.now() + RESERVATION_MS) / 1_000));
+    await answer(link, STATUS.ok, signal, Math.floor((this.options.wallMs() + RESERVATION_MS) / 1_000));
   }
 
   private async connect(from: PeerId, to: PeerId, link: Link, signal: AbortSignal): Promise<void> {
