@@ -95,6 +95,21 @@ describe("The traffic part", () => {
     expect(part.detail()).toBe("eth0 shared at 2000 kbit/s; sent, in MB: bulk 2.3");
   });
 
+  test("takes the place of the gateway's own queue, of a box that ran without the mesh, and of no stranger's", async () => {
+    for (const [kind, handle, after] of [
+      ["fq_codel", "2:", "htb"],
+      ["cake", "2:", "htb"],
+      ["fq_codel", "8001:", "fq_codel"],
+    ] as const) {
+      const machine = new Machine();
+      machine.roots.set("eth0", { kind, handle });
+      const { part } = made(machine);
+      await part.start();
+      await part.refresh(LINK);
+      expect([kind, handle, machine.roots.get("eth0")?.kind]).toEqual([kind, handle, after]);
+    }
+  });
+
   test("looks again by itself, and puts back what is gone", async () => {
     const machine = new Machine();
     const { part, tasks } = made(machine);
