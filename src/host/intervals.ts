@@ -1,3 +1,5 @@
+import { systemTimers, type Timers } from "./timers.ts";
+
 /**
  * Does something now and again, the next time `everyMs` after the last one ended, never twice at once.
  * @param failed told of what was thrown; the rounds go on
@@ -7,8 +9,8 @@ export function atIntervals(
   everyMs: number,
   action: () => Promise<void> | void,
   failed: (error: unknown) => void,
+  timers: Timers = systemTimers,
 ): () => Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
   let ended = false;
   let running = Promise.resolve();
   const round = async () => {
@@ -17,15 +19,15 @@ export function atIntervals(
     } catch (error) {
       failed(error);
     }
-    if (!ended) timer = setTimeout(start, everyMs);
+    if (!ended) callOff = timers.after(everyMs, start);
   };
   const start = () => {
     running = round();
   };
-  timer = setTimeout(start, everyMs);
+  let callOff = timers.after(everyMs, start);
   return async () => {
     ended = true;
-    clearTimeout(timer);
+    callOff();
     await running;
   };
 }

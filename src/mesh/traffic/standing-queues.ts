@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parsedJson } from "./parsed-json.ts";
-import { CLASS_TRAITS, classId, TRAFFIC_CLASSES, type TrafficClass } from "./traffic-class.ts";
+import { byClass, CLASS_TRAITS, classId, TRAFFIC_CLASSES, type TrafficClass } from "./traffic-class.ts";
 
 /** The root discipline of a link as `tc -j qdisc show dev X` tells it. */
 export interface StandingRoot {
@@ -102,14 +102,5 @@ const counters = z.object({
 /** Bytes by class, of `nft -j list counters table inet omerta_traffic`; 0 where there is no counter. */
 export function parseCounters(json: string): Record<TrafficClass, number> {
   const listed = counters.safeParse(parsedJson(json)).data?.nftables ?? [];
-  const of = (name: TrafficClass) =>
-    listed.find((object) => object.counter?.name === name)?.counter?.bytes ?? 0;
-  return {
-    control: of("control"),
-    messages: of("messages"),
-    services: of("services"),
-    guests: of("guests"),
-    vm: of("vm"),
-    bulk: of("bulk"),
-  };
+  return byClass((name) => listed.find((object) => object.counter?.name === name)?.counter?.bytes ?? 0);
 }

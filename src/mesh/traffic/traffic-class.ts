@@ -43,17 +43,19 @@ export const GUESTS_PARENT = 0x300;
 /** A class as tc and nftables write it: "1:206". */
 export const classId = (minor: number): string => `${HTB_MAJOR}:${minor.toString(16)}`;
 
+/** What `of` says of each class. */
+export const byClass = <T>(of: (name: TrafficClass) => T): Record<TrafficClass, T> => ({
+  control: of("control"),
+  messages: of("messages"),
+  services: of("services"),
+  guests: of("guests"),
+  vm: of("vm"),
+  bulk: of("bulk"),
+});
+
 /** Kilobits a second of each class, at least 1: the shares of the whole. */
 export function assuredKbit(shares: Shares, kbit: number): Record<TrafficClass, number> {
   const sum = TRAFFIC_CLASSES.reduce((total, name) => total + shares[name], 0);
   if (!(sum > 0)) throw new RangeError("shares: all of them are 0");
-  const of = (name: TrafficClass) => Math.max(1, Math.floor((kbit * shares[name]) / sum));
-  return {
-    control: of("control"),
-    messages: of("messages"),
-    services: of("services"),
-    guests: of("guests"),
-    vm: of("vm"),
-    bulk: of("bulk"),
-  };
+  return byClass((name) => Math.max(1, Math.floor((kbit * shares[name]) / sum)));
 }

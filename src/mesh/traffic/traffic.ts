@@ -1,4 +1,4 @@
-import { onceAtATime } from "../../host/intervals.ts";
+import { atIntervals, onceAtATime } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import type { NftCommand } from "../../host/nft.ts";
 import type { Part } from "../../host/part.ts";
@@ -8,7 +8,7 @@ import { removeMarks, TRAFFIC_TABLE, type TrafficPorts, tunnelPortCommands } fro
 import { type Applied, QueueApplier, type Runner } from "./queue-applier.ts";
 import type { Link, Queueing, QueueMode, QueuePlan } from "./queue-plan.ts";
 import { type ClassCount, countsByClass, parseCounters } from "./standing-queues.ts";
-import { type Shares, TRAFFIC_CLASSES, type TrafficClass } from "./traffic-class.ts";
+import { byClass, type Shares, TRAFFIC_CLASSES, type TrafficClass } from "./traffic-class.ts";
 import { planTraffic, type TrafficPlan } from "./traffic-plan.ts";
 
 /** How long what somebody else undid stays undone. */
@@ -65,7 +65,7 @@ export class Traffic implements Part {
   private carried = parseCounters("");
   /** Sent since the start, as of the last round. */
   private sent = parseCounters("");
-  private callOff: (() => void) | undefined;
+  private endRounds: () => Promise<void> = async () => {};
 
   constructor(private readonly options: TrafficOptions) {
     this.queues = new QueueApplier(options.run);
@@ -75,14 +75,15 @@ export class Traffic implements Part {
   async start(): Promise<void> {
     this.queueing = await this.queues.probe();
     await this.converge();
-    this.later();
+    const failed = (error: unknown) => this.options.log.error({ error }, "traffic");
+    this.endRounds = atIntervals(CONVERGE_EVERY_MS, () => this.converge(), failed, this.options.timers);
   }
 
   async stop(): Promise<void> {
-    this.callOff?.();
-    this.callOff = undefined;
+    const endRounds = this.endRounds();
     this.queueing = undefined;
     // A round that is under way ends before anything is taken away.
+    await endRounds;
     await this.converge();
     for (const link of this.touched) await this.queues.remove(link);
     this.touched.clear();
@@ -226,23 +227,9 @@ export class Traffic implements Part {
       this.failures.set(what, text);
     }
   }
-
-  private later(): void {
-    this.callOff = this.options.timers.after(CONVERGE_EVERY_MS, () => {
-      void this.converge().finally(() => {
-        if (this.callOff !== undefined) this.later();
-      });
-    });
-  }
 }
 
-function sum(a: Record<TrafficClass, number>, b: Record<TrafficClass, number>): Record<TrafficClass, number> {
-  return {
-    control: a.control + b.control,
-    messages: a.messages + b.messages,
-    services: a.services + b.services,
-    guests: a.guests + b.guests,
-    vm: a.vm + b.vm,
-    bulk: a.bulk + b.bulk,
-  };
-}
+const sum = (
+  a: Record<TrafficClass, number>,
+  b: Record<TrafficClass, number>,
+): Record<TrafficClass, number> => byClass((name) => a[name] + b[name]);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { onceAtATime } from "../../host/intervals.ts";
+import { atIntervals, onceAtATime } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
@@ -36,7 +36,7 @@ export class Uplinks implements Part {
   private up = new Set<string>();
   private policiesBefore: [string, string][] = [];
   private readonly applier: UplinkApplier;
-  private callOff: (() => void) | undefined;
+  private endRounds: () => Promise<void> = async () => {};
 
   constructor(private readonly options: UplinksOptions) {
     this.applier = new UplinkApplier(options.run);
@@ -47,13 +47,14 @@ export class Uplinks implements Part {
     this.running = true;
     await this.setPolicies();
     await this.converge();
-    this.later();
+    const failed = (error: unknown) => this.options.log.error({ error }, "uplinks");
+    this.endRounds = atIntervals(CONVERGE_EVERY_MS, () => this.converge(), failed, this.options.timers);
   }
 
   async stop(): Promise<void> {
-    this.callOff?.();
-    this.callOff = undefined;
+    const endRounds = this.endRounds();
     this.running = false;
+    await endRounds;
     await this.converge();
     await this.applier.clear();
     for (const [path, value] of this.policiesBefore.splice(0)) await this.write(path, value);
@@ -119,14 +120,6 @@ export class Uplinks implements Part {
   /** By a program, as everything here, so that it is done in the network namespace that programs are run in. */
   private async write(path: string, value: string): Promise<void> {
     await this.options.run(["sh", "-c", 'echo "$1" > "$2"', "sh", value, path]);
-  }
-
-  private later(): void {
-    this.callOff = this.options.timers.after(CONVERGE_EVERY_MS, () => {
-      void this.converge().finally(() => {
-        if (this.callOff !== undefined) this.later();
-      });
-    });
   }
 }
 
