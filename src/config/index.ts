@@ -3,3 +3,4 @@ export { exampleConfig } from "./example.ts";
 export { type LoadedConfig, loadConfig, parseConfig } from "./load.ts";
 export type { MeshConfig } from "./mesh-schema.ts";
 export { type Config, defaultConfig, type ServiceConfig } from "./schema.ts";
+export type { TrafficConfig } from "./traffic-schema.ts";

@@ -1,4 +1,15 @@
-import { decode, encode } from "cborg";
+import { type DecodeOptions, decode, encode } from "cborg";
+
+/** For what comes from others: CBOR as RFC 8949, section 4.2.1, wants it, of nothing but what JSON could say, and bytes. */
+export const STRICT_CBOR: DecodeOptions = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowNaN: false,
+  allowInfinity: false,
+  allowBigInt: false,
+  rejectDuplicateMapKeys: true,
+};
 
 /** What the formats here are made of: no floats, no maps, no tags, nothing undefined. */
 export type Cbor = number | string | Uint8Array | readonly Cbor[];
@@ -25,15 +36,7 @@ export function decodeCborArray(
   if (bytes.length > maxBytes) throw error(what, `${bytes.length} bytes, more than ${maxBytes}`);
   let value: unknown;
   try {
-    value = decode(bytes, {
-      strict: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowNaN: false,
-      allowInfinity: false,
-      allowBigInt: false,
-      rejectDuplicateMapKeys: true,
-    });
+    value = decode(bytes, STRICT_CBOR);
     // What decodes to the same value but was not written as we would is refused: longer numbers, broken UTF-8, floats.
     if (!Buffer.from(encode(value)).equals(bytes)) throw new Error("not in its one deterministic form");
   } catch (cause) {

@@ -1,4 +1,5 @@
 export { BackupError, MIN_PASSPHRASE_CHARS } from "./backup.ts";
+export { STRICT_CBOR, textProblem } from "./cbor.ts";
 export { CertificateError } from "./certificate.ts";
 export { type DeviceKey, openDeviceKey } from "./device-key.ts";
 export { fingerprint } from "./fingerprint.ts";
@@ -10,6 +11,7 @@ export {
   InviteError,
 } from "./invite-link.ts";
 export type { InviteRequest } from "./issuing.ts";
+export { mayTellRefusal } from "./may-tell.ts";
 export { MAX_CHAIN_BYTES, type Member, type Passport, ROLES, type Role } from "./member.ts";
 export { Membership, NotAllowedError } from "./membership.ts";
 export { type ImportReport, type JoinOutcome, Memberships } from "./memberships.ts";

@@ -1,9 +1,7 @@
 import { decode, encode } from "cborg";
 import { z } from "zod";
-import { textProblem } from "../../identity/cbor.ts";
-import { MAX_CHAIN_BYTES, type SigningKey, verify } from "../../identity/index.ts";
+import { MAX_CHAIN_BYTES, type SigningKey, STRICT_CBOR, textProblem, verify } from "../../identity/index.ts";
 import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
-import { STRICT_CBOR } from "../strict-cbor.ts";
 
 /** A service that a box offers to members: what the portal calls a community service, or the lending of machines. */
 export interface OfferedService {

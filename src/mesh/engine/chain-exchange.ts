@@ -1,8 +1,12 @@
 import type { MessageStream } from "@libp2p/interface";
 import { byteStream } from "@libp2p/utils";
-import { MAX_CHAIN_BYTES, type Member, type Passport } from "../../identity/member.ts";
-import { MAX_STATEMENT_BYTES } from "../../identity/statement.ts";
-import { mayTellRefusal } from "./may-tell.ts";
+import {
+  MAX_CHAIN_BYTES,
+  MAX_STATEMENT_BYTES,
+  type Member,
+  mayTellRefusal,
+  type Passport,
+} from "../../identity/index.ts";
 
 /** Longest reason that is told to the other side, in bytes of UTF-8. */
 const MAX_REASON_BYTES = 200;

@@ -1,4 +1,4 @@
-import type { Member, Passport } from "../../identity/member.ts";
+import type { Member, Passport } from "../../identity/index.ts";
 import type { PeerId } from "./engine-interface.ts";
 
 /** Peers of which a checked member is remembered at most, beside those that are connected. */

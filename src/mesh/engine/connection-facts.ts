@@ -1,5 +1,5 @@
 import type { Connection } from "@libp2p/interface";
-import type { Member } from "../../identity/member.ts";
+import type { Member } from "../../identity/index.ts";
 import type { EngineConnection } from "./engine-interface.ts";
 
 /** What the engine tells of one of libp2p's connections. */

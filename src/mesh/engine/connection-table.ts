@@ -1,6 +1,6 @@
 import type { Connection } from "@libp2p/interface";
 import type { Timers } from "../../host/timers.ts";
-import type { Member } from "../../identity/member.ts";
+import type { Member } from "../../identity/index.ts";
 import type { CheckedMembers } from "./checked-members.ts";
 import { byPreference, connectionFacts } from "./connection-facts.ts";
 import type { EngineEmitter } from "./engine-events.ts";

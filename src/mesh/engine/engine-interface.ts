@@ -1,4 +1,4 @@
-import type { Member } from "../../identity/member.ts";
+import type { Member } from "../../identity/index.ts";
 
 /** libp2p's text form of a peer id (base58btc of the identity multihash of an Ed25519 public key): "12D3KooW…". */
 export type PeerId = string;

@@ -1,6 +1,6 @@
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
-import type { Passport } from "../../identity/member.ts";
+import type { Passport } from "../../identity/index.ts";
 import type { Lookup } from "./resolve-names.ts";
 
 export interface ListenOptions {

@@ -5,7 +5,7 @@ import type {
   SecuredConnection,
 } from "@libp2p/interface";
 import { type NoiseComponents, noise } from "@libp2p/noise";
-import type { Passport } from "../../identity/member.ts";
+import type { Passport } from "../../identity/index.ts";
 import { type ChainExchange, MembershipError, type Shown, showFirst, showSecond } from "./chain-exchange.ts";
 import type { CheckedMembers } from "./checked-members.ts";
 import { noiseCrypto } from "./noise-crypto.ts";

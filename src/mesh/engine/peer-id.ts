@@ -1,6 +1,6 @@
-import { createPrivateKey, createPublicKey } from "node:crypto";
 import { publicKeyFromRaw } from "@libp2p/crypto/keys";
 import { peerIdFromPublicKey, peerIdFromString } from "@libp2p/peer-id";
+import { signingKey } from "../../identity/index.ts";
 import type { PeerId } from "./engine-interface.ts";
 
 const KEY_BYTES = 32;
@@ -37,18 +37,8 @@ export function publicKeyOf(peer: PeerId): Uint8Array {
   return parsed.publicKey.raw;
 }
 
-// PKCS #8 of an Ed25519 key, up to the seed (RFC 8410, section 7).
-const PKCS8_BEFORE_SEED = Buffer.from("302e020100300506032b657004220420", "hex");
-
 /** The raw Ed25519 public key of a seed, both 32 bytes (RFC 8032). */
-export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
-  const key = createPrivateKey({
-    key: Buffer.concat([PKCS8_BEFORE_SEED, seed]),
-    format: "der",
-    type: "pkcs8",
-  });
-  return Buffer.from(createPublicKey(key).export({ format: "jwk" }).x ?? "", "base64url");
-}
+export const publicKeyOfSeed = (seed: Uint8Array): Uint8Array => signingKey(seed).publicKey;
 
 // Identity multihash (0x00) of 36 bytes: the key's protobuf, type Ed25519 (1), 32 bytes of data.
 const MULTIHASH_BEFORE_KEY = Buffer.from("002408011220", "hex");

@@ -1,6 +1,6 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import type { Logger } from "../../host/log.ts";
-import type { Member } from "../../identity/member.ts";
+import type { Member } from "../../identity/index.ts";
 import type { FrameStream, PeerId } from "./engine-interface.ts";
 import { Libp2pFrameStream, MAX_FRAME_BYTES } from "./frame-stream.ts";
 import type { Node } from "./libp2p-node.ts";

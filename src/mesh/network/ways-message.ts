@@ -1,7 +1,7 @@
 import { decode, encode } from "cborg";
 import { z } from "zod";
+import { STRICT_CBOR } from "../../identity/index.ts";
 import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
-import { STRICT_CBOR } from "../strict-cbor.ts";
 
 /** What a box tells a peer of the ways to it, at first and whenever they change. */
 export interface WaysMessage {

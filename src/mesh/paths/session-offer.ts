@@ -1,6 +1,6 @@
 import { decode, encode } from "cborg";
 import { z } from "zod";
-import { STRICT_CBOR } from "../strict-cbor.ts";
+import { STRICT_CBOR } from "../../identity/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { canonicalEndpoint } from "./endpoint-code.ts";
 import { SHARE_BYTES } from "./session-keys.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { TrafficConfig } from "../../config/traffic-schema.ts";
+import type { TrafficConfig } from "../../config/index.ts";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
 import { isInPrefix } from "../discovery/ip-address.ts";
 import { parsedJson } from "./parsed-json.ts";

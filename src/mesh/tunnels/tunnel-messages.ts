@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from "node:net";
-import { type DecodeOptions, decode, encode } from "cborg";
+import { decode, encode } from "cborg";
 import { z } from "zod";
+import { STRICT_CBOR } from "../../identity/index.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
@@ -55,16 +56,6 @@ export type RelayMessage = {
 export class TunnelMessageError extends Error {
   override readonly name = "TunnelMessageError";
 }
-
-const STRICT: DecodeOptions = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowNaN: false,
-  allowInfinity: false,
-  allowBigInt: false,
-  rejectDuplicateMapKeys: true,
-};
 
 const bytes = (length: number) =>
   z.instanceof(Uint8Array).refine((value) => value.length === length, { error: `${length} bytes` });
@@ -176,7 +167,7 @@ export function decodeRelayMessage(body: Uint8Array): RelayMessage {
 function parsed<T>(form: z.ZodType<T>, body: Uint8Array): T {
   let value: unknown;
   try {
-    value = decode(body, STRICT);
+    value = decode(body, STRICT_CBOR);
   } catch (error) {
     throw new TunnelMessageError(`tunnel message: ${error instanceof Error ? error.message : String(error)}`);
   }

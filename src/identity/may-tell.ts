@@ -1,5 +1,5 @@
-import { decodeChain } from "../../identity/certificate.ts";
-import { openChain } from "../../identity/chain-check.ts";
+import { decodeChain } from "./certificate.ts";
+import { openChain } from "./chain-check.ts";
 
 /**
  * Whether one that was refused may be told why. Who shows certificates that this network's own key stands behind, and that
