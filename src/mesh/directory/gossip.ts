@@ -38,8 +38,6 @@ export interface GossipOptions {
   log: Logger;
   /** A member has described itself anew. */
   recordCame: (entry: Entry) => void;
-  /** A revocation, an admission or a new shared key has come. */
-  statementCame: () => void;
 }
 
 /** Brings the members' records and the network's statements to every box: at once by gossip, and for good by comparing. */
@@ -178,9 +176,7 @@ export class Gossip {
 
   private takeStatement(encoded: Uint8Array): boolean {
     this.expectRunning();
-    const isNew = this.options.membership.accept(encoded) === "new";
-    if (isNew) this.options.statementCame();
-    return isNew;
+    return this.options.membership.accept(encoded) === "new";
   }
 
   /** What is still on its way when a network was left would be written into its document, and bring it back. */

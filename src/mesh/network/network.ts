@@ -224,7 +224,6 @@ export class Network implements ControlChannel {
         if (this.connectedPeers().has(peer)) void this.settling.offer(peer, record.chain);
         this.refresh();
       },
-      statementCame: () => this.membershipChanged(),
     });
     this.reach = new Reach({
       engine: this.engine,
@@ -398,7 +397,6 @@ export class Network implements ControlChannel {
   /** Signed facts that this box has made: told to everybody. */
   tellStatement(statement: Uint8Array): void {
     this.gossip.publishStatement(statement);
-    this.membershipChanged();
   }
 
   /** Members with a connection. */
@@ -515,10 +513,14 @@ export class Network implements ControlChannel {
   }
 
   private membershipChanged(): void {
-    this.engine.expelFormerMembers();
-    for (const peer of this.directory.sweep((one) => this.connectedPeers().has(one)))
-      this.forgetSession(peer);
+    this.expelFormerMembers(this.connectedPeers());
     this.refresh();
+  }
+
+  /** Those that are members no more, or were not heard of for long. */
+  private expelFormerMembers(connected: ReadonlySet<PeerId>): void {
+    this.engine.expelFormerMembers();
+    for (const peer of this.directory.sweep((one) => connected.has(one))) this.forgetSession(peer);
   }
 
   private forgetSession(peer: PeerId): void {
@@ -554,8 +556,7 @@ export class Network implements ControlChannel {
     this.isDirty = false;
     this.housekeptAtMs = nowMs;
     const connected = this.connectedPeers();
-    this.engine.expelFormerMembers();
-    for (const peer of this.directory.sweep((one) => connected.has(one))) this.forgetSession(peer);
+    this.expelFormerMembers(connected);
     for (const [peer, sinceMs] of this.lostAtMs)
       if (nowMs - sinceMs > FORGET_SESSION_MS && !connected.has(peer)) this.forgetSession(peer);
     if (this.nat.changes()) this.moved();
