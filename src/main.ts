@@ -24,6 +24,7 @@ import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { tryRun } from "./host/run.ts";
 import { systemTimers } from "./host/timers.ts";
+import { UncaughtErrors } from "./host/uncaught-errors.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
 import {
@@ -53,6 +54,8 @@ export interface BoxOptions {
   /** Sockets, process ids and generated files, gone after a restart. */
   runFolder: string;
   log: Logger;
+  /** Ends the process, as one that failed. */
+  giveUp: () => void;
   /** Bench mode: where the portal and the operator's page listen. */
   bench?: { address: string; portalPort: number; consolePort: number; loraCase: VirtualFirmware };
   /** Goes before what the configuration calls the box. */
@@ -203,8 +206,15 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     log,
   });
   const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;
+  const uncaughtErrors = new UncaughtErrors({
+    log,
+    note: (text, detail) => journal.append("box", "unexpected-error", text, detail),
+    giveUp: options.giveUp,
+    monotonicMs: clock.monotonicMs,
+  });
   const lifecycle: Lifecycle = new Lifecycle(
     [
+      uncaughtErrors,
       gateway,
       portal,
       ...(neighbour ? [neighbour] : []),

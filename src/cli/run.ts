@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { VirtualFirmware } from "../bench/virtual-neighbour.ts";
 import { createLog } from "../host/log.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
+import { EXIT } from "./exit.ts";
 import { startOtherBoxes } from "./other-boxes.ts";
 import { untilSignal } from "./signals.ts";
 
@@ -11,6 +12,8 @@ import { untilSignal } from "./signals.ts";
 export const DEFAULT_STATE: Record<Mode, string> = { bench: ".state/bench", device: "/var/lib/omerta-box" };
 const DEFAULT_CONFIG: Record<Mode, string> = { bench: "omerta.toml", device: "/etc/omerta-box/omerta.toml" };
 const BENCH_ADDRESS = "127.0.0.1";
+/** How long a box that gives up has for its last words, and one on a bench to stop. */
+const LAST_WORDS_MS: Record<Mode, number> = { bench: 10_000, device: 1_000 };
 /** How many ports above the asked one are tried when it is taken. */
 const PORTS_TRIED = 50;
 
@@ -74,12 +77,20 @@ async function runBox(options: RunOptions): Promise<void> {
           loraCase: options.loraCase,
         }
       : undefined;
-  const box = await composeBox({
+  let box: Box | undefined;
+  const giveUp = () => {
+    const end = () => process.exit(EXIT.failed);
+    setTimeout(end, LAST_WORDS_MS[mode]);
+    // On a board nothing is taken down: guests are served on until the next daemon takes it up. On a bench none comes.
+    if (mode === "bench") void box?.stop().finally(end);
+  };
+  box = await composeBox({
     mode,
     configFile,
     stateFolder,
     runFolder,
     log,
+    giveUp,
     ...(bench ? { bench } : {}),
     ...(options.as === undefined ? {} : { name: options.as }),
     ...(options.join === undefined ? {} : { invites: [options.join] }),
