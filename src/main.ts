@@ -7,13 +7,12 @@ import type {
   VirtualNeighbour,
   VirtualNeighbourOptions,
 } from "./bench/virtual-neighbour.ts";
-import { type Config, loadConfig, parseConfig, problemLine } from "./config/index.ts";
+import { type Config, problemLine } from "./config/index.ts";
 import {
   BenchBackend,
   checkCertificate,
   Gateway,
   type GuestBackend,
-  guestPriorities,
   KernelBackend,
   planGuestNetwork,
   SessionStore,
@@ -22,24 +21,13 @@ import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
 import type { Logger } from "./host/log.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
-import { tryRun } from "./host/run.ts";
 import { systemTimers } from "./host/timers.ts";
 import { UncaughtErrors } from "./host/uncaught-errors.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import {
-  clearLeftovers,
-  type Link,
-  LoraLink,
-  type MeshControl,
-  MeshPart,
-  Traffic,
-  UPLINK_IDLE_S,
-  Uplinks,
-  uplinkLook,
-} from "./mesh/index.ts";
+import { composeMesh, LoraLink, type MeshControl, sharedLinks } from "./mesh/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
-import { DurableFile, Journal } from "./store/index.ts";
+import { Journal, loadKeptConfig } from "./store/index.ts";
 
 export const VERSION = packageJson.version;
 
@@ -81,14 +69,11 @@ export interface Box {
 export async function composeBox(options: BoxOptions): Promise<Box> {
   const { mode, stateFolder, runFolder, log, bench } = options;
   const clock = systemClock;
-  const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), goodConfigText, String);
-  const kept = lastGood.read().value;
-  const { config, problems, file, good } = loadConfig(options.configFile, kept);
+  const unkept = (error: unknown) => log.error({ error }, "the journal could not be written");
+  const failed = (error: unknown) => log.error({ error }, "the last good configuration could not be kept");
+  const { config, problems, file } = loadKeptConfig(options.configFile, stateFolder, failed);
   if (options.name !== undefined) config.box.name = options.name;
   config.mesh.invites.push(...(options.invites ?? []));
-  const unkept = (what: string) => (error: unknown) => log.error({ error }, `${what} could not be written`);
-  if (good !== undefined && good !== kept)
-    attempt(() => lastGood.write(good), unkept("the last good configuration"));
   log.level = config.log.level;
   for (const problem of problems) log.error(`configuration: ${problemLine(problem)}`);
   const key = openDeviceKey(stateFolder, (message) => log.error(message));
@@ -102,10 +87,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const { setAside, volatile } = journal.open();
   if (setAside) log.error(`the journal could not be read; it is in ${setAside}, and a new one has begun`);
   if (volatile) log.error(`the journal is not kept through a restart: ${volatile}`);
-  // Who goes first on every link is one part's business: with the mesh, the uplink's queues are its.
-  const sharesLinks = mode === "device" && config.mesh.enabled;
-  const spreadUplinks = sharesLinks ? config.mesh.traffic.uplinks : [];
-  const isSpread = spreadUplinks.length > 1;
+  const onBoard = mode === "device";
+  const { sharesLinks, spread } = sharedLinks(config, onBoard);
   const backend: GuestBackend = bench
     ? new BenchBackend(bench.address, bench.portalPort)
     : new KernelBackend({
@@ -116,7 +99,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         log,
         tlsHost: certificate?.host,
         shapesUplink: !sharesLinks,
-        moreUplinks: isSpread ? spreadUplinks.map((uplink) => uplink.interface) : [],
+        moreUplinks: spread.map((uplink) => uplink.interface),
       });
   const store = new SessionStore(join(stateFolder, "sessions.sqlite"));
   const gateway = new Gateway({ config: config.gateway, backend, store, journal, clock, log });
@@ -157,45 +140,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   });
   const texts = new LoraTexts(lora, clock);
   const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
-  const traffic = sharesLinks
-    ? new Traffic({
-        shares: config.mesh.traffic.shares,
-        prefer: config.mesh.traffic.queueing,
-        ports: { control: [], messages: [], bulk: [] },
-        guestBridge: config.gateway.bridge,
-        vmInterfaces: [],
-        timers: systemTimers,
-        log,
-        run: tryRun,
-      })
-    : undefined;
-  const uplinks = isSpread
-    ? new Uplinks({
-        pins: {
-          ports: { control: [], messages: [], bulk: [] },
-          tunnelPorts: [],
-          vmInterfaces: [],
-          idleSeconds: UPLINK_IDLE_S,
-        },
-        timers: systemTimers,
-        log,
-        run: tryRun,
-        look: uplinkLook(spreadUplinks, config.mesh.metered, tryRun),
-      })
-    : undefined;
-  const mesh = new MeshPart({
-    config: config.mesh,
-    boxName: config.box.name,
-    exclude: [config.gateway.bridge, ...config.gateway.interfaces],
+  const { mesh, parts, clearLeftovers } = composeMesh({
+    config,
+    onBoard,
     forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`, `${net.ipv6.network}/${net.ipv6.prefix}`],
-    traffic,
-    links: knownLinks(config),
-    uplinks,
     memberships,
     stateFolder,
     runFolder,
-    loopback: mode === "bench",
-    mayTunnel: mode === "device",
     lora: new LoraLink(lora, linkAddressOf(key.hash)),
     services: () => config.gateway.services.map(({ name, port }) => ({ name, port })),
     capability: () => undefined,
@@ -219,9 +170,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       portal,
       ...(neighbour ? [neighbour] : []),
       lora,
-      ...(traffic ? [traffic] : []),
-      ...(uplinks ? [uplinks] : []),
-      mesh,
+      ...parts,
       new ConsolePart({
         listen,
         runFolder,
@@ -252,19 +201,16 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         .map(({ name, detail }) => `${name}: ${detail}`),
     async start() {
       const detail = { version: VERSION, mode, problems: problems.length };
-      await journal.append("box", "started", "", detail).catch(unkept("the journal"));
-      const unwanted = { traffic: traffic === undefined, uplinks: uplinks === undefined };
-      if (mode === "device") {
-        await clearLeftovers(tryRun, unwanted).catch((error) =>
-          log.error({ error }, "what a killed box left could not be removed"),
-        );
-      }
+      await journal.append("box", "started", "", detail).catch(unkept);
+      await clearLeftovers().catch((error) =>
+        log.error({ error }, "what a killed box left could not be removed"),
+      );
       await lifecycle.start();
     },
     async stop() {
       await lifecycle.stop();
       texts.close();
-      await journal.append("box", "stopped").catch(unkept("the journal"));
+      await journal.append("box", "stopped").catch(unkept);
       journal.close();
     },
   };
@@ -284,39 +230,6 @@ const benchLora = (lora: Config["lora"], port: string): Config["lora"] => ({
   preset: "LongFast",
   ports: [...lora.ports, port],
 });
-
-/**
- * Links whose rate is known, and the ways to the internet whether it is known or not; those that guests may use, with the
- * classes that the gateway's firewall gives its guests.
- */
-function knownLinks({ gateway: { uplink }, mesh: { traffic } }: Config): Link[] {
-  const rates = new Map(traffic.links.map((link) => [link.interface, link.up_kbit]));
-  if (uplink.interface !== "" && uplink.up_kbit > 0) rates.set(uplink.interface, uplink.up_kbit);
-  const spread = traffic.uplinks.length > 1 ? traffic.uplinks.map((one) => one.interface) : [];
-  const guestsLeaveBy = uplink.allow ? [uplink.interface, ...spread] : [];
-  const names = new Set([...rates.keys(), uplink.interface, ...traffic.uplinks.map((one) => one.interface)]);
-  names.delete("");
-  return [...names].map((name) => {
-    const upKbit = rates.get(name);
-    if (upKbit === undefined) return { name };
-    return { name, upKbit, ...(guestsLeaveBy.includes(name) ? { guestClasses: guestPriorities() } : {}) };
-  });
-}
-
-/** What can go on without goes on. */
-function attempt(action: () => void, failed: (error: unknown) => void): void {
-  try {
-    action();
-  } catch (error) {
-    failed(error);
-  }
-}
-
-/** @throws when it is no good configuration, so that a torn copy gives way to the one before it */
-function goodConfigText(text: string): string {
-  parseConfig(text);
-  return text;
-}
 
 /** Where a box keeps its sockets when it was not told: on a board under /run, elsewhere one folder for each state folder. */
 export function defaultRunFolder(mode: Mode, stateFolder: string): string {

@@ -213,6 +213,7 @@ describe("omerta-box run on the bench", () => {
         name: "Harbour",
         config: { file: config, problems: [{ key: "box.nmae" }] },
         parts: [
+          { name: "unexpected errors", state: "running" },
           { name: "gateway", state: "running" },
           { name: "portal", state: "running" },
           { name: "virtual air", state: "running" },

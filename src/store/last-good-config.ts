@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { type LoadedConfig, loadConfig, parseConfig } from "../config/index.ts";
+import { DurableFile } from "./durable-file.ts";
+
+/**
+ * Reads the configuration, and keeps it while it is good, so that a bad one later leaves the box with the last good one.
+ * @param failed told when the kept one cannot be read or written; the box goes on
+ */
+export function loadKeptConfig(
+  file: string | undefined,
+  stateFolder: string,
+  failed: (error: unknown) => void,
+): LoadedConfig {
+  const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), goodConfigText, String);
+  const attempt = <T>(action: () => T): T | undefined => {
+    try {
+      return action();
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
+  };
+  const kept = attempt(() => lastGood.read().value);
+  const loaded = loadConfig(file, kept);
+  const { good } = loaded;
+  if (good !== undefined && good !== kept) attempt(() => lastGood.write(good));
+  return loaded;
+}
+
+/** @throws when it is no good configuration, so that a torn copy gives way to the one before it */
+function goodConfigText(text: string): string {
+  parseConfig(text);
+  return text;
+}
