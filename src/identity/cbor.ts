@@ -38,13 +38,17 @@ export function decodeCborArray(
   try {
     value = decode(bytes, STRICT_CBOR);
     // What decodes to the same value but was not written as we would is refused: longer numbers, broken UTF-8, floats.
-    if (!Buffer.from(encode(value)).equals(bytes)) throw new Error("not in its one deterministic form");
+    if (!isSame(encode(value), bytes)) throw new Error("not in its one deterministic form");
   } catch (cause) {
     throw error(what, cause instanceof Error ? cause.message : String(cause));
   }
   if (!Array.isArray(value)) throw error(what, "is no array");
   return new Fields(value, what, error);
 }
+
+/** Without Buffer: browsers read these forms too. */
+const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, index) => byte === b[index]);
 
 /** Beyond that a number is no time, count or epoch of ours. */
 const LARGEST = 2 ** 40;

@@ -1,0 +1,137 @@
+import type { CheckInBody, NoticeLevel, PostBody, SosBody } from "../bundle/bodies.ts";
+import type { BundleId } from "../bundle/bundle.ts";
+import type { Taken } from "../custody/custody.ts";
+
+/**
+ * How far a bundle has come. `waiting`: on this box alone. `handed-over`: another box has it. `on-lora`: it is on its way by LoRa.
+ * `delivered`, `read`: by the recipient's receipts. The rest are what an operator has said of an SOS.
+ */
+export const DELIVERY_STATES = [
+  "waiting",
+  "on-lora",
+  "handed-over",
+  "delivered",
+  "read",
+  "acknowledged",
+  "closed",
+] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** What has become of something that was sent from here. */
+export interface Delivery {
+  id: BundleId;
+  state: DeliveryState;
+  /** By LoRa: seconds until it will have been sent, as things stand. */
+  etaSeconds?: number;
+  /** Of an SOS: what the operator wrote; may be empty. */
+  note: string;
+}
+
+/** The answer to a form: the sender can see what becomes of it, and take it back, by this code alone. */
+export interface Sent extends Delivery {
+  /** Words that take it back, on any page of this box: for those who have no key. */
+  code: string;
+}
+
+/** Why a form was not taken. */
+export type NotSent = {
+  refused: /** A field is missing or wrong; `detail` names it. */
+    | "form"
+    /** Too many in a short time. */
+    | "slow-down"
+    /** There is no room. */
+    | "full"
+    /** The operator has blocked this device or person. */
+    | "blocked"
+    /** No such bundle, or the code is not its. */
+    | "unknown";
+  detail: string;
+};
+
+/** A public bundle as a page shows it. */
+export interface Shown {
+  id: BundleId;
+  /** Seconds since it was made, as far as the boxes could count. */
+  ageS: number;
+  /** Fingerprint of the person that signed it, in words; undefined for guests without a key. */
+  person?: string;
+  /** The box where it was written, if it is another one. */
+  box?: string;
+}
+
+export interface ShownPost extends Shown, PostBody {
+  room: string;
+  /** Taken away by its sender or an operator: the text is empty, and this is shown in its place. */
+  removed?: { by: "sender" | "operator"; reason: string };
+}
+
+export interface ShownCheckIn extends Shown, CheckInBody {}
+
+export interface ShownSos extends Shown, SosBody {
+  state: DeliveryState;
+  note: string;
+}
+
+export interface ShownNotice extends Shown {
+  level: NoticeLevel;
+  text: string;
+  /** Whether a member of this box's network signed it. */
+  trusted: boolean;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** For the next page; undefined at the end. */
+  next?: string;
+}
+
+/** A person's or a guest's own way in. */
+export interface Writer {
+  /** The device's MAC address. */
+  station: string;
+}
+
+/**
+ * What the portal's process may do with messages, for a guest. Texts come from forms: everything is checked here.
+ */
+export interface GuestMessages {
+  // Without a key: the box signs.
+  checkIn(writer: Writer, body: CheckInBody & { tell: string }): Promise<Sent | NotSent>;
+  sos(writer: Writer, body: SosBody): Promise<Sent | NotSent>;
+  post(writer: Writer, room: string, body: PostBody): Promise<Sent | NotSent>;
+  /** Takes back what was sent, by the code of {@link Sent}. */
+  withdraw(writer: Writer, code: string): Promise<{ withdrawn: BundleId } | NotSent>;
+  /** What has become of it, by the code. */
+  delivery(code: string): Delivery | undefined;
+  report(writer: Writer, id: BundleId, reason: string): Promise<{ reported: true } | NotSent>;
+
+  // For everybody to read.
+  posts(room: string, before?: string): Page<ShownPost>;
+  rooms(): { room: string; posts: number }[];
+  checkIns(query: string, before?: string): Page<ShownCheckIn>;
+  notices(): ShownNotice[];
+
+  // With a key: the page in the browser makes, signs and seals bundles.
+  /** Puts the person's device into custody of a bundle; see {@link Taken}. */
+  submit(writer: Writer, encoded: Uint8Array): Promise<Taken | NotSent>;
+  /** The newest card of a person, as the encoded bundle; asks other boxes for it where this one has none. */
+  card(key: Uint8Array): Uint8Array | undefined;
+  /** Cards of people by the name that they chose, at most 20. */
+  cards(name: string): { key: Uint8Array; name: string; encoded: Uint8Array }[];
+  /**
+   * Sealed messages and receipts for a person, oldest first, at most 50.
+   * @param proof see `inbox-proof.ts`: only the person may look
+   * @param after the `order` of the last that was seen, 0 at first
+   */
+  inbox(
+    key: Uint8Array,
+    proof: Uint8Array,
+    after: number,
+  ): { order: number; encoded: Uint8Array; ageS: number }[] | NotSent;
+  /** How far these have come, at most 100. */
+  deliveries(ids: readonly BundleId[]): Delivery[];
+  /** Told when something for this person has come, or what they sent has moved on. @returns ends it */
+  onChange(key: Uint8Array, changed: () => void): () => void;
+  /** Told when posts, notices, check-ins or an SOS have changed. @returns ends it */
+  onPublicChange(changed: () => void): () => void;
+}
