@@ -2,6 +2,7 @@ import { isIP, isIPv4 } from "node:net";
 import { z } from "zod";
 import { interfaceName, text } from "./fields.ts";
 import { mesh } from "./mesh-schema.ts";
+import { messages } from "./messages-schema.ts";
 
 /** A DNS name (RFC 1123), lower case, with at least one dot. */
 const dnsName = z
@@ -325,7 +326,7 @@ const log = z
 
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
-  .strictObject({ box, portal, gateway, lora, mesh, management, log })
+  .strictObject({ box, portal, gateway, lora, mesh, messages, management, log })
   .superRefine(({ box, portal, gateway, mesh, management }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });

@@ -85,10 +85,12 @@ export interface Page<T> {
   next?: string;
 }
 
-/** A person's or a guest's own way in. */
+/** The device that a form or a bundle comes from. */
 export interface Writer {
-  /** The device's MAC address. */
+  /** Its MAC address. */
   station: string;
+  /** Of a form: the same one sent twice is taken once, and answered alike. At most 64 characters. */
+  form?: string;
 }
 
 /**
