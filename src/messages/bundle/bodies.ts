@@ -100,6 +100,12 @@ export interface PhotoBody {
   image: Uint8Array;
 }
 
+/** Certificates from the sender's own key to the network's, as `encodeChain` of the identity part writes them. */
+export interface CredentialsBody {
+  /** 1 to 2,048 bytes. */
+  chain: Uint8Array;
+}
+
 /** The body of each kind whose body boxes can read. */
 export interface Bodies {
   sos: SosBody;
@@ -111,4 +117,5 @@ export interface Bodies {
   card: CardBody;
   removal: RemovalBody;
   photo: PhotoBody;
+  credentials: CredentialsBody;
 }

@@ -40,6 +40,7 @@ const KIND_NUMBERS: Record<Kind, number> = {
   card: 7,
   removal: 8,
   photo: 9,
+  credentials: 10,
 };
 const SENDER_NUMBERS: Record<Sender["as"], number> = { person: 0, guest: 1, box: 2 };
 const DESTINATION_NUMBERS: Record<Destination["kind"], number> = {

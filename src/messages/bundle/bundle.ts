@@ -16,6 +16,8 @@ export const KINDS = [
   "removal",
   /** A picture that belongs to another bundle; too large for LoRa. */
   "photo",
+  /** The certificates by which a box or a person belongs to the network, for boxes that have no other way to get them. */
+  "credentials",
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -35,6 +37,7 @@ export const PRIORITY_OF: Readonly<Record<Kind, { usual: Priority; highest: Prio
   card: { usual: "room", highest: "direct" },
   removal: { usual: "room", highest: "check-in" },
   photo: { usual: "background", highest: "background" },
+  credentials: { usual: "direct", highest: "check-in" },
 };
 
 /** Who a bundle is from. */

@@ -29,7 +29,7 @@ export interface Delivery {
 
 /** The answer to a form: the sender can see what becomes of it, and take it back, by this code alone. */
 export interface Sent extends Delivery {
-  /** Words that take it back, on any page of this box: for those who have no key. */
+  /** Digits that show its delivery and take it back, on any page of this box: for those who have no key. */
   code: string;
 }
 
