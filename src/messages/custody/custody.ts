@@ -1,4 +1,4 @@
-import type { Bundle, BundleId } from "../bundle/bundle.ts";
+import type { Bundle, BundleId, Priority } from "../bundle/bundle.ts";
 
 /** Where a bundle came from: for quotas, and so that it is not sent back. */
 export type Source =
@@ -45,6 +45,14 @@ export type Taken =
   | { state: "known"; id: BundleId }
   | { state: "refused"; reason: RefusalReason; detail: string };
 
+/** A bundle in custody, without its content. */
+export interface Outline {
+  id: BundleId;
+  priority: Priority;
+  /** As encoded. */
+  bytes: number;
+}
+
 /** Keeps bundles: what every convergence layer hands to and takes from. */
 export interface Custody {
   /**
@@ -61,6 +69,8 @@ export interface Custody {
    * @param largestBytes leaves out what is longer
    */
   ids(largestBytes?: number): readonly BundleId[];
+  /** All that {@link ids} has, in any order, with what decides its turn: no body is read for it, so that it is quick at the start. */
+  outline(): Iterable<Outline>;
   /** Told of each new bundle, after it is on the medium. @returns ends it */
   onNew(listener: (held: Held) => void): () => void;
   /** Told of each bundle that is here no more. @returns ends it */
