@@ -1,5 +1,8 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { wordlist } from "@scure/bip39/wordlists/english.js";
+
+// Browsers run this too: no Buffer, nothing of Node's.
 
 /** 2^11 words: each stands for 11 bits. */
 const BITS_A_WORD = 11;
@@ -15,7 +18,7 @@ export function fingerprint(publicKey: Uint8Array, words = 4): string {
   if (!Number.isInteger(words) || words < 1 || words > 23) {
     throw new RangeError(`words: ${words} is not from 1 to 23`);
   }
-  const hash = BigInt(`0x${createHash("sha256").update(publicKey).digest("hex")}`);
+  const hash = BigInt(`0x${bytesToHex(sha256(publicKey))}`);
   return Array.from({ length: words }, (_, index) => {
     const shift = BigInt(256 - BITS_A_WORD * (index + 1));
     return wordlist[Number((hash >> shift) & 0x7ffn)];

@@ -120,9 +120,11 @@ export interface GuestMessages {
   card(key: Uint8Array): Uint8Array | undefined;
   /** Cards of people by the name that they chose, at most 20. */
   cards(name: string): { key: Uint8Array; name: string; encoded: Uint8Array }[];
+  /** For a proof: this box's public key in its network, and a challenge that is taken back once; see `InboxChallenges`. */
+  inboxChallenge(): { box: Uint8Array; challenge: Uint8Array };
   /**
    * Sealed messages and receipts for a person, oldest first, at most 50.
-   * @param proof see `inbox-proof.ts`: only the person may look
+   * @param proof see `inbox-proof.ts`: only the person may look. Where it does not hold: `unknown`
    * @param after the `order` of the last that was seen, 0 at first
    */
   inbox(
