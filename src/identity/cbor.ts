@@ -97,10 +97,11 @@ export class Fields {
     return value;
   }
 
-  text(field: string, maxChars: number): string {
+  /** @param problemOf what is wrong with a text; one that may have lines has rules of its own */
+  text(field: string, maxChars: number, problemOf = textProblem): string {
     const value = this.next(field);
     if (typeof value !== "string") throw this.fail(field, "is no text");
-    const problem = textProblem(value, maxChars);
+    const problem = problemOf(value, maxChars);
     if (problem !== undefined) throw this.fail(field, problem);
     return value;
   }
