@@ -183,6 +183,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           gateway,
           lora: texts,
           mesh: mesh.desk,
+          messages: undefined,
           journal,
           monotonicMs: clock.monotonicMs,
         },

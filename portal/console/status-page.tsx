@@ -12,6 +12,7 @@ export const STATUS_STYLE = [
   "table{border-collapse:collapse;width:100%}",
   "th,td{text-align:left;padding:.35em .8em .35em 0;border-bottom:1px solid #d5dade;vertical-align:baseline}",
   "td:empty{padding:0}",
+  "a{color:inherit}",
   "td.m{font-family:ui-monospace,monospace;font-size:.9em;white-space:nowrap}",
   ".failed,.troubled{font-weight:700;color:#a01212}.running{color:#0b6b57}",
   ".n{border:2px solid #a01212;border-radius:8px;padding:.7em 1em;margin:1em 0}.n h2{margin-top:0}.n ul{margin-bottom:0;padding-inline-start:1.2em}",
@@ -55,6 +56,7 @@ export function statusPage(status: BoxStatus): string {
                 </ul>
               </section>
             )}
+            <MessagesSection messages={status.messages} />
             <h2>Parts</h2>
             <Table
               title="Parts"
@@ -111,6 +113,29 @@ export function statusPage(status: BoxStatus): string {
       </html>
     </>
   ).toString();
+}
+
+/** Calls for help, before everything else. */
+function MessagesSection({ messages }: { messages: BoxStatus["messages"] }) {
+  if (messages === undefined) return null;
+  const { sos, status } = messages;
+  return (
+    <section class={sos.some(({ state }) => state !== "acknowledged") ? "n" : ""}>
+      <h2>Calls for help</h2>
+      {sos.length === 0 ? <p>None is open.</p> : null}
+      {sos.map(({ text, name, place, ageS, state, note }) => (
+        <p>
+          <b>{state === "acknowledged" ? `Acknowledged${note === "" ? "" : ` (${note})`}` : "Open"}</b>
+          {`, ${uptimeText(ageS)} ago: `}
+          <bdi>{[text, name, place.words].filter((part) => part !== "").join(" · ")}</bdi>
+        </p>
+      ))}
+      <p>
+        <a href="/messages">Messages: answer, tell everybody, take away</a>
+        {status.outbox.waiting === 0 ? null : `, ${status.outbox.waiting} waiting for people outside`}
+      </p>
+    </section>
+  );
 }
 
 /** The networks of this box, the other boxes, and the ways to them. */

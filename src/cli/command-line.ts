@@ -4,6 +4,7 @@ import { configCommand } from "./config.ts";
 import { EXIT } from "./exit.ts";
 import { loraCommand } from "./lora.ts";
 import { meshCommand } from "./mesh.ts";
+import { messagesCommand } from "./messages.ts";
 import { portalCommand, tlsFrontCommand } from "./processes.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
@@ -25,6 +26,7 @@ function commandLine(): Command {
     .addCommand(statusCommand())
     .addCommand(loraCommand())
     .addCommand(meshCommand())
+    .addCommand(messagesCommand())
     .addCommand(versionCommand())
     .addCommand(portalCommand(), { hidden: true })
     .addCommand(tlsFrontCommand(), { hidden: true });

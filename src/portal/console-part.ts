@@ -6,11 +6,14 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
+import { MESSAGES_STYLE } from "../../portal/console/messages-page.tsx";
 import { STATUS_STYLE, statusPage } from "../../portal/console/status-page.tsx";
 import { atIntervals } from "../host/intervals.ts";
 import type { Part } from "../host/part.ts";
 import { serveSocket } from "../host/socket-server.ts";
 import { MAX_MESSAGE_BYTES, PRIORITIES, parseAddress } from "../lora/index.ts";
+import { messagesConsole } from "./messages-console.ts";
+import { operatorMessagesApi } from "./operator-messages-api.ts";
 import { boxStatus, type StatusSource } from "./status.ts";
 
 export interface ConsolePartOptions {
@@ -78,13 +81,16 @@ export class ConsolePart implements Part {
 }
 
 function consoleApp(source: StatusSource, startedMs: number) {
-  const digest = new Bun.CryptoHasher("sha256").update(STATUS_STYLE).digest("base64");
-  return new Hono()
+  const styles = [STATUS_STYLE, MESSAGES_STYLE].map(
+    (style) => `'sha256-${new Bun.CryptoHasher("sha256").update(style).digest("base64")}'`,
+  );
+  const app = new Hono()
     .use(
       secureHeaders({
         contentSecurityPolicy: {
           defaultSrc: ["'none'"],
-          styleSrc: [`'sha256-${digest}'`],
+          styleSrc: styles,
+          formAction: ["'self'"],
           baseUri: ["'none'"],
           frameAncestors: ["'none'"],
         },
@@ -93,6 +99,8 @@ function consoleApp(source: StatusSource, startedMs: number) {
     )
     .get("/", (c) => c.html(statusPage(boxStatus(source, startedMs))))
     .get("/api/status", (c) => c.json(boxStatus(source, startedMs)));
+  if (source.messages) app.route("/messages", messagesConsole(source.messages, source.name));
+  return app;
 }
 
 const textToSend = z.strictObject({
@@ -109,8 +117,10 @@ const textToSend = z.strictObject({
 export type TextRequest = z.input<typeof textToSend>;
 
 /** What the command line may do beside looking: the socket is its owner's alone. */
-function controlApp(source: StatusSource, app: ReturnType<typeof consoleApp>) {
-  return new Hono()
+function controlApp(source: StatusSource, app: Hono) {
+  const control = new Hono();
+  if (source.messages) control.route("/api/messages", operatorMessagesApi(source.messages));
+  return control
     .use(bodyLimit({ maxSize: MAX_MESSAGE_BYTES * 2 }))
     .post(
       "/api/lora/texts",

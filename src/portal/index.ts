@@ -1,5 +1,6 @@
 export { CONTROL_SOCKET, ConsolePart, splitListen, type TextRequest } from "./console-part.ts";
 export type { PortalFacts } from "./desk-api.ts";
+export type { MessagesRequest } from "./operator-messages-api.ts";
 export { PortalPart } from "./portal-part.ts";
 export { serveGuests } from "./serve-guests.ts";
 export type { BoxStatus } from "./status.ts";

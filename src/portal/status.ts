@@ -3,6 +3,7 @@ import type { Gateway, SessionState } from "../gateway/index.ts";
 import type { PartStatus } from "../host/part.ts";
 import type { LoraTexts, LoraView } from "../lora/index.ts";
 import type { MeshControl, NetworkStatus, PeerStatus } from "../mesh/index.ts";
+import type { MessagesStatus, OperatorMessages, ShownSos } from "../messages/index.ts";
 import type { Journal, JournalEntry } from "../store/index.ts";
 
 /** What an operator sees of the box. */
@@ -17,6 +18,8 @@ export interface BoxStatus {
   guestsByState: Record<SessionState, number>;
   lora: LoraView;
   mesh: { networks: NetworkStatus[]; peers: PeerStatus[] };
+  /** undefined where messages are switched off. */
+  messages: { status: MessagesStatus; sos: ShownSos[] } | undefined;
   journal: JournalEntry[];
 }
 
@@ -29,12 +32,14 @@ export interface StatusSource {
   gateway: Gateway;
   lora: Pick<LoraTexts, "view" | "send">;
   mesh: Pick<MeshControl, "networks" | "peers">;
+  messages: OperatorMessages | undefined;
   journal: Journal;
   monotonicMs: () => number;
 }
 
 const MAX_GUESTS_SHOWN = 200;
 const MAX_PEERS_SHOWN = 200;
+const SOS_SHOWN = 20;
 const JOURNAL_SHOWN = 30;
 
 export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
@@ -63,6 +68,10 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     guestsByState,
     lora: source.lora.view(),
     mesh: { networks: source.mesh.networks(), peers: source.mesh.peers().slice(0, MAX_PEERS_SHOWN) },
+    messages: source.messages && {
+      status: source.messages.status(),
+      sos: source.messages.sosBoard().slice(0, SOS_SHOWN),
+    },
     journal: source.journal.tail(JOURNAL_SHOWN),
   };
 }

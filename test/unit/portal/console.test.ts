@@ -129,6 +129,7 @@ async function startedConsole(
       version: "0.0.0",
       mode: "bench",
       config: { file: null, problems: [] },
+      messages: undefined,
       parts: () => [{ name: "gateway", state: "running", detail: "at work" }],
       gateway,
       lora: { view: () => LORA, send: (text) => lora(text) },
@@ -294,6 +295,7 @@ describe("the status page", () => {
     guestsByState: { new: 0, shown: 0, consented: 0, released: 0, expired: 0 },
     lora: NO_LORA,
     mesh: { networks: [], peers: [] },
+    messages: undefined,
     journal: [],
   };
 
