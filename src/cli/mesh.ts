@@ -1,11 +1,19 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { renderUnicodeCompact } from "uqr";
-import { natText, uptimeText } from "../../portal/console/status-page.tsx";
+import { uptimeText } from "../../portal/console/status-page.tsx";
 import { ROLES, type Role } from "../identity/index.ts";
-import { MESH_SOCKET, type NetworkStatus, type PeerStatus, type TraceStep } from "../mesh/index.ts";
+import {
+  type InviteView,
+  MESH_SOCKET,
+  type MeshControl,
+  type NetworkStatus,
+  type PeerStatus,
+  type RevokedInvite,
+  type TraceStep,
+} from "../mesh/index.ts";
 import { ask, type BoxRequest, type ControlOptions, withControlOptions } from "./control.ts";
 import { EXIT } from "./exit.ts";
+import { inviteText, membersText, networkText, peerText, plain, qrCode, stepText } from "./mesh-text.ts";
 import { readPassphrase } from "./passphrase.ts";
 
 interface NetworkOption extends ControlOptions {
@@ -16,6 +24,12 @@ interface InviteOptions extends NetworkOption {
   role: Role;
   once?: boolean;
   for: number;
+}
+
+interface RevokeOptions extends NetworkOption {
+  invite?: string;
+  keep?: boolean;
+  why: string;
 }
 
 interface KeyOptions extends ControlOptions {
@@ -42,8 +56,15 @@ export function meshCommand(): Command {
     .addCommand(sub("join", "joins a network by an invite").argument("<link>").action(join))
     .addCommand(sub("leave", "leaves a network and forgets its keys").argument("<network>").action(leave))
     .addCommand(
-      withNetwork(sub("revoke", "puts a member out of the network, everywhere"))
-        .argument("<peer>", "its name, or its peer id or the beginning of it")
+      withNetwork(sub("invites", "the invites that are known, and who came by them")).action(invites),
+    )
+    .addCommand(
+      withNetwork(
+        sub("revoke", "puts a member, or all who came by an invite, out of the network, everywhere"),
+      )
+        .argument("[peer]", "its name, or its peer id or the beginning of it")
+        .option("--invite <invite>", "instead of a member: an invite, by its link or its id of mesh invites")
+        .option("--keep", "with --invite: leaves in who came by it, and lets in nobody new")
         .option("--why <words>", "the reason, kept with it", "")
         .action(revoke),
     )
@@ -102,10 +123,10 @@ async function leave(network: string, options: ControlOptions): Promise<void> {
 
 async function invite(options: InviteOptions): Promise<void> {
   const body = { role: options.role, once: options.once === true, hours: options.for };
-  await tell<{ link: string; bootstrap: number }>(
+  await tell<ReturnType<MeshControl["invite"]>>(
     options,
     { path: `/v1/networks/${encodeURIComponent(options.network ?? "-")}/invites`, body },
-    ({ link, bootstrap }) =>
+    ({ link, bootstrap, id }) =>
       [
         qrCode(link),
         link,
@@ -114,18 +135,40 @@ async function invite(options: InviteOptions): Promise<void> {
         bootstrap === 0
           ? "It names no address: who joins must be on the same link as a box of the network at first."
           : `It names ${bootstrap === 1 ? "1 box" : `${bootstrap} boxes`} to begin with.`,
+        `If it gets into the wrong hands: mesh revoke --invite ${id}`,
         "",
       ].join("\n"),
   );
 }
 
-async function revoke(peer: string, options: NetworkOption & { why: string }): Promise<void> {
+async function invites(options: NetworkOption): Promise<void> {
+  const path = `/v1/networks/${encodeURIComponent(options.network ?? "-")}/invites`;
+  await tell<InviteView[]>(options, { path }, (all) =>
+    all.length === 0
+      ? "No invite is known here: this box has made none, and nobody is known to have come by another's.\n"
+      : `${all.map(inviteText).join("\n")}\n`,
+  );
+}
+
+async function revoke(peer: string | undefined, options: RevokeOptions, command: Command): Promise<void> {
+  const { invite, keep = false, why } = options;
+  if ((peer === undefined) === (invite === undefined))
+    command.error("error: name either a member or, with --invite, an invite");
+  if (keep && invite === undefined) command.error("error: --keep goes with --invite");
   const path = `/v1/networks/${encodeURIComponent(options.network ?? "-")}/revocations`;
-  await tell<{ inviteClosed: boolean }>(
-    options,
-    { path, body: { peer, why: options.why } },
-    ({ inviteClosed }) =>
-      `It is out; the other boxes are being told.${inviteClosed ? " The invite that it came by lets nobody new in any more." : ""}\n`,
+  if (invite === undefined) {
+    await tell<{ inviteClosed: boolean }>(
+      options,
+      { path, body: { peer, why } },
+      ({ inviteClosed }) =>
+        `It is out; the other boxes are being told.${inviteClosed ? " The invite that it came by lets nobody new in any more." : ""}\n`,
+    );
+    return;
+  }
+  await tell<RevokedInvite>(options, { path, body: { invite, keep, why } }, ({ id, putOut }) =>
+    keep
+      ? `The invite ${id} lets nobody new in any more; the other boxes are being told.\n`
+      : `The invite ${id} is void, and whoever came by it is out: ${membersText(putOut)}. The other boxes are being told.\n`,
   );
 }
 
@@ -147,16 +190,6 @@ async function trace(peer: string, options: NetworkOption): Promise<void> {
   await tell<TraceStep[]>(options, { path: `/v1/trace?${query}`, timeoutMs: 30_000 }, (steps) =>
     steps.length === 0 ? "There is no way to it.\n" : `${steps.map(stepText).join("\n")}\n`,
   );
-}
-
-function stepText({ chosen, kind, via, rttMs, result }: TraceStep): string {
-  const facts = [
-    kind.padEnd(9),
-    plain(via),
-    rttMs === undefined ? "" : `${rttMs.toFixed(1)} ms`,
-    result,
-  ].filter((fact) => fact !== "");
-  return `${chosen ? "→" : " "} ${facts.join("  ")}`;
 }
 
 async function exportKeys(file: string, options: KeyOptions): Promise<void> {
@@ -207,60 +240,6 @@ async function tell<T>(
   }
   const forMachines = use(result.answer);
   process.stdout.write(options.json ? `${JSON.stringify(forMachines)}\n` : text(result.answer));
-}
-
-/** Names come from others: nothing in them may steer the terminal, or turn the direction of writing around. */
-const plain = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, " ");
-
-/** Nothing where a link is too long for one. */
-function qrCode(link: string): string {
-  try {
-    return renderUnicodeCompact(link, { ecc: "L" });
-  } catch {
-    return "";
-  }
-}
-
-function networkText(network: NetworkStatus): string {
-  const { self, ports } = network;
-  const lines = [
-    `${plain(network.name)} (${network.id}): ${network.words}`,
-    `  this box    ${self.role}, ${self.words}, ${self.peer}`,
-    `  others      ${network.connected} connected of ${network.known} known`,
-    `  from afar   ${natText(network)}`,
-  ];
-  if (ports) lines.push(`  ports       TCP ${ports.tcp} and ${ports.ws}, UDP ${ports.udp}`);
-  if (network.trouble !== undefined) lines.push(`  trouble     ${plain(network.trouble)}`);
-  return `${lines.join("\n")}\n`;
-}
-
-function peerText(peer: PeerStatus): string {
-  const facts = [
-    peer.connected ? `connected by ${peer.streams.join(", ") || "datagrams"}` : "not connected",
-    peer.heardSecondsAgo === undefined ? "" : `heard of ${uptimeText(peer.heardSecondsAgo)} ago`,
-    peer.relays ? "relays" : "",
-  ].filter((fact) => fact !== "");
-  const head = `${plain(peer.name) || "(no name)"}  ${peer.words}  ${peer.peer}\n  ${facts.join(", ")}`;
-  return [head, ...peer.paths.map(pathText)].join("\n");
-}
-
-function pathText(path: PeerStatus["paths"][number]): string {
-  const { target } = path;
-  const where =
-    target.by === "udp"
-      ? `${target.endpoint.address} port ${target.endpoint.port}${path.interface === undefined ? "" : ` by ${path.interface}`}`
-      : target.by === "relay"
-        ? `by ${target.relay}`
-        : target.by === "lora"
-          ? `LoRa ${target.address.toString(16).padStart(6, "0")}`
-          : "over a stream";
-  const measured = [
-    path.state,
-    path.rttMs === undefined ? "" : `${path.rttMs.toFixed(1)} ms`,
-    path.loss > 0 ? `${Math.round(path.loss * 100)} % lost` : "",
-  ].filter((fact) => fact !== "");
-  return `  ${path.chosen ? "→" : " "} ${path.kind.padEnd(9)} ${where}: ${measured.join(", ")}`;
 }
 
 /** "12h", "7d", "0". */

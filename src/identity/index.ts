@@ -9,7 +9,9 @@ export {
   INVITE_PREFIX,
   type Invite,
   InviteError,
+  MAX_LINK_CHARS,
 } from "./invite-link.ts";
+export type { KnownInvite } from "./invite-list.ts";
 export type { InviteRequest } from "./issuing.ts";
 export { mayTellRefusal } from "./may-tell.ts";
 export { MAX_CHAIN_BYTES, type Member, type Passport, ROLES, type Role } from "./member.ts";

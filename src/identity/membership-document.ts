@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { textProblem } from "./cbor.ts";
 import { MAX_NAME_CHARS } from "./certificate.ts";
-import { MAX_CHAIN_BYTES } from "./member.ts";
+import { MAX_CHAIN_BYTES, ROLES } from "./member.ts";
 import { MAX_EPOCH, MAX_STATEMENT_BYTES } from "./statement.ts";
 
 const base64 = (minBytes: number, maxBytes = minBytes) =>
@@ -18,6 +18,16 @@ const key = base64(32);
 const peer = z.strictObject({ publicKey: key, addresses: z.array(z.string().max(512)).max(16) });
 
 const sharedKey = z.strictObject({ epoch: z.int().min(0).max(MAX_EPOCH), key });
+
+const time = z.int().min(0);
+
+const invite = z.strictObject({
+  key,
+  role: z.enum(ROLES),
+  once: z.boolean(),
+  issuedAt: time,
+  expiresAt: time,
+});
 
 /** What a box keeps of one network, as JSON that people may read; bytes are base64. It has secrets in it. */
 export const membershipSchema = z.strictObject({
@@ -36,6 +46,8 @@ export const membershipSchema = z.strictObject({
   statements: z.array(base64(1, MAX_STATEMENT_BYTES)).max(10_000),
   /** Where others were found, the last one first. */
   peers: z.array(peer).max(32),
+  /** Those that this box has made, the last one first. */
+  invites: z.array(invite).max(200).default([]),
 });
 
 export type MembershipData = z.infer<typeof membershipSchema>;

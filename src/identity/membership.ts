@@ -1,11 +1,12 @@
 import type { Clock } from "../host/clock.ts";
 import { keptPeers, readPeers } from "./bootstrap-peers.ts";
 import { CertificateError, type Chain, encodeChain } from "./certificate.ts";
-import { entriesOf, hasExpired, isSameKey, keyText, openChain } from "./chain-check.ts";
+import { entriesOf, hasExpired, isSameKey, keysOf, keyText, openChain } from "./chain-check.ts";
 import { CheckedMembers } from "./checked-members.ts";
 import { Credentials, type MembershipStore } from "./credentials.ts";
 import { type Seen, standsOn } from "./hearing.ts";
 import { type BootstrapPeer, encodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
+import { inviteList, type KnownInvite, keptInvites, type MadeInvite, madeInvite } from "./invite-list.ts";
 import {
   type InviteRequest,
   inviteChain,
@@ -177,11 +178,23 @@ export class Membership implements Passport {
     const [sharedKey] = this.keysByEpoch();
     if (sharedKey === undefined) throw new InviteError("sharedKey", "is not known");
     const parts = { networkName: this.name, sharedKey, key, chain, peers: request.peers };
-    return encodeInviteLink(parts, this.credentials.issuer.key);
+    const link = encodeInviteLink(parts, this.credentials.issuer.key);
+    this.rememberInvites([madeInvite(chain[0]), ...this.madeInvites()]);
+    return link;
+  }
+
+  /** The invites that this box has made, first those that hold, and those by which others are known to have come. */
+  invites(): KnownInvite[] {
+    return inviteList(this.madeInvites(), this.book.admitted(), this.standing, this.nowS());
+  }
+
+  /** Whether this box's own certificates stand on a key: putting that out would put out this box as well. */
+  standsOn(key: Uint8Array): boolean {
+    return keysOf(this.credentials.chain).some((own) => isSameKey(own, key));
   }
 
   /**
-   * Puts somebody out, or closes an invite.
+   * Puts somebody out, or an invite with all who came by it and whom these have let in; or closes an invite.
    * @returns the statement, which is accepted here and to be told to the others
    * @throws {NotAllowedError}
    * @throws {StatementError} where the key is none, the words are too long, there is no room for it, or this is the founder's
@@ -304,6 +317,7 @@ export class Membership implements Passport {
     for (const { epoch, key } of [...other.olderSharedKeys, other.sharedKey])
       this.rememberSharedKey(epoch, key);
     this.rememberPeers([...this.peers(), ...readPeers(other.peers)]);
+    this.rememberInvites([...this.madeInvites(), ...readInvites(other.invites)]);
     this.store.update((data) => {
       data.networkSeed ??= other.networkSeed;
     });
@@ -408,6 +422,17 @@ export class Membership implements Passport {
     if (JSON.stringify(next) === JSON.stringify(this.store.data.peers)) return;
     this.store.update((data) => {
       data.peers = next;
+    });
+  }
+
+  private madeInvites(): MadeInvite[] {
+    return readInvites(this.store.data.invites);
+  }
+
+  private rememberInvites(invites: readonly MadeInvite[]): void {
+    const kept = keptInvites(invites, this.nowS());
+    this.store.update((data) => {
+      data.invites = kept.map((one) => ({ ...one, key: toText(one.key) }));
     });
   }
 
@@ -556,6 +581,9 @@ export class Membership implements Passport {
 }
 
 const because = (why: string | undefined): string => (why === undefined || why === "" ? "" : `: ${why}`);
+
+const readInvites = (invites: MembershipData["invites"]): MadeInvite[] =>
+  invites.map((one) => ({ ...one, key: toBytes(one.key) }));
 
 function distinct(keys: readonly Omit<SharedKey, "what">[]): Omit<SharedKey, "what">[] {
   const kept = new Map<string, Omit<SharedKey, "what">>();

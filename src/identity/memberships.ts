@@ -101,6 +101,7 @@ export class Memberships {
       olderSharedKeys: [],
       statements: [toText(stated)],
       peers: [],
+      invites: [],
     });
   }
 
@@ -232,6 +233,7 @@ export class Memberships {
       olderSharedKeys: [],
       statements: [],
       peers: [],
+      invites: [],
     });
     membership.rememberPeers(invite.peers);
     return membership;

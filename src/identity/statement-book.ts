@@ -118,6 +118,11 @@ export class StatementBook {
     return [...this.admissions].filter((admission) => isSameKey(admission.invite, invite));
   }
 
+  /** Everybody who is said to have come by any invite. */
+  admitted(): Iterable<Admitted> {
+    return this.admissions;
+  }
+
   /** A signer says once that somebody came. Of more the same one is kept everywhere. @returns whether this is the one */
   private makeWayFor(admission: Admitted): boolean {
     const key = sameAdmission(admission);

@@ -1,9 +1,11 @@
 export { MESH_SOCKET } from "./api/mesh-api.ts";
 export type {
   InviteRequest,
+  InviteView,
   MeshControl,
   NetworkStatus,
   PeerStatus,
+  RevokedInvite,
   TraceStep,
   TunnelRequest,
   TunnelView,

@@ -1,3 +1,4 @@
+import type { Membership, Memberships } from "../../identity/index.ts";
 import type { Engine } from "../engine/engine-interface.ts";
 import type { Network } from "../network/network.ts";
 import type { NetworkTunnels } from "../network/network-tunnels.ts";
@@ -22,4 +23,16 @@ export interface DeskNetwork
   > {
   readonly engine: Pick<Engine, "connections" | "publish" | "subscribe">;
   readonly tunnels: Pick<NetworkTunnels, "open" | "welcome" | "close" | "status"> | undefined;
+}
+
+export interface MeshDeskOptions {
+  memberships: Memberships;
+  boxName: string;
+  network: (id: string) => DeskNetwork | undefined;
+  troubleOf: (id: string) => string | undefined;
+  begin: (membership: Membership) => Promise<void>;
+  end: (id: string) => Promise<void>;
+  /** Something for the journal. */
+  told: (kind: string, subject: string, detail?: Record<string, unknown>) => void;
+  monotonicMs: () => number;
 }

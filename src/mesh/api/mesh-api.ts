@@ -4,7 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { stream } from "hono/streaming";
 import { z } from "zod";
-import { ROLES } from "../../identity/index.ts";
+import { MAX_LINK_CHARS, ROLES } from "../../identity/index.ts";
 import { MAX_CONTROL_BYTES } from "../paths/paths-interface.ts";
 import { MAX_PURPOSE } from "../tunnels/tunnel-messages.ts";
 import { type MeshControl, MeshError } from "./mesh-control.ts";
@@ -34,13 +34,20 @@ const ipNetwork = z.union([z.cidrv4(), z.cidrv6()]);
 
 const requests = {
   found: z.strictObject({ name: z.string().trim().min(1).max(60) }),
-  join: z.strictObject({ link: z.string().min(1).max(4_096) }),
+  join: z.strictObject({ link: z.string().min(1).max(MAX_LINK_CHARS) }),
   invite: z.strictObject({
     role: z.enum(ROLES).default("box"),
     once: z.boolean().default(false),
     hours: z.number().min(0).max(87_600).default(168),
   }),
-  revoke: z.strictObject({ peer, why: z.string().max(200).default("") }),
+  revoke: z
+    .strictObject({
+      peer: peer.optional(),
+      invite: z.string().min(1).max(MAX_LINK_CHARS).optional(),
+      keep: z.boolean().default(false),
+      why: z.string().max(200).default(""),
+    })
+    .refine((who) => (who.peer === undefined) !== (who.invite === undefined), "either peer or invite"),
   send: z.strictObject({
     network,
     peer,
@@ -122,12 +129,15 @@ export function meshApi(mesh: MeshControl) {
       await mesh.leave(c.req.param("id"));
       return c.json({});
     })
+    .get("/v1/networks/:id/invites", (c) => c.json(mesh.invites(c.req.param("id"))))
     .post("/v1/networks/:id/invites", checked("json", requests.invite), (c) =>
       c.json(mesh.invite(c.req.param("id"), c.req.valid("json"))),
     )
     .post("/v1/networks/:id/revocations", checked("json", requests.revoke), async (c) => {
-      const { peer: who, why } = c.req.valid("json");
-      return c.json(await mesh.revoke(c.req.param("id"), who, why));
+      const { peer: who = "", invite, keep, why } = c.req.valid("json");
+      const id = c.req.param("id");
+      if (invite !== undefined) return c.json(await mesh.revokeInvite(id, invite, { keep, why }));
+      return c.json(await mesh.revoke(id, who, why));
     })
     .post("/v1/networks/:id/shared-key", async (c) => {
       await mesh.rotate(c.req.param("id"));

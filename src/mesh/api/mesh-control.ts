@@ -49,11 +49,30 @@ export interface PeerStatus {
 }
 
 export interface InviteRequest {
-  role: Exclude<Role, "operator"> | "operator";
+  role: Role;
   /** Lets one in, or as many as come. */
   once: boolean;
   /** How long it holds; 0: for ever. */
   hours: number;
+}
+
+/** An invite of a network, as far as this box knows of it. */
+export interface InviteView {
+  id: string;
+  /** What who joins by it is. */
+  role: Role;
+  /** "out": who came by it was put out with it; "used": it was for one, who has come. */
+  state: "open" | "used" | "expired" | "closed" | "out";
+  /** Of one that this box has made: times in seconds since 1970, `expiresAt` 0 for never. */
+  made?: { once: boolean; at: number; expiresAt: number };
+  /** Who came by it and was not put out, by what they called themselves then. */
+  came: { peer: string; name: string }[];
+}
+
+export interface RevokedInvite {
+  id: string;
+  /** How many were known to have come by it, and are out. */
+  putOut: number;
 }
 
 /** A step on the way to a peer, and how long it took there and back. */
@@ -72,9 +91,18 @@ export interface MeshControl {
   found(name: string): Promise<NetworkStatus>;
   join(link: string): Promise<NetworkStatus>;
   leave(network: string): Promise<void>;
-  invite(network: string, request: InviteRequest): { link: string; bootstrap: number };
+  /** @returns the link, how many boxes it names to begin with, and by what it is told apart */
+  invite(network: string, request: InviteRequest): { link: string; bootstrap: number; id: string };
+  /** Those that this box has made, the last one first, then those that others have come by. */
+  invites(network: string): InviteView[];
   /** Puts a member out, and closes the invite by which it came: else it would come back by that with another key. */
   revoke(network: string, peer: string, why: string): Promise<{ inviteClosed: boolean }>;
+  /**
+   * Puts out all who came by an invite and whom these have let in, and it lets in nobody any more.
+   * @param invite its id, the beginning of that, or its link
+   * @param how.keep leaves in who came by it, and only lets in nobody new
+   */
+  revokeInvite(network: string, invite: string, how: { keep: boolean; why: string }): Promise<RevokedInvite>;
   rotate(network: string): Promise<void>;
   exportKeys(passphrase: string): Promise<Uint8Array>;
   importKeys(file: Uint8Array, passphrase: string): Promise<string[]>;

@@ -176,6 +176,7 @@ describe("omerta-box mesh", () => {
     expect(stdout).toContain("\nomerta://invite/link\n");
     expect(stdout).toContain("joins as operator, one alone, within 12 h");
     expect(stdout).toContain("It names 2 boxes to begin with.");
+    expect(stdout).toContain("mesh revoke --invite 0a1b2c3d4e5f");
     // Too long for a QR code, it is given all the same.
     mesh.link = `omerta://invite/${"x".repeat(3_500)}`;
     const long = await cli("invite", "--for", "0");
@@ -183,6 +184,43 @@ describe("omerta-box mesh", () => {
     expect(long.stdout).toContain(mesh.link);
     expect(long.stdout).toContain("joins as box: pass it on with care");
     expect(mesh.asked.at(-1)).toEqual(["invite", "-", { role: "box", once: false, hours: 0 }]);
+  });
+
+  test("invites tells what each is for, how long it holds, and who came by it", async () => {
+    const { mesh, cli } = box();
+    const made = { once: false, at: Date.UTC(2026, 6, 1) / 1_000, expiresAt: Date.UTC(2026, 6, 8) / 1_000 };
+    mesh.invitesKnown = [
+      { id: "0a1b2c3d4e5f", role: "box", state: "open", made, came: [{ peer: "12D3KooWfar", name: NASTY }] },
+      { id: "1a1b2c3d4e5f", role: "operator", state: "used", made: { ...made, once: true }, came: [] },
+      { id: "2a1b2c3d4e5f", role: "box", state: "closed", came: [{ peer: "12D3KooWnear", name: "" }] },
+    ];
+    const { exitCode, stdout } = await cli("invites", "--network", "Harbour West");
+    expect([exitCode, mesh.asked]).toEqual([0, [["invites", "Harbour West"]]]);
+    expect(plainly(stdout).split("\n")).toEqual([
+      "0a1b2c3d4e5f  open, joins as box, made 2026-07-01 00:00 UTC, until 2026-07-08 00:00 UTC",
+      "  mill [2J gpj root  12D3KooWfar",
+      "1a1b2c3d4e5f  used, joins as operator, for one, made 2026-07-01 00:00 UTC",
+      "2a1b2c3d4e5f  closed, joins as box, made elsewhere",
+      "  (no name)  12D3KooWnear",
+      "",
+    ]);
+    mesh.invitesKnown = [];
+    expect((await cli("invites")).stdout).toContain("No invite is known here");
+  });
+
+  test("revoke puts out all who came by an invite, or with --keep only closes it", async () => {
+    const { mesh, cli } = box();
+    const all = await cli("revoke", "--invite", "0a1b", "--why", "leaked");
+    expect([all.exitCode, all.stdout]).toEqual([0, expect.stringContaining("came by it is out: 2 members.")]);
+    mesh.putOut = 0;
+    expect((await cli("revoke", "--invite", "0a1b")).stdout).toContain("nobody that is known here");
+    const closed = await cli("revoke", "--keep", "--invite", "omerta://invite/x", "--network", "x");
+    expect(closed.stdout).toContain("The invite 0a1b2c3d4e5f lets nobody new in");
+    expect(mesh.asked).toEqual([
+      ["revokeInvite", "-", "0a1b", { keep: false, why: "leaked" }],
+      ["revokeInvite", "-", "0a1b", { keep: false, why: "" }],
+      ["revokeInvite", "x", "omerta://invite/x", { keep: true, why: "" }],
+    ]);
   });
 
   test("does what it is asked to in the network that is meant", async () => {
@@ -215,7 +253,11 @@ describe("omerta-box mesh", () => {
     mesh.peersKnown = [peer()];
     expect(JSON.parse((await cli("status", "--json")).stdout)).toEqual([NETWORK]);
     expect(JSON.parse((await cli("peers", "--json")).stdout)).toEqual(mesh.peersKnown);
-    expect(JSON.parse((await cli("invite", "--json")).stdout)).toEqual({ link: mesh.link, bootstrap: 2 });
+    expect(JSON.parse((await cli("invite", "--json")).stdout)).toEqual({
+      link: mesh.link,
+      bootstrap: 2,
+      id: "0a1b2c3d4e5f",
+    });
   });
 
   test("ends with 1 and the box's own words when it is refused", async () => {
@@ -240,6 +282,9 @@ describe("omerta-box mesh", () => {
     [["join"], "missing required argument 'link'"],
     [["trace"], "missing required argument 'peer'"],
     [["leave"], "missing required argument 'network'"],
+    [["revoke"], "name either a member or, with --invite, an invite"],
+    [["revoke", "mill", "--invite", "0a1b"], "name either a member or, with --invite, an invite"],
+    [["revoke", "mill", "--keep"], "--keep goes with --invite"],
     [["invite", "--role", "king"], "Allowed choices are box, person, operator, requester"],
     [["invite", "--for", "soon"], "such as 12h or 7d, or 0"],
     [["invite", "--for", "12"], "such as 12h or 7d, or 0"],

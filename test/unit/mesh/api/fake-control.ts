@@ -1,8 +1,10 @@
 import type {
   InviteRequest,
+  InviteView,
   MeshControl,
   NetworkStatus,
   PeerStatus,
+  RevokedInvite,
   TraceStep,
   TunnelRequest,
   TunnelView,
@@ -33,6 +35,9 @@ export class FakeControl implements MeshControl {
   steps: TraceStep[] = [];
   tunnelsOpen: TunnelView[] = [];
   networksKnown: NetworkStatus[] = [NETWORK];
+  invitesKnown: InviteView[] = [];
+  /** How many a revoked invite puts out. */
+  putOut = 2;
   link = "omerta://invite/link";
 
   networks(): NetworkStatus[] {
@@ -50,8 +55,21 @@ export class FakeControl implements MeshControl {
   async leave(network: string): Promise<void> {
     this.note(["leave", network], undefined);
   }
-  invite(network: string, request: InviteRequest): { link: string; bootstrap: number } {
-    return this.note(["invite", network, request], { link: this.link, bootstrap: 2 });
+  invite(network: string, request: InviteRequest): { link: string; bootstrap: number; id: string } {
+    return this.note(["invite", network, request], { link: this.link, bootstrap: 2, id: "0a1b2c3d4e5f" });
+  }
+  invites(network: string): InviteView[] {
+    return this.note(["invites", network], this.invitesKnown);
+  }
+  async revokeInvite(
+    network: string,
+    invite: string,
+    how: { keep: boolean; why: string },
+  ): Promise<RevokedInvite> {
+    return this.note(["revokeInvite", network, invite, how], {
+      id: "0a1b2c3d4e5f",
+      putOut: how.keep ? 0 : this.putOut,
+    });
   }
   async revoke(network: string, peer: string, why: string): Promise<{ inviteClosed: boolean }> {
     return this.note(["revoke", network, peer, why], { inviteClosed: true });

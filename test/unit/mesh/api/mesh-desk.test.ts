@@ -178,6 +178,68 @@ describe("a member", () => {
     expect(await a.desk.revoke("", "gate", "")).toEqual({ inviteClosed: false });
   });
 
+  test("goes with all who came by its invite when that is revoked, by its id or its link", async () => {
+    const virtual = new VirtualNetwork();
+    const [a, b, c] = [deskBox(scratch(), virtual), deskBox(scratch(), virtual), deskBox(scratch(), virtual)];
+    await a.desk.found("Harbour");
+    const [leaked, other] = [a.desk.invite("", FOREVER), a.desk.invite("", FOREVER)];
+    await b.desk.join(leaked.link);
+    await c.desk.join(other.link);
+    const [na, nb, nc] = [networkOf(a), networkOf(b), networkOf(c)];
+    for (const one of [nb, nc]) na.membership.noteAdmission(one.membership.chain());
+    const views = () => Object.fromEntries(a.desk.invites("").map(({ id, ...rest }) => [id, rest]));
+    expect(views()[leaked.id]).toMatchObject({
+      role: "box",
+      state: "open",
+      made: { once: false },
+      came: [{ peer: nb.peer }],
+    });
+    const why = "leaked";
+    expect(await a.desk.revokeInvite("", leaked.id.slice(0, 8), { keep: false, why })).toEqual({
+      id: leaked.id,
+      putOut: 1,
+    });
+    expect(na.told).toHaveLength(1);
+    expect([nb, nc].map(({ membership }) => na.membership.isStillMember(membership.publicKey))).toEqual([
+      false,
+      true,
+    ]);
+    expect(await a.desk.revokeInvite("-", other.link, { keep: true, why })).toEqual({
+      id: other.id,
+      putOut: 0,
+    });
+    expect([views()[leaked.id]?.state, views()[other.id]?.state]).toEqual(["out", "closed"]);
+    expect(na.membership.isStillMember(nc.membership.publicKey)).toBe(true);
+    const d = deskBox(scratch(), virtual);
+    await d.desk.join(other.link);
+    const { membership } = networkOf(d);
+    expect(() => na.membership.check(membership.chain(), membership.publicKey)).toThrow("closed");
+    expect(a.journal.slice(-2)).toEqual([`invite-revoked ${leaked.id}`, `invite-closed ${other.id}`]);
+  });
+
+  test("whose invite is not clear, or that this box stands on, is not put out by it", async () => {
+    const { a, na, b } = await pair();
+    const elsewhere = deskBox(scratch(), new VirtualNetwork());
+    await elsewhere.desk.found("Valley");
+    const { link } = elsewhere.desk.invite("", FOREVER);
+    const { id, link: own } = a.desk.invite("", { ...FOREVER, role: "operator" });
+    const how = { keep: false, why: "" };
+    const by = (text: string, network = "") => refusal(() => a.desk.revokeInvite(network, text, how));
+    for (const text of ["", id.slice(0, 3), "ffffffffffff"])
+      expect(await by(text)).toEqual(["unknown", expect.stringContaining("invite: none, or several")]);
+    expect(await by(link)).toEqual(["unknown", "invite: is of a network that this box is not in"]);
+    expect(await by(own, "Valley")).toEqual(["wrong", "invite: is of Harbour, not of Valley"]);
+    expect((await by("omerta://invite/nonsense"))[0]).toBe("wrong");
+    await b.desk.leave("");
+    await b.desk.join(own);
+    expect(await refusal(() => b.desk.revokeInvite("", own, how))).toEqual([
+      "wrong",
+      "invite: this box itself came by it, or whoever let it in; it can only be closed",
+    ]);
+    expect(await b.desk.revokeInvite("", own, { keep: true, why: "" })).toMatchObject({ id });
+    expect(na.told).toEqual([]);
+  });
+
   test("who has not been heard of for long is put out by the whole id", async () => {
     const { a, na } = await pair();
     const stranger = peerIdOf(signingKey(new Uint8Array(32).fill(77)).publicKey);
