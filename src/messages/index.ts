@@ -1,4 +1,23 @@
-export { NOTICE_LEVELS, type NoticeLevel } from "./bundle/bodies.ts";
-export { SQUARE } from "./bundle/bundle.ts";
+export {
+  CHECK_IN_STATES,
+  type CheckInBody,
+  type Coordinates,
+  NOTICE_LEVELS,
+  type NoticeLevel,
+  type Place,
+  type PostBody,
+  type SosBody,
+} from "./bundle/bodies.ts";
+export {
+  MAX_CONTACT_CHARS,
+  MAX_NAME_CHARS,
+  MAX_PEOPLE,
+  MAX_PLACE_CHARS,
+  MAX_REASON_CHARS,
+  MAX_TEXT_CHARS,
+} from "./bundle/body-codec.ts";
+export { tidyLine, tidyLines } from "./bundle/body-text.ts";
+export { type BundleId, type Kind, MAX_ROOM_CHARS, SQUARE } from "./bundle/bundle.ts";
 export type * from "./desk/guest-messages.ts";
+export { MAX_PAGE_ITEMS, PAGE_ITEMS } from "./desk/guest-messages.ts";
 export type * from "./desk/operator-messages.ts";

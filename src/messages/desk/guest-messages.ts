@@ -1,5 +1,5 @@
 import type { CheckInBody, NoticeLevel, PostBody, SosBody } from "../bundle/bodies.ts";
-import type { BundleId } from "../bundle/bundle.ts";
+import type { BundleId, Kind } from "../bundle/bundle.ts";
 import type { Taken } from "../custody/custody.ts";
 
 /**
@@ -20,11 +20,14 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number];
 /** What has become of something that was sent from here. */
 export interface Delivery {
   id: BundleId;
+  kind: Kind;
   state: DeliveryState;
   /** By LoRa: seconds until it will have been sent, as things stand. */
   etaSeconds?: number;
   /** Of an SOS: what the operator wrote; may be empty. */
   note: string;
+  /** Of an SOS: the name of the box whose operator said so, where it is known. */
+  by?: string;
 }
 
 /** The answer to a form: the sender can see what becomes of it, and take it back, by this code alone. */
@@ -79,6 +82,9 @@ export interface ShownNotice extends Shown {
   trusted: boolean;
 }
 
+export const PAGE_ITEMS = 20;
+export const MAX_PAGE_ITEMS = 50;
+
 export interface Page<T> {
   items: T[];
   /** For the next page; undefined at the end. */
@@ -98,19 +104,25 @@ export interface Writer {
  */
 export interface GuestMessages {
   // Without a key: the box signs.
+  /** @param body `tell`: who outside is told of it, as `mailto:` or `tel:`; "" for nobody */
   checkIn(writer: Writer, body: CheckInBody & { tell: string }): Promise<Sent | NotSent>;
   sos(writer: Writer, body: SosBody): Promise<Sent | NotSent>;
   post(writer: Writer, room: string, body: PostBody): Promise<Sent | NotSent>;
   /** Takes back what was sent, by the code of {@link Sent}. */
   withdraw(writer: Writer, code: string): Promise<{ withdrawn: BundleId } | NotSent>;
-  /** What has become of it, by the code. */
-  delivery(code: string): Delivery | undefined;
+  /** What has become of it, by the code; `slow-down` for a device that tries many. */
+  delivery(writer: Writer, code: string): Delivery | NotSent;
   report(writer: Writer, id: BundleId, reason: string): Promise<{ reported: true } | NotSent>;
 
-  // For everybody to read.
-  posts(room: string, before?: string): Page<ShownPost>;
+  // For everybody to read, the newest first.
+  /**
+   * @param before `next` of the page before this one
+   * @param most items on the page, 1 to {@link MAX_PAGE_ITEMS}; {@link PAGE_ITEMS} by default
+   */
+  posts(room: string, before?: string, most?: number): Page<ShownPost>;
   rooms(): { room: string; posts: number }[];
-  checkIns(query: string, before?: string): Page<ShownCheckIn>;
+  /** @param query part of a name; "" finds everybody */
+  checkIns(query: string, before?: string, most?: number): Page<ShownCheckIn>;
   notices(): ShownNotice[];
 
   // With a key: the page in the browser makes, signs and seals bundles.
