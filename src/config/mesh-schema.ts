@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { interfaceName, text } from "./fields.ts";
 import { traffic } from "./traffic-schema.ts";
-
-/** Ways to another box (src/mesh/paths), by the names that an operator uses. */
-const WAYS = ["ethernet", "radio", "internet", "punched", "stream", "relay", "lora"] as const;
+import { WAYS, ways } from "./ways-schema.ts";
 
 const endpoint = z
   .string()
@@ -59,7 +57,7 @@ export const mesh = z
         "the first of the ports used, TCP and UDP; each network that the box belongs to takes the next two free ones",
       ),
     invites: z
-      .array(text(4_096).regex(/^omerta:\/\/invite\//))
+      .array(text(5_000).regex(/^omerta:\/\/invite\//))
       .max(8)
       .default([])
       .meta({ format: 'invites as other boxes make them, "omerta://invite/…"' })
@@ -102,6 +100,7 @@ export const mesh = z
         "with how many boxes of a network to keep in touch directly; the others are reached by the way",
       ),
     lora: z.boolean().default(true).describe("send what is urgent by LoRa where no other way is left"),
+    ways,
     relay,
     traffic,
   })

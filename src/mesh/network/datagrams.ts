@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { WaysConfig } from "../../config/index.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Engine, PeerId } from "../engine/engine-interface.ts";
@@ -18,6 +19,8 @@ export interface DatagramsOptions {
   /** Only this address; undefined: all. */
   address: string | undefined;
   prefer: readonly PathKind[];
+  /** What counts against a way, as the operator has said. */
+  ways?: WaysConfig;
   relay: RelayQuotas;
   lora: LoraBearer | undefined;
   /** There are other streams to a peer than before. */
@@ -38,7 +41,7 @@ export class Datagrams {
 
   constructor(options: DatagramsOptions) {
     this.engine = options.engine;
-    const { port, address, prefer, relay, lora, classify, timers, log } = options;
+    const { port, address, prefer, ways, relay, lora, classify, timers, log } = options;
     const stun = new StunResponder({
       timers,
       send: (datagram, to) => {
@@ -73,7 +76,8 @@ export class Datagrams {
       carriers,
       timers,
       random: unforeseeable,
-      policy: { ...DEFAULT_POLICY, order: prefer },
+      policy: { order: prefer, weights: ways ?? DEFAULT_POLICY.weights },
+      costs: ways?.costs ?? [],
       relay,
       classify,
       failed: (error) => log.error({ error }, "a message of another box could not be handled"),

@@ -145,6 +145,7 @@ export class Network implements ControlChannel {
       port,
       address: loopback ? hosts[0] : undefined,
       prefer: config.prefer,
+      ways: config.ways,
       relay: config.relay.enabled
         ? { totalKbit: budget.messages.totalKbit, perPeerKbit: budget.messages.eachKbit }
         : { totalKbit: 0, perPeerKbit: 0 },

@@ -7,6 +7,7 @@ import { ControlError } from "./control-error.ts";
 import { DATAGRAM_OVERHEAD, readHeader } from "./datagram.ts";
 import type { Path } from "./path.ts";
 import { DEFAULT_POLICY, type PathPolicy } from "./path-choice.ts";
+import { costOf, type PathCost } from "./path-cost.ts";
 import {
   type Carrier,
   type ControlChannel,
@@ -39,6 +40,8 @@ export interface PathsOptions {
   /** 0 ≤ x < 1, not to be foreseen by others. */
   random: () => number;
   policy?: PathPolicy;
+  /** What ways cost that their offers say nothing of. */
+  costs?: readonly PathCost[];
   /** What others may send through this box; nothing where it is left out. */
   relay?: RelayQuotas;
   /** What kind of path it is that a peer's datagrams have come by without an offer. Default: by the target alone. */
@@ -105,7 +108,7 @@ export class Paths implements ControlChannel {
       sendDatagram: (to, target, datagram) => this.sendDatagram(to, target, datagram),
       maxDatagramBytes: (target) => this.maxDatagramBytes(target),
       dependsOn: (path) => this.dependsOn(path),
-      classify: options.classify ?? classifyByTarget,
+      classify: (...from) => this.withCost((options.classify ?? classifyByTarget)(...from)),
       deliver: (from, channel, body) => this.deliver(from, channel, body),
       forward: (from, body) => this.forward(from, body),
       forwarded: (by, body) => this.receive({ by: "relay", relay: by.peer }, body.datagram),
@@ -159,7 +162,7 @@ export class Paths implements ControlChannel {
 
   /** A way that may lead to a peer with which there is a session. One that is there already is changed and proven anew. */
   offer(peer: PeerId, offer: PathOffer): void {
-    this.peers.get(peer)?.ways.offer(offer);
+    this.peers.get(peer)?.ways.offer(this.withCost(offer));
   }
 
   /** @param id of the path; see {@link pathId} */
@@ -252,6 +255,10 @@ export class Paths implements ControlChannel {
   on<K extends keyof PathsEvents>(event: K, listener: PathsEvents[K]): () => void {
     this.listeners[event].add(listener);
     return () => this.listeners[event].delete(listener);
+  }
+
+  private withCost(offer: PathOffer): PathOffer {
+    return offer.cost > 0 ? offer : { ...offer, cost: costOf(offer, this.options.costs ?? []) };
   }
 
   private sendDatagram(to: PeerPaths, target: PathTarget, datagram: Uint8Array): void {

@@ -38,6 +38,7 @@ describe("the example of a configuration", () => {
     const config = parseConfig(filled);
     expect(config.mesh.traffic.links).toEqual([{ interface: "eth0", up_kbit: 9_500 }]);
     expect(config.mesh.traffic.uplinks).toEqual([{ interface: "wwan0", weight: 10 }]);
+    expect(config.mesh.ways.costs).toEqual([{ kind: "", interface: "*", per_mb: 2 }]);
     expect(config.gateway.services).toMatchObject([
       { name: "…", description: "", protocol: "tcp", path: "/", port: expect.any(Number) },
     ]);

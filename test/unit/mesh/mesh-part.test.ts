@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { defaultConfig } from "../../../src/config/index.ts";
 import { systemTimers } from "../../../src/host/timers.ts";
 import type { NetworkStatus, PeerStatus, TraceStep } from "../../../src/mesh/index.ts";
 import { scratchFolders } from "../scratch.ts";
@@ -70,7 +71,8 @@ describe("two boxes on one machine", () => {
 
   beforeAll(async () => {
     a = await startBox();
-    b = await startBox({ name: "mill" });
+    const ways = { ...defaultConfig().mesh.ways, costs: [{ kind: "" as const, interface: "*", per_mb: 3 }] };
+    b = await startBox({ name: "mill", config: { ways } });
     await found(a, "Harbour");
     await join_(b, await inviteBy(a));
     await until("both to know each other", async () => (await peer(a, "mill")) && (await peer(b, "quay")));
@@ -89,6 +91,10 @@ describe("two boxes on one machine", () => {
     expect(b.journal).toEqual(["network-joined Harbour"]);
     const steps = await a.ask<TraceStep[]>("GET", "/v1/trace?peer=mill");
     expect(steps.filter(({ chosen }) => chosen)).toMatchObject([{ kind: "ethernet", result: "good" }]);
+    // Only one of them has said what its ways cost.
+    const costs = async (box: MeshBox, name: string) =>
+      new Set((await peer(box, name))?.paths.map(({ cost }) => cost));
+    expect([await costs(a, "mill"), await costs(b, "quay")]).toEqual([new Set([0]), new Set([3])]);
   });
 
   test("hand over messages and gossip between their programs", async () => {
