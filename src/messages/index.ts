@@ -21,3 +21,5 @@ export { type BundleId, type Kind, MAX_ROOM_CHARS, SQUARE } from "./bundle/bundl
 export type * from "./desk/guest-messages.ts";
 export { MAX_PAGE_ITEMS, PAGE_ITEMS } from "./desk/guest-messages.ts";
 export type * from "./desk/operator-messages.ts";
+export { plainDigits } from "./desk/plain-digits.ts";
+export { tidyWithdrawalCode } from "./desk/withdrawal-code.ts";

@@ -1,3 +1,5 @@
+import { plainDigits } from "./plain-digits.ts";
+
 /**
  * What a person who has no key can see the delivery of their message by, and take it back: twelve digits, which every phone
  * can type in whatever its language. With few guesses a minute nobody finds one of some thousand by trying.
@@ -20,21 +22,7 @@ export function newWithdrawalCode(random32: () => number): string {
 
 /** As it was given out, from whatever somebody has typed: other digits (Arabic, Devanagari …), spaces, no hyphens. */
 export function tidyWithdrawalCode(typed: string): string | undefined {
-  const digits = [...typed.slice(0, 64)]
-    .filter((character) => /\p{Nd}/u.test(character))
-    .map(digitValue)
-    .join("");
+  const digits = plainDigits(typed.slice(0, 64)).replace(/[^0-9]/g, "");
   if (digits.length !== GROUPS * DIGITS_A_GROUP) return undefined;
   return digits.replace(/(\d{4})(?=\d)/g, "$1-");
-}
-
-/** Decimal digits stand ten in a row in Unicode, zero first (chapter 4.6): what a digit is worth is where it stands in its row. */
-function digitValue(character: string): string {
-  let code = character.codePointAt(0) ?? 0;
-  let value = 0;
-  while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(code - 1))) {
-    code -= 1;
-    value += 1;
-  }
-  return String(value);
 }
