@@ -1,9 +1,17 @@
 import { describe } from "bun:test";
+import { existsSync } from "node:fs";
 
-type Need = "root" | "chromium" | `program:${string}`;
+/** `python:`: a module of Debian's own Python. */
+type Need = "root" | "chromium" | `program:${string}` | `python:${string}`;
 
 function missing(need: Need): string | undefined {
   if (need === "root") return process.getuid?.() === 0 ? undefined : "it needs root";
+  if (need.startsWith("python:")) {
+    const module = need.slice("python:".length);
+    return existsSync(`/usr/lib/python3/dist-packages/${module}`)
+      ? undefined
+      : `python3-${module} is not installed`;
+  }
   const program = need === "chromium" ? "chromium" : need.slice("program:".length);
   // Debian keeps some of these where only root's PATH looks.
   const path = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;

@@ -97,6 +97,11 @@ export class Fields {
     return value;
   }
 
+  /** Whether a text comes next: for formats in which there may be something else. */
+  get isText(): boolean {
+    return typeof this.values[this.taken] === "string";
+  }
+
   /** @param problemOf what is wrong with a text; one that may have lines has rules of its own */
   text(field: string, maxChars: number, problemOf = textProblem): string {
     const value = this.next(field);
