@@ -21,6 +21,8 @@ export interface BoxFacts {
   /** A guest's phone is told that it is online. */
   toldOnline: boolean;
   guestToGuest: boolean;
+  /** Guests can check in, ask for help and write to each other here. */
+  messages?: boolean;
   configBroken: boolean;
 }
 

@@ -6,6 +6,8 @@ import { z } from "zod";
 import type { BoxFacts } from "../../portal/guest/pages.tsx";
 import { type Gateway, GuestError } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
+import type { GuestMessages } from "../messages/index.ts";
+import { deskMessagesApi, type GuestDevice } from "./desk-messages-api.ts";
 
 /** What the portal's process is told of the box. */
 export interface PortalFacts extends BoxFacts {
@@ -20,9 +22,13 @@ export type DeskEvent =
   | { kind: "facts"; facts: PortalFacts }
   /** What was known of the guest at this address holds no more. */
   | { kind: "guest"; address: string }
+  /** Posts, notices or check-ins are others than before. */
+  | { kind: "public" }
   | { kind: "alive" };
 
 const ALIVE_EVERY_MS = 3_000;
+/** However much is written, the portal is told of it, and reads it again, so often at most. */
+const PUBLIC_EVERY_MS = 250;
 /** Events that a slow reader may be behind by; then it is cut off and begins anew. */
 const MAX_BEHIND = 20_000;
 
@@ -31,12 +37,19 @@ const language = z.string().regex(/^[a-z]{2,3}$/);
 
 /**
  * The narrow side of the daemon that faces the portal's process, over a Unix socket. It can ask about a guest by
- * address, report that a page was shown, that the guest agreed or left, and nothing else.
+ * address, report that a page was shown, that the guest agreed or left, and nothing else; with `messages`, which are under
+ * `/messages`, hand on what guests write and read what everybody may.
  */
-export function deskApi(gateway: Gateway, facts: () => PortalFacts, log: Logger) {
+export function deskApi(
+  gateway: Gateway,
+  boxFacts: () => PortalFacts,
+  log: Logger,
+  messages: GuestMessages | undefined,
+) {
   const guest = zValidator("query", z.strictObject({ address }));
-  return new Hono()
-    .use(bodyLimit({ maxSize: 4096 }))
+  const facts = () => ({ ...boxFacts(), messages: messages !== undefined });
+  const desk = new Hono()
+    .use("/guest/*", bodyLimit({ maxSize: 4096 }))
     .onError((error, c) => {
       if (error instanceof GuestError) return c.json({ error: error.reason }, 409);
       log.error({ error }, `${c.req.method} ${c.req.path}`);
@@ -67,6 +80,7 @@ export function deskApi(gateway: Gateway, facts: () => PortalFacts, log: Logger)
             for (const address of gateway.sessions.addressesOf(session)) tell({ kind: "guest", address });
           }),
           gateway.onUplinkChange(() => tell({ kind: "facts", facts: facts() })),
+          ...(messages ? [seldom(messages, () => tell({ kind: "public" }))] : []),
         ];
         const timer = setInterval(() => tell({ kind: "alive" }), ALIVE_EVERY_MS);
         out.onAbort(() => wake());
@@ -88,6 +102,35 @@ export function deskApi(gateway: Gateway, facts: () => PortalFacts, log: Logger)
         }
       }),
     );
+  if (messages)
+    desk.route(
+      "/messages",
+      deskMessagesApi(messages, (at) => deviceAt(gateway, at), log),
+    );
+  return desk;
+}
+
+/** Tells of changes of what is public, a few times a second at most. @returns ends it */
+function seldom(messages: GuestMessages, tell: () => void): () => void {
+  let due: ReturnType<typeof setTimeout> | undefined;
+  const end = messages.onPublicChange(() => {
+    due ??= setTimeout(() => {
+      due = undefined;
+      tell();
+    }, PUBLIC_EVERY_MS);
+  });
+  return () => {
+    clearTimeout(due);
+    end();
+  };
+}
+
+/** @throws {GuestError} */
+async function deviceAt(gateway: Gateway, address: string): Promise<GuestDevice> {
+  const { state } = await gateway.view(address);
+  const session = gateway.sessions.at(address);
+  if (!session) throw new GuestError("unknown-station");
+  return { station: session.mac, agreed: state === "consented" || state === "released" };
 }
 
 export type DeskApi = ReturnType<typeof deskApi>;

@@ -24,6 +24,7 @@ export class GuestDirectory {
   private latest: PortalFacts | undefined;
   /** Counts the changes of the facts, for what is kept by them. */
   version = 0;
+  private readonly publicListeners = new Set<() => void>();
 
   constructor(
     private readonly desk: DeskClient,
@@ -42,6 +43,7 @@ export class GuestDirectory {
         for await (const event of this.desk.events()) {
           if (event.kind === "facts") this.learn(event.facts);
           else if (event.kind === "guest") this.forget(event.address);
+          else if (event.kind === "public") this.tellPublic();
           this.live = true;
         }
       } catch {
@@ -55,6 +57,12 @@ export class GuestDirectory {
 
   stop(): void {
     this.stopped = true;
+  }
+
+  /** Told when what everybody may read is another thing, or may be: also when the daemon is back. @returns ends it */
+  onPublicChange(listener: () => void): () => void {
+    this.publicListeners.add(listener);
+    return () => this.publicListeners.delete(listener);
   }
 
   /** The guest at an address. @throws {DeskError} */
@@ -98,6 +106,11 @@ export class GuestDirectory {
     this.version += 1;
     this.asking.clear();
     this.guests.clear();
+    this.tellPublic();
+  }
+
+  private tellPublic(): void {
+    for (const listener of this.publicListeners) listener();
   }
 }
 

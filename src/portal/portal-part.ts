@@ -7,11 +7,14 @@ import type { Part } from "../host/part.ts";
 import { serveSocket } from "../host/socket-server.ts";
 import { Supervised } from "../host/supervise.ts";
 import { unprivilegedUser } from "../host/unprivileged.ts";
+import type { GuestMessages } from "../messages/index.ts";
 import { deskApi, type PortalFacts } from "./desk-api.ts";
 
 export interface PortalPartOptions {
   gateway: Gateway;
   facts: () => PortalFacts;
+  /** What guests may do with messages; undefined where the box has none. */
+  messages?: GuestMessages;
   certificate: PortalCertificate | undefined;
   runFolder: string;
   log: Logger;
@@ -30,10 +33,10 @@ export class PortalPart implements Part {
   constructor(private readonly options: PortalPartOptions) {}
 
   async start(): Promise<void> {
-    const { gateway, facts, certificate, runFolder, log } = this.options;
+    const { gateway, facts, messages, certificate, runFolder, log } = this.options;
     const user = unprivilegedUser(USERS, CLI, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
-    this.desk = serveSocket(deskSocket, deskApi(gateway, facts, log).fetch, user.ids);
+    this.desk = serveSocket(deskSocket, deskApi(gateway, facts, log, messages).fetch, user.ids);
     const listens = gateway.backend.portalListens.map(listenText);
     const tlsFolder = join(runFolder, "portal");
     const tlsSocket = join(tlsFolder, "tls.sock");

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { defaultConfig } from "../../../src/config/index.ts";
 import { Gateway, SessionStore } from "../../../src/gateway/index.ts";
 import { serveSocket } from "../../../src/host/socket-server.ts";
+import type { GuestMessages } from "../../../src/messages/index.ts";
 import { deskApi, type PortalFacts } from "../../../src/portal/desk-api.ts";
 import { Journal } from "../../../src/store/index.ts";
 import { capturedLog } from "../captured-log.ts";
@@ -12,7 +13,7 @@ import { FACTS } from "./facts.ts";
 export const STATION = { mac: "02:00:00:00:00:01", ipv4: "10.20.0.16" };
 
 /** A daemon's gateway with a network in memory, and its desk on a real socket. */
-export async function gatewayWithDesk(folder: string) {
+export async function gatewayWithDesk(folder: string, messages?: GuestMessages) {
   const clock = new FakeClock();
   const backend = new FakeBackend();
   const { log } = capturedLog();
@@ -24,6 +25,6 @@ export async function gatewayWithDesk(folder: string) {
   backend.stations.set(STATION.ipv4, STATION);
   const facts = (): PortalFacts => ({ ...FACTS, internet: backend.uplinkUsable });
   const socket = join(folder, "desk.sock");
-  const serve = () => serveSocket(socket, deskApi(gateway, facts, log).fetch);
+  const serve = () => serveSocket(socket, deskApi(gateway, facts, log, messages).fetch);
   return { gateway, backend, journal, clock, socket, serve };
 }

@@ -14,6 +14,7 @@ export const FACTS: PortalFacts = {
   internet: false,
   toldOnline: true,
   guestToGuest: false,
+  messages: false,
   configBroken: false,
 };
 

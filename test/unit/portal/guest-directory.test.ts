@@ -147,4 +147,19 @@ describe("the directory of guests", () => {
     await settle();
     expect(directory.remembered(ADDRESS)).toBeUndefined();
   });
+
+  test("passes on that what is public has changed, or may have while the daemon was away", async () => {
+    const { desk, directory } = await following();
+    let told = 0;
+    const end = directory.onPublicChange(() => {
+      told += 1;
+    });
+    await desk.tell({ kind: "public" });
+    expect(told).toBe(1);
+    await desk.tell({ kind: "facts", facts: FACTS });
+    expect(told).toBe(2);
+    end();
+    await desk.tell({ kind: "public" });
+    expect(told).toBe(2);
+  });
 });
