@@ -95,6 +95,8 @@ export class Directory {
    */
   accept(encoded: Uint8Array): Entry | undefined {
     const tag = tagOf(encoded);
+    // Gossip brings each record several times: what is here already need not be checked again.
+    if (this.all().some((known) => known.tag === tag)) return undefined;
     const record = decodeRecord(encoded);
     const peer = peerIdOf(record.publicKey);
     if (peer === this.options.self) {

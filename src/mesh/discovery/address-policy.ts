@@ -65,7 +65,11 @@ export interface Ports {
   ws: number;
 }
 
-/** Multiaddrs of one network's listeners at these addresses: plain TCP first, then WebSockets. @param zone for link-local IPv6 (RFC 4007) */
+/**
+ * Multiaddrs of one network's listeners at these addresses: plain TCP first, then WebSockets, which are dialled by a URL and
+ * so have no zone.
+ * @param zone for link-local IPv6 (RFC 4007)
+ */
 export function multiaddrsOf(addresses: readonly string[], ports: Ports, zone?: string): string[] {
   const heads = addresses.map((address) => {
     if (!address.includes(":")) return `/ip4/${address}`;
@@ -74,7 +78,9 @@ export function multiaddrsOf(addresses: readonly string[], ports: Ports, zone?: 
   });
   return [
     ...(ports.tcp === 0 ? [] : heads.map((head) => `${head}/tcp/${ports.tcp}`)),
-    ...(ports.ws === 0 ? [] : heads.map((head) => `${head}/tcp/${ports.ws}/ws`)),
+    ...(ports.ws === 0
+      ? []
+      : heads.filter((head) => !head.startsWith("/ip6zone/")).map((head) => `${head}/tcp/${ports.ws}/ws`)),
   ];
 }
 

@@ -1,12 +1,34 @@
 import { isIP } from "node:net";
 
+/**
+ * What was parsed lately: the same few addresses are looked at over and over, some thousand times while a network forms.
+ * Begun anew when it is full, so that whoever names many costs no more than parsing.
+ */
+const MOST_REMEMBERED = 1_024;
+
+function remembering<T>(parse: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined || known.has(text)) return found as T;
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    const parsed = parse(text);
+    known.set(text, parsed);
+    return parsed;
+  };
+}
+
 /** 4 or 16 bytes in network order; undefined for what is no address, or has a zone. */
 export function ipToBytes(text: string): Uint8Array | undefined {
+  return bytesOf(text)?.slice();
+}
+
+const bytesOf = remembering((text: string): Uint8Array | undefined => {
   const family = isIP(text);
   if (family === 0 || text.includes("%")) return undefined;
   if (family === 4) return Uint8Array.from(text.split(".").map(Number));
   return ipv6ToBytes(text);
-}
+});
 
 function ipv6ToBytes(text: string): Uint8Array {
   // The last four bytes may be written as an IPv4 address (RFC 4291, 2.2).
@@ -49,19 +71,25 @@ function longestZeros(groups: readonly string[]): { start: number; end: number }
 }
 
 /** One way of writing an address, without zone; undefined when it is none. IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2) becomes IPv4. */
-export function canonicalIp(text: string): string | undefined {
-  const bytes = ipToBytes(text.split("%")[0] ?? "");
+export const canonicalIp = remembering((text: string): string | undefined => {
+  const bytes = bytesOf(text.split("%")[0] ?? "");
   if (bytes === undefined) return undefined;
   const isMapped = bytes.length === 16 && bytes.subarray(0, 10).every((byte) => byte === 0);
   return bytesToIp(isMapped && bytes[10] === 0xff && bytes[11] === 0xff ? bytes.subarray(12) : bytes);
-}
+});
+
+const prefixOf = remembering((prefix: string): { network: Uint8Array; length: number } | undefined => {
+  const [address = "", lengthText = ""] = prefix.split("/");
+  const [network, length] = [bytesOf(address), Number(lengthText)];
+  if (network === undefined || !/^\d+$/.test(lengthText) || length > network.length * 8) return undefined;
+  return { network, length };
+});
 
 /** Whether `address` is in `prefix` ("10.1.0.0/16", or an interface's own "10.1.2.3/16"). */
 export function isInPrefix(address: string, prefix: string): boolean {
-  const [network = "", lengthText = ""] = prefix.split("/");
-  const [a, b, length] = [ipToBytes(address), ipToBytes(network), Number(lengthText)];
-  if (a === undefined || b === undefined || a.length !== b.length) return false;
-  if (!/^\d+$/.test(lengthText) || length > a.length * 8) return false;
+  const [a, parsed] = [bytesOf(address), prefixOf(prefix)];
+  if (a === undefined || parsed === undefined || a.length !== parsed.network.length) return false;
+  const { network: b, length } = parsed;
   const whole = length >> 3;
   for (let index = 0; index < whole; index += 1) if (a[index] !== b[index]) return false;
   const bits = length & 7;

@@ -10,6 +10,13 @@ import type { SharedKeyChoice } from "./shared-key-choice.ts";
 
 /** The next address is tried beside those that have not answered after this (RFC 8305, section 5). */
 const NEXT_AFTER_MS = 250;
+/**
+ * And where one has: a busy peer takes its time for the handshakes, which are what costs; to begin others with it at its
+ * further addresses would make it busier.
+ */
+const NEXT_AFTER_ANSWER_MS = 3_000;
+/** Whoever has answered has so long for the handshakes, from then on; as in membership-encrypter.ts. */
+const HANDSHAKES_WITHIN_MS = 8_000;
 /** Addresses of one dial; what is over is not tried. */
 const MAX_ADDRESSES = 16;
 
@@ -19,9 +26,11 @@ export interface DialerOptions {
   loopbackOnly: boolean;
   timers: Timers;
   lookup: Lookup;
+  /** Called once, when somebody takes a connection at one of the addresses: the handshakes begin. */
+  answered?: (() => void) | undefined;
 }
 
-type Dial = () => Promise<Connection>;
+type Dial = (answered: () => void) => Promise<Connection>;
 
 /**
  * Connects to a peer by the first of several addresses that answers, always with a new connection. libp2p's own queue is
@@ -36,16 +45,33 @@ export async function dialAny(
   options: DialerOptions,
 ): Promise<Connection> {
   const over = new AbortController();
-  const callOff = options.timers.after(timeoutMs, () =>
-    over.abort(new EngineError("nobody answered in time")),
-  );
+  const giveUpAfter = (delayMs: number, why: string) =>
+    options.timers.after(delayMs, () => over.abort(new EngineError(why)));
+  let callOff = giveUpAfter(timeoutMs, "nobody answered in time");
+  let isAnswered = false;
+  const answered = (): void => {
+    if (isAnswered || over.signal.aborted) return;
+    isAnswered = true;
+    callOff();
+    callOff = giveUpAfter(HANDSHAKES_WITHIN_MS, "who answered did not end the handshakes in time");
+    options.answered?.();
+  };
   try {
     const given = [...new Set(addresses.slice(0, MAX_ADDRESSES))];
     const seen = new Set<string>();
     const dials = (found: readonly string[]): Dial[] => {
       const more = found.filter((address) => !seen.has(address)).slice(0, MAX_ADDRESSES - seen.size);
       for (const address of more) seen.add(address);
-      return more.map((address) => () => dialOne(peer, address, over.signal, options));
+      return more.map(
+        (address): Dial =>
+          (opened) => {
+            const told = (): void => {
+              opened();
+              answered();
+            };
+            return dialOne(peer, address, over.signal, told, options);
+          },
+      );
     };
     const straight = dials(given.filter((address) => !isNamed(address)));
     const named = given.filter(isNamed).map(async (name) => dials(await resolveName(name, options.lookup)));
@@ -95,7 +121,12 @@ function firstOf(
       if (isDone || dial === undefined) return;
       started += 1;
       callOffNext = timers.after(NEXT_AFTER_MS, startNext);
-      dial().then(
+      const answered = (): void => {
+        if (isDone) return;
+        callOffNext();
+        callOffNext = timers.after(NEXT_AFTER_ANSWER_MS, startNext);
+      };
+      dial(answered).then(
         (connection) => {
           if (isDone) return connection.abort(new Error("another address was faster"));
           done();
@@ -124,6 +155,7 @@ async function dialOne(
   peer: PeerId,
   address: string,
   signal: AbortSignal,
+  answered: () => void,
   { transports, keys, loopbackOnly }: DialerOptions,
 ): Promise<Connection> {
   const whole = parsed(address, peer);
@@ -132,7 +164,13 @@ async function dialOne(
   for (let left = keys.all().length; ; left -= 1) {
     const key = keys.pick(peer);
     try {
-      return await transports.dial(whole, { signal });
+      return await transports.dial(whole, {
+        signal,
+        // The upgrader tells of its steps too, by names that the type here leaves out.
+        onProgress: ({ type }: { type: string }) => {
+          if (type === "upgrader:encrypt-outbound-connection") answered();
+        },
+      });
     } catch (error) {
       // While a shared key is being replaced, some peers still have the older one.
       if (left > 1 && !signal.aborted && keys.pick(peer) !== key) continue;

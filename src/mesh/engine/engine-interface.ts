@@ -54,9 +54,16 @@ export interface Engine {
   /**
    * Opens one more connection, even where there is one, by the first address that answers. They must be addresses of `peer`.
    * @param addresses multiaddrs without `/p2p/…` at the end
-   * @throws when none answers in `timeoutMs`, or who answers is not `peer` or no member
+   * @param timeoutMs until somebody answers, who then has eight seconds for the handshakes
+   * @param answered called once, when somebody answers: what is left are the handshakes
+   * @throws when none answers in time, or who answers is not `peer` or no member
    */
-  dial(peer: PeerId, addresses: readonly string[], timeoutMs: number): Promise<EngineConnection>;
+  dial(
+    peer: PeerId,
+    addresses: readonly string[],
+    timeoutMs: number,
+    answered?: () => void,
+  ): Promise<EngineConnection>;
   close(connectionId: string): Promise<void>;
   /** Opens a stream over the best connection, or over the one that is named. */
   open(

@@ -109,13 +109,16 @@ export class Libp2pEngine implements Engine {
     return (peer === undefined ? this.table.all() : this.table.of(peer)).map(({ facts }) => facts);
   }
 
-  async dial(peer: PeerId, addresses: readonly string[], timeoutMs: number): Promise<EngineConnection> {
+  async dial(
+    ...[peer, addresses, timeoutMs, answered]: Parameters<Engine["dial"]>
+  ): Promise<EngineConnection> {
     const connection = await dialAny(peer, addresses, timeoutMs, {
       transports: this.started().components.transportManager,
       keys: this.keys,
       loopbackOnly: this.loopbackOnly(),
       timers: this.options.timers,
       lookup: this.options.lookup ?? systemLookup,
+      answered,
     });
     const entry = this.table.get(connection.id);
     if (entry === undefined) throw new EngineError(`${peer} has closed the connection`);

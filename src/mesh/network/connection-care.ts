@@ -41,11 +41,13 @@ export function overDeadWays(
  * Connections to a peer that add nothing to the others: relayed ones once there is another, which only take places at the
  * relay, and all but two straight ones. What is younger than ten seconds stays, and so do streams that just began. Pure.
  * @param preferredHost where datagrams to the peer go now
+ * @param wireOf what a way to a host depends on: two addresses on one wire are one way
  */
 export function superfluous(
   connections: readonly EngineConnection[],
   preferredHost: string | undefined,
   nowMs: number,
+  wireOf: (host: string) => string,
 ): EngineConnection[] {
   const settled = connections
     .filter(({ openedMs }) => nowMs - openedMs >= SETTLED_MS)
@@ -56,11 +58,11 @@ export function superfluous(
       Number(hostOfConnection(b) === preferredHost) - Number(hostOfConnection(a) === preferredHost) ||
       Number(a.kind === "ws") - Number(b.kind === "ws"),
   );
-  const hosts = new Set<string | undefined>();
+  const wires = new Set<string>();
   const kept = straight.filter((connection) => {
-    const host = hostOfConnection(connection);
-    if (hosts.has(host) || hosts.size >= MOST_STRAIGHT) return false;
-    hosts.add(host);
+    const wire = wireOf(hostOfConnection(connection) ?? "");
+    if (wires.has(wire) || wires.size >= MOST_STRAIGHT) return false;
+    wires.add(wire);
     return true;
   });
   const webrtc = ofKind("webrtc");

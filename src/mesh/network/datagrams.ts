@@ -11,6 +11,7 @@ import type { RelayQuotas } from "../paths/relay-desk.ts";
 import { StreamCarrier } from "../paths/stream-carrier.ts";
 import { UdpCarrier } from "../paths/udp-carrier.ts";
 import { type LoraBearer, LoraCarrier } from "./lora-carrier.ts";
+import { WAYS_CHANNEL } from "./way-keeper.ts";
 
 export interface DatagramsOptions {
   engine: Engine;
@@ -78,6 +79,7 @@ export class Datagrams {
       random: unforeseeable,
       policy: { order: prefer, weights: ways ?? DEFAULT_POLICY.weights },
       costs: ways?.costs ?? [],
+      upkeep: new Set([WAYS_CHANNEL]),
       relay,
       classify,
       failed: (error) => log.error({ error }, "a message of another box could not be handled"),

@@ -32,7 +32,7 @@ import { SelfPortrait } from "./self-portrait.ts";
 import { SessionAgreement } from "./session-agreement.ts";
 import { Settling } from "./settling.ts";
 import { WayKeeper } from "./way-keeper.ts";
-import { learnedWay } from "./ways.ts";
+import { learnedWay, wireOf } from "./ways.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 export interface NetworkOptions {
@@ -69,6 +69,8 @@ export interface NetworkOptions {
 const TICK_MS = 1_000;
 /** Neighbours are planned, records renewed, former members expelled so often when nothing has happened. */
 const HOUSEKEEPING_MS = 15_000;
+/** Of two that find each other at once one calls later, which spares both a second connection: the next tick, and a little. */
+const CALLS_LATER_MS = 2_000;
 /** The side that does not begin an agreement waits so long for the other. */
 const AGREE_ANYWAY_MS = 3_000;
 const SESSION_TIMEOUT_MS = 8_000;
@@ -235,7 +237,12 @@ export class Network implements ControlChannel {
       timers,
       log,
     });
-    this.dialler = new Dialler({ timers, random, dial: (peer) => this.reach.to(peer) });
+    this.dialler = new Dialler({
+      timers,
+      random,
+      headStartMs: (peer) => (this.peer < peer || this.isBeginning(peer) ? 0 : CALLS_LATER_MS),
+      dial: (peer, answered) => this.reach.to(peer, answered),
+    });
     this.agreement = new SessionAgreement({
       engine: this.engine,
       offer: () => {
@@ -496,7 +503,10 @@ export class Network implements ControlChannel {
     const chosen = status.find((path) => path.chosen);
     if (chosen?.target.by !== "udp") return;
     const { address } = chosen.target.endpoint;
-    const has = this.engine.connections(peer).some(({ remote }) => hostOf(`${remote}/`) === address);
+    const wire = this.wireOf(address);
+    const has = this.engine
+      .connections(peer)
+      .some(({ remote }) => this.wireOf(hostOf(`${remote}/`) ?? "") === wire);
     // One of the two is enough.
     if (!has && this.peer < peer) void this.connectBy(peer, address);
   }
@@ -508,6 +518,9 @@ export class Network implements ControlChannel {
       .dial(peer, addresses, SESSION_TIMEOUT_MS)
       .catch((error) => this.options.log.debug({ peer, error }, "no streams by the chosen way"));
   }
+
+  /** The interface by which a host on a link of ours is reached; beyond, each host may be another way. */
+  private readonly wireOf = (host: string): string => wireOf(host, this.options.interfaces());
 
   private closeQuietly({ id }: EngineConnection): void {
     this.engine.close(id).catch((error) => this.options.log.debug({ error }, "did not close cleanly"));
@@ -565,7 +578,7 @@ export class Network implements ControlChannel {
     this.tunnels?.review();
     this.ways.refreshAll();
     this.describeSelf();
-    const bootstrap = [...bootstrapOf(this.options.membership.peers()).keys()];
+    const bootstrap = [...this.bootstrap().keys()];
     const sighted = this.ways.sightedPeers();
     const plan = planNeighbours({
       self: this.peer,
@@ -579,6 +592,15 @@ export class Network implements ControlChannel {
     this.straighten(connected);
     this.prune(connected);
     if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
+  }
+
+  private bootstrap(): ReadonlyMap<PeerId, readonly string[]> {
+    return bootstrapOf(this.options.membership.peers());
+  }
+
+  /** Named by an invite, or met before, and not heard on a link: perhaps it does not know of this box, and does not call. */
+  private isBeginning(peer: PeerId): boolean {
+    return !this.ways.sightedPeers().has(peer) && this.bootstrap().has(peer);
   }
 
   private describeSelf(): void {
@@ -604,7 +626,7 @@ export class Network implements ControlChannel {
     for (const peer of connected) {
       if (this.peer > peer) continue;
       const host = this.where.chosenHost(peer);
-      for (const connection of superfluous(this.engine.connections(peer), host, nowMs))
+      for (const connection of superfluous(this.engine.connections(peer), host, nowMs, this.wireOf))
         this.closeQuietly(connection);
     }
   }

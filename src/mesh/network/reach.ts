@@ -11,6 +11,8 @@ const WEBRTC_TIMEOUT_MS = 8_000;
 const MOST_RELAYS = 3;
 /** So long a straight answer is waited for before a relay is asked as well: where a NAT stands in front, none will come. */
 const HEAD_START_MS = 1_200;
+/** Where somebody has answered it is waited for longer: most likely that is the peer, and busy. */
+const ANSWERED_HEAD_START_MS = 5_000;
 /**
  * Between tries to do without a relay, later and later: each knocks at addresses that mean nothing here, and leaves sockets
  * behind for seconds. The first may have come too early to know the NATs.
@@ -41,11 +43,14 @@ export class Reach {
 
   constructor(private readonly options: ReachOptions) {}
 
-  /** @returns whether there is a connection now. Asked again while it tries, it tries once. */
-  to(peer: PeerId): Promise<boolean> {
+  /**
+   * @param answered called when somebody answers, so that what is left are the handshakes
+   * @returns whether there is a connection now. Asked again while it tries, it tries once.
+   */
+  to(peer: PeerId, answered: () => void = () => {}): Promise<boolean> {
     const running = this.running.get(peer);
     if (running) return running;
-    const trying = this.try(peer, new Set([peer])).finally(() => this.running.delete(peer));
+    const trying = this.try(peer, new Set([peer]), answered).finally(() => this.running.delete(peer));
     this.running.set(peer, trying);
     return trying;
   }
@@ -61,12 +66,16 @@ export class Reach {
     return this.punch(peer, circuit.relay);
   }
 
-  private async try(peer: PeerId, onTheWay: Set<PeerId>): Promise<boolean> {
+  private async try(peer: PeerId, onTheWay: Set<PeerId>, answered: () => void): Promise<boolean> {
     if (this.options.engine.connections(peer).length > 0) return true;
-    const straight = this.straight(peer);
+    const somebody = Promise.withResolvers<void>();
+    const straight = this.straight(peer, () => {
+      somebody.resolve();
+      answered();
+    });
     // Whether it fails later matters only where nothing else works.
     straight.catch(() => undefined);
-    if (await this.soon(straight)) return true;
+    if (await this.soon(straight, somebody.promise)) return true;
     for (const relay of this.options.relays(peer).slice(0, MOST_RELAYS)) {
       if (onTheWay.has(relay) || relay === this.options.engine.peer) continue;
       // A relay that is not connected is reached straight or not at all: a circuit within a circuit does not exist.
@@ -77,10 +86,15 @@ export class Reach {
   }
 
   /** What it comes to, or false when it takes too long. */
-  private soon(trying: Promise<boolean>): Promise<boolean> {
+  private soon(trying: Promise<boolean>, answered: Promise<void>): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      const callOff = this.options.timers.after(HEAD_START_MS, () => resolve(false));
-      trying.then(resolve, reject).finally(callOff);
+      const waited = (delayMs: number) => this.options.timers.after(delayMs, () => resolve(false));
+      let callOff = waited(HEAD_START_MS);
+      void answered.then(() => {
+        callOff();
+        callOff = waited(ANSWERED_HEAD_START_MS);
+      });
+      trying.then(resolve, reject).finally(() => callOff());
     });
   }
 
@@ -98,7 +112,7 @@ export class Reach {
     return this.options.engine.connections(peer).some(({ kind }) => kind !== "circuit");
   }
 
-  private async straight(peer: PeerId): Promise<boolean> {
+  private async straight(peer: PeerId, answered?: () => void): Promise<boolean> {
     const nowMs = this.options.timers.monotonicMs();
     const isFree = (address: string) => {
       const ip = parseIpMultiaddr(address)?.ip;
@@ -106,7 +120,7 @@ export class Reach {
     };
     const addresses = (await this.options.addresses(peer)).filter(isFree);
     if (addresses.length === 0) return false;
-    const connection = await this.dial(peer, addresses, STRAIGHT_TIMEOUT_MS);
+    const connection = await this.dial(peer, addresses, STRAIGHT_TIMEOUT_MS, answered);
     const ip = connection && parseIpMultiaddr(connection.remote)?.ip;
     if (ip !== undefined) this.budget.proven(ip, nowMs);
     return connection !== undefined;
@@ -123,10 +137,11 @@ export class Reach {
     peer: PeerId,
     addresses: readonly string[],
     timeoutMs: number,
+    answered?: () => void,
   ): Promise<EngineConnection | undefined> {
     const { engine, log } = this.options;
     try {
-      return await engine.dial(peer, addresses, timeoutMs);
+      return await engine.dial(peer, addresses, timeoutMs, answered);
     } catch (error) {
       log.debug({ peer, addresses, error }, "not reached");
       return undefined;

@@ -19,7 +19,8 @@ import { hostOf } from "./connection-care.ts";
 import { straightWays } from "./ways.ts";
 import { decodeWays, encodeWays, type WaysMessage } from "./ways-message.ts";
 
-const CHANNEL = "ways";
+/** Where boxes tell each other of the ways to them. */
+export const WAYS_CHANNEL = "ways";
 /** By how many others' boxes a peer may be reached at a time. */
 const MOST_RELAYS = 2;
 /** A box has one port, and behind a NAT it may be seen with another: whoever names more of one address lies. */
@@ -67,7 +68,7 @@ export class WayKeeper {
   private readonly budget = new DialBudget(UNPROVEN_WAYS);
 
   constructor(private readonly options: WayKeeperOptions) {
-    options.paths.handle(CHANNEL, (from, body) => {
+    options.paths.handle(WAYS_CHANNEL, (from, body) => {
       const known = this.peers.get(from);
       if (!known) return;
       known.ways = decodeWays(body);
@@ -252,7 +253,10 @@ export class WayKeeper {
     known.told = text;
     known.isTelling = true;
     this.options.paths
-      .send(peer, CHANNEL, encodeWays(ways, MAX_CONTROL_BYTES), { urgency: "control", timeoutMs: 30_000 })
+      .send(peer, WAYS_CHANNEL, encodeWays(ways, MAX_CONTROL_BYTES), {
+        urgency: "control",
+        timeoutMs: 30_000,
+      })
       .then(
         () => {
           known.isTelling = false;

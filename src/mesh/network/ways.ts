@@ -55,6 +55,17 @@ function linkTo(address: string, usable: readonly LocalInterface[]): LocalInterf
 }
 
 /**
+ * What a way to a host depends on: the interface where the host is on a link of ours, by whichever of its addresses; else
+ * the host itself. Pure.
+ * @param host "10.1.2.3", or "fe80::1%eth0"
+ */
+export function wireOf(host: string, interfaces: readonly LocalInterface[]): string {
+  const [address = "", zone] = host.split("%");
+  const usable = interfaces.filter(({ kind }) => kind !== "tunnel");
+  return zone ?? linkTo(address, usable)?.name ?? host;
+}
+
+/**
  * A box has three addresses and more on a wire, and each way costs its proofs: one by the link-local address, which
  * needs no configuration, and one by IPv4 are enough, since what kills the wire kills them all.
  */

@@ -40,6 +40,8 @@ export interface PathsOptions {
   /** 0 ≤ x < 1, not to be foreseen by others. */
   random: () => number;
   policy?: PathPolicy;
+  /** Channels of the mesh's own upkeep: what goes there is no traffic for which a way is proven more often. Default: none */
+  upkeep?: ReadonlySet<string>;
   /** What ways cost that their offers say nothing of. */
   costs?: readonly PathCost[];
   /** What others may send through this box; nothing where it is left out. */
@@ -109,6 +111,7 @@ export class Paths implements ControlChannel {
       maxDatagramBytes: (target) => this.maxDatagramBytes(target),
       dependsOn: (path) => this.dependsOn(path),
       classify: (...from) => this.withCost((options.classify ?? classifyByTarget)(...from)),
+      isUpkeep: (channel) => options.upkeep?.has(channel) === true,
       deliver: (from, channel, body) => this.deliver(from, channel, body),
       forward: (from, body) => this.forward(from, body),
       forwarded: (by, body) => this.receive({ by: "relay", relay: by.peer }, body.datagram),

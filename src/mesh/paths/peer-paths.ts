@@ -18,6 +18,8 @@ export interface PeerHost
   turns: Turns;
   /** @throws when it cannot leave */
   sendDatagram: (to: PeerPaths, target: PathTarget, datagram: Uint8Array) => void;
+  /** Whether messages of a channel are the mesh's own upkeep, which a lost way may hold up for a while. */
+  isUpkeep: (channel: string) => boolean;
   /** @returns false where nobody takes messages of this channel */
   deliver: (from: PeerId, channel: string, body: Uint8Array) => boolean;
   forward: (from: PeerPaths, body: Body & { kind: "forward" }) => void;
@@ -93,7 +95,7 @@ export class PeerPaths {
     timeoutMs: number,
     done: (error?: ControlError) => void,
   ): void {
-    this.ways.noteTraffic();
+    if (!this.host.isUpkeep(channel)) this.ways.noteTraffic();
     this.courier.submit(channel, body, urgency, timeoutMs, done);
   }
 
@@ -200,7 +202,7 @@ export class PeerPaths {
     const isServed = whole === "known" || this.host.deliver(this.peer, control.channel, whole);
     if (isServed && whole !== "known") {
       this.inbox.taken(control.id);
-      this.ways.noteTraffic();
+      if (!this.host.isUpkeep(control.channel)) this.ways.noteTraffic();
     }
     const { id } = control;
     const answer: Body = isServed

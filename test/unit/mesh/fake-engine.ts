@@ -47,9 +47,10 @@ export class FakeEngine implements Engine {
   readonly published: { topic: string; data: Uint8Array }[] = [];
   readonly closed: string[] = [];
   /** What dialling comes to; by default nobody answers. */
-  onDial: (peer: PeerId, addresses: readonly string[]) => Promise<EngineConnection> = async () => {
-    throw new Error("nobody answers");
-  };
+  onDial: (peer: PeerId, addresses: readonly string[], answered?: () => void) => Promise<EngineConnection> =
+    async () => {
+      throw new Error("nobody answers");
+    };
   onReserve: (peer: PeerId) => Promise<() => Promise<void>> = async () => async () => {};
   /** Streams that are open at either end. */
   openStreams = 0;
@@ -79,8 +80,8 @@ export class FakeEngine implements Engine {
     return this.known.filter((connection) => peer === undefined || connection.peer === peer);
   }
 
-  dial(peer: PeerId, addresses: readonly string[]): Promise<EngineConnection> {
-    return this.onDial(peer, addresses);
+  dial(...[peer, addresses, , answered]: Parameters<Engine["dial"]>): Promise<EngineConnection> {
+    return this.onDial(peer, addresses, answered);
   }
 
   async close(connectionId: string): Promise<void> {

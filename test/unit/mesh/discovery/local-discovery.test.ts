@@ -50,7 +50,6 @@ describe("local discovery", () => {
         addresses: [
           "/ip6zone/eth0/ip6/fe80::2/tcp/4000",
           "/ip4/192.0.2.2/tcp/4000",
-          "/ip6zone/eth0/ip6/fe80::2/tcp/4001/ws",
           "/ip4/192.0.2.2/tcp/4001/ws",
         ],
         udpPort: 4002,

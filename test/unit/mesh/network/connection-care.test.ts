@@ -43,6 +43,8 @@ const path = (address: string, state: PathStatus["state"], provenAgoMs?: number)
   };
 };
 
+const eachAlone = (host: string) => host;
+
 const ids = (connections: readonly EngineConnection[]) => connections.map(({ id }) => id).sort();
 
 test("a connection to a host whose datagrams have died is let go once they get through elsewhere", () => {
@@ -74,18 +76,23 @@ test("relayed ones go once another has lasted, and two of them are kept until th
   const circuits = ["c", "d", "e"].map((id, index) => connection(id, "circuit", "/p2p-circuit", index));
   const webrtc = connection("w", "webrtc", "/webrtc", NOW_MS - 10_000);
   const straight = connection("s", "tcp", "/ip4/10.1.0.2/tcp/4600", NOW_MS - 10_000);
-  expect(ids(superfluous(circuits, undefined, NOW_MS))).toEqual(["c"]);
-  expect(ids(superfluous([...circuits, webrtc], undefined, NOW_MS))).toEqual(["c", "d", "e"]);
-  expect(ids(superfluous([...circuits, webrtc, straight], undefined, NOW_MS))).toEqual(["c", "d", "e", "w"]);
+  expect(ids(superfluous(circuits, undefined, NOW_MS, eachAlone))).toEqual(["c"]);
+  expect(ids(superfluous([...circuits, webrtc], undefined, NOW_MS, eachAlone))).toEqual(["c", "d", "e"]);
+  expect(ids(superfluous([...circuits, webrtc, straight], undefined, NOW_MS, eachAlone))).toEqual([
+    "c",
+    "d",
+    "e",
+    "w",
+  ]);
 });
 
 test("what has not lasted ten seconds neither goes nor replaces", () => {
   const circuit = connection("c", "circuit", "/p2p-circuit");
   const young = connection("s", "tcp", "/ip4/10.1.0.2/tcp/4600", NOW_MS - 9_999);
-  expect(superfluous([circuit, young], undefined, NOW_MS)).toEqual([]);
+  expect(superfluous([circuit, young], undefined, NOW_MS, eachAlone)).toEqual([]);
 });
 
-test("of straight ones two to different addresses are kept, one of them where datagrams go", () => {
+test("of straight ones two by different wires are kept, one of them where datagrams go", () => {
   const all = [
     connection("old", "tcp", "/ip4/10.1.0.2/tcp/4600", 1),
     connection("new", "tcp", "/ip4/10.1.0.2/tcp/4600", 2),
@@ -93,7 +100,10 @@ test("of straight ones two to different addresses are kept, one of them where da
     connection("v6", "tcp", "/ip6/fd00::2/tcp/4600", 4),
     connection("zone", "tcp", "/ip6zone/eth0/ip6/fe80::2/tcp/4600", 5),
   ];
-  expect(ids(superfluous(all, "10.1.0.2", NOW_MS))).toEqual(["old", "v6", "ws"]);
+  expect(ids(superfluous(all, "10.1.0.2", NOW_MS, eachAlone))).toEqual(["old", "v6", "ws"]);
+  const onEth0 = (host: string) => (host === "fd00::2" ? "eth1" : "eth0");
+  expect(ids(superfluous(all, "10.1.0.2", NOW_MS, onEth0))).toEqual(["old", "ws", "zone"]);
+  expect(ids(superfluous(all, "10.1.0.2", NOW_MS, () => "eth0"))).toEqual(["old", "v6", "ws", "zone"]);
 });
 
 test("the host of a multiaddr is named as datagrams name it, with its zone", () => {

@@ -83,3 +83,46 @@ test("whoever is no longer wanted, and everybody after the stop, is left alone",
   dialler.retryNow();
   expect(tries).toEqual([]);
 });
+
+test("no more than three are in their handshakes at a time, however many answer at once", async () => {
+  const time = new VirtualTime();
+  let shaking = 0;
+  let most = 0;
+  const tried = new Set<string>();
+  const dialler = new Dialler({
+    timers: time,
+    random: () => 0.5,
+    dial: async (peer, answered) => {
+      tried.add(peer);
+      answered();
+      shaking += 1;
+      most = Math.max(most, shaking);
+      await new Promise<void>((resolve) => time.after(1_000, resolve));
+      shaking -= 1;
+      return true;
+    },
+  });
+  dialler.want(Array.from({ length: 12 }, (_, index) => `peer ${index}`));
+  await run(time, 4_500);
+  expect(most).toBe(3);
+  expect(tried.size).toBe(12);
+});
+
+test("a peer that is left the chance to call is called later, also when it is heard of meanwhile", async () => {
+  const time = new VirtualTime();
+  const tries: { peer: string; atMs: number }[] = [];
+  const dialler = new Dialler({
+    timers: time,
+    random: () => 0.5,
+    headStartMs: (peer) => (peer === "caller" ? 2_000 : 0),
+    dial: async (peer) => {
+      tries.push({ peer, atMs: time.monotonicMs() });
+      return true;
+    },
+  });
+  dialler.want(["caller", "other"]);
+  dialler.retryNow("caller");
+  await run(time, 2_500);
+  expect(tries[0]).toEqual({ peer: "other", atMs: 0 });
+  expect(tries.find(({ peer }) => peer === "caller")?.atMs).toBe(2_000);
+});

@@ -105,6 +105,29 @@ describe("a peer", () => {
     expect(await trying).toBe(true);
   });
 
+  test("that has answered and takes its time for the handshakes is not sought by a relay for five seconds", async () => {
+    const made = reachWith({ relays: () => ["9"] });
+    made.engine.opened(connectionOf("9"));
+    const dial = made.engine.onDial;
+    made.engine.onDial = async (peer, addresses, answered) => {
+      if (!addresses.includes(straightTo("1"))) return dial(peer, addresses);
+      answered?.();
+      return new Promise(() => {});
+    };
+    let told = 0;
+    void made.reach.to("1", () => {
+      told += 1;
+    });
+    await Bun.sleep(0);
+    expect(told).toBe(1);
+    made.time.advance(4_900);
+    await Bun.sleep(1);
+    expect(made.dialled).toEqual([]);
+    made.time.advance(100);
+    await Bun.sleep(1);
+    expect(made.dialled).toEqual([`1 ${circuitBy("9")}`]);
+  });
+
   test("whose addresses cannot be told is not reached, and can be tried again", async () => {
     let isBroken = true;
     const { reach, answering } = reachWith({

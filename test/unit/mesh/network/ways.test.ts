@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
 import { NAT_KINDS } from "../../../../src/mesh/nat/nat-interface.ts";
-import { learnedWay, straightWays } from "../../../../src/mesh/network/ways.ts";
+import { learnedWay, straightWays, wireOf } from "../../../../src/mesh/network/ways.ts";
 import { decodeWays, encodeWays, WaysError } from "../../../../src/mesh/network/ways-message.ts";
 import type { PathTarget } from "../../../../src/mesh/paths/paths-interface.ts";
 
@@ -138,4 +138,15 @@ test("a way that datagrams have come by is known for what it is, above all when 
   expect(kindOf(udp("10.81.0.2"))).toBe("ethernet");
   expect(kindOf(udp("fe80::2%eth0"), "eth0")).toBe("ethernet");
   expect(kindOf(udp("203.0.113.9"))).toBe("internet");
+});
+
+test("what a host depends on is the interface of the link that it is on, whichever its address, or else it alone", () => {
+  const interfaces = [
+    on("eth0", "ethernet", ["10.81.0.1/24", "fd00::1/64", "fe80::1/64"]),
+    on("wg0", "tunnel", ["10.99.0.1/24"]),
+  ];
+  const wires = ["fe80::2%eth0", "10.81.0.2", "fd00::2", "203.0.113.9", "10.99.0.2"].map((host) =>
+    wireOf(host, interfaces),
+  );
+  expect(wires).toEqual(["eth0", "eth0", "eth0", "203.0.113.9", "10.99.0.2"]);
 });

@@ -33,6 +33,24 @@ describe("a pair that has nothing to say", () => {
     expect(other).toBeLessThan(255_000);
   });
 
+  test("watches its ways no closer for messages of the mesh's own upkeep", () => {
+    const datagramsWith = (channel: string) => {
+      const network = new VirtualNetwork();
+      const links = [network.link("wire"), network.link("air", { kind: "radio" })];
+      const upkeep = new Set(["ways"]);
+      const [a, b] = [network.box("a", links, { upkeep }), network.box("b", links, { upkeep })];
+      for (const box of [a, b]) box.paths.handle(channel, () => {});
+      network.introduce(a, b);
+      network.time.advance(60_000);
+      const count = () => network.links.reduce((sum, { datagrams }) => sum + datagrams, 0);
+      const before = count();
+      a.paths.submit(b.name, channel, new Uint8Array(10), { urgency: "control" }, () => {});
+      network.time.advance(9_000);
+      return count() - before;
+    };
+    expect(datagramsWith("ways") * 2).toBeLessThan(datagramsWith("lab"));
+  });
+
   test("costs 42 kB an hour on a metered link", () => {
     const network = new VirtualNetwork();
     const modem = network.link("modem", { kind: "internet", metered: true });
