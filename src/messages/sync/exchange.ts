@@ -1,0 +1,332 @@
+import type { Timers } from "../../host/timers.ts";
+import type { BundleId } from "../bundle/bundle.ts";
+import type { Custody, Held } from "../custody/custody.ts";
+import type { Claims } from "./claims.ts";
+import { Comparing } from "./comparing.ts";
+import { Fetching } from "./fetching.ts";
+import { BreachError, Handing } from "./handing.ts";
+import type { SyncStream } from "./mesh-streams.ts";
+import { RANKS, type Rank } from "./rank.ts";
+import { heldRank, type RankedIndex } from "./ranked-index.ts";
+import type { RefusalMemory } from "./refusal-memory.ts";
+import { decodeFrame, encodeFrame, type SyncFrame, VERSION } from "./sync-frame.ts";
+
+/** A peer from which something is expected and nothing comes for so long is left. */
+const SILENCE_MS = 60_000;
+const REVIEW_MS = 10_000;
+/** Two that have the same compare less and less often: what is new is offered at once anyway. */
+const COMPARE_FIRST_MS = 60_000;
+const COMPARE_LATEST_MS = 16 * 60_000;
+/** Between two comparisons, however much is left to find. */
+const COMPARE_LEAST_MS = 2_000;
+/** Messages of comparisons that a peer may send: at once, and then so many a second. */
+const COMPARES_AT_ONCE = 2_500;
+const COMPARES_PER_S = 10;
+/** An honest peer has one of each rank under way. */
+const MAX_COMPARED = 16;
+
+export interface ExchangeOptions {
+  stream: SyncStream;
+  /** The side that opened the stream compares; the other answers. */
+  begins: boolean;
+  custody: Pick<Custody, "take" | "knows" | "get">;
+  index: RankedIndex;
+  claims: Claims;
+  /** What the peer did not want, and what this box did not want of the peer. */
+  refusals: { theirs: RefusalMemory; ours: RefusalMemory };
+  /** Whether the way to the peer is one whose volume is paid for. */
+  isMetered: () => boolean;
+  handedOver: (id: BundleId) => void;
+  /** Custody itself has failed. */
+  failed: (error: unknown) => void;
+  timers: Timers;
+  random: () => number;
+}
+
+/** Bundles both ways between this box and one neighbour, as long as one stream lasts. Nothing of it need be kept for the next. */
+export class Exchange {
+  private readonly handing: Handing;
+  private readonly fetching: Fetching;
+  private readonly comparing: Comparing;
+  private readonly compared: SyncFrame[] = [];
+  private theirs: { takesLarge: boolean } | undefined;
+  /** What the peer was told last. */
+  private told: { takesLarge: boolean } | undefined;
+  private tookLarge = false;
+  private heardAtMs: number;
+  private isSending = false;
+  private isEnded = false;
+  private wakeWriter: () => void = () => {};
+  private compareAtMs = Number.NEGATIVE_INFINITY;
+  private comparedAtMs = Number.NEGATIVE_INFINITY;
+  private compareEveryMs = COMPARE_FIRST_MS;
+  private isComplete = true;
+  private compares = { left: COMPARES_AT_ONCE, atMs: 0 };
+  private received = 0;
+  private handed = 0;
+
+  constructor(private readonly options: ExchangeOptions) {
+    const { stream, custody, index, claims, refusals, timers, handedOver, failed } = options;
+    const mayLarge = () => this.mayLarge();
+    this.heardAtMs = timers.monotonicMs();
+    this.compares.atMs = this.heardAtMs;
+    this.handing = new Handing({
+      custody,
+      index,
+      mayLarge,
+      isRefused: (id) => refusals.theirs.has(id),
+      refused: (id, reason) => refusals.theirs.note(id, reason),
+      handedOver: (id) => {
+        this.handed += 1;
+        handedOver(id);
+      },
+    });
+    this.fetching = new Fetching({
+      peer: stream.peer,
+      custody,
+      claims,
+      mayLarge,
+      isRefused: (id) => refusals.ours.has(id),
+      refused: (id, reason) => refusals.ours.note(id, reason),
+      wake: () => this.wakeWriter(),
+      failed,
+      breached: (error) => this.stop(error),
+    });
+    this.comparing = new Comparing({
+      index,
+      found: (rank, theirs, ours) => {
+        const toCome = this.fetching.offered(rank, theirs);
+        const toGo = ours.filter((id) => this.offer(id, rank)).length > 0;
+        return toCome || toGo;
+      },
+      ended: (result) => this.comparedAll(result),
+    });
+  }
+
+  get peer(): string {
+    return this.options.stream.peer;
+  }
+
+  /** For who looks at the box. */
+  get status(): { peer: string; toHandOver: number; toCome: number; handedOver: number; received: number } {
+    return {
+      peer: this.peer,
+      toHandOver: this.handing.left,
+      toCome: this.fetching.left,
+      handedOver: this.handed,
+      received: this.received,
+    };
+  }
+
+  /** Until the stream ends. @throws why it ended, where the peer did not simply close it */
+  async run(): Promise<void> {
+    const { stream } = this.options;
+    const callOff = this.reviewLater();
+    const writing = this.write();
+    try {
+      for await (const bytes of stream.frames()) {
+        this.heardAtMs = this.options.timers.monotonicMs();
+        this.take(decodeFrame(bytes));
+        this.wakeWriter();
+      }
+    } catch (error) {
+      this.stop(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      this.isEnded = true;
+      callOff();
+      this.fetching.stop();
+      this.wakeWriter();
+      await writing;
+    }
+  }
+
+  stop(reason: Error): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.options.stream.abort(reason);
+    this.wakeWriter();
+  }
+
+  /** A bundle is new here, wherever it came from. */
+  isNew(held: Held): void {
+    const { id, source } = held;
+    const cameFromThere = source.by === "box" && source.peer === this.peer;
+    if (this.fetching.came(id)) this.options.handedOver(id);
+    else if (!cameFromThere) this.offer(id, heldRank(held));
+    this.wakeWriter();
+  }
+
+  /** The peer may not have it. A call for help is sent without being asked for. @returns whether it will go there */
+  offer(id: BundleId, rank: Rank): boolean {
+    if (rank === "large" && !this.mayLarge()) return false;
+    const isWaiting = rank === "sos" ? this.handing.push(id, rank) : this.handing.offer(id, rank);
+    this.wakeWriter();
+    return isWaiting;
+  }
+
+  isGone(id: BundleId): void {
+    this.handing.forget(id);
+  }
+
+  released(id: BundleId): void {
+    this.fetching.released(id);
+  }
+
+  private take(frame: SyncFrame): void {
+    if (frame.says === "hello") {
+      this.theirs = { takesLarge: frame.takesLarge };
+      this.compareIfDue();
+      return;
+    }
+    if (!this.theirs) throw new BreachError("the peer did not greet");
+    switch (frame.says) {
+      case "compare":
+        this.countCompare();
+        this.compared.push(this.comparing.answer(frame.rank, frame.ranges));
+        if (this.compared.length > MAX_COMPARED) throw new BreachError("answers are not read");
+        break;
+      case "compared":
+        this.comparing.answered(frame.rank, frame.ranges);
+        break;
+      case "offer":
+        this.fetching.offered(frame.rank, frame.ids);
+        for (const id of frame.ids) if (this.handing.forget(id)) this.options.handedOver(id);
+        break;
+      case "want":
+        this.handing.wanted(frame.ids);
+        break;
+      case "bundle":
+        this.received += 1;
+        this.fetching.bundle(frame.id, frame.ageMs, frame.encoded);
+        break;
+      case "taken":
+        this.handing.taken(frame.outcome, frame.ids);
+        break;
+      case "not-here":
+        this.fetching.notHere(frame.ids);
+        break;
+    }
+    this.compareAgain();
+  }
+
+  private mayLarge(): boolean {
+    return this.theirs?.takesLarge === true && !this.options.isMetered();
+  }
+
+  // Comparing.
+
+  private compareIfDue(): void {
+    const { begins, timers } = this.options;
+    const mayLarge = this.mayLarge();
+    // What was held back is found by comparing.
+    const isDue = timers.monotonicMs() >= this.compareAtMs || (mayLarge && !this.tookLarge);
+    if (!begins || !this.theirs || !isDue || this.comparing.isUnderWay) return;
+    this.tookLarge = mayLarge;
+    this.comparedAtMs = timers.monotonicMs();
+    this.compareAtMs = Number.POSITIVE_INFINITY;
+    this.comparing.begin(RANKS.filter((rank) => rank !== "large" || mayLarge));
+    this.wakeWriter();
+  }
+
+  private comparedAll({ foundSomething, complete }: { foundSomething: boolean; complete: boolean }): void {
+    const { timers, random } = this.options;
+    this.compareEveryMs = foundSomething
+      ? COMPARE_FIRST_MS
+      : Math.min(COMPARE_LATEST_MS, this.compareEveryMs * 2);
+    this.isComplete = complete;
+    this.compareAtMs = timers.monotonicMs() + this.compareEveryMs * (0.75 + random() / 2);
+  }
+
+  /** What there was no room for is looked for as soon as the rest is done. */
+  private compareAgain(): void {
+    if (this.isComplete || this.handing.left + this.fetching.left > 0) return;
+    if (this.options.timers.monotonicMs() - this.comparedAtMs < COMPARE_LEAST_MS) return;
+    this.isComplete = true;
+    this.compareAtMs = Number.NEGATIVE_INFINITY;
+    this.compareIfDue();
+  }
+
+  private countCompare(): void {
+    const nowMs = this.options.timers.monotonicMs();
+    const { left, atMs } = this.compares;
+    const grown = left + ((nowMs - atMs) / 1_000) * COMPARES_PER_S;
+    this.compares = { left: Math.min(COMPARES_AT_ONCE, grown) - 1, atMs: nowMs };
+    if (this.compares.left < 0) throw new BreachError("compares too often");
+  }
+
+  // Sending.
+
+  private async write(): Promise<void> {
+    const { stream } = this.options;
+    try {
+      while (!this.isEnded) {
+        const frame = this.next();
+        if (frame) {
+          this.isSending = true;
+          await stream.send(encodeFrame(frame));
+          this.isSending = false;
+        } else {
+          await new Promise<void>((resolve) => {
+            this.wakeWriter = resolve;
+          });
+        }
+      }
+    } catch (error) {
+      // Who reads is told by the stream.
+      this.stop(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** What matters most now. One frame at a time, so that whatever comes up waits for one at most. */
+  private next(): SyncFrame | undefined {
+    const takesLarge = !this.options.isMetered();
+    if (this.told?.takesLarge !== takesLarge) {
+      this.told = { takesLarge };
+      return { says: "hello", version: VERSION, takesLarge };
+    }
+    if (!this.theirs) return undefined;
+    return (
+      this.handing.nextBundle(true) ??
+      this.fetching.nextAnswer() ??
+      this.compared.shift() ??
+      this.comparing.next() ??
+      this.fetching.nextWant() ??
+      this.handing.nextOffer() ??
+      this.handing.nextBundle()
+    );
+  }
+
+  // Now and again.
+
+  private reviewLater(): () => void {
+    const { timers } = this.options;
+    let callOff = () => {};
+    const later = () => {
+      callOff = timers.after(REVIEW_MS, () => {
+        this.review();
+        later();
+      });
+    };
+    later();
+    return () => callOff();
+  }
+
+  private review(): void {
+    const isExpecting =
+      !this.theirs ||
+      this.isSending ||
+      this.comparing.isUnderWay ||
+      this.handing.isExpecting ||
+      this.fetching.isExpecting;
+    const silentMs = this.options.timers.monotonicMs() - this.heardAtMs;
+    if (isExpecting && silentMs >= SILENCE_MS) {
+      this.stop(new Error("the peer is silent"));
+      return;
+    }
+    this.fetching.review();
+    this.compareAgain();
+    this.compareIfDue();
+    this.wakeWriter();
+  }
+}
