@@ -1,4 +1,5 @@
 import type { Clock } from "../host/clock.ts";
+import { AdmissionRate } from "./admission-rate.ts";
 import { keptPeers, readPeers } from "./bootstrap-peers.ts";
 import { CertificateError, type Chain, encodeChain } from "./certificate.ts";
 import { entriesOf, hasExpired, isSameKey, keysOf, keyText, openChain } from "./chain-check.ts";
@@ -23,6 +24,7 @@ import { KEY_BYTES, type SigningKey, signingKey } from "./signing-key.ts";
 import { entryProblem, type Standing } from "./standing.ts";
 import {
   type Fact,
+  looksLikeAdmission,
   MAX_EPOCH,
   type RevocationKind,
   type SharedKey,
@@ -68,6 +70,7 @@ export class Membership implements Passport {
   readonly networkKey: Uint8Array;
   private readonly credentials: Credentials;
   private readonly book: StatementBook;
+  private readonly admissionRate: AdmissionRate;
   private readonly checked = new CheckedMembers();
   private readonly listeners = new Set<() => void>();
   private isDirty = false;
@@ -80,7 +83,9 @@ export class Membership implements Passport {
     this.networkKey = toBytes(store.data.networkKey);
     this.id = networkId(this.networkKey);
     this.credentials = new Credentials(store, this.networkKey);
-    this.book = new StatementBook(this.networkKey);
+    const monotonicMs = () => tools.clock.monotonicMs();
+    this.book = new StatementBook(this.networkKey, monotonicMs);
+    this.admissionRate = new AdmissionRate(monotonicMs);
   }
 
   /**
@@ -244,22 +249,20 @@ export class Membership implements Passport {
     const opened = this.checkedChain(chain);
     const [certificate, invite] = opened;
     if (invite?.role !== "invite" || !this.mayAdmitBy(invite.subject)) return undefined;
-    const noted = this.book.admissionsOf(invite.subject);
     const heard = this.standing.admitted.get(keyText(invite.subject))?.size ?? 0;
-    const isNoted = noted.some(
-      ({ certificate: { subject }, signer }) =>
-        isSameKey(subject, certificate.subject) && isSameKey(signer, this.publicKey),
-    );
     const seen = this.seenToCome(opened);
     // Of two who come by an invite for one those count first who were seen nearer to the network's key.
     const isNearer = invite.uses === 1 && seen !== undefined && seen.distance > this.credentials.chain.length;
-    if (isNoted || (seen !== undefined && !isNearer)) return undefined;
+    if (this.hasNoted(opened) || (seen !== undefined && !isNearer)) return undefined;
     if (heard >= MAX_ADMISSIONS_AN_INVITE) return undefined;
     const fact: Fact = { what: "admission", invite: invite.subject, certificate };
     const admission = signStatement(this.networkKey, fact, this.nowS(), this.credentials.member);
-    if (this.accept(admission) === "known") return undefined;
-    // After a power cut another could come by an invite for one.
-    if (invite.uses === 1) this.flush();
+    if (this.takeIn(admission) === "known") return undefined;
+    if (invite.uses === 1) {
+      // Nobody else may be let in by it meanwhile, nor after a power cut.
+      this.book.countNow();
+      this.flush();
+    }
     return admission;
   }
 
@@ -357,10 +360,18 @@ export class Membership implements Passport {
 
   /**
    * Takes in what another has told. The order doesn't matter, nor how often.
-   * @returns "known" also for what there is no room for, and for statements of those whom the network's own key has put out
+   * @returns "known" also for what there is no room or no time for, and for statements of those whom the network's own key
+   *   has put out
    * @throws {StatementError}
    */
   accept(statement: Uint8Array): "new" | "known" {
+    if (looksLikeAdmission(statement)) {
+      if (this.book.has(statement) || !this.admissionRate.take()) return "known";
+    }
+    return this.takeIn(statement);
+  }
+
+  private takeIn(statement: Uint8Array): "new" | "known" {
     const accepted = this.book.accept(statement);
     if (accepted === undefined) return "known";
     const isUrgent =
@@ -481,9 +492,16 @@ export class Membership implements Passport {
     return undefined;
   }
 
-  /** Whether somebody who is heard has seen a chain's leaf come by its invite. */
+  /** Whether somebody who is heard, or this box, has seen a chain's leaf come by its invite. */
   private hasCome(chain: Chain): boolean {
-    return this.seenToCome(chain) !== undefined;
+    return this.seenToCome(chain) !== undefined || this.hasNoted(chain);
+  }
+
+  private hasNoted([{ subject: who }, invite]: Chain): boolean {
+    const noted = invite === undefined ? [] : this.book.admissionsOf(invite.subject);
+    return noted.some(
+      ({ certificate: { subject }, signer }) => isSameKey(subject, who) && isSameKey(signer, this.publicKey),
+    );
   }
 
   private seenToCome([{ subject }, invite]: Chain): Seen | undefined {
@@ -553,7 +571,7 @@ export class Membership implements Passport {
       );
     }
     const bytes = signStatement(this.networkKey, fact, nowS, signer);
-    if (this.accept(bytes) === "known" && !this.book.has(bytes)) {
+    if (this.takeIn(bytes) === "known" && !this.book.has(bytes)) {
       throw new StatementError("statement", "there is no room for it: this network has too many of its kind");
     }
     return bytes;

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { isSameKey, keyText } from "./chain-check.ts";
+import { AdmissionPool } from "./admission-pool.ts";
+import { keyText } from "./chain-check.ts";
 import { type Admitted, type Revoked, standsOn } from "./hearing.ts";
+import { LatestStanding, type TimedStanding } from "./latest-standing.ts";
 import { type Rotated, type Standing, standingOf } from "./standing.ts";
 import { openStatement, type Statement } from "./statement.ts";
 import { StatementPool } from "./statement-pool.ts";
@@ -12,15 +14,7 @@ const oldestFirst = (a: Statement, b: Statement): number => a.issuedAt - b.issue
 /** To put somebody out is worth more than to close an invite. */
 const outFirst = (a: Revoked, b: Revoked): number =>
   Number(a.kind !== "out") - Number(b.kind !== "out") || oldestFirst(a, b);
-/**
- * By no date: else one that makes up ever older admissions would have each of them taken, told on and written by everybody. By
- * their hashes, of which fewer and fewer come before all the others, it is worth ever less.
- */
-const byId = (a: Statement, b: Statement): number => (a.id < b.id ? -1 : 1);
 const newestFirst = (a: Rotated, b: Rotated): number => b.epoch - a.epoch || oldestFirst(a, b);
-
-const sameAdmission = ({ signer, invite, certificate: { subject } }: Admitted): string =>
-  [signer, invite, subject].map(keyText).join(" ");
 
 /** Enough of a statement's id to tell it from the others. */
 const ID_BYTES = 16;
@@ -28,18 +22,21 @@ const ID_BYTES = 16;
 /** All statements of one network that this box knows, within bounds, and what they amount to. */
 export class StatementBook {
   private readonly byId = new Map<string, Statement>();
-  private readonly ownRevocations = new StatementPool<Revoked>(CAPACITY.ownRevocations, outFirst);
-  private readonly revocations = new StatementPool<Revoked>(CAPACITY.revocations, outFirst);
-  private readonly admissions = new StatementPool<Admitted>(CAPACITY.admissions, byId);
-  private readonly sharedKeys = new StatementPool<Rotated>(CAPACITY.sharedKeys, newestFirst);
-  /** By signer, invite and subject. */
-  private readonly admissionsByKey = new Map<string, Admitted>();
+  private readonly ownRevocations = new StatementPool<Revoked>(outFirst, CAPACITY.ownRevocations);
+  private readonly revocations = new StatementPool<Revoked>(outFirst, CAPACITY.revocations);
+  private readonly admissions = new AdmissionPool(CAPACITY.admissions);
+  private readonly sharedKeys = new StatementPool<Rotated>(newestFirst, CAPACITY.sharedKeys);
   /** Whom the network's own key has put out. */
   private readonly outForGood = new Map<string, Revoked>();
-  private found: { wallS: number; standing: Standing } | undefined;
+  private readonly latest: LatestStanding;
   private digested: Uint8Array | undefined;
 
-  constructor(private readonly network: Uint8Array) {}
+  constructor(
+    private readonly network: Uint8Array,
+    monotonicMs: () => number,
+  ) {
+    this.latest = new LatestStanding((wallS) => this.workOut(wallS), monotonicMs);
+  }
 
   /**
    * Takes a statement in. Of any number of them, in any order and any number of times, the same are kept.
@@ -52,12 +49,12 @@ export class StatementBook {
     const statement = openStatement(bytes, this.network);
     // What the network's own key has said is final, so nothing of those whom it put out need be kept.
     if (standsOn(statement.chain, this.outForGood)) return undefined;
-    if (statement.what === "admission" && !this.makeWayFor(statement)) return undefined;
     const { isKept, dropped } = this.put(statement);
-    if (dropped !== undefined) this.forget(dropped);
+    for (const gone of dropped) this.byId.delete(gone.id);
     if (!isKept) return undefined;
     this.byId.set(statement.id, statement);
-    this.found = undefined;
+    this.admissions.learn(statement.chain);
+    this.latest.changed(statement.what !== "admission");
     this.digested = undefined;
     if (statement.what === "revocation" && statement.kind === "out" && statement.chain.length === 0) {
       this.outForGood.set(keyText(statement.key), statement);
@@ -75,13 +72,17 @@ export class StatementBook {
     return this.byId.size;
   }
 
-  /** @param wallS what the wall clock says, in seconds since 1970 */
+  /**
+   * What they amount to. An admission may count a moment later, see {@link LatestStanding}.
+   * @param wallS what the wall clock says, in seconds since 1970
+   */
   standingAt(wallS: number): Standing {
-    if (this.found?.wallS !== wallS) {
-      const revocations = [...this.ownRevocations, ...this.revocations];
-      this.found = { wallS, standing: standingOf(revocations, this.admissions, this.sharedKeys, wallS) };
-    }
-    return this.found.standing;
+    return this.latest.at(wallS);
+  }
+
+  /** What was taken in last counts from now on, however long that takes. */
+  countNow(): void {
+    this.latest.changed(true);
   }
 
   /** Admissions before the closing of invites: who takes them one by one expels nobody on the way. */
@@ -115,7 +116,7 @@ export class StatementBook {
 
   /** Everybody who is said to have come by an invite, also by those who are not heard yet. */
   admissionsOf(invite: Uint8Array): Admitted[] {
-    return [...this.admissions].filter((admission) => isSameKey(admission.invite, invite));
+    return this.admissions.of(invite);
   }
 
   /** Everybody who is said to have come by any invite. */
@@ -123,20 +124,22 @@ export class StatementBook {
     return this.admissions;
   }
 
-  /** A signer says once that somebody came. Of more the same one is kept everywhere. @returns whether this is the one */
-  private makeWayFor(admission: Admitted): boolean {
-    const key = sameAdmission(admission);
-    const other = this.admissionsByKey.get(key);
-    if (other !== undefined && byId(other, admission) < 0) return false;
-    this.admissionsByKey.set(key, admission);
-    if (other !== undefined) {
-      this.admissions.remove((known) => known === other);
-      this.byId.delete(other.id);
+  private workOut(wallS: number): TimedStanding {
+    const revocations = [...this.ownRevocations, ...this.revocations];
+    const standing = standingOf(revocations, this.admissions, this.sharedKeys, wallS);
+    const nowS = Math.max(standing.floorS, wallS);
+    const [before, after] = [[] as number[], [] as number[]];
+    // Time enters by the certificates of those who have signed, and by nothing else.
+    for (const { chain } of this.byId.values()) {
+      const expiresAt = chain[0]?.expiresAt ?? 0;
+      if (expiresAt !== 0) (expiresAt <= nowS ? before : after).push(expiresAt);
     }
-    return true;
+    const fromS = before.reduce((latest, at) => Math.max(latest, at), 0);
+    const untilS = after.reduce((next, at) => Math.min(next, at), Number.POSITIVE_INFINITY);
+    return { standing, fromS, untilS };
   }
 
-  private put(statement: Statement): { isKept: boolean; dropped: Statement | undefined } {
+  private put(statement: Statement): { isKept: boolean; dropped: Statement[] } {
     switch (statement.what) {
       case "revocation":
         return (statement.chain.length === 0 ? this.ownRevocations : this.revocations).add(statement);
@@ -147,15 +150,10 @@ export class StatementBook {
     }
   }
 
-  private forget(statement: Statement): void {
-    this.byId.delete(statement.id);
-    if (statement.what === "admission") this.admissionsByKey.delete(sameAdmission(statement));
-  }
-
   private forgetThoseOut(): void {
     const isGone = ({ chain }: Statement) => standsOn(chain, this.outForGood) !== undefined;
     for (const pool of [this.revocations, this.admissions, this.sharedKeys]) {
-      for (const statement of pool.remove(isGone)) this.forget(statement);
+      for (const { id } of pool.remove(isGone)) this.byId.delete(id);
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Statement } from "./statement.ts";
 export type Compare<T extends Statement> = (a: T, b: T) => number;
 
 /**
- * At most so many statements. When there is no room, the branch with most loses, of it the signer with most, and of that its
+ * Statements, and which of them goes when there is no room: the branch with most loses, of it the signer with most, and of that its
  * last. A branch is all that stands below one certificate of the network's key: whoever holds an invite can make up signers
  * without number, but all in one branch. What is kept depends on which statements have come, not on when.
  */
@@ -13,9 +13,10 @@ export class StatementPool<T extends Statement> {
   private readonly branches = new Map<string, { count: number; bySigner: Map<string, T[]> }>();
   private count = 0;
 
+  /** @param capacity at most so many; without, whoever holds it says when one is to go */
   constructor(
-    private readonly capacity: number,
     private readonly compare: Compare<T>,
+    private readonly capacity = Number.POSITIVE_INFINITY,
   ) {}
 
   get size(): number {
@@ -23,7 +24,7 @@ export class StatementPool<T extends Statement> {
   }
 
   /** @returns whether there is room for it; what had to go for it */
-  add(statement: T): { isKept: boolean; dropped: T | undefined } {
+  add(statement: T): { isKept: boolean; dropped: T[] } {
     const branch = this.branches.get(branchOf(statement)) ?? { count: 0, bySigner: new Map<string, T[]>() };
     this.branches.set(branchOf(statement), branch);
     const signer = keyText(statement.signer);
@@ -34,7 +35,7 @@ export class StatementPool<T extends Statement> {
     branch.count += 1;
     this.count += 1;
     const dropped = this.count > this.capacity ? this.dropLast() : undefined;
-    return { isKept: dropped !== statement, dropped };
+    return { isKept: dropped !== statement, dropped: dropped === undefined ? [] : [dropped] };
   }
 
   /** Removes what `isGone` says. @returns what was removed */
@@ -60,7 +61,8 @@ export class StatementPool<T extends Statement> {
     for (const { bySigner } of this.branches.values()) for (const own of bySigner.values()) yield* own;
   }
 
-  private dropLast(): T | undefined {
+  /** Removes the one that is worth least. */
+  dropLast(): T | undefined {
     const branch = most(this.branches, ({ count }) => count);
     const signer = branch && most(branch[1].bySigner, ({ length }) => length);
     const dropped = signer?.[1].pop();

@@ -138,6 +138,12 @@ export function openStatement(bytes: Uint8Array, network: Uint8Array): Statement
   };
 }
 
+/** Whether bytes are an admission if they are a statement at all: told without checking any signature, which takes its time. */
+export function looksLikeAdmission(bytes: Uint8Array): boolean {
+  // The head of a CBOR array of less than 24 items, and the number of what it says.
+  return ((bytes[0] ?? 0) & 0xe0) === 0x80 && bytes[1] === NUMBERS.admission;
+}
+
 function openSignerChain(bytes: Uint8Array, network: Uint8Array): readonly Certificate[] {
   try {
     return openChain(bytes, network);

@@ -19,6 +19,13 @@ const clock = new FakeClock();
 const found = (at: FakeClock = clock) => openBox(scratch(), at).memberships.found("Harbour", "quay");
 const join = (link: string, at: FakeClock = clock, name = "") =>
   openBox(scratch(), at).memberships.join(link, name).membership;
+/** To work anything out takes 50 ms. */
+class SlowClock extends FakeClock {
+  override monotonicMs(): number {
+    this.pass(50);
+    return super.monotonicMs();
+  }
+}
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 describe("a network of boxes", () => {
@@ -194,6 +201,55 @@ describe("an invite for one", () => {
     expect(d.noteAdmission(first.chain())).toBeUndefined();
     expect(founder.noteAdmission(first.chain())).toBeInstanceOf(Uint8Array);
     expect(founder.noteAdmission(first.chain())).toBeUndefined();
+  });
+});
+
+describe("what others say of who came", () => {
+  test("is looked at in such numbers as a newcomer takes over, and then so much a minute; own words always", () => {
+    const at = new FakeClock();
+    const founder = found(at);
+    const looksLikeOne = Uint8Array.of(0x87, 2, 0);
+    const lookedAt = (times: number) => {
+      let count = 0;
+      for (let time = 0; time < times; time += 1) {
+        try {
+          expect(founder.accept(looksLikeOne)).toBe("known");
+        } catch {
+          // Nobody has signed it, which is found out by looking.
+          count += 1;
+        }
+      }
+      return count;
+    };
+    expect(lookedAt(4_000)).toBe(3_000);
+    at.pass(60_000);
+    expect(lookedAt(4_000)).toBe(600);
+    const box = join(inviteBy(founder), at);
+    const noted = founder.noteAdmission(box.chain());
+    expect(noted).toBeInstanceOf(Uint8Array);
+    // What is there already costs nothing, and what puts somebody out is always looked at.
+    expect(founder.accept(noted ?? looksLikeOne)).toBe("known");
+    expect(() => founder.accept(Uint8Array.of(0x87, 1, 0))).toThrow("statement");
+  });
+
+  test("by an invite for one counts at once for who has seen it, however busy it is", () => {
+    const at = new SlowClock();
+    const founder = found(at);
+    const link = inviteBy(founder, { uses: 1 });
+    const [first, second] = [join(link, at), join(link, at)];
+    expect(founder.problem).toBeUndefined();
+    founder.noteAdmission(first.chain());
+    expect(founder.settle(first.chain())).toBeDefined();
+    expect(() => founder.noteAdmission(second.chain())).toThrow("somebody else came by it before");
+  });
+
+  test("does not keep who has noted it from settling who came", () => {
+    const at = new SlowClock();
+    const founder = found(at);
+    const box = join(inviteBy(founder), at);
+    expect(founder.problem).toBeUndefined();
+    founder.noteAdmission(box.chain());
+    expect(founder.settle(box.chain())).toBeDefined();
   });
 });
 

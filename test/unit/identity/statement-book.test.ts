@@ -30,7 +30,7 @@ const rotated = (epoch: number, signer: Signer) =>
   said({ what: "shared-key", epoch, key: new Uint8Array(32).fill(epoch) }, signer);
 
 function bookOf(statements: readonly Uint8Array[]): StatementBook {
-  const book = new StatementBook(network.publicKey);
+  const book = new StatementBook(network.publicKey, () => 0);
   for (const statement of statements) book.accept(statement);
   return book;
 }
@@ -197,7 +197,7 @@ describe("who came by an invite that has ended", () => {
 describe("admissions that one box makes up", () => {
   test("of the same who came count once, whatever older dates come after", () => {
     const many = Array.from({ length: 200 }, (_, n) => came(first, invite, byBox, NOW_S - n));
-    const book = new StatementBook(network.publicKey);
+    const book = new StatementBook(network.publicKey, () => 0);
     const taken = many.filter((statement) => book.accept(statement) !== undefined);
     expect(book.size).toBe(1);
     // Expected: the harmonic number of 200, 5.9.
