@@ -343,21 +343,6 @@ export class Membership implements Passport {
     return this.book.all().map(({ bytes }) => Uint8Array.from(bytes));
   }
 
-  /** 32 bytes, the same on boxes that know the same statements. */
-  digest(): Uint8Array {
-    return this.book.digest();
-  }
-
-  /** 16 bytes for each statement, one after the other: for another box to find out what is missing here. */
-  statementIds(): Uint8Array {
-    return this.book.ids();
-  }
-
-  /** The statements that another box does not have, given its {@link statementIds}. */
-  statementsMissingIn(ids: Uint8Array): Uint8Array[] {
-    return this.book.missingIn(ids).map(({ bytes }) => Uint8Array.from(bytes));
-  }
-
   /**
    * Takes in what another has told. The order doesn't matter, nor how often.
    * @returns "known" also for what there is no room or no time for, and for statements of those whom the network's own key

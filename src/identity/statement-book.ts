@@ -16,9 +16,6 @@ const outFirst = (a: Revoked, b: Revoked): number =>
   Number(a.kind !== "out") - Number(b.kind !== "out") || oldestFirst(a, b);
 const newestFirst = (a: Rotated, b: Rotated): number => b.epoch - a.epoch || oldestFirst(a, b);
 
-/** Enough of a statement's id to tell it from the others. */
-const ID_BYTES = 16;
-
 /** All statements of one network that this box knows, within bounds, and what they amount to. */
 export class StatementBook {
   private readonly byId = new Map<string, Statement>();
@@ -29,7 +26,6 @@ export class StatementBook {
   /** Whom the network's own key has put out. */
   private readonly outForGood = new Map<string, Revoked>();
   private readonly latest: LatestStanding;
-  private digested: Uint8Array | undefined;
 
   constructor(
     private readonly network: Uint8Array,
@@ -55,7 +51,6 @@ export class StatementBook {
     this.byId.set(statement.id, statement);
     this.admissions.learn(statement.chain);
     this.latest.changed(statement.what !== "admission");
-    this.digested = undefined;
     if (statement.what === "revocation" && statement.kind === "out" && statement.chain.length === 0) {
       this.outForGood.set(keyText(statement.key), statement);
       this.forgetThoseOut();
@@ -88,30 +83,6 @@ export class StatementBook {
   /** Admissions before the closing of invites: who takes them one by one expels nobody on the way. */
   all(): Statement[] {
     return [...this.sharedKeys, ...this.admissions, ...this.ownRevocations, ...this.revocations];
-  }
-
-  /** SHA-256 over the ids in order: the same on boxes that know the same. */
-  digest(): Uint8Array {
-    if (this.digested === undefined) {
-      const hash = createHash("sha256");
-      for (const id of [...this.byId.keys()].sort()) hash.update(id, "hex");
-      this.digested = Uint8Array.from(hash.digest());
-    }
-    return Uint8Array.from(this.digested);
-  }
-
-  /** {@link ID_BYTES} bytes for each statement, one after the other. */
-  ids(): Uint8Array {
-    return Buffer.concat(this.all().map(({ id }) => Buffer.from(id, "hex").subarray(0, ID_BYTES)));
-  }
-
-  /** Those that another does not have, given its {@link ids}; what is left over at their end is no id. */
-  missingIn(ids: Uint8Array): Statement[] {
-    const theirs = new Set<string>();
-    for (let at = 0; at + ID_BYTES <= ids.length; at += ID_BYTES) {
-      theirs.add(keyText(ids.subarray(at, at + ID_BYTES)));
-    }
-    return this.all().filter(({ id }) => !theirs.has(id.slice(0, 2 * ID_BYTES)));
   }
 
   /** Everybody who is said to have come by an invite, also by those who are not heard yet. */

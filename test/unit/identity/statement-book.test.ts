@@ -35,11 +35,23 @@ function bookOf(statements: readonly Uint8Array[]): StatementBook {
   return book;
 }
 
+const idsOf = (book: StatementBook) =>
+  book
+    .all()
+    .map(({ id }) => id)
+    .sort();
+
+/** What one book has and another has not. */
+const onlyIn = (book: StatementBook, other: StatementBook) => {
+  const theirs = new Set(idsOf(other));
+  return book.all().filter(({ id }) => !theirs.has(id));
+};
+
 /** What counts, as plain data. */
 function stateOf(book: StatementBook, wallS = NOW_S) {
   const { out, closed, admitted, sharedKeys, floorS } = book.standingAt(wallS);
   return {
-    digest: Buffer.from(book.digest()).toString("hex"),
+    ids: idsOf(book),
     out: [...out].map(([key, { id }]) => `${key} ${id}`).sort(),
     closed: [...closed.keys()].sort(),
     admitted: [...admitted].map(([invite, subjects]) => [invite, [...subjects].sort()]).sort(),
@@ -97,21 +109,13 @@ describe("what is known of a network", () => {
     fc.assert(
       fc.property(fc.subarray(everything), fc.subarray(everything), (mine, theirs) => {
         const [a, b] = [bookOf(mine), bookOf(theirs)];
-        const [forA, forB] = [b.missingIn(a.ids()), a.missingIn(b.ids())];
+        const [forA, forB] = [onlyIn(b, a), onlyIn(a, b)];
         for (const { bytes } of forA) a.accept(bytes);
         for (const { bytes } of forB) b.accept(bytes);
         expect(stateOf(a)).toEqual(stateOf(b));
-        expect(a.missingIn(b.ids())).toEqual([]);
       }),
       { numRuns: 60 },
     );
-  });
-
-  test("tells another what it lacks and nothing else, garbage at the end of its ids or not", () => {
-    const [all, some] = [bookOf(everything.slice(6)), bookOf(everything.slice(10))];
-    const missing = all.missingIn(Buffer.concat([some.ids(), new Uint8Array(5)]));
-    expect(missing).toHaveLength(all.size - some.size);
-    expect(some.missingIn(all.ids())).toEqual([]);
   });
 });
 
@@ -222,7 +226,7 @@ describe("admissions that one box makes up", () => {
     const honest = Array.from({ length: 20 }, (_, n) => came(key(n), fixedKey(41), byBox));
     const book = bookOf([...honest, ...flood]);
     expect(book.size).toBe(2_950);
-    expect(bookOf(honest).missingIn(book.ids())).toEqual([]);
+    expect(onlyIn(bookOf(honest), book)).toEqual([]);
   }, 60_000);
 });
 
@@ -252,7 +256,7 @@ describe("a flood", () => {
     ]) {
       const book = bookOf(order);
       expect(book.size).toBeLessThanOrEqual(10_000);
-      expect(bookOf(ours).missingIn(book.ids())).toEqual([]);
+      expect(onlyIn(bookOf(ours), book)).toEqual([]);
       // Once its author is out for good, nothing of it is kept.
       book.accept(out(operator, byNetwork));
       book.accept(out(box, byNetwork));
