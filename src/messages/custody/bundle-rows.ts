@@ -1,0 +1,164 @@
+import type { Database } from "bun:sqlite";
+import type { BundleId, Destination } from "../bundle/bundle.ts";
+import { PRIORITIES } from "../bundle/bundle.ts";
+import { decodeBundle } from "../bundle/bundle-codec.ts";
+import type { Held, Source } from "./custody.ts";
+import { hex, holderOf, type ReadBundle } from "./opened-bundle.ts";
+import { ROW_BYTES } from "./store-schema.ts";
+
+/** A row of the table `bundle`. */
+export interface BundleRow {
+  seq: number;
+  id: BundleId;
+  rank: number;
+  kind: string;
+  priority: number;
+  /** Hex. */
+  sender: string;
+  sender_as: string;
+  to_kind: string;
+  to_value: string;
+  holder: string;
+  source: string;
+  born_ms: number;
+  expires_ms: number;
+  cost: number;
+  about: BundleId | null;
+  subject: string | null;
+  name: string | null;
+  version: number | null;
+  latest: number;
+  removed_by: string | null;
+  removed_reason: string | null;
+  /** Empty where it was taken away. */
+  encoded: Uint8Array;
+}
+
+/** Bundles made in the same second have ranks apart by the order in which they came. */
+const RANKS_A_SECOND = 2 ** 20;
+
+/** To the second. */
+export const ageOfRank = (rank: number, nowMs: number): number =>
+  Math.max(0, nowMs - Math.floor(rank / RANKS_A_SECOND) * 1_000);
+
+export function rowOf(read: ReadBundle, seq: number, bornMs: number, source: Source): BundleRow {
+  const { id, bundle, encoded, facts } = read;
+  return {
+    seq,
+    id,
+    rank: Math.floor(bornMs / 1_000) * RANKS_A_SECOND + (seq % RANKS_A_SECOND),
+    kind: bundle.kind,
+    priority: PRIORITIES.indexOf(bundle.priority),
+    sender: hex(bundle.sender.key),
+    sender_as: bundle.sender.as,
+    to_kind: bundle.to.kind,
+    to_value: toValue(bundle.to),
+    holder: holderOf(bundle, source),
+    source: sourceText(source),
+    born_ms: bornMs,
+    expires_ms: bornMs + bundle.lifetimeS * 1_000,
+    cost: ROW_BYTES + encoded.length,
+    ...facts,
+    latest: 0,
+    removed_by: null,
+    removed_reason: null,
+    encoded,
+  };
+}
+
+const COLUMNS: readonly (keyof BundleRow)[] = [
+  "seq",
+  "id",
+  "rank",
+  "kind",
+  "priority",
+  "sender",
+  "sender_as",
+  "to_kind",
+  "to_value",
+  "holder",
+  "source",
+  "born_ms",
+  "expires_ms",
+  "cost",
+  "about",
+  "subject",
+  "name",
+  "version",
+  "latest",
+  "removed_by",
+  "removed_reason",
+  "encoded",
+];
+const INSERT = `INSERT INTO bundle (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`;
+
+export function insertRow(db: Database, row: BundleRow): void {
+  db.query(INSERT).run(...COLUMNS.map((column) => row[column]));
+}
+
+export function rowById(db: Database, id: BundleId): BundleRow | null {
+  return db.query<BundleRow, [string]>("SELECT * FROM bundle WHERE id = ?").get(id);
+}
+
+export const isTrace = ({ encoded }: Pick<BundleRow, "encoded">): boolean => encoded.length === 0;
+
+/** @throws {BundleError} where a row holds none: a damaged medium */
+export function heldOf(row: BundleRow, nowMs: number): Held {
+  const encoded = Uint8Array.from(row.encoded);
+  return {
+    id: row.id,
+    bundle: decodeBundle(encoded),
+    encoded,
+    ageMs: Math.max(0, nowMs - row.born_ms),
+    source: sourceOf(row.source),
+    order: row.seq,
+  };
+}
+
+export function toValue(to: Destination): string {
+  switch (to.kind) {
+    case "everyone":
+      return "";
+    case "person":
+      return hex(to.key);
+    case "room":
+      return to.room;
+    case "service":
+      return to.service;
+    case "outside":
+      return to.uri;
+  }
+}
+
+/** `guest 02:00:00:00:00:01`, `lora 1234`, `self`. */
+export function sourceText(source: Source): string {
+  switch (source.by) {
+    case "guest":
+      return `guest ${source.station}`;
+    case "box":
+      return `box ${source.peer}`;
+    case "lora":
+      return `lora ${source.address}`;
+    case "folder":
+      return `folder ${source.label}`;
+    case "self":
+      return "self";
+  }
+}
+
+function sourceOf(text: string): Source {
+  const [by = "", ...rest] = text.split(" ");
+  const name = rest.join(" ");
+  switch (by) {
+    case "guest":
+      return { by, station: name };
+    case "box":
+      return { by, peer: name };
+    case "lora":
+      return { by, address: Number(name) };
+    case "folder":
+      return { by, label: name };
+    default:
+      return { by: "self" };
+  }
+}
