@@ -74,6 +74,7 @@ export class WireGuardDevice implements TunnelDevice {
   }
 
   async ensure(): Promise<{ publicKey: string; listenPort: number }> {
+    if (this.netns !== undefined) await expectNamespace(this.netns);
     if (this.privateKey === "") {
       this.privateKey = (await run(["wg", "genkey"])).trim();
       this.publicKey = (await run(["wg", "pubkey"], { input: this.privateKey })).trim();
@@ -195,6 +196,23 @@ export class WireGuardDevice implements TunnelDevice {
   private allowedIps(): string[] {
     return [`${LINK_LOCAL[otherRole(this.role)]}/128`, ...this.wish.allowedIps];
   }
+}
+
+async function expectNamespace(netns: string): Promise<void> {
+  const { exitCode, stderr } = await tryRun(["ip", "-n", netns, "link", "show", "lo"]);
+  if (exitCode !== 0) throw new Error(whyNotEntered(netns, stderr));
+}
+
+/**
+ * To enter a namespace takes rights that the daemon has only where its operator has given them: better said at once, by the
+ * name of what is missing, than by whichever step fails first.
+ * @param stderr of an `ip -n` that has failed
+ */
+export function whyNotEntered(netns: string, stderr: string): string {
+  const why = /not permitted/i.test(stderr)
+    ? "the daemon lacks the rights for it (CAP_SYS_ADMIN; see namespaces.conf in /usr/share/omerta-box)"
+    : stderr.trim();
+  return `device.netns: ${netns} cannot be entered: ${why}`;
 }
 
 /**
