@@ -3,6 +3,7 @@ import { Link, type MessageCode } from "../../lora/link/index.ts";
 import type { ChannelSettings } from "../../lora/modulation.ts";
 import { Air } from "../air/air.ts";
 import { ModemRadio } from "../air/modem-radio.ts";
+import type { AirPosition } from "../air/path-loss.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { VirtualTime } from "../virtual-time.ts";
 
@@ -17,6 +18,8 @@ export interface BoxesOptions {
   code?: MessageCode;
   /** Metres between neighbours in a row; default 5, so that all hear each other. */
   spacingM?: number;
+  /** Where each is, instead of in a row. */
+  positions?: readonly AirPosition[];
 }
 
 /** A box reduced to its radio and its link. */
@@ -40,7 +43,16 @@ const NO_LIMITS: SubBand = {
 
 /** Boxes in a row that share one channel, in virtual time: repeatable, and as fast as the machine. */
 export function boxesOnAir(options: BoxesOptions): { time: VirtualTime; air: Air; boxes: BoxOnAir[] } {
-  const { count, channel, subBand = NO_LIMITS, seed, frameLoss = 0, code, spacingM = 5 } = options;
+  const {
+    count,
+    channel,
+    subBand = NO_LIMITS,
+    seed,
+    frameLoss = 0,
+    code,
+    spacingM = 5,
+    positions = [],
+  } = options;
   const time = new VirtualTime();
   const air = new Air({ timers: time, seed, frameLoss });
   const random = seededRandom(seed);
@@ -55,7 +67,7 @@ export function boxesOnAir(options: BoxesOptions): { time: VirtualTime; air: Air
       ...(code ? { code } : {}),
     });
     const name = `box ${index + 1}`;
-    const modem = air.modem({ name, position: { x: index * spacingM, y: 0 } });
+    const modem = air.modem({ name, position: positions[index] ?? { x: index * spacingM, y: 0 } });
     let plugged: { radio: ModemRadio; carrier: PacedCarrier } | undefined;
     const box: BoxOnAir = {
       name,

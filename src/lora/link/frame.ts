@@ -58,6 +58,7 @@ export class FrameError extends Error {
 
 /** Bytes before the body of a message that goes in one frame, and in many. To everyone: three less. */
 export const WHOLE_HEADER_BYTES = 1 + 2 * ADDRESS_BYTES + 2;
+export const TO_EVERYONE_HEADER_BYTES = WHOLE_HEADER_BYTES - ADDRESS_BYTES;
 export const PIECE_HEADER_BYTES = WHOLE_HEADER_BYTES + 2;
 /** Pieces of one message that a report tells of beyond its base. */
 export const MAX_REPORTED = 64;

@@ -11,6 +11,8 @@ import {
   type LinkFrame,
   type QuestionFrame,
   type ReportFrame,
+  TO_EVERYONE_HEADER_BYTES,
+  WHOLE_HEADER_BYTES,
 } from "./frame.ts";
 import { MAX_LIFETIME_MS } from "./lifetime.ts";
 import type { MessageCode } from "./message-code.ts";
@@ -30,6 +32,20 @@ export interface LinkMessage {
   to: LinkAddress | "everyone";
   /** 0 < x ≤ {@link MAX_LIFETIME_MS}. */
   lifetimeMs: number;
+  /** To everyone: sent once, whatever its priority, for whoever hands it in sees to it that it arrives. */
+  isOnce?: boolean;
+  /** To everyone: somebody is silent until it comes; see `FrameCarrier.send`. */
+  isAnswer?: boolean;
+}
+
+/** What the air is like for whoever has more to say than goes at once. */
+export interface AirOutlook {
+  /** The longest payload to everyone that is one frame, in bytes. */
+  readonly frameBytes: number;
+  /** Time on the air of a payload to everyone that is one frame, in ms. */
+  airtimeMs(payloadBytes: number): number;
+  /** See {@link FrameCarrier.etaMs}. */
+  etaMs(airtimeMs: number, priority: Priority): number;
 }
 
 /** Whether a message was taken on. */
@@ -124,6 +140,17 @@ export class Link extends EventEmitter<LinkEvents> {
     return this.carrier !== undefined;
   }
 
+  /** undefined while no radio is there. */
+  get outlook(): AirOutlook | undefined {
+    const { carrier } = this;
+    if (!carrier) return undefined;
+    return {
+      frameBytes: carrier.maxFrameBytes - WHOLE_HEADER_BYTES,
+      airtimeMs: (payloadBytes) => carrier.airtimeMs(payloadBytes + TO_EVERYONE_HEADER_BYTES),
+      etaMs: (airtimeMs, priority) => carrier.etaMs(airtimeMs, priority),
+    };
+  }
+
   /** Messages on their way. */
   get waiting(): number {
     return this.outgoing.size;
@@ -165,7 +192,7 @@ export class Link extends EventEmitter<LinkEvents> {
    *   after that), then `acknowledged` when the other box has all of it, or `failed`. Never called before this returns.
    */
   submit(message: LinkMessage, told: (fate: Fate) => void = () => {}): Admission {
-    const { payload, priority, to, lifetimeMs } = message;
+    const { payload, priority, to, lifetimeMs, isOnce = false, isAnswer = false } = message;
     const { address, timers, code } = this.options;
     const refused = (reason: FailureReason, detail: string): Admission => ({
       accepted: false,
@@ -190,7 +217,7 @@ export class Link extends EventEmitter<LinkEvents> {
     if (this.outgoing.size >= MAX_OUTGOING || this.outgoingBytes + bytes.length > MAX_OUTGOING_BYTES)
       return refused("queue-full", `${this.outgoing.size} messages are on their way already`);
     const expiresAtMs = timers.monotonicMs() + lifetimeMs;
-    const outgoing = this.outgoingFor({ bytes, isCoded, priority, expiresAtMs, told }, to);
+    const outgoing = this.outgoingFor({ bytes, isCoded, priority, expiresAtMs, isOnce, isAnswer, told }, to);
     const etaMs = this.carrier ? this.etaMs(this.carrier, outgoing) : undefined;
     if (etaMs !== undefined && etaMs > lifetimeMs) {
       outgoing.discard();

@@ -29,7 +29,7 @@ export class OutgoingToEveryone extends Outgoing {
 
   constructor(context: OutgoingContext, message: OutgoingMessage) {
     super(context, message);
-    this.timesLeft = TIMES[message.priority];
+    this.timesLeft = message.isOnce ? 1 : TIMES[message.priority];
   }
 
   /** Whether something of it is to go, now or after a frame that failed. */

@@ -27,6 +27,8 @@ export interface OutgoingMessage {
   priority: Priority;
   /** On the monotonic clock. */
   expiresAtMs: number;
+  isOnce: boolean;
+  isAnswer: boolean;
   told: (fate: Fate) => void;
 }
 
@@ -153,7 +155,8 @@ export abstract class Outgoing {
     const onFate = (fate: Fate) => {
       if (fate.state !== "queued" && this.queued.delete(id)) left(fate);
     };
-    this.queued.set(id, carrier.send(frame, this.message.priority, onFate));
+    const { priority, isAnswer } = this.message;
+    this.queued.set(id, carrier.send(frame, priority, onFate, { isAnswer }));
   }
 
   private tell(fate: Fate): void {

@@ -1,0 +1,207 @@
+import { createHash } from "node:crypto";
+import type { MessageCode } from "../../lora/index.ts";
+import {
+  type Bundle,
+  type Destination,
+  type Kind,
+  MAX_LIFETIME_S,
+  MAX_TEXT_BODY_BYTES,
+  PRIORITIES,
+  type Sender,
+  SQUARE,
+} from "../bundle/bundle.ts";
+import { OctetReader, OctetWriter } from "./octets.ts";
+
+/** The first four bytes of SHA-256 of a public key: enough to find it among those that a box knows. */
+export type KeyHash = number;
+
+/** A key, or what it is found by. */
+export type KeyRef = Uint8Array | KeyHash;
+
+type ShortDestination = Exclude<Destination, { kind: "person" }> | { kind: "person"; key: KeyRef };
+
+/** A bundle as it is on LoRa: all of it, but for keys that the other side is believed to know. */
+export interface BundleForm extends Omit<Bundle, "sender" | "to"> {
+  sender: { as: Sender["as"]; key: KeyRef };
+  to: ShortDestination;
+}
+
+/** Whose keys are written in full. */
+export interface FullKeys {
+  sender: boolean;
+  to: boolean;
+}
+
+const KINDS: readonly Kind[] = [
+  "sos",
+  "check-in",
+  "direct",
+  "post",
+  "notice",
+  "receipt",
+  "lookup",
+  "card",
+  "removal",
+  "photo",
+];
+const SENDERS: readonly Sender["as"][] = ["person", "guest", "box"];
+const DESTINATIONS: readonly Destination["kind"][] = ["everyone", "person", "room", "service", "outside"];
+/** In hours, by their number; what is not here is written out. */
+const USUAL_LIFETIMES_H = [1, 2, 3, 4, 6, 8, 12, 24, 36, 48, 72, 96, 120, 168, 240, 336, 504, 720];
+const OTHER_LIFETIME = 63;
+const CREATED_WIDTHS = [0, 4, 6] as const;
+const HASH_BYTES = 4;
+const KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+const NO_SIGNATURE = new Uint8Array(SIGNATURE_BYTES);
+
+/*
+ * Numbers are big-endian.
+ *
+ *   kind 4 bits · sender's kind 2 · has a signature 1 · body is coded 1
+ *   priority 3 bits · destination's kind 3 · sender's key is whole 1 · recipient's key is whole 1
+ *   width of the time of creation 2 bits · lifetime 6
+ *   [lifetime, seconds: varint, where it is no usual one]
+ *   [time of creation 4 or 6] · sequence 4 · sender's key 32, or its hash 4
+ *   recipient's key 32 or its hash 4 | length 1 · name in UTF-8 (0: the town square) | nothing for everyone
+ *   [signature 64] · body
+ */
+
+export const keyHashOf = (key: Uint8Array): KeyHash =>
+  createHash("sha256").update(key).digest().readUInt32BE(0);
+
+/**
+ * A bundle of at most {@link MAX_TEXT_BODY_BYTES} for the air.
+ * @param code makes the body shorter, where it can
+ */
+export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): Uint8Array {
+  const { kind, sender, to, priority, lifetimeS, createdS, sequence, body, signature } = bundle;
+  const coded = body.length > 0 ? (code?.encode(body) ?? body) : body;
+  const isCoded = coded.length < body.length;
+  const isSigned = signature.some((octet) => octet !== 0);
+  const createdWidth = createdS === 0 ? 0 : createdS < 2 ** 32 ? 1 : 2;
+  const usual = lifetimeS % 3600 === 0 ? USUAL_LIFETIMES_H.indexOf(lifetimeS / 3600) : -1;
+  const out = new OctetWriter()
+    .uint(
+      (KINDS.indexOf(kind) << 4) |
+        (SENDERS.indexOf(sender.as) << 2) |
+        (Number(isSigned) << 1) |
+        Number(isCoded),
+      1,
+    )
+    .uint(
+      (PRIORITIES.indexOf(priority) << 5) |
+        (DESTINATIONS.indexOf(to.kind) << 2) |
+        (Number(full.sender) << 1) |
+        Number(full.to && to.kind === "person"),
+      1,
+    )
+    .uint((createdWidth << 6) | (usual < 0 ? OTHER_LIFETIME : usual), 1);
+  if (usual < 0) out.varint(lifetimeS);
+  out.uint(createdS, CREATED_WIDTHS[createdWidth]).uint(sequence, 4);
+  writeKey(out, sender.key, full.sender);
+  writeDestination(out, to, full.to);
+  if (isSigned) out.bytes(signature);
+  return out.bytes(isCoded ? coded : body).toBytes();
+}
+
+/**
+ * Reads a bundle off the air.
+ * @throws {LoraFormError} where it is none
+ */
+export function decodeForm(bytes: Uint8Array, code?: MessageCode): BundleForm {
+  const from = new OctetReader(bytes, "bundle");
+  const [first, second, third] = [from.uint("kind", 1), from.uint("priority", 1), from.uint("lifetimeS", 1)];
+  const kind = named(from, "kind", KINDS, first >> 4);
+  const as = named(from, "as", SENDERS, (first >> 2) & 3);
+  const priority = named(from, "priority", PRIORITIES, second >> 5);
+  const toKind = named(from, "destination", DESTINATIONS, (second >> 2) & 7);
+  const createdWidth = named(from, "createdS", CREATED_WIDTHS, third >> 6);
+  const usual = third & OTHER_LIFETIME;
+  const lifetimeS =
+    usual === OTHER_LIFETIME
+      ? from.varint("lifetimeS", MAX_LIFETIME_S)
+      : named(from, "lifetimeS", USUAL_LIFETIMES_H, usual) * 3600;
+  const createdS = from.uint("createdS", createdWidth);
+  const sequence = from.uint("sequence", 4);
+  const key = readKey(from, "key", (second & 2) !== 0);
+  const to = readDestination(from, toKind, (second & 1) !== 0);
+  const signature = (first & 2) === 0 ? NO_SIGNATURE.slice() : from.bytes("signature", SIGNATURE_BYTES);
+  const body = decoded(from, (first & 1) !== 0, code);
+  return { kind, sender: { as, key }, to, priority, lifetimeS, createdS, sequence, body, signature };
+}
+
+/**
+ * The bundle that a form is of.
+ * @param keyOf the key with this hash, if it is known here
+ * @returns the hashes of the keys that are not known here instead, where there are such
+ */
+export function rebuild(
+  form: BundleForm,
+  keyOf: (hash: KeyHash) => Uint8Array | undefined,
+): { bundle: Bundle } | { missing: KeyHash[] } {
+  const missing: KeyHash[] = [];
+  const whole = (key: KeyRef): Uint8Array => {
+    const known = typeof key === "number" ? keyOf(key) : key;
+    if (!known && typeof key === "number") missing.push(key);
+    return known ?? new Uint8Array(KEY_BYTES);
+  };
+  const sender = { as: form.sender.as, key: whole(form.sender.key) };
+  const to: Destination = form.to.kind === "person" ? { kind: "person", key: whole(form.to.key) } : form.to;
+  return missing.length > 0 ? { missing } : { bundle: { ...form, sender, to } };
+}
+
+function writeKey(out: OctetWriter, key: Uint8Array, isWhole: boolean): void {
+  if (isWhole) out.bytes(key);
+  else out.uint(keyHashOf(key), HASH_BYTES);
+}
+
+const readKey = (from: OctetReader, field: string, isWhole: boolean): KeyRef =>
+  isWhole ? from.bytes(field, KEY_BYTES) : from.uint(field, HASH_BYTES);
+
+function writeDestination(out: OctetWriter, to: Destination, isWhole: boolean): void {
+  if (to.kind === "everyone") return;
+  if (to.kind === "person") {
+    writeKey(out, to.key, isWhole);
+    return;
+  }
+  const name = to.kind === "room" ? to.room : to.kind === "service" ? to.service : to.uri;
+  const bytes = new TextEncoder().encode(to.kind === "room" && name === SQUARE ? "" : name);
+  out.uint(bytes.length, 1).bytes(bytes);
+}
+
+function readDestination(from: OctetReader, kind: Destination["kind"], isWhole: boolean): ShortDestination {
+  if (kind === "everyone") return { kind };
+  if (kind === "person") return { kind, key: readKey(from, "to", isWhole) };
+  const name = readName(from);
+  if (kind === "room") return { kind, room: name === "" ? SQUARE : name };
+  return kind === "service" ? { kind, service: name } : { kind, uri: name };
+}
+
+function readName(from: OctetReader): string {
+  const bytes = from.bytes("to", from.uint("to", 1));
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw from.fail("to", "is no text");
+  }
+}
+
+function decoded(from: OctetReader, isCoded: boolean, code: MessageCode | undefined): Uint8Array {
+  const body = from.rest();
+  if (body.length > MAX_TEXT_BODY_BYTES)
+    throw from.fail("body", `has more than ${MAX_TEXT_BODY_BYTES} bytes`);
+  if (!isCoded) return body;
+  if (!code) throw from.fail("body", "is in a code that is not known here");
+  try {
+    return code.decode(body, MAX_TEXT_BODY_BYTES);
+  } catch {
+    throw from.fail("body", "does not decode");
+  }
+}
+
+function named<T>(from: OctetReader, field: string, all: readonly T[], number: number): T {
+  const value = all[number];
+  if (value === undefined) throw from.fail(field, `${number} is not known here`);
+  return value;
+}

@@ -1,0 +1,329 @@
+import type { LinkAddress } from "../../lora/index.ts";
+import type { BundleId } from "../bundle/bundle.ts";
+import type { KeyHash } from "./bundle-form.ts";
+import { OctetReader, OctetWriter } from "./octets.ts";
+
+/** The first four bytes of a bundle's id. Who takes one bundle for another by it learns so later, from {@link Hello.stored}. */
+export type ShortId = number;
+
+/** The last two bytes of an address, for whom something is among the few that hear it; 0 is nobody's. */
+export type HopTag = number;
+
+/** A bundle on its way. */
+export interface BundleItem {
+  kind: "bundle";
+  /** Who is to take it further; undefined: everyone who hears it. */
+  hop: HopTag | undefined;
+  /** The box that brought it to LoRa: its sender is there. */
+  origin: LinkAddress;
+  ageS: number;
+  /** See `bundle-form.ts`. */
+  form: Uint8Array;
+}
+
+/**
+ * `have`: these are in custody here, and go on from here. `recent`: of what is for everyone, these have come lately.
+ * `refuse`: these are not taken, whoever sends them.
+ */
+export interface IdsItem {
+  kind: "have" | "recent" | "refuse";
+  ids: readonly ShortId[];
+}
+
+/** To one neighbour. `want`: send these. `offer`: these are for you to take further, if you have not got them. */
+export interface AskItem {
+  kind: "want" | "offer";
+  of: HopTag;
+  ids: readonly ShortId[];
+}
+
+/** Asks a neighbour for keys that it has sent by their hash alone. */
+export interface WantKeysItem {
+  kind: "want-keys";
+  of: HopTag;
+  hashes: readonly KeyHash[];
+}
+
+export interface KeysItem {
+  kind: "keys";
+  keys: readonly Uint8Array[];
+}
+
+/** A box that the sender hears. */
+export interface HeardBox {
+  address: LinkAddress;
+  /** Of that box's frames, the share that arrives here, 0 to 255. */
+  quality: number;
+}
+
+/** A box that the sender can reach. */
+export interface RouteOffer {
+  address: LinkAddress;
+  /** The destination's own count, as it was when this path was known (RFC 8966, section 2.4). */
+  seqno: number;
+  /** Transmissions times 8; 255: it cannot be reached any more. */
+  metric: number;
+}
+
+/** Who the sender is among the others, and what it has. */
+export interface HelloItem {
+  kind: "hello";
+  seqno: number;
+  heard: readonly HeardBox[];
+  routes: readonly RouteOffer[];
+  /** Of all bundles for everyone. */
+  stored: Fingerprint;
+}
+
+/** Of a set of bundles: two that have the same are the same. */
+export interface Fingerprint {
+  count: number;
+  sum: number;
+}
+
+/** Bundles for everyone by the first digits of their ids: each of the 16 parts that a prefix has. */
+export interface PartsItem {
+  kind: "parts";
+  prefix: string;
+  /** Of each part, 16 bits. */
+  sums: readonly number[];
+}
+
+/** All bundles for everyone whose ids begin so. */
+export interface ListItem {
+  kind: "list";
+  prefix: string;
+  ids: readonly ShortId[];
+}
+
+export type Item =
+  | BundleItem
+  | IdsItem
+  | AskItem
+  | WantKeysItem
+  | KeysItem
+  | HelloItem
+  | PartsItem
+  | ListItem;
+
+export interface Frame {
+  /** Counts this sender's frames, 0 to 255: who misses numbers knows how much is lost. */
+  number: number;
+  items: readonly Item[];
+}
+
+export const MAX_IDS = 60;
+export const MAX_ROUTES = 48;
+export const MAX_HEARD = 32;
+export const MAX_PREFIX = 4;
+const MAX_KEYS = 6;
+const PARTS = 16;
+
+/** By the high four bits of an item's first byte. */
+const TYPES = {
+  bundle: 1,
+  have: 2,
+  refuse: 3,
+  want: 4,
+  offer: 5,
+  "want-keys": 6,
+  keys: 7,
+  hello: 8,
+  parts: 9,
+  list: 10,
+  recent: 11,
+} as const satisfies Record<Item["kind"], number>;
+const TO_ONE = 1;
+const IS_LAST = 2;
+
+export const hopTagOf = (address: LinkAddress): HopTag => address & 0xffff || 0xffff;
+
+export const shortIdOf = (id: BundleId): ShortId => Number.parseInt(id.slice(0, 8), 16);
+
+/*
+ * number 1, then items, each: its kind 4 bits · 4 more, and
+ *
+ *   bundle     (1: it has a hop, 2: it is the last of the frame) [hop 2] · age 2 · origin 3 · [length] · form
+ *   have, recent, refuse      count 1 · ids 4
+ *   want, offer, want-keys    whom 2 · count 1 · ids or hashes 4
+ *   keys                      count 1 · keys 32
+ *   hello      seqno 1 · count 1 · (address 3 · quality 1) · count 1 · (address 3 · seqno 1 · metric 1) · count · sum 4
+ *   parts      (length of the prefix) prefix 2 · 16 × sum 2
+ *   list       (length of the prefix) prefix 2 · count 1 · ids 4
+ *
+ * Counts and lengths without a size are varints.
+ */
+export function encodeFrame({ number, items }: Frame): Uint8Array {
+  const out = new OctetWriter().uint(number, 1);
+  items.forEach((item, index) => writeItem(out, item, index === items.length - 1));
+  return out.toBytes();
+}
+
+/** How many bytes one more item makes a frame longer, at most. */
+export function itemBytes(item: Item): number {
+  const out = new OctetWriter();
+  writeItem(out, item, false);
+  return out.length;
+}
+
+/** @throws {LoraFormError} */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  const from = new OctetReader(bytes, "frame");
+  const number = from.uint("number", 1);
+  const items: Item[] = [];
+  while (from.left > 0) items.push(readItem(from));
+  return { number, items };
+}
+
+/** Seconds in two bytes: exact up to 4095, to a part in 4096 beyond; rounded up, so that nothing grows younger. */
+export function shortAge(ageS: number): number {
+  let exponent = 0;
+  let mantissa = Math.ceil(Math.max(0, ageS));
+  if (mantissa < 4096) return mantissa;
+  for (exponent = 1; mantissa >= 8192; exponent += 1) mantissa = Math.ceil(mantissa / 2);
+  return exponent > 15 ? 0xffff : (exponent << 12) | (mantissa - 4096);
+}
+
+export function longAge(short: number): number {
+  const exponent = short >> 12;
+  const mantissa = short & 0xfff;
+  return exponent === 0 ? mantissa : (4096 + mantissa) * 2 ** (exponent - 1);
+}
+
+function writeItem(out: OctetWriter, item: Item, isLast: boolean): void {
+  const first = (flags: number) => out.uint((TYPES[item.kind] << 4) | flags, 1);
+  switch (item.kind) {
+    case "bundle": {
+      const { hop, ageS, origin, form } = item;
+      first((hop === undefined ? 0 : TO_ONE) | (isLast ? IS_LAST : 0));
+      if (hop !== undefined) out.uint(hop, 2);
+      out.uint(shortAge(ageS), 2).uint(origin, 3);
+      if (!isLast) out.varint(form.length);
+      out.bytes(form);
+      return;
+    }
+    case "have":
+    case "recent":
+    case "refuse":
+      first(0);
+      writeIds(out, item.ids);
+      return;
+    case "want":
+    case "offer":
+      first(0).uint(item.of, 2);
+      writeIds(out, item.ids);
+      return;
+    case "want-keys":
+      first(0).uint(item.of, 2);
+      writeIds(out, item.hashes);
+      return;
+    case "keys":
+      first(0).uint(item.keys.length, 1);
+      for (const key of item.keys) out.bytes(key);
+      return;
+    case "hello":
+      first(0).uint(item.seqno, 1).uint(item.heard.length, 1);
+      for (const { address, quality } of item.heard) out.uint(address, 3).uint(quality, 1);
+      out.uint(item.routes.length, 1);
+      for (const { address, seqno, metric } of item.routes)
+        out.uint(address, 3).uint(seqno, 1).uint(metric, 1);
+      out.varint(item.stored.count).uint(item.stored.sum, 4);
+      return;
+    case "parts":
+      first(item.prefix.length);
+      writePrefix(out, item.prefix);
+      for (const sum of item.sums) out.uint(sum, 2);
+      return;
+    case "list":
+      first(item.prefix.length);
+      writePrefix(out, item.prefix);
+      writeIds(out, item.ids);
+      return;
+  }
+}
+
+function writeIds(out: OctetWriter, ids: readonly number[]): void {
+  out.uint(ids.length, 1);
+  for (const id of ids) out.uint(id, 4);
+}
+
+const writePrefix = (out: OctetWriter, prefix: string): OctetWriter =>
+  out.uint(Number.parseInt(prefix.padEnd(MAX_PREFIX, "0"), 16), 2);
+
+function readItem(from: OctetReader): Item {
+  const first = from.uint("item", 1);
+  const flags = first & 0xf;
+  const kind = kindOf(first >> 4);
+  switch (kind) {
+    case "bundle": {
+      const hop = (flags & TO_ONE) === 0 ? undefined : from.uint("hop", 2);
+      if (hop === 0) throw from.fail("hop", "0 is nobody");
+      const ageS = longAge(from.uint("age", 2));
+      const origin = readAddress(from, "origin");
+      const length = (flags & IS_LAST) === 0 ? from.varint("length", from.left) : from.left;
+      return { kind, hop, origin, ageS, form: from.bytes("form", length) };
+    }
+    case "have":
+    case "recent":
+    case "refuse":
+      return { kind, ids: readIds(from, "ids") };
+    case "want":
+    case "offer":
+      return { kind, of: from.uint("of", 2), ids: readIds(from, "ids") };
+    case "want-keys":
+      return { kind, of: from.uint("of", 2), hashes: readIds(from, "hashes") };
+    case "keys":
+      return { kind, keys: readMany(from, "keys", MAX_KEYS, () => from.bytes("key", 32)) };
+    case "hello":
+      return readHello(from);
+    case "parts": {
+      const prefix = readPrefix(from, flags);
+      return { kind, prefix, sums: Array.from({ length: PARTS }, () => from.uint("sum", 2)) };
+    }
+    case "list":
+      return { kind, prefix: readPrefix(from, flags), ids: readIds(from, "ids") };
+    default:
+      throw from.fail("item", `kind ${first >> 4} is not known here`);
+  }
+}
+
+function readHello(from: OctetReader): HelloItem {
+  const seqno = from.uint("hello.seqno", 1);
+  const heard = readMany(from, "hello.heard", MAX_HEARD, () => ({
+    address: readAddress(from, "hello.heard"),
+    quality: from.uint("hello.quality", 1),
+  }));
+  const routes = readMany(from, "hello.routes", MAX_ROUTES, () => ({
+    address: readAddress(from, "hello.routes"),
+    seqno: from.uint("hello.routes.seqno", 1),
+    metric: from.uint("hello.metric", 1),
+  }));
+  const count = from.varint("hello.count", 2 ** 32);
+  return { kind: "hello", seqno, heard, routes, stored: { count, sum: from.uint("hello.sum", 4) } };
+}
+
+function kindOf(type: number): Item["kind"] | undefined {
+  // The table has nothing but kinds of items.
+  for (const kind of Object.keys(TYPES) as (keyof typeof TYPES)[]) if (TYPES[kind] === type) return kind;
+  return undefined;
+}
+
+function readAddress(from: OctetReader, field: string): LinkAddress {
+  const address = from.uint(field, 3);
+  if (address === 0) throw from.fail(field, "0 is nobody's address");
+  return address;
+}
+
+const readIds = (from: OctetReader, field: string): number[] =>
+  readMany(from, field, MAX_IDS, () => from.uint(field, 4));
+
+function readPrefix(from: OctetReader, length: number): string {
+  if (length > MAX_PREFIX) throw from.fail("prefix", `${length} digits, more than ${MAX_PREFIX}`);
+  return from.uint("prefix", 2).toString(16).padStart(MAX_PREFIX, "0").slice(0, length);
+}
+
+function readMany<T>(from: OctetReader, field: string, most: number, read: () => T): T[] {
+  const count = from.uint(field, 1);
+  if (count > most) throw from.fail(field, `${count}, more than ${most}`);
+  return Array.from({ length: count }, read);
+}

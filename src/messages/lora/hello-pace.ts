@@ -1,0 +1,53 @@
+import type { Timers } from "../../host/timers.ts";
+
+const LONGEST_MS = 15 * 60_000;
+const SHORTEST_FRAMES = 15;
+const LEAST_MS = 15_000;
+
+/**
+ * When the next hello is due: soon when something has changed, then half as often each time (Trickle, RFC 6206, without its
+ * suppression, for no hello says what another does).
+ */
+export class HelloPace {
+  private intervalMs = LEAST_MS;
+  private cancel = () => {};
+
+  constructor(
+    private readonly timers: Timers,
+    private readonly random: () => number,
+    /** Time on the air of the largest frame: where frames are slow, so are hellos. */
+    private readonly frameMs: () => number,
+    private readonly due: () => void,
+  ) {}
+
+  start(): void {
+    this.intervalMs = this.shortestMs;
+    this.plan();
+  }
+
+  /** Something is new that neighbours should know. */
+  hurry(): void {
+    if (this.intervalMs <= this.shortestMs) return;
+    this.intervalMs = this.shortestMs;
+    this.plan();
+  }
+
+  stop(): void {
+    this.cancel();
+  }
+
+  private get shortestMs(): number {
+    return Math.max(LEAST_MS, SHORTEST_FRAMES * this.frameMs());
+  }
+
+  private plan(): void {
+    this.cancel();
+    const intervalMs = this.intervalMs;
+    const atMs = intervalMs * (0.5 + this.random() / 2);
+    this.cancel = this.timers.after(atMs, () => {
+      this.due();
+      this.intervalMs = Math.min(LONGEST_MS, intervalMs * 2);
+      this.cancel = this.timers.after(intervalMs - atMs, () => this.plan());
+    });
+  }
+}

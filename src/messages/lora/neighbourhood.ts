@@ -1,0 +1,140 @@
+import type { LinkAddress } from "../../lora/index.ts";
+import type { HeardBox } from "./frame.ts";
+
+/** A box that has not been heard for so long is not near any more: it says hello more often than that. */
+const AWAY_AFTER_MS = 50 * 60_000;
+/** More are forgotten, the longest unheard first: addresses cost an attacker nothing. */
+const MAX_BOXES = 128;
+/** How much the newest frame counts. */
+const WEIGHT = 0.12;
+/** Before anything is known. */
+const FIRST_QUALITY = 0.8;
+/** More frames than that are not missed one after the other: the box was away, or started anew. */
+const MOST_MISSED = 24;
+/** Of a box that nothing arrives at, or from. */
+const LEAST_QUALITY = 0.05;
+/** A perfect link, in the units of a metric. */
+export const ONE_HOP = 8;
+/** So many frames in a row that it did not answer, and it is out of reach until it is heard. */
+const SILENT_AFTER = 5;
+/** A share of frames that arrive from which on one transmission is believed to reach it. */
+const SURE_QUALITY = 0.6;
+
+export interface NearBox {
+  readonly address: LinkAddress;
+  heardAtMs: number;
+  lastNumber: number;
+  /** Of its frames, the share that arrives here. */
+  inQuality: number;
+  /** Of ours, the share that arrives there, as far as it says and answers. */
+  outQuality: number;
+  /** Whether it has said that it hears us. */
+  isMutual: boolean | undefined;
+  /** Whom it hears, and how well: 0 to 1. */
+  hears: ReadonlyMap<LinkAddress, number>;
+  /** Frames in a row that it should have answered. */
+  unanswered: number;
+}
+
+/** The boxes that are heard here, how well, and whom they hear. */
+export class Neighbourhood {
+  private readonly boxes = new Map<LinkAddress, NearBox>();
+
+  constructor(
+    private readonly own: LinkAddress,
+    private readonly nowMs: () => number,
+  ) {}
+
+  /** @returns whether it is new here, or was away */
+  heard(address: LinkAddress, number: number): boolean {
+    const nowMs = this.nowMs();
+    const known = this.boxes.get(address);
+    if (!known) {
+      if (this.boxes.size >= MAX_BOXES) this.forgetOne();
+      this.boxes.set(address, {
+        address,
+        heardAtMs: nowMs,
+        lastNumber: number,
+        inQuality: FIRST_QUALITY,
+        outQuality: FIRST_QUALITY,
+        isMutual: undefined,
+        hears: new Map(),
+        unanswered: 0,
+      });
+      return true;
+    }
+    const wasAway = !this.isNear(address);
+    const missed = (number - known.lastNumber - 1) & 0xff;
+    if (missed < MOST_MISSED) known.inQuality *= (1 - WEIGHT) ** missed;
+    known.inQuality += WEIGHT * (1 - known.inQuality);
+    known.lastNumber = number;
+    known.heardAtMs = nowMs;
+    known.unanswered = 0;
+    return wasAway;
+  }
+
+  /** What a box says of those that it hears. */
+  told(address: LinkAddress, heard: readonly HeardBox[]): void {
+    const box = this.boxes.get(address);
+    if (!box) return;
+    box.hears = new Map(heard.map((other) => [other.address, other.quality / 255]));
+    const ofUs = box.hears.get(this.own);
+    box.isMutual = ofUs !== undefined;
+    if (ofUs !== undefined) box.outQuality = (box.outQuality + ofUs) / 2;
+  }
+
+  /** It has, or has not, answered a frame in time. */
+  answered(address: LinkAddress, hasAnswered: boolean): void {
+    const box = this.boxes.get(address);
+    if (!box) return;
+    box.outQuality += WEIGHT * (Number(hasAnswered) - box.outQuality);
+    box.unanswered = hasAnswered ? 0 : box.unanswered + 1;
+  }
+
+  isNear(address: LinkAddress): boolean {
+    const box = this.boxes.get(address);
+    return box !== undefined && this.nowMs() - box.heardAtMs < AWAY_AFTER_MS;
+  }
+
+  isSilent(address: LinkAddress): boolean {
+    return (this.boxes.get(address)?.unanswered ?? 0) >= SILENT_AFTER;
+  }
+
+  near(): readonly NearBox[] {
+    return [...this.boxes.values()].filter(({ address }) => this.isNear(address));
+  }
+
+  /** Boxes that are near, and hear us as far as is known. */
+  listeners(): readonly LinkAddress[] {
+    return this.near()
+      .filter(({ isMutual }) => isMutual !== false)
+      .map(({ address }) => address);
+  }
+
+  /** Transmissions that it takes until a frame is there and its answer here, times {@link ONE_HOP}; Infinity: out of reach. */
+  cost(address: LinkAddress): number {
+    const box = this.boxes.get(address);
+    if (!box || !this.isNear(address) || box.isMutual === false || this.isSilent(address))
+      return Number.POSITIVE_INFINITY;
+    return ONE_HOP / (Math.max(LEAST_QUALITY, box.inQuality) * Math.max(LEAST_QUALITY, box.outQuality));
+  }
+
+  /** Who has surely heard what this box has sent: it hears them, or they it, well. */
+  around(address: LinkAddress): ReadonlySet<LinkAddress> {
+    const around = new Set<LinkAddress>();
+    for (const [other, quality] of this.boxes.get(address)?.hears ?? [])
+      if (quality >= SURE_QUALITY) around.add(other);
+    for (const box of this.near()) if ((box.hears.get(address) ?? 0) >= SURE_QUALITY) around.add(box.address);
+    return around;
+  }
+
+  /** For a hello. */
+  heardBoxes(): HeardBox[] {
+    return this.near().map(({ address, inQuality }) => ({ address, quality: Math.round(inQuality * 255) }));
+  }
+
+  private forgetOne(): void {
+    const [oldest] = [...this.boxes.values()].toSorted((a, b) => a.heardAtMs - b.heardAtMs);
+    if (oldest) this.boxes.delete(oldest.address);
+  }
+}

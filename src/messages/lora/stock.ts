@@ -1,0 +1,132 @@
+import type { LinkAddress } from "../../lora/index.ts";
+import type { BundleId, Kind, Priority } from "../bundle/bundle.ts";
+import { type Fingerprint, MAX_IDS, type ShortId, shortIdOf } from "./frame.ts";
+
+/** What LoRa does with a bundle in custody. */
+export interface Carried {
+  readonly id: BundleId;
+  readonly short: ShortId;
+  readonly kind: Kind;
+  readonly priority: Priority;
+  /** Whom it is for, if it is one person. */
+  readonly person: Uint8Array | undefined;
+  /** The box that brought it to LoRa. */
+  readonly origin: LinkAddress;
+  readonly sinceMs: number;
+  /** Neighbours that have it, by their own word. */
+  readonly has: Set<LinkAddress>;
+  /** Neighbours that have most likely heard it. */
+  readonly believed: Set<LinkAddress>;
+  /** Neighbours that did not take it, or gave it back. */
+  readonly refusedBy: Set<LinkAddress>;
+  /** It goes to whoever hears it, though it is for one person: nobody knows where they are. */
+  isSought: boolean;
+  /** When it is to go next; undefined: nothing is to be done now. */
+  dueMs: number | undefined;
+  /** The neighbour that is to take it further, from when it was sent there until it says that it has it. */
+  awaited: LinkAddress | undefined;
+  /** How often it has gone. */
+  sent: number;
+  /** Times in a row that it was not answered. */
+  tries: number;
+  /** Whether it must be asked first if it is wanted: after a restart it may have gone already. */
+  isDoubtful: boolean;
+  /** Another box has it that is nearer to its recipient, or it is there. */
+  isHandedOn: boolean;
+}
+
+/** For everyone: in the digests that neighbours compare. */
+export const isForAll = ({ person }: Carried): boolean => person === undefined;
+
+/** All bundles that LoRa may carry, by id. */
+export class Stock {
+  private readonly byId = new Map<BundleId, Carried>();
+  private readonly byShort = new Map<ShortId, Carried>();
+  /** Those with a time at which they are due. */
+  readonly waiting = new Set<Carried>();
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  add(carried: Carried): void {
+    this.byId.set(carried.id, carried);
+    this.byShort.set(carried.short, carried);
+  }
+
+  get(id: BundleId): Carried | undefined {
+    return this.byId.get(id);
+  }
+
+  byShortId(short: ShortId): Carried | undefined {
+    return this.byShort.get(short);
+  }
+
+  remove(id: BundleId): void {
+    const carried = this.byId.get(id);
+    if (!carried) return;
+    this.byId.delete(id);
+    this.waiting.delete(carried);
+    if (this.byShort.get(carried.short) === carried) this.byShort.delete(carried.short);
+  }
+
+  all(): Iterable<Carried> {
+    return this.byId.values();
+  }
+
+  plan(carried: Carried, dueMs: number | undefined): void {
+    carried.dueMs = dueMs;
+    if (dueMs === undefined) this.waiting.delete(carried);
+    else this.waiting.add(carried);
+  }
+
+  fingerprint(prefix = ""): Fingerprint {
+    let count = 0;
+    let sum = 0;
+    for (const carried of this.forAll(prefix)) {
+      count += 1;
+      sum = (sum + restOf(carried.id)) % 2 ** 32;
+    }
+    return { count, sum };
+  }
+
+  /** Of each of the sixteen parts of a prefix, 16 bits. */
+  parts(prefix: string): number[] {
+    return Array.from(
+      { length: 16 },
+      (_, digit) => this.fingerprint(prefix + digit.toString(16)).sum & 0xffff,
+    );
+  }
+
+  /** Bundles for everyone whose ids begin so. */
+  forAll(prefix: string): Carried[] {
+    return [...this.byId.values()].filter((carried) => isForAll(carried) && carried.id.startsWith(prefix));
+  }
+
+  /** Whether all of a prefix can be said in one list. */
+  fitsList(prefix: string): boolean {
+    return this.forAll(prefix).length <= MAX_IDS / 2;
+  }
+}
+
+/** Digits of an id that its short form has not: who forges the one has not the other. */
+const restOf = (id: BundleId): number => Number.parseInt(id.slice(8, 16), 16);
+
+export const carriedOf = (
+  id: BundleId,
+  of: Pick<Carried, "kind" | "priority" | "person" | "origin" | "sinceMs">,
+): Carried => ({
+  ...of,
+  id,
+  short: shortIdOf(id),
+  has: new Set(),
+  believed: new Set(),
+  refusedBy: new Set(),
+  isSought: false,
+  dueMs: undefined,
+  awaited: undefined,
+  sent: 0,
+  tries: 0,
+  isDoubtful: false,
+  isHandedOn: false,
+});
