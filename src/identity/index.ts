@@ -19,5 +19,7 @@ export { Membership, NotAllowedError } from "./membership.ts";
 export { type ImportReport, type JoinOutcome, Memberships } from "./memberships.ts";
 export { networkId } from "./network-id.ts";
 export { decodeOmertaLink, OMERTA_PREFIX, type OmertaInvite, whyNotOmerta } from "./omerta-link.ts";
+export { CHALLENGE_BYTES, InboxChallenges } from "./person/inbox-challenges.ts";
+export { checkInboxProof } from "./person/inbox-proof.ts";
 export { memberKey, type SigningKey, signingKey, verify } from "./signing-key.ts";
 export { MAX_STATEMENT_BYTES, type RevocationKind, StatementError } from "./statement.ts";

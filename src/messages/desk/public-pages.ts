@@ -1,0 +1,108 @@
+import { fingerprint } from "../../identity/index.ts";
+import { decodeBody } from "../bundle/body-codec.ts";
+import type { BundleId } from "../bundle/bundle.ts";
+import { type BundleQueries, isRemoved, type Listed, type SosEntry } from "../custody/bundle-queries.ts";
+import type { Held } from "../custody/custody.ts";
+import {
+  MAX_PAGE_ITEMS,
+  PAGE_ITEMS,
+  type Page,
+  type Shown,
+  type ShownCheckIn,
+  type ShownNotice,
+  type ShownPost,
+  type ShownSos,
+} from "./guest-messages.ts";
+import type { Trust } from "./trust.ts";
+
+/** Of what is looked at without pages: beyond that nobody reads. */
+const MAX_LISTED = 200;
+
+/** What everybody may read, in the words and order in which pages show it. */
+export class PublicPages {
+  constructor(
+    private readonly queries: BundleQueries,
+    private readonly trust: Trust,
+  ) {}
+
+  posts(room: string, before?: string, most = PAGE_ITEMS): Page<ShownPost> {
+    const { items, next } = this.queries.posts(room, before, pageLength(most));
+    return page(
+      items.map((listed) => this.shownPost(listed)),
+      next,
+    );
+  }
+
+  rooms(): { room: string; posts: number }[] {
+    return this.queries.rooms();
+  }
+
+  checkIns(query: string, before?: string, most = PAGE_ITEMS): Page<ShownCheckIn> {
+    const { items, next } = this.queries.checkIns(query, before, pageLength(most));
+    const shown = items.map((held) => ({
+      ...this.shown(held),
+      ...decodeBody("check-in", held.bundle.body),
+    }));
+    return page(shown, next);
+  }
+
+  notices(): ShownNotice[] {
+    const shown = this.queries.notices(undefined, MAX_LISTED).items.map((held) => ({
+      ...this.shown(held),
+      ...decodeBody("notice", held.bundle.body),
+      trusted: this.trust.speaksFor(held.bundle.sender.key),
+    }));
+    // What nobody vouches for is shown last, and never before a word that somebody does.
+    return [...shown.filter(({ trusted }) => trusted), ...shown.filter(({ trusted }) => !trusted)];
+  }
+
+  /** @param all also those that an operator has closed */
+  sosBoard(all: boolean): ShownSos[] {
+    return this.queries.sosBoard(all, undefined, MAX_LISTED).items.map((entry) => this.shownSos(entry));
+  }
+
+  /** What a public bundle says, in one line: for operators that look at what was reported. */
+  gist(id: BundleId): string | undefined {
+    const held = this.queries.get(id);
+    if (held === undefined) return undefined;
+    const { kind, body } = held.bundle;
+    if (kind === "post" || kind === "sos" || kind === "check-in") {
+      const { name, text } = decodeBody(kind, body);
+      return [name, text].filter((part) => part !== "").join(": ");
+    }
+    return kind === "notice" ? decodeBody(kind, body).text : kind;
+  }
+
+  private shownPost(listed: Listed): ShownPost {
+    if (isRemoved(listed)) {
+      const { id, ageMs, room, removed } = listed;
+      return { id, ageS: seconds(ageMs), room, name: "", text: "", removed };
+    }
+    const { to, body } = listed.bundle;
+    const room = to.kind === "room" ? to.room : "";
+    return { ...this.shown(listed), ...decodeBody("post", body), room };
+  }
+
+  private shownSos({ held, state, receipts }: SosEntry): ShownSos {
+    return {
+      ...this.shown(held),
+      ...decodeBody("sos", held.bundle.body),
+      state: state ?? "waiting",
+      note: receipts.find(({ note }) => note !== "")?.note ?? "",
+    };
+  }
+
+  private shown({ id, ageMs, bundle: { sender } }: Held): Shown {
+    const shown: Shown = { id, ageS: seconds(ageMs) };
+    if (sender.as === "person") return { ...shown, person: fingerprint(sender.key) };
+    const box = this.trust.isOwn(sender.key) ? "" : this.trust.nameOf(sender.key);
+    return box === "" ? shown : { ...shown, box };
+  }
+}
+
+const seconds = (ageMs: number): number => Math.floor(ageMs / 1_000);
+
+const pageLength = (most: number): number => Math.min(MAX_PAGE_ITEMS, Math.max(1, most));
+
+const page = <T>(items: T[], next: string | undefined): Page<T> =>
+  next === undefined ? { items } : { items, next };
