@@ -41,7 +41,7 @@ export function sharedLinks({ mesh }: Config, onBoard: boolean) {
 
 /** The mesh with those that keep the links in order for it. */
 export function composeMesh({ config, onBoard, ...options }: ComposeMeshOptions): ComposedMesh {
-  const { timers, log } = options;
+  const { timers, log, runFolder } = options;
   const { sharesLinks, spread } = sharedLinks(config, onBoard);
   const traffic = sharesLinks
     ? new Traffic({
@@ -62,6 +62,7 @@ export function composeMesh({ config, onBoard, ...options }: ComposeMeshOptions)
           timers,
           log,
           run: tryRun,
+          runFolder,
           look: uplinkLook(spread, config.mesh.metered, tryRun),
         })
       : undefined;
@@ -80,8 +81,8 @@ export function composeMesh({ config, onBoard, ...options }: ComposeMeshOptions)
     mesh,
     parts: [...(traffic ? [traffic] : []), ...(uplinks ? [uplinks] : []), mesh],
     async clearLeftovers() {
-      if (onBoard)
-        await clearLeftovers(tryRun, { traffic: traffic === undefined, uplinks: uplinks === undefined });
+      const unwanted = { traffic: traffic === undefined, uplinks: uplinks === undefined };
+      if (onBoard) await clearLeftovers(tryRun, unwanted, runFolder);
     },
   };
 }

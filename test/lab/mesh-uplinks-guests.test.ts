@@ -62,6 +62,7 @@ describeNeeding(LAB_NEEDS, "Guests of a box with two ways to the internet", () =
     uplinks = new Uplinks({
       ...{ pins: PINS, timers: systemTimers, log: createLog({ level: "error" }) },
       run: (command, options) => box.tryRun(command, options),
+      runFolder: lab.folder,
       look: uplinkLook(
         WANS.map((wan) => ({ interface: wan, weight: 50 })),
         [],
@@ -211,13 +212,14 @@ describeNeeding(LAB_NEEDS, "Guests of a box with two ways to the internet", () =
     await box.run(["tc", "qdisc", "add", "dev", "wan1", "root", "handle", "7:", "pfifo"]);
     await box.run(["nft", "add", "table", "inet", "omerta_traffic"]);
     await box.run(["ip", "rule", "add", "pref", "20100", "from", "192.0.2.200", "lookup", "main"]);
-    await clearLeftovers(run, { traffic: false, uplinks: false });
+    await clearLeftovers(run, { traffic: false, uplinks: false }, lab.folder);
     expect(await box.run(["ip", "rule", "show"])).toContain("20009:");
     expect(await box.run(["nft", "list", "tables"])).toContain("omerta_traffic");
-    await clearLeftovers(run, { traffic: true, uplinks: true });
+    await clearLeftovers(run, { traffic: true, uplinks: true }, lab.folder);
     expect(await box.run(["ip", "rule", "show"])).not.toMatch(/^2000\d:/m);
     expect(await box.run(["ip", "rule", "show"])).toContain("20100:");
     expect(await box.run(["ip", "nexthop", "show"])).toBe("");
+    expect((await box.run(["sysctl", "-n", "net.ipv4.fib_multipath_hash_policy"])).trim()).toBe("0");
     expect(await box.run(["ip", "route", "show", "table", "all"])).not.toMatch(/table 461\d\d/);
     expect(await box.run(["nft", "list", "tables"])).not.toContain("omerta_traffic");
     expect(await box.run(["tc", "qdisc", "show", "dev", "wan0"])).not.toContain(" 2: root");

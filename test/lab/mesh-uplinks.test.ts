@@ -53,6 +53,7 @@ describeNeeding(LAB_NEEDS, "A box with three ways to the internet", () => {
     uplinks = new Uplinks({
       ...{ pins: PINS, timers: systemTimers, log: createLog({ level: "error" }) },
       run: (command, options) => box.tryRun(command, options),
+      runFolder: lab.folder,
       look: async () => now,
     });
     await uplinks.start();

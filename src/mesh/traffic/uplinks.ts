@@ -3,21 +3,21 @@ import { atIntervals, onceAtATime } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
+import { HashPolicy } from "./hash-policy.ts";
 import { parsedJson } from "./parsed-json.ts";
 import type { Runner } from "./queue-applier.ts";
 import { UplinkApplier } from "./uplink-applier.ts";
 import { planUplinks, type Uplink, type UplinkPins } from "./uplink-plan.ts";
 
 const CONVERGE_EVERY_MS = 10_000;
-/** By what a packet's way is chosen: 1, its addresses and ports, so that a connection keeps to one. */
-const HASH_POLICIES = ["ipv4", "ipv6"].map((family) => `/proc/sys/net/${family}/fib_multipath_hash_policy`);
-
 export interface UplinksOptions {
   pins: UplinkPins;
   timers: Timers;
   log: Logger;
   /** How programs are run: `tryRun` of src/host/run.ts. */
   run: Runner;
+  /** Of files that are gone after a restart of the machine. */
+  runFolder: string;
   /** The ways to the internet as they are now ({@link uplinkLook}); asked every ten seconds, and when pins are set. */
   look: () => Promise<readonly Uplink[]>;
 }
@@ -34,18 +34,19 @@ export class Uplinks implements Part {
   private failure: string | undefined;
   /** Interfaces that have a carrier. */
   private up = new Set<string>();
-  private policiesBefore: [string, string][] = [];
   private readonly applier: UplinkApplier;
+  private readonly hashPolicy: HashPolicy;
   private endRounds: () => Promise<void> = async () => {};
 
   constructor(private readonly options: UplinksOptions) {
     this.applier = new UplinkApplier(options.run);
+    this.hashPolicy = new HashPolicy(options.run, options.runFolder);
     this.pins = options.pins;
   }
 
   async start(): Promise<void> {
     this.running = true;
-    await this.setPolicies();
+    await this.hashPolicy.set();
     await this.converge();
     const failed = (error: unknown) => this.options.log.error({ error }, "uplinks");
     this.endRounds = atIntervals(CONVERGE_EVERY_MS, () => this.converge(), failed, this.options.timers);
@@ -57,7 +58,7 @@ export class Uplinks implements Part {
     await endRounds;
     await this.converge();
     await this.applier.clear();
-    for (const [path, value] of this.policiesBefore.splice(0)) await this.write(path, value);
+    await this.hashPolicy.putBack();
   }
 
   /** Looks anew at once as well: called when an interface or a route has changed. */
@@ -105,21 +106,6 @@ export class Uplinks implements Part {
     const { stdout } = await this.options.run(["ip", "-j", "link", "show", "up"]);
     const up = linksUp.safeParse(parsedJson(stdout)).data ?? [];
     return new Set(up.flatMap(({ ifname, flags }) => (flags.includes("LOWER_UP") ? [ifname] : [])));
-  }
-
-  private async setPolicies(): Promise<void> {
-    this.policiesBefore = [];
-    for (const path of HASH_POLICIES) {
-      const { exitCode, stdout } = await this.options.run(["cat", path]);
-      if (exitCode !== 0) continue;
-      this.policiesBefore.push([path, stdout.trim()]);
-      await this.write(path, "1");
-    }
-  }
-
-  /** By a program, as everything here, so that it is done in the network namespace that programs are run in. */
-  private async write(path: string, value: string): Promise<void> {
-    await this.options.run(["sh", "-c", 'echo "$1" > "$2"', "sh", value, path]);
   }
 }
 
