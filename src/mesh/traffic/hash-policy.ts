@@ -8,7 +8,7 @@ const BY_CONNECTION = "1";
 const PATHS = ["ipv4", "ipv6"].map((family) => `/proc/sys/net/${family}/fib_multipath_hash_policy`);
 
 /** What stood in each file. */
-const note = z.partialRecord(z.enum(PATHS), z.string().regex(/^\d{1,3}$/));
+const note = z.array(z.tuple([z.enum(PATHS), z.string().regex(/^\d{1,3}$/)])).max(PATHS.length);
 
 /**
  * The kernel's parameter by which connections keep to one way while several are used. What it was stands in a file that goes
@@ -30,25 +30,25 @@ export class HashPolicy {
     for (const path of PATHS) {
       const { exitCode, stdout } = await this.run(["cat", path]);
       // A kernel without IPv6 has none. What a killed daemon has noted is older, and what stood there before it.
-      if (exitCode === 0) before[path] ??= stdout.trim();
+      if (exitCode === 0 && !before.has(path)) before.set(path, stdout.trim());
     }
     mkdirSync(this.folder, { recursive: true });
-    writeFileSync(this.path, JSON.stringify(before));
-    for (const path of Object.keys(before)) await this.write(path, BY_CONNECTION);
+    writeFileSync(this.path, JSON.stringify([...before]));
+    for (const path of before.keys()) await this.write(path, BY_CONNECTION);
   }
 
   /** Nothing where nothing was set. */
   async putBack(): Promise<void> {
-    for (const [path, value] of Object.entries(this.noted())) await this.write(path, value);
+    for (const [path, value] of this.noted()) await this.write(path, value);
     rmSync(this.path, { force: true });
   }
 
   /** A note that is torn or somebody else's is none. */
-  private noted(): Record<string, string> {
+  private noted(): Map<string, string> {
     try {
-      return note.parse(JSON.parse(readFileSync(this.path, "utf8")));
+      return new Map(note.parse(JSON.parse(readFileSync(this.path, "utf8"))));
     } catch {
-      return {};
+      return new Map();
     }
   }
 

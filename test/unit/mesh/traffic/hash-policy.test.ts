@@ -61,7 +61,7 @@ describe("the parameter by which connections keep to one way", () => {
     expect(parameters).toEqual({ [IPV4]: "2" });
   });
 
-  test.each(["", "{", '{"/etc/passwd": "1"}', `{"${IPV4}": "1; reboot"}`, "[]"])(
+  test.each(["", "{", '[["/etc/passwd", "1"]]', `[["${IPV4}", "1; reboot"]]`, "[]", "{}"])(
     "is not put back by a note that is torn or none: %p",
     async (text) => {
       const { parameters, run } = kernel({ [IPV4]: "0" });
