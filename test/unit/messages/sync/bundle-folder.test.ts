@@ -14,22 +14,20 @@ import { join } from "node:path";
 import { run } from "../../../../src/host/run.ts";
 import { PRIORITIES } from "../../../../src/messages/bundle/bundle.ts";
 import { encodeBundle } from "../../../../src/messages/bundle/bundle-codec.ts";
+import type { BundleStore } from "../../../../src/messages/custody/bundle-store.ts";
 import { encodeBatchHead, encodeBatchRecord } from "../../../../src/messages/sync/batch-file.ts";
 import { FolderError } from "../../../../src/messages/sync/bundle-folder.ts";
 import { exportFolder } from "../../../../src/messages/sync/folder-export.ts";
 import { importFolder } from "../../../../src/messages/sync/folder-import.ts";
 import { describeNeeding } from "../../../needs.ts";
 import { scratchFolders } from "../../scratch.ts";
-import { bundleNumber, HeldInMemory } from "./held-in-memory.ts";
+import { bundleNumber, heldIn, holding, newStore, numbered } from "./numbered-bundles.ts";
 
 const newFolder = scratchFolders();
 const noClock = () => 0;
-const numbers = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
-const bundles = (from: number, count: number) => numbers(from, count).map((number) => bundleNumber(number));
-const holding = (from: number, count: number) => new HeldInMemory().add(...bundles(from, count));
-const leave = (custody: HeldInMemory, folder: string, nowS = noClock) =>
+const leave = (custody: BundleStore, folder: string, nowS = noClock) =>
   exportFolder({ custody, folder, nowS });
-const fetch = (custody: HeldInMemory, folder: string, nowS = noClock) =>
+const fetch = (custody: BundleStore, folder: string, nowS = noClock) =>
   importFolder({ custody, folder, label: "stick", nowS });
 const messages = (folder: string) => join(folder, "omerta-messages");
 const batch = (...encoded: Uint8Array[]) =>
@@ -40,7 +38,7 @@ const batch = (...encoded: Uint8Array[]) =>
 
 describe("A stick", () => {
   test("carries bundles from box to box, with their ages, once", async () => {
-    const [stick, one, other] = [newFolder(), await holding(0, 20), new HeldInMemory()];
+    const [stick, one, other] = [newFolder(), await holding(...numbered(0, 20)), newStore()];
     expect(await leave(one, stick)).toEqual({ written: 20, there: 0, left: 0 });
     expect(await fetch(other, stick)).toEqual({
       taken: 20,
@@ -49,18 +47,18 @@ describe("A stick", () => {
       reasons: {},
       damagedFiles: 0,
     });
-    expect([...other.held.keys()].sort()).toEqual([...one.held.keys()].sort());
+    expect(other.ids()).toEqual(one.ids());
     // Of 1.5 s at the export the next whole second: no bundle grows younger on its way.
-    expect([...other.held.values()].map(({ ageMs }) => ageMs)).toEqual(Array(20).fill(2_000));
+    expect(heldIn(other).map(({ ageMs }) => ageMs)).toEqual(Array(20).fill(2_000));
     expect(await fetch(other, stick)).toMatchObject({ taken: 0, known: 20 });
   });
 
   test("gets what it has not, leaves what it has as it is, and says what it is for", async () => {
     const stick = newFolder();
-    await leave(await holding(0, 10), stick);
+    await leave(await holding(...numbered(0, 10)), stick);
     const before = readFileSync(join(messages(stick), "messages-00001.omb"));
-    expect(await leave(await holding(5, 10), stick)).toEqual({ written: 5, there: 10, left: 0 });
-    expect(await leave(await holding(0, 15), stick)).toEqual({ written: 0, there: 15, left: 0 });
+    expect(await leave(await holding(...numbered(5, 10)), stick)).toEqual({ written: 5, there: 10, left: 0 });
+    expect(await leave(await holding(...numbered(0, 15)), stick)).toEqual({ written: 0, there: 15, left: 0 });
     expect(readdirSync(messages(stick)).sort()).toEqual([
       "README.txt",
       "messages-00001.omb",
@@ -76,19 +74,19 @@ describe("A stick", () => {
     const stick = newFolder();
     mkdirSync(messages(stick));
     writeFileSync(join(messages(stick), "README.txt"), "mine");
-    await leave(await holding(0, 3), messages(stick));
+    await leave(await holding(...numbered(0, 3)), messages(stick));
     expect(readFileSync(join(messages(stick), "README.txt"), "utf8")).toBe("mine");
-    expect(await fetch(new HeldInMemory(), messages(stick))).toMatchObject({ taken: 3 });
+    expect(await fetch(newStore(), messages(stick))).toMatchObject({ taken: 3 });
     expect(existsSync(messages(messages(stick)))).toBe(false);
   });
 
   test("has calls for help before everything else", async () => {
-    const [stick, custody] = [newFolder(), await holding(0, 30)];
-    await custody.add(bundleNumber(90, "sos"), bundleNumber(91, "sos"));
+    const calls = [90, 91].map((number) => bundleNumber(number, { kind: "sos" }));
+    const [stick, custody] = [newFolder(), await holding(...numbered(0, 30), ...calls)];
     await leave(custody, stick);
-    const other = new HeldInMemory();
+    const other = newStore();
     await fetch(other, stick);
-    const ranks = [...other.held.values()].map(({ bundle }) => PRIORITIES.indexOf(bundle.priority));
+    const ranks = heldIn(other).map(({ bundle }) => PRIORITIES.indexOf(bundle.priority));
     expect(ranks).toEqual(ranks.toSorted((a, b) => a - b));
     expect(ranks.slice(0, 3)).toEqual([0, 0, 1]);
   });
@@ -96,11 +94,11 @@ describe("A stick", () => {
   test("ages bundles on its way where both boxes trust their clocks, and else does not", async () => {
     const stick = newFolder();
     const at = (seconds: number) => () => 1_800_000_000 + seconds;
-    await leave(await holding(0, 1), stick, at(0));
+    await leave(await holding(...numbered(0, 1)), stick, at(0));
     const ageS = async (nowS: () => number) => {
-      const custody = new HeldInMemory();
+      const custody = newStore();
       await fetch(custody, stick, nowS);
-      return [...custody.held.values()].map(({ ageMs }) => ageMs / 1_000);
+      return heldIn(custody).map(({ ageMs }) => ageMs / 1_000);
     };
     expect(await ageS(at(3_600))).toEqual([3_602]);
     expect(await ageS(noClock)).toEqual([2]);
@@ -109,9 +107,9 @@ describe("A stick", () => {
   });
 
   test("holds more than a file's worth in several", async () => {
-    const [stick, one, other] = [newFolder(), new HeldInMemory(), new HeldInMemory()];
-    await one.add(...numbers(0, 320).map((number) => bundleNumber(number, "check-in", "🌊".repeat(900))));
-    await leave(one, stick);
+    const [stick, other] = [newFolder(), newStore()];
+    const long = Array.from({ length: 320 }, (_, number) => bundleNumber(number, { text: "🌊".repeat(900) }));
+    await leave(await holding(...long), stick);
     const names = readdirSync(messages(stick)).filter((name) => name.endsWith(".omb"));
     expect(names.sort()).toEqual(["messages-00001.omb", "messages-00002.omb"]);
     for (const name of names)
@@ -122,32 +120,32 @@ describe("A stick", () => {
 
 describe("A stick that is broken or hostile", () => {
   test("gives what is whole of a torn file, and the rest is written again", async () => {
-    const [stick, other] = [newFolder(), new HeldInMemory()];
-    await leave(await holding(0, 10), stick);
+    const [stick, other] = [newFolder(), newStore()];
+    await leave(await holding(...numbered(0, 10)), stick);
     const file = join(messages(stick), "messages-00001.omb");
     truncateSync(file, readFileSync(file).length - 50);
     expect(await fetch(other, stick)).toMatchObject({ taken: 9, damagedFiles: 1 });
-    expect(await leave(await holding(0, 10), stick)).toEqual({ written: 1, there: 9, left: 0 });
+    expect(await leave(await holding(...numbered(0, 10)), stick)).toEqual({ written: 1, there: 9, left: 0 });
     expect(await fetch(other, stick)).toMatchObject({ taken: 1, known: 9 });
   });
 
   test("changes no age unseen", async () => {
     const stick = newFolder();
-    await leave(await holding(0, 1), stick);
+    await leave(await holding(...numbered(0, 1)), stick);
     const file = join(messages(stick), "messages-00001.omb");
     const bytes = readFileSync(file);
     for (let at = 0; at < bytes.length; at += 1) {
       const changed = Uint8Array.from(bytes);
       changed[at] = (changed[at] ?? 0) ^ 1;
       writeFileSync(file, changed);
-      expect(await fetch(new HeldInMemory(), stick)).toMatchObject({ taken: 0, refused: 0, damagedFiles: 1 });
+      expect(await fetch(newStore(), stick)).toMatchObject({ taken: 0, refused: 0, damagedFiles: 1 });
     }
   });
 
   test("has links, pipes, folders and strange files that nobody follows, waits for or trusts", async () => {
     const stick = newFolder();
     const folder = messages(stick);
-    await leave(await holding(0, 2), stick);
+    await leave(await holding(...numbered(0, 2)), stick);
     const secret = join(newFolder(), "secret.omb");
     writeFileSync(secret, batch(encodeBundle(bundleNumber(7))));
     symlinkSync(secret, join(folder, "messages-00002.omb"));
@@ -158,29 +156,28 @@ describe("A stick that is broken or hostile", () => {
     writeFileSync(join(folder, "messages-00007.omb"), new Uint8Array(2 ** 20 + 1));
     writeFileSync(join(folder, "messages-00008.omb"), "");
     writeFileSync(join(folder, "other.omb"), batch(encodeBundle(bundleNumber(8))));
-    const other = new HeldInMemory();
+    const other = newStore();
     expect(await fetch(other, stick)).toMatchObject({ taken: 2, refused: 0, damagedFiles: 7 });
-    expect(await leave(await holding(0, 3), stick)).toMatchObject({ written: 1 });
+    expect(await leave(await holding(...numbered(0, 3)), stick)).toMatchObject({ written: 1 });
     expect(existsSync(join(folder, "messages-00009.omb"))).toBe(true);
   });
 
   test("that leads elsewhere by a link is refused", async () => {
     const [stick, elsewhere] = [newFolder(), newFolder()];
     symlinkSync(elsewhere, messages(stick));
-    expect(leave(await holding(0, 1), stick)).rejects.toBeInstanceOf(FolderError);
-    expect(fetch(new HeldInMemory(), stick)).rejects.toBeInstanceOf(FolderError);
+    expect(leave(await holding(...numbered(0, 1)), stick)).rejects.toBeInstanceOf(FolderError);
+    expect(fetch(newStore(), stick)).rejects.toBeInstanceOf(FolderError);
     expect(readdirSync(elsewhere)).toEqual([]);
   });
 
   test("with forged bundles is not tried to its end", async () => {
     const stick = newFolder();
     mkdirSync(messages(stick));
-    const forged = numbers(0, 300).map((number) => {
-      const { signature, ...bundle } = bundleNumber(number);
-      return encodeBundle({ ...bundle, signature: signature.fill(1) });
-    });
+    const forged = numbered(0, 300).map(({ signature, ...bundle }) =>
+      encodeBundle({ ...bundle, signature: signature.fill(1) }),
+    );
     writeFileSync(join(messages(stick), "messages-00001.omb"), batch(...forged));
-    const report = await fetch(new HeldInMemory(), stick);
+    const report = await fetch(newStore(), stick);
     expect(report.taken).toBe(0);
     expect(report.refused).toBeLessThan(200);
     expect(report.reasons).toEqual({ malformed: report.refused });
@@ -188,14 +185,14 @@ describe("A stick that is broken or hostile", () => {
 
   test("has bytes behind the last bundle: the bundles before them are taken", async () => {
     const stick = newFolder();
-    await leave(await holding(0, 2), stick);
+    await leave(await holding(...numbered(0, 2)), stick);
     appendFileSync(join(messages(stick), "messages-00001.omb"), new Uint8Array(4_096));
-    expect(await fetch(new HeldInMemory(), stick)).toMatchObject({ taken: 2, damagedFiles: 1 });
+    expect(await fetch(newStore(), stick)).toMatchObject({ taken: 2, damagedFiles: 1 });
   });
 
   test("killed at any moment of an export, has whole bundles alone, and the next export completes it", async () => {
-    const [source, count] = [newFolder(), 600];
-    const whole = await holding(0, count);
+    const [source, count] = [newFolder(), 300];
+    const whole = await holding(...numbered(0, count));
     await leave(whole, source);
     let cutOff = 0;
     for (let round = 0; round < 12; round += 1) {
@@ -218,14 +215,13 @@ describeNeeding(["root", "program:mount"], "A stick that is full", () => {
     const stick = newFolder();
     await run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", stick]);
     try {
-      const custody = await holding(0, 2_000);
-      await custody.add(bundleNumber(9_000, "sos"));
+      const custody = await holding(...numbered(0, 1_000), bundleNumber(9_000, { kind: "sos" }));
       const { written, left } = await leave(custody, stick);
       expect(written).toBeGreaterThan(100);
-      expect(written + left).toBe(2_001);
-      const other = new HeldInMemory();
+      expect(written + left).toBe(1_001);
+      const other = newStore();
       expect(await fetch(other, stick)).toMatchObject({ taken: written, damagedFiles: 0 });
-      expect([...other.held.values()][0]?.bundle.kind).toBe("sos");
+      expect(heldIn(other)[0]?.bundle.kind).toBe("sos");
       expect(await leave(custody, stick)).toMatchObject({ written: 0, there: written, left });
       expect(readdirSync(messages(stick)).some((name) => name.endsWith(".part"))).toBe(false);
     } finally {
