@@ -217,7 +217,7 @@ export class BundleQueries {
       this.options
         .db()
         .query<BundleRow, [string, number, number]>(
-          `SELECT bundle.* FROM (SELECT rowid FROM ${table} WHERE grams MATCH ? AND rowid < ?
+          `SELECT bundle.* FROM (SELECT rowid FROM ${table} WHERE ${table} MATCH ? AND rowid < ?
              ORDER BY rowid DESC LIMIT ?) AS found
            JOIN bundle ON bundle.rank = found.rowid ORDER BY bundle.rank DESC`,
         )

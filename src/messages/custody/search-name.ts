@@ -41,6 +41,7 @@ export function searchable(name: string): string {
     .normalize("NFKD")
     .replace(LEFT_OUT, "")
     .replace(ALIKE_LETTER, (letter) => ALIKE[letter] ?? letter)
+    .replace(/['’ʼ]/gu, "")
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, " ")
     .trim();
   return [...folded].slice(0, MAX_CHARS).join("").trim();

@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import type { BundleId } from "../bundle/bundle.ts";
+import { type BundleId, MAX_LIFETIME_S } from "../bundle/bundle.ts";
 import { type BundleRow, insertRow } from "./bundle-rows.ts";
 import type { Limits } from "./room.ts";
 import { gramsOf } from "./search-name.ts";
@@ -9,7 +9,9 @@ import { ROW_BYTES } from "./store-schema.ts";
 export type Departure = "expired" | "evicted" | "delivered" | "removed" | "superseded";
 
 /** Bundles that are remembered after they are gone; the oldest are forgotten first. */
-export const MAX_GONE = 200_000;
+const MAX_GONE = 200_000;
+/** After their lifetime. */
+const REMEMBERED_MS = MAX_LIFETIME_S * 1_000;
 
 /** One write to the store: what it goes by, and what came of it. */
 export interface Shelf {
@@ -74,20 +76,16 @@ export function emptyOut({ db, gone }: Shelf, row: BundleRow, removed: Removed):
   gone.push(row.id);
 }
 
-/**
- * Remembers a bundle as one that need not come again. Boxes that counted less of its age may still have it, so that it is
- * remembered for as long again as it lived.
- */
+/** Remembers a bundle as one that need not come again, for as long as a box may have it that was off and counted less of its age. */
 export function remember(
   { db }: Shelf,
-  row: Pick<BundleRow, "id" | "priority" | "born_ms" | "expires_ms">,
+  row: Pick<BundleRow, "id" | "priority" | "expires_ms">,
   why: Departure,
   who = "",
 ): void {
-  const untilMs = 2 * row.expires_ms - row.born_ms;
   const { lastInsertRowid } = db
     .query("INSERT OR REPLACE INTO gone (id, why, who, priority, until_ms) VALUES (?, ?, ?, ?, ?)")
-    .run(row.id, why, who, row.priority, untilMs);
+    .run(row.id, why, who, row.priority, row.expires_ms + REMEMBERED_MS);
   db.query("DELETE FROM gone WHERE seq <= ?").run(Number(lastInsertRowid) - MAX_GONE);
 }
 
