@@ -1,0 +1,68 @@
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../../../src/host/clock.ts";
+import { systemTimers } from "../../../../src/host/timers.ts";
+import { systemBootClock } from "../../../../src/lora/index.ts";
+import { BundleStore } from "../../../../src/messages/custody/bundle-store.ts";
+import { MeshSync } from "../../../../src/messages/sync/mesh-sync.ts";
+import { capturedLog } from "../../captured-log.ts";
+import { Writer } from "../custody/writers.ts";
+import { SocketEngine } from "./socket-engine.ts";
+
+/**
+ * A box whose guests write without end, and that exchanges bundles with another, until it is killed. Lines on standard
+ * output say what has happened, only after it has: `up`, `kept ID` to a guest, `handed ID` to the other box, `came ID` from it.
+ * With "listen" for `seed` its guests write nothing.
+ */
+const [name = "a", folder = "", socket = "", seed = "0"] = process.argv.slice(2);
+const PAUSE_MS = 4;
+const WRITERS = 4;
+
+const say = (what: string) => void writeSync(1, `${what}\n`);
+const { log } = capturedLog();
+const store = new BundleStore({
+  path: join(folder, "messages.sqlite"),
+  maxBytes: 512 * 1024 * 1024,
+  clock: systemClock,
+  timers: systemTimers,
+  bootClock: systemBootClock(),
+  log,
+});
+const found = store.open();
+if (found.setAside !== undefined || found.volatile !== undefined) throw new Error("the store was torn");
+store.onNew(({ id, source }) => {
+  if (source.by === "box") say(`came ${id}`);
+});
+const engine = new SocketEngine(name === "a" ? "a" : "b", socket);
+const sync = new MeshSync({
+  engine,
+  custody: store,
+  isMetered: () => false,
+  handedOver: (id) => say(`handed ${id}`),
+  timers: systemTimers,
+  random: Math.random,
+  log,
+});
+sync.start();
+engine.start();
+say("up");
+
+const station = `02:00:00:00:00:0${name === "a" ? 1 : 2}`;
+
+/** One guest after the other's word, without end. */
+async function write(writer: Writer): Promise<never> {
+  for (let number = 0; ; number += 1) {
+    const written =
+      number % 7 === 0 ? writer.sos(`help ${number}`) : writer.post(`word ${number} of ${seed}`);
+    const taken = await store.take(written.encoded, 0, { by: "guest", station });
+    if (taken.state !== "new") throw new Error(`not taken: ${JSON.stringify(taken)}`);
+    say(`kept ${written.id}`);
+    await Bun.sleep(PAUSE_MS);
+  }
+}
+
+if (seed !== "listen") {
+  await Promise.all(
+    Array.from({ length: WRITERS }, (_, one) => write(new Writer(WRITERS * Number(seed) + one, "guest"))),
+  );
+}

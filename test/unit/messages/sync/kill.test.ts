@@ -1,0 +1,151 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { seededRandom } from "../../../../src/bench/seeded-random.ts";
+import { scratchFolders } from "../../scratch.ts";
+
+const ROUNDS = Number(process.env.OMERTA_SYNC_KILLS ?? 100);
+const LONGEST_LIFE_MS = 60;
+const SETTLED_WITHIN_MS = 60_000;
+const BOX = resolve(import.meta.dir, "kill-box.ts");
+
+const scratch = scratchFolders();
+
+/** One of the two boxes, over all of its lives. */
+class KilledBox {
+  readonly folder: string;
+  /** What it has told its guests that it keeps, and what it says the other has. */
+  readonly kept = new Set<string>();
+  readonly handed = new Set<string>();
+  /** What it gave its readers as new, each time that it did. */
+  readonly came: string[] = [];
+  lives = 0;
+  private child: ReturnType<typeof Bun.spawn> | undefined;
+  private reading: Promise<void> = Promise.resolve();
+  private errors: Promise<string> = Promise.resolve("");
+
+  constructor(
+    readonly name: "a" | "b",
+    private readonly socket: string,
+    folder: string,
+  ) {
+    this.folder = join(folder, name);
+    mkdirSync(this.folder);
+  }
+
+  /** @returns when it is up */
+  start(listens = false): Promise<void> {
+    this.lives += 1;
+    // Another seed in each life: other people write.
+    const seed = listens ? "listen" : String((this.name === "a" ? 1_000_000 : 2_000_000) + this.lives);
+    const child = Bun.spawn([process.execPath, BOX, this.name, this.folder, this.socket, seed], {
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    this.child = child;
+    this.errors = new Response(child.stderr).text();
+    const up = Promise.withResolvers<void>();
+    this.reading = this.read(child.stdout, up.resolve).finally(() =>
+      up.reject(new Error(`${this.name} did not start`)),
+    );
+    return up.promise;
+  }
+
+  /** SIGKILL; all that it said until then is known afterwards. */
+  async kill(): Promise<void> {
+    this.child?.kill("SIGKILL");
+    await this.child?.exited;
+    await this.reading.catch(() => undefined);
+    expect(await this.errors).toBe("");
+    expect(this.child?.signalCode).toBe("SIGKILL");
+  }
+
+  /** The ids on its medium. To be asked while it is dead. */
+  onMedium(): Set<string> {
+    const db = new Database(join(this.folder, "messages.sqlite"));
+    try {
+      return new Set(
+        db
+          .query<{ id: string }, []>("SELECT id FROM bundle")
+          .all()
+          .map(({ id }) => id),
+      );
+    } finally {
+      db.close();
+    }
+  }
+
+  private async read(stdout: ReadableStream<Uint8Array>, up: () => void): Promise<void> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of stdout) {
+      text += decoder.decode(chunk, { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines) {
+        const [what, id = ""] = line.split(" ");
+        if (what === "up") up();
+        else if (what === "kept") this.kept.add(id);
+        else if (what === "handed") this.handed.add(id);
+        else if (what === "came") this.came.push(id);
+      }
+    }
+  }
+}
+
+const missing = (said: ReadonlySet<string>, kept: ReadonlySet<string>) =>
+  [...said].filter((id) => !kept.has(id));
+
+describe("two boxes that exchange bundles and are killed with SIGKILL at random moments", () => {
+  test(
+    `lose nothing that was acknowledged, and give no reader anything twice, in ${ROUNDS} rounds`,
+    async () => {
+      const random = seededRandom(20_261_128);
+      const folder = scratch();
+      const socket = join(folder, "link");
+      const [a, b] = [new KilledBox("a", socket, folder), new KilledBox("b", socket, folder)];
+      await Promise.all([a.start(), b.start()]);
+      for (let round = 0; round < ROUNDS; round += 1) {
+        await Bun.sleep(random() * LONGEST_LIFE_MS);
+        const which = random();
+        const killed = which < 0.4 ? [a] : which < 0.8 ? [b] : [a, b];
+        await Promise.all(killed.map((one) => one.kill()));
+        for (const one of killed) {
+          const other = one === a ? b : a;
+          // What the other was told that this one has, was told before this one died.
+          const handed = new Set(other.handed);
+          const medium = one.onMedium();
+          expect(missing(one.kept, medium)).toEqual([]);
+          expect(missing(handed, medium)).toEqual([]);
+        }
+        await Promise.all(killed.map((one) => one.start()));
+      }
+      await Promise.all([a, b].map((one) => one.kill()));
+
+      // Left alone, they bring each other to the same.
+      await Promise.all([a, b].map((one) => one.start(true)));
+      const all = new Set([...a.onMedium(), ...b.onMedium()]);
+      const endsMs = performance.now() + SETTLED_WITHIN_MS;
+      while (missing(all, a.onMedium()).length + missing(all, b.onMedium()).length > 0) {
+        if (performance.now() > endsMs) throw new Error("they do not come to the same");
+        await Bun.sleep(50);
+      }
+      await Promise.all([a, b].map((one) => one.kill()));
+      for (const one of [a, b]) {
+        expect(missing(one.kept, one.onMedium())).toEqual([]);
+        expect(new Set(one.came).size).toBe(one.came.length);
+      }
+      // The rounds are of worth only where something was written, and handed over, in them.
+      expect(a.kept.size + b.kept.size).toBeGreaterThan(ROUNDS);
+      expect(a.handed.size + b.handed.size).toBeGreaterThan(ROUNDS);
+      if (process.env.OMERTA_SYNC_KILLS !== undefined)
+        console.log({
+          kept: a.kept.size + b.kept.size,
+          handed: a.handed.size + b.handed.size,
+          lives: a.lives + b.lives,
+        });
+    },
+    ROUNDS * 3_000 + SETTLED_WITHIN_MS,
+  );
+});
