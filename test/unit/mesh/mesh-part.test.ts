@@ -272,6 +272,23 @@ describe("a box", () => {
     await box.mesh.stop();
   });
 
+  test("tells other parts of its networks: those that run, and those that begin and end", async () => {
+    const box = await startBox();
+    const harbour = await found(box, "Harbour");
+    const told: string[] = [];
+    const end = box.mesh.onNetworks({
+      began: (network) => told.push(`began ${network.membership.name}`),
+      ended: (id) => told.push(`ended ${id}`),
+    });
+    expect(told).toEqual(["began Harbour"]);
+    await found(box, "Valley");
+    await box.ask("DELETE", "/v1/networks/Harbour");
+    expect(told.slice(1)).toEqual(["began Valley", `ended ${harbour.id}`]);
+    end();
+    await box.mesh.stop();
+    expect(told).toHaveLength(3);
+  });
+
   test("that has left a network does not come back to it", async () => {
     const folder = scratch();
     const founder = await startBox();
