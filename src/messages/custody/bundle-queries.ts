@@ -1,7 +1,5 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { BundleId, Kind } from "../bundle/bundle.ts";
-import { BundleError } from "../bundle/bundle.ts";
-import { bundleId } from "../bundle/bundle-codec.ts";
 import { type BundleRow, heldOf, isTrace, rowById } from "./bundle-rows.ts";
 import type { Held } from "./custody.ts";
 import { hex } from "./opened-bundle.ts";
@@ -275,9 +273,7 @@ export class BundleQueries {
   private held(row: BundleRow): Held | undefined {
     if (isTrace(row)) return undefined;
     try {
-      const held = heldOf(row, this.options.nowMs());
-      if (bundleId(held.bundle) !== row.id) throw new BundleError("bundle.id", "is another one's");
-      return held;
+      return heldOf(row, this.options.nowMs());
     } catch (error) {
       this.options.damaged(row.id, error);
       return undefined;

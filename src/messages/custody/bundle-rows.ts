@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
-import type { BundleId, Destination } from "../bundle/bundle.ts";
-import { PRIORITIES } from "../bundle/bundle.ts";
+import { crc32 } from "node:zlib";
+import { BundleError, type BundleId, type Destination, PRIORITIES } from "../bundle/bundle.ts";
 import { decodeBundle } from "../bundle/bundle-codec.ts";
 import type { Held, Source } from "./custody.ts";
 import { hex, holderOf, type ReadBundle } from "./opened-bundle.ts";
@@ -30,6 +30,8 @@ export interface BundleRow {
   latest: number;
   removed_by: string | null;
   removed_reason: string | null;
+  /** CRC-32 of `encoded`: SQLite would not notice a card that loses bits. */
+  crc: number;
   /** Empty where it was taken away. */
   encoded: Uint8Array;
 }
@@ -62,6 +64,7 @@ export function rowOf(read: ReadBundle, seq: number, bornMs: number, source: Sou
     latest: 0,
     removed_by: null,
     removed_reason: null,
+    crc: crc32(encoded),
     encoded,
   };
 }
@@ -88,6 +91,7 @@ const COLUMNS: readonly (keyof BundleRow)[] = [
   "latest",
   "removed_by",
   "removed_reason",
+  "crc",
   "encoded",
 ];
 const INSERT = `INSERT INTO bundle (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`;
@@ -105,6 +109,7 @@ export const isTrace = ({ encoded }: Pick<BundleRow, "encoded">): boolean => enc
 /** @throws {BundleError} where a row holds none: a damaged medium */
 export function heldOf(row: BundleRow, nowMs: number): Held {
   const encoded = Uint8Array.from(row.encoded);
+  if (crc32(encoded) !== row.crc) throw new BundleError("bundle", "is not as it was written");
   return {
     id: row.id,
     bundle: decodeBundle(encoded),

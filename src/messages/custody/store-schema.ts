@@ -33,6 +33,7 @@ export const MIGRATIONS: readonly string[] = [
     latest INTEGER NOT NULL DEFAULT 0,
     removed_by TEXT,
     removed_reason TEXT,
+    crc INTEGER NOT NULL,
     encoded BLOB NOT NULL
   ) STRICT;
   CREATE INDEX bundle_by_kind ON bundle (kind, rank);
