@@ -2,11 +2,6 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
-import type {
-  VirtualFirmware,
-  VirtualNeighbour,
-  VirtualNeighbourOptions,
-} from "./bench/virtual-neighbour.ts";
 import { type Config, problemLine } from "./config/index.ts";
 import {
   BenchBackend,
@@ -20,12 +15,14 @@ import {
 import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
 import type { Logger } from "./host/log.ts";
+import type { Part } from "./host/part.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { systemTimers } from "./host/timers.ts";
 import { UncaughtErrors } from "./host/uncaught-errors.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
 import { composeMesh, LoraLink, type MeshControl, sharedLinks } from "./mesh/index.ts";
+import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
 
@@ -44,12 +41,26 @@ export interface BoxOptions {
   log: Logger;
   /** Ends the process, as one that failed. */
   giveUp: () => void;
-  /** Bench mode: where the portal and the operator's page listen. */
-  bench?: { address: string; portalPort: number; consolePort: number; loraCase: VirtualFirmware };
+  /** Bench mode: no root, no radios. */
+  bench?: BenchOptions;
   /** Goes before what the configuration calls the box. */
   name?: string;
   /** Invites to join by, beside those of the configuration. */
   invites?: readonly string[];
+}
+
+export interface BenchOptions {
+  address: string;
+  /** Where the portal and the operator's page listen. */
+  portalPort: number;
+  consolePort: number;
+  /** The serial line of a virtual LoRa case on Europe's usual channel; undefined: the box has none. */
+  loraPort: string | undefined;
+  /** Boxes that LoRa alone connects: this one has no mesh. */
+  isByLoraAlone?: boolean;
+  /** What runs beside the box's own parts: before them, and after them. */
+  before?: readonly Part[];
+  after?: (lora: LoraPart) => readonly Part[];
 }
 
 export interface Box {
@@ -74,6 +85,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const { config, problems, file } = loadKeptConfig(options.configFile, stateFolder, failed);
   if (options.name !== undefined) config.box.name = options.name;
   config.mesh.invites.push(...(options.invites ?? []));
+  if (bench?.isByLoraAlone) config.mesh.enabled = false;
   log.level = config.log.level;
   for (const problem of problems) log.error(`configuration: ${problemLine(problem)}`);
   const key = openDeviceKey(stateFolder, (message) => log.error(message));
@@ -123,13 +135,10 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     configBroken: problems.length > 0,
     ...(certificate ? { tlsHost: certificate.host } : {}),
   });
-  const portal = new PortalPart({ gateway, facts, certificate, runFolder, log });
   const time = { clock, timers: systemTimers, bootClock: systemBootClock(), random: Math.random };
-  const neighbour =
-    bench && (await virtualNeighbour({ ...time, firmware: bench.loraCase, runFolder, stateFolder, log }));
   const lora = new LoraPart({
     ...time,
-    config: neighbour ? benchLora(config.lora, neighbour.port) : config.lora,
+    config: bench ? benchLora(config.lora, bench.loraPort) : config.lora,
     address: linkAddressOf(key.hash),
     stateFolder,
     // On a machine that is no box, what is plugged in is let alone.
@@ -156,6 +165,30 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     journal,
     log,
   });
+  const messages = config.messages.enabled
+    ? new MessagesPart({
+        ...time,
+        config: config.messages,
+        boxName: config.box.name,
+        stateFolder,
+        device: key,
+        memberships,
+        networks: mesh,
+        lora: config.messages.lora ? { part: lora, address: linkAddressOf(key.hash) } : undefined,
+        onUplinkChange: (listener) => gateway.onUplinkChange(listener),
+        randomBytes,
+        journal,
+        log,
+      })
+    : undefined;
+  const portal = new PortalPart({
+    gateway,
+    facts,
+    ...(messages ? { messages: messages.guests } : {}),
+    certificate,
+    runFolder,
+    log,
+  });
   const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;
   const uncaughtErrors = new UncaughtErrors({
     log,
@@ -166,9 +199,10 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const lifecycle: Lifecycle = new Lifecycle(
     [
       uncaughtErrors,
+      ...(bench?.before ?? []),
       gateway,
+      ...(messages ? [messages] : []),
       portal,
-      ...(neighbour ? [neighbour] : []),
       lora,
       ...parts,
       new ConsolePart({
@@ -183,11 +217,12 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           gateway,
           lora: texts,
           mesh: mesh.desk,
-          messages: undefined,
+          messages: messages?.operator,
           journal,
           monotonicMs: clock.monotonicMs,
         },
       }),
+      ...(bench?.after?.(lora) ?? []),
     ],
     log,
   );
@@ -217,19 +252,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   };
 }
 
-/** Another box with a virtual case, loaded only where there is one. */
-async function virtualNeighbour(options: VirtualNeighbourOptions): Promise<VirtualNeighbour> {
-  const { VirtualNeighbour } = await import("./bench/virtual-neighbour.ts");
-  return new VirtualNeighbour({ ...options, stateFolder: join(options.stateFolder, "neighbour") });
-}
-
-/** The virtual air is Europe's, and the neighbour is on its usual channel. */
-const benchLora = (lora: Config["lora"], port: string): Config["lora"] => ({
+/** The virtual air is Europe's, and both cases are on its usual channel. */
+const benchLora = (lora: Config["lora"], port: string | undefined): Config["lora"] => ({
   ...lora,
   region: "EU868",
   frequency_khz: 0,
   preset: "LongFast",
-  ports: [...lora.ports, port],
+  ports: [...lora.ports, ...(port === undefined ? [] : [port])],
 });
 
 /** Where a box keeps its sockets when it was not told: on a board under /run, elsewhere one folder for each state folder. */

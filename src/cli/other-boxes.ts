@@ -18,6 +18,7 @@ export async function startOtherBoxes(
     const number = index + 2;
     const command = [process.execPath, join(import.meta.dir, "main.ts"), "run", "--mode", "bench"];
     const options = [
+      "--no-neighbour",
       "--state",
       `${stateFolder}-${number}`,
       "--run",

@@ -1,10 +1,11 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { VirtualFirmware } from "../bench/virtual-neighbour.ts";
+import type { VirtualFirmware } from "../bench/virtual-air.ts";
 import { createLog } from "../host/log.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
 import { EXIT } from "./exit.ts";
+import { startNeighbour, virtualAir } from "./neighbour.ts";
 import { startOtherBoxes } from "./other-boxes.ts";
 import { untilSignal } from "./signals.ts";
 
@@ -26,6 +27,7 @@ interface RunOptions {
   consolePort: number;
   loraCase: VirtualFirmware;
   boxes: number;
+  neighbour: boolean;
   as?: string;
   join?: string;
 }
@@ -52,6 +54,7 @@ export function runCommand(): Command {
         .default("rnode"),
     )
     .option("--boxes <count>", "bench: run so many boxes, all of one network, 1 to 5", boxCount, 1)
+    .option("--no-neighbour", "bench: no virtual LoRa cases, and no other box at one of them")
     .option("--as <name>", "what the box is called, instead of what the configuration says")
     .option("--join <link>", "an invite to join a network by")
     .action(runBox);
@@ -68,13 +71,16 @@ async function runBox(options: RunOptions): Promise<void> {
 
   if (mode === "bench") process.stdout.write("Starting the Omerta Box in bench mode\n");
   const ended = untilSignal();
+  const air =
+    mode === "bench" && options.neighbour ? await virtualAir(options.loraCase, runFolder) : undefined;
   const bench =
     mode === "bench"
       ? {
           address: BENCH_ADDRESS,
           portalPort: freePort(options.portalPort),
           consolePort: freePort(options.consolePort),
-          loraCase: options.loraCase,
+          loraPort: air?.ports[0],
+          before: air ? [air] : [],
         }
       : undefined;
   let box: Box | undefined;
@@ -96,9 +102,12 @@ async function runBox(options: RunOptions): Promise<void> {
     ...(options.join === undefined ? {} : { invites: [options.join] }),
   });
   await box.start();
+  const neighbour =
+    air &&
+    (await startNeighbour({ stateFolder, runFolder, loraPort: air.ports[1], log, portFrom: freePort }));
   if (bench) {
-    await answers(box.portalUrl);
-    process.stdout.write(welcomeText(box));
+    await Promise.all([box, neighbour].map((one) => one && answers(one.portalUrl)));
+    process.stdout.write(welcomeText(box, neighbour));
   }
   const others =
     bench && options.boxes > 1
@@ -107,6 +116,7 @@ async function runBox(options: RunOptions): Promise<void> {
   const signal = await ended;
   if (bench) process.stdout.write(`\nStopping (${signal})\n`);
   await others?.stop();
+  await neighbour?.stop();
   await box.stop();
   process.exit(0);
 }
@@ -136,7 +146,7 @@ function makeOwnFolder(path: string): void {
   if (!isOurs) throw new Error(`${path} must be a folder that only this user can write to`);
 }
 
-function welcomeText({ portalUrl, consoleUrls, troubles }: Box): string {
+function welcomeText({ portalUrl, consoleUrls, troubles }: Box, neighbour: Box | undefined): string {
   const wrong = troubles();
   return [
     "",
@@ -146,6 +156,14 @@ function welcomeText({ portalUrl, consoleUrls, troubles }: Box): string {
     "",
     `  Portal, as a guest sees it     ${portalUrl}/`,
     ...consoleUrls.map((url) => `  Status page for the operator   ${url}`),
+    ...(neighbour
+      ? [
+          "",
+          "A neighbour's box, which this one hears by (virtual) LoRa alone:",
+          `  Portal, as a guest sees it     ${neighbour.portalUrl}/`,
+          ...neighbour.consoleUrls.map((url) => `  Status page for the operator   ${url}`),
+        ]
+      : []),
     "",
     "Press Ctrl-C to stop.",
     "",

@@ -1,6 +1,7 @@
 export {
   CHECK_IN_STATES,
   type CheckInBody,
+  type CheckInState,
   type Coordinates,
   NOTICE_LEVELS,
   type NoticeLevel,
@@ -23,3 +24,4 @@ export { MAX_PAGE_ITEMS, PAGE_ITEMS } from "./desk/guest-messages.ts";
 export type * from "./desk/operator-messages.ts";
 export { plainDigits } from "./desk/plain-digits.ts";
 export { tidyWithdrawalCode } from "./desk/withdrawal-code.ts";
+export { MessagesPart, type MessagesPartOptions } from "./messages-part.ts";

@@ -31,6 +31,12 @@ export const LIFETIME_S: Readonly<Record<Kind, number>> = {
 /** Nobody's clock is that early: a clock that says so was never set. */
 const EARLIEST_S = Date.UTC(2026, 0, 1) / 1_000;
 
+/** Seconds since 1970, 0 where the clock was never set. */
+export function trustedSeconds(wallMs: number): number {
+  const seconds = Math.floor(wallMs / 1_000);
+  return seconds >= EARLIEST_S ? seconds : 0;
+}
+
 export interface BundleMakerOptions {
   /** The box's key in the network that carries its messages. */
   key: () => SigningKey;
@@ -54,7 +60,6 @@ export class BundleMaker {
   make<K extends keyof Bodies>(kind: K, body: Bodies[K], made: Made, key = this.options.key()): Bundle {
     const { wallMs, random32 } = this.options;
     const { as, to, priority = PRIORITY_OF[kind].usual, lifetimeS = LIFETIME_S[kind] } = made;
-    const nowS = Math.floor(wallMs() / 1_000);
     return makeBundle(
       {
         kind,
@@ -62,7 +67,7 @@ export class BundleMaker {
         to,
         priority,
         lifetimeS,
-        createdS: nowS >= EARLIEST_S ? nowS : 0,
+        createdS: trustedSeconds(wallMs()),
         sequence: random32(),
         body: encodeBody(kind, body),
       },
