@@ -155,8 +155,10 @@ describe("omerta-box messages", () => {
   });
 
   test("lets nothing that others wrote draw on the screen", async () => {
-    const { guests } = await box();
-    const answer = await guests.sos(PHONE, { ...SOS, text: NASTY });
-    expect(answer).toMatchObject({ refused: "form" });
+    const { cli, guests } = await box();
+    await guests.sos(PHONE, { ...SOS, text: NASTY, name: NASTY, contact: NASTY, place: { words: NASTY } });
+    const { stdout } = await cli("sos");
+    expect(stdout).toContain("help");
+    for (const steering of ["\u001b", "\u202e"]) expect(stdout).not.toContain(steering);
   });
 });
