@@ -1,11 +1,14 @@
 import type { Clock } from "../host/clock.ts";
-import { AdmissionRate } from "./admission-rate.ts";
+import { Admitting } from "./admitting.ts";
 import { keptPeers, readPeers } from "./bootstrap-peers.ts";
 import { CertificateError, type Chain, encodeChain } from "./certificate.ts";
-import { entriesOf, hasExpired, isSameKey, keysOf, keyText, openChain } from "./chain-check.ts";
+import { entriesOf, isSameKey, keysOf, keyText, openChain } from "./chain-check.ts";
+import { because, chainProblem, memberOf } from "./chain-judgement.ts";
 import { CheckedMembers } from "./checked-members.ts";
 import { Credentials, type MembershipStore } from "./credentials.ts";
-import { type Seen, standsOn } from "./hearing.ts";
+import { expectCredible } from "./founders-clock.ts";
+import { standsOn } from "./hearing.ts";
+import { heldSharedKeys, withSharedKey } from "./held-shared-keys.ts";
 import { type BootstrapPeer, encodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
 import { inviteList, type KnownInvite, keptInvites, type MadeInvite, madeInvite } from "./invite-list.ts";
 import {
@@ -15,16 +18,14 @@ import {
   isSameButForTime,
   joinChain,
   mayCertify,
-  settledChain,
 } from "./issuing.ts";
+import { KeptStatements } from "./kept-statements.ts";
 import type { Member, Passport, Role } from "./member.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
 import { networkId } from "./network-id.ts";
 import { KEY_BYTES, type SigningKey, signingKey } from "./signing-key.ts";
-import { entryProblem, type Standing } from "./standing.ts";
 import {
   type Fact,
-  looksLikeAdmission,
   MAX_EPOCH,
   type RevocationKind,
   type SharedKey,
@@ -32,7 +33,6 @@ import {
   StatementError,
   signStatement,
 } from "./statement.ts";
-import { StatementBook } from "./statement-book.ts";
 
 /** This box may not do that in this network. */
 export class NotAllowedError extends Error {
@@ -48,20 +48,6 @@ export interface MembershipTools {
 }
 
 /**
- * How many shared keys of statements hold at a time, the present one and two before it, and as many that came by invites: who
- * was away while an operator was put out, with the keys that it made, finds the others by one of them.
- */
-const MAX_SHARED_KEYS = 3;
-/** The day before which no box with this program can have run, in seconds since 1970: 2026-07-01. */
-const BUILT_S = 1_782_864_000;
-/** How far beyond what it knows for certain a founder's clock is believed: 5 years. */
-const MAX_LEAP_S = 5 * 366 * 86_400;
-/** Who has an invite for many could fill the others' memory with names of its own making. */
-const MAX_ADMISSIONS_AN_INVITE = 500;
-/** What others tell comes in numbers, and comes again: it need not be on the medium at once. */
-const LAZY_WRITE_MS = 5_000;
-
-/**
  * This box's membership in one network: its key and certificates there, who else is a member, and the statements that make
  * it so.
  */
@@ -69,12 +55,10 @@ export class Membership implements Passport {
   readonly id: string;
   readonly networkKey: Uint8Array;
   private readonly credentials: Credentials;
-  private readonly book: StatementBook;
-  private readonly admissionRate: AdmissionRate;
+  private readonly kept: KeptStatements;
+  private readonly admitting: Admitting;
   private readonly checked = new CheckedMembers();
   private readonly listeners = new Set<() => void>();
-  private isDirty = false;
-  private writtenMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly store: MembershipStore,
@@ -83,9 +67,14 @@ export class Membership implements Passport {
     this.networkKey = toBytes(store.data.networkKey);
     this.id = networkId(this.networkKey);
     this.credentials = new Credentials(store, this.networkKey);
-    const monotonicMs = () => tools.clock.monotonicMs();
-    this.book = new StatementBook(this.networkKey, monotonicMs);
-    this.admissionRate = new AdmissionRate(monotonicMs);
+    this.kept = new KeptStatements({
+      network: this.networkKey,
+      store,
+      clock: tools.clock,
+      self: () => this.publicKey,
+      changed: () => this.tell(),
+    });
+    this.admitting = new Admitting(this.networkKey, this.credentials, this.kept, () => this.problem);
   }
 
   /**
@@ -94,13 +83,9 @@ export class Membership implements Passport {
    */
   open(): this {
     this.credentials.check();
-    for (const statement of this.store.data.statements) {
-      try {
-        this.book.accept(toBytes(statement));
-      } catch (error) {
-        this.tools.told(`network ${this.name}: a kept statement is left out: ${String(error)}`);
-      }
-    }
+    this.kept.read((error) =>
+      this.tools.told(`network ${this.name}: a kept statement is left out: ${String(error)}`),
+    );
     return this;
   }
 
@@ -164,7 +149,7 @@ export class Membership implements Passport {
   }
 
   proofAgainst(chain: Uint8Array): Uint8Array | undefined {
-    const revoked = standsOn(openChain(chain, this.networkKey), this.standing.out);
+    const revoked = standsOn(openChain(chain, this.networkKey), this.kept.standing.out);
     return revoked && Uint8Array.from(revoked.bytes);
   }
 
@@ -179,7 +164,7 @@ export class Membership implements Passport {
   invite(request: InviteRequest): string {
     if (!this.mayIssue) throw new InviteError("role", `this box may not invite${because(this.problem)}`);
     const key = signingKey(this.tools.random(KEY_BYTES));
-    const chain = inviteChain(this.credentials.issuer, key.publicKey, request, this.nowS());
+    const chain = inviteChain(this.credentials.issuer, key.publicKey, request, this.kept.nowS());
     const [sharedKey] = this.keysByEpoch();
     if (sharedKey === undefined) throw new InviteError("sharedKey", "is not known");
     const parts = { networkName: this.name, sharedKey, key, chain, peers: request.peers };
@@ -190,7 +175,7 @@ export class Membership implements Passport {
 
   /** The invites that this box has made, first those that hold, and those by which others are known to have come. */
   invites(): KnownInvite[] {
-    return inviteList(this.madeInvites(), this.book.admitted(), this.standing, this.nowS());
+    return inviteList(this.madeInvites(), this.kept.book.admitted(), this.kept.standing, this.kept.nowS());
   }
 
   /** Whether this box's own certificates stand on a key: putting that out would put out this box as well. */
@@ -220,7 +205,7 @@ export class Membership implements Passport {
   closeInviteOf(chain: Uint8Array): Uint8Array | undefined {
     const opened = openChain(chain, this.networkKey);
     const entry = entriesOf(opened).find(({ subject }) => isSameKey(subject, opened[0].subject));
-    if (entry === undefined || entry.single || this.standing.closed.has(keyText(entry.invite))) {
+    if (entry === undefined || entry.single || this.kept.standing.closed.has(keyText(entry.invite))) {
       return undefined;
     }
     return this.revoke(entry.invite, "no-more");
@@ -246,24 +231,7 @@ export class Membership implements Passport {
    * @throws {CertificateError} when it is no member
    */
   noteAdmission(chain: Uint8Array): Uint8Array | undefined {
-    const opened = this.checkedChain(chain);
-    const [certificate, invite] = opened;
-    if (invite?.role !== "invite" || !this.mayAdmitBy(invite.subject)) return undefined;
-    const heard = this.standing.admitted.get(keyText(invite.subject))?.size ?? 0;
-    const seen = this.seenToCome(opened);
-    // Of two who come by an invite for one those count first who were seen nearer to the network's key.
-    const isNearer = invite.uses === 1 && seen !== undefined && seen.distance > this.credentials.chain.length;
-    if (this.hasNoted(opened) || (seen !== undefined && !isNearer)) return undefined;
-    if (heard >= MAX_ADMISSIONS_AN_INVITE) return undefined;
-    const fact: Fact = { what: "admission", invite: invite.subject, certificate };
-    const admission = signStatement(this.networkKey, fact, this.nowS(), this.credentials.member);
-    if (this.takeIn(admission) === "known") return undefined;
-    if (invite.uses === 1) {
-      // Nobody else may be let in by it meanwhile, nor after a power cut.
-      this.book.countNow();
-      this.flush();
-    }
-    return admission;
+    return this.admitting.note(this.checkedChain(chain));
   }
 
   /**
@@ -274,8 +242,7 @@ export class Membership implements Passport {
    */
   settle(chain: Uint8Array): Uint8Array | undefined {
     const opened = this.checkedChain(chain);
-    if (!this.mayIssue || !this.hasCome(opened)) return undefined;
-    const settled = settledChain(this.credentials.issuer, opened, this.nowS());
+    const settled = this.mayIssue ? this.admitting.settled(opened) : undefined;
     return settled === undefined ? undefined : encodeChain(settled);
   }
 
@@ -303,7 +270,7 @@ export class Membership implements Passport {
     const { key, generation } = this.nextKey(keyOf);
     this.rememberSharedKey(invite.sharedKey.epoch, toText(invite.sharedKey.key));
     this.rememberPeers(invite.peers);
-    const chain = joinChain(invite, key.publicKey, name, this.nowS());
+    const chain = joinChain(invite, key.publicKey, name, this.kept.nowS());
     if (this.problemOf(chain) !== undefined) return false;
     if (isSameKey(key.publicKey, this.publicKey)) return this.replaceBy(chain);
     this.credentials.replace(chain, key, generation);
@@ -316,7 +283,7 @@ export class Membership implements Passport {
    * peers; the export's key and certificates where this box's no longer hold.
    */
   merge(other: MembershipData): void {
-    this.acceptAll(other.statements.map(toBytes));
+    this.kept.takeAll(other.statements.map(toBytes));
     for (const { epoch, key } of [...other.olderSharedKeys, other.sharedKey])
       this.rememberSharedKey(epoch, key);
     this.rememberPeers([...this.peers(), ...readPeers(other.peers)]);
@@ -340,7 +307,7 @@ export class Membership implements Passport {
 
   /** Encoded, in the order in which they are best told: who takes them one by one expels nobody on the way. */
   statements(): Uint8Array[] {
-    return this.book.all().map(({ bytes }) => Uint8Array.from(bytes));
+    return this.kept.book.all().map(({ bytes }) => Uint8Array.from(bytes));
   }
 
   /**
@@ -350,20 +317,7 @@ export class Membership implements Passport {
    * @throws {StatementError}
    */
   accept(statement: Uint8Array): "new" | "known" {
-    if (looksLikeAdmission(statement)) {
-      if (this.book.has(statement) || !this.admissionRate.take()) return "known";
-    }
-    return this.takeIn(statement);
-  }
-
-  private takeIn(statement: Uint8Array): "new" | "known" {
-    const accepted = this.book.accept(statement);
-    if (accepted === undefined) return "known";
-    const isUrgent =
-      accepted.what !== "admission" &&
-      (accepted.chain.length === 0 || isSameKey(accepted.signer, this.publicKey));
-    this.accepted(isUrgent);
-    return "new";
+    return this.kept.hear(statement);
   }
 
   /**
@@ -371,21 +325,7 @@ export class Membership implements Passport {
    * @returns those that were new, and what was wrong with others
    */
   acceptAll(statements: readonly Uint8Array[]): { news: Uint8Array[]; errors: StatementError[] } {
-    const errors: StatementError[] = [];
-    let isUrgent = false;
-    const news = statements.filter((statement) => {
-      try {
-        const accepted = this.book.accept(statement);
-        isUrgent ||= accepted?.what === "revocation" && accepted.chain.length === 0;
-        return accepted !== undefined;
-      } catch (error) {
-        if (!(error instanceof StatementError)) throw error;
-        errors.push(error);
-        return false;
-      }
-    });
-    if (news.length > 0) this.accepted(isUrgent);
-    return { news, errors };
+    return this.kept.takeAll(statements);
   }
 
   /**
@@ -393,12 +333,7 @@ export class Membership implements Passport {
    * written by this, but for what the network's own key says: else one of them could wear out the medium.
    */
   flush(): void {
-    if (!this.isDirty) return;
-    this.isDirty = false;
-    this.writtenMs = this.tools.clock.monotonicMs();
-    this.store.update((data) => {
-      data.statements = this.book.all().map(({ bytes }) => toText(bytes));
-    });
+    this.kept.flush();
   }
 
   /** Called after every change of members, shared keys or this box's own certificates. @returns a function that ends it */
@@ -426,7 +361,7 @@ export class Membership implements Passport {
   }
 
   private rememberInvites(invites: readonly MadeInvite[]): void {
-    const kept = keptInvites(invites, this.nowS());
+    const kept = keptInvites(invites, this.kept.nowS());
     this.store.update((data) => {
       data.invites = kept.map((one) => ({ ...one, key: toText(one.key) }));
     });
@@ -434,19 +369,6 @@ export class Membership implements Passport {
 
   private get mayIssue(): boolean {
     return this.isFounder || this.problem === undefined;
-  }
-
-  /** What the wall clock says, unless the network has proof that it is later: a Pi begins at some day in the past. */
-  private nowS(): number {
-    return Math.max(this.wallS(), this.standing.floorS);
-  }
-
-  private wallS(): number {
-    return Math.max(0, Math.floor(this.tools.clock.wallMs() / 1_000));
-  }
-
-  private get standing(): Standing {
-    return this.book.standingAt(this.wallS());
   }
 
   /** @throws {CertificateError} */
@@ -463,47 +385,13 @@ export class Membership implements Passport {
   }
 
   private problemOf(chain: Chain): string | undefined {
-    const { standing } = this;
-    const revoked = standsOn(chain, standing.out);
-    if (revoked !== undefined) return `revoked${because(revoked.why)}`;
-    // Attenuation sees to it that nothing in a chain ends before its leaf.
-    if (hasExpired(chain[0], this.nowS())) {
-      return `expired at ${new Date(chain[0].expiresAt * 1_000).toISOString()}`;
-    }
-    for (const entry of entriesOf(chain)) {
-      const problem = entryProblem(entry, standing);
-      if (problem !== undefined) return problem;
-    }
-    return undefined;
-  }
-
-  /** Whether somebody who is heard, or this box, has seen a chain's leaf come by its invite. */
-  private hasCome(chain: Chain): boolean {
-    return this.seenToCome(chain) !== undefined || this.hasNoted(chain);
-  }
-
-  private hasNoted([{ subject: who }, invite]: Chain): boolean {
-    const noted = invite === undefined ? [] : this.book.admissionsOf(invite.subject);
-    return noted.some(
-      ({ certificate: { subject }, signer }) => isSameKey(subject, who) && isSameKey(signer, this.publicKey),
-    );
-  }
-
-  private seenToCome([{ subject }, invite]: Chain): Seen | undefined {
-    if (invite?.role !== "invite") return undefined;
-    return this.standing.admitted.get(keyText(invite.subject))?.get(keyText(subject));
-  }
-
-  private mayAdmitBy(invite: Uint8Array): boolean {
-    const { role } = this.self;
-    const isOwnToo = entriesOf(this.credentials.chain).some((entry) => isSameKey(entry.invite, invite));
-    return (role === "box" || role === "operator") && !isOwnToo && this.problem === undefined;
+    return chainProblem(chain, this.kept.standing, this.kept.nowS());
   }
 
   private nextKey(keyOf: (generation: number) => SigningKey): { key: SigningKey; generation: number } {
     let { generation } = this.store.data;
     let { key } = this.credentials;
-    while (this.standing.out.has(keyText(key.publicKey))) {
+    while (this.kept.standing.out.has(keyText(key.publicKey))) {
       generation += 1;
       key = keyOf(generation);
     }
@@ -511,22 +399,13 @@ export class Membership implements Passport {
   }
 
   private keysByEpoch(): Omit<SharedKey, "what">[] {
-    const { sharedKey, olderSharedKeys } = this.store.data;
-    const stated = distinct(this.standing.sharedKeys).slice(0, MAX_SHARED_KEYS);
-    // The founder's own key has stated its first one.
-    const came = this.isFounder && stated.length > 0 ? [] : [sharedKey, ...olderSharedKeys];
-    const read = came.map(({ epoch, key }) => ({ epoch, key: toBytes(key) }));
-    return distinct([...stated, ...read]).sort((a, b) => b.epoch - a.epoch);
+    return heldSharedKeys(this.store.data, this.kept.standing.sharedKeys);
   }
 
   private rememberSharedKey(epoch: number, key: string): void {
-    const { sharedKey, olderSharedKeys } = this.store.data;
-    if (this.isFounder || sharedKey.key === key) return;
-    const before = [sharedKey, ...olderSharedKeys].filter((known) => known.key !== key);
-    this.store.update((data) => {
-      data.sharedKey = { epoch, key };
-      data.olderSharedKeys = before.slice(0, MAX_SHARED_KEYS - 1);
-    });
+    const next = withSharedKey(this.store.data, { epoch, key });
+    if (next === undefined) return;
+    this.store.update((data) => Object.assign(data, next));
     this.tell();
   }
 
@@ -540,23 +419,12 @@ export class Membership implements Passport {
     return true;
   }
 
-  /**
-   * What the network's own key signs moves every box's time on, for good: with a clock far ahead of all that is known this
-   * box doesn't sign by it.
-   * @throws {StatementError} where the clock is not to be believed, or there is no room for the statement
-   */
+  /** @throws {StatementError} where the clock is not to be believed, or there is no room for the statement */
   private state(fact: Fact, signer: Signer): Uint8Array {
-    const nowS = this.nowS();
-    const knownS = Math.max(BUILT_S, this.standing.floorS);
-    if (signer.chain.length === 0 && nowS > knownS + MAX_LEAP_S) {
-      const [clock, known] = [nowS, knownS].map((at) => new Date(at * 1_000).toISOString());
-      throw new StatementError(
-        "statement.issuedAt",
-        `this box's clock says ${clock}, more than five years after ${known}, the last time that is certain; set the clock, or update the box's program`,
-      );
-    }
+    const nowS = this.kept.nowS();
+    if (signer.chain.length === 0) expectCredible(nowS, this.kept.standing.floorS);
     const bytes = signStatement(this.networkKey, fact, nowS, signer);
-    if (this.takeIn(bytes) === "known" && !this.book.has(bytes)) {
+    if (this.kept.take(bytes) === "known" && !this.kept.book.has(bytes)) {
       throw new StatementError("statement", "there is no room for it: this network has too many of its kind");
     }
     return bytes;
@@ -572,30 +440,10 @@ export class Membership implements Passport {
     );
   }
 
-  private accepted(isUrgent: boolean): void {
-    this.isDirty = true;
-    if (isUrgent || this.tools.clock.monotonicMs() - this.writtenMs >= LAZY_WRITE_MS) this.flush();
-    this.tell();
-  }
-
   private tell(): void {
     for (const listener of this.listeners) listener();
   }
 }
 
-const because = (why: string | undefined): string => (why === undefined || why === "" ? "" : `: ${why}`);
-
 const readInvites = (invites: MembershipData["invites"]): MadeInvite[] =>
   invites.map((one) => ({ ...one, key: toBytes(one.key) }));
-
-function distinct(keys: readonly Omit<SharedKey, "what">[]): Omit<SharedKey, "what">[] {
-  const kept = new Map<string, Omit<SharedKey, "what">>();
-  for (const known of keys) if (!kept.has(keyText(known.key))) kept.set(keyText(known.key), known);
-  return [...kept.values()];
-}
-
-/** @throws {CertificateError} when the chain is an invite's */
-function memberOf([{ subject, role, name, grants, expiresAt }]: Chain): Member {
-  if (role === "invite") throw new CertificateError("chain.0.role", "an invite is no member");
-  return { publicKey: subject, role, name, grants, expiresAt };
-}
