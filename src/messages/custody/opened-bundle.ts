@@ -66,10 +66,12 @@ function openBundle({ kind, body }: Bundle): Opened {
   }
 }
 
-function factsOf({ sender }: Bundle, opened: Opened): Facts {
+function factsOf({ sender, to }: Bundle, opened: Opened): Facts {
   const facts: Facts = { about: null, subject: null, name: null, version: null };
   switch (opened.kind) {
     case "check-in": {
+      // What is for one person alone is in nobody's list.
+      if (to.kind !== "everyone") return facts;
       const name = searchable(opened.body.name);
       // Guests of one box have one key: two of one name are told apart by the place that they gave.
       const place = sender.as === "person" ? "" : searchable(opened.body.place.words);

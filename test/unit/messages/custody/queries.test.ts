@@ -195,6 +195,8 @@ describe("other lists", () => {
     await takeAll([notice, outside, lookup]);
     expect(store.queries.notices().items.map(bodyless)).toEqual([notice.id]);
     expect(store.queries.outside().map(bodyless)).toEqual([outside.id]);
+    expect(store.queries.checkIns("").items).toEqual([]);
+    expect(store.queries.checkIns("ana").items).toEqual([]);
     expect(store.queries.ofKind("lookup").items.map(bodyless)).toEqual([lookup.id]);
     const order = store.get(notice.id)?.order ?? 0;
     expect(store.queries.since(order).map(bodyless)).toEqual([outside.id, lookup.id]);

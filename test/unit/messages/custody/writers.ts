@@ -15,11 +15,13 @@ export interface Written {
   encoded: Uint8Array;
 }
 
-type Options = Partial<Pick<Unsigned, "priority" | "lifetimeS" | "to">> & { as?: Unsigned["sender"]["as"] };
+type Options = Partial<Pick<Unsigned, "priority" | "lifetimeS" | "to" | "sequence">> & {
+  as?: Unsigned["sender"]["as"];
+};
 
 const DAY_S = 86_400;
 const EVERYONE: Destination = { kind: "everyone" };
-let sequence = 0;
+let written = 0;
 
 /** Somebody, or a box, that writes bundles. Each number is another one. */
 export class Writer {
@@ -87,7 +89,8 @@ export class Writer {
 
   private sign(kind: Unsigned["kind"], body: Uint8Array, options: Options & { to: Destination }): Written {
     const { as = this.as, to, priority = PRIORITY_OF[kind].usual, lifetimeS = 7 * DAY_S } = options;
-    sequence += 1;
+    written += 1;
+    const { sequence = written } = options;
     const sender = { as, key: this.key.publicKey };
     const unsigned: Unsigned = { kind, sender, to, priority, lifetimeS, createdS: 0, sequence, body };
     const bundle = makeBundle(unsigned, (message) => this.key.sign(message));
