@@ -76,26 +76,17 @@ export class KeptStatements {
     return "new";
   }
 
-  /**
-   * Takes in many at once, with one write and one change.
-   * @returns those that were new, and what was wrong with others
-   */
-  takeAll(statements: readonly Uint8Array[]): { news: Uint8Array[]; errors: StatementError[] } {
-    const errors: StatementError[] = [];
-    let isUrgent = false;
+  /** Takes in those of an export, with one write and one change; what is none is left out, as it is when it is read. */
+  takeAll(statements: readonly Uint8Array[]): void {
     const news = statements.filter((statement) => {
       try {
-        const accepted = this.book.accept(statement);
-        isUrgent ||= accepted?.what === "revocation" && accepted.chain.length === 0;
-        return accepted !== undefined;
+        return this.book.accept(statement) !== undefined;
       } catch (error) {
-        if (!(error instanceof StatementError)) throw error;
-        errors.push(error);
-        return false;
+        if (error instanceof StatementError) return false;
+        throw error;
       }
     });
-    if (news.length > 0) this.accepted(isUrgent);
-    return { news, errors };
+    if (news.length > 0) this.accepted(true);
   }
 
   /** Writes what is not yet on the medium. */

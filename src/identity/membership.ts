@@ -321,14 +321,6 @@ export class Membership implements Passport {
   }
 
   /**
-   * Takes in many at once, with one write and one change.
-   * @returns those that were new, and what was wrong with others
-   */
-  acceptAll(statements: readonly Uint8Array[]): { news: Uint8Array[]; errors: StatementError[] } {
-    return this.kept.takeAll(statements);
-  }
-
-  /**
    * Writes what is not yet on the medium; to be called every few seconds, and before the box stops. What others tell is
    * written by this, but for what the network's own key says: else one of them could wear out the medium.
    */
