@@ -11,7 +11,7 @@ export interface LayoutProps {
   boxName: string;
   title: string;
   accent: string;
-  /** The path of this page, for its versions in other languages; undefined where there are none. */
+  /** The path of this page, with a query or without, for its versions in other languages; undefined where there are none. */
   path?: string;
   /** Loads a page again by itself, without scripts. */
   refresh?: { seconds: number; url: string };
@@ -65,7 +65,7 @@ interface ChooserProps {
 
 function LanguageLink({ path, code, name }: { path: string; code: string; name: string }) {
   return (
-    <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
+    <a href={`${path}${path.includes("?") ? "&" : "?"}lang=${code}`} lang={code} hreflang={code}>
       {name}
     </a>
   );

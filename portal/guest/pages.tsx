@@ -1,56 +1,14 @@
 /** @jsxImportSource hono/jsx */
 import { raw } from "hono/html";
-import type { Language, TextKey } from "../locales/index.ts";
+import type { TextKey } from "../locales/index.ts";
 import { Layout } from "./layout.tsx";
+import { Hub } from "./messages/hub.tsx";
+import { FirstNotices } from "./messages/notice-list.tsx";
+import { type BoxFacts, frame, Hidden, link, type PageContext } from "./page-context.tsx";
+
+export type { BoxFacts, PageContext } from "./page-context.tsx";
+
 import { type Words, wordsOf } from "./words.ts";
-
-/** What the pages say of the box, besides their own words. */
-export interface BoxFacts {
-  name: string;
-  operator: string;
-  contact: string;
-  welcome: string;
-  notices: readonly string[];
-  /** "#rrggbb" */
-  accent: string;
-  services: readonly { name: string; description: string; url: string }[];
-  /** For guests to type in and to scan. */
-  portalUrl: string;
-  /** Guests may use the internet, and there is one now. */
-  internet: boolean;
-  /** A guest's phone is told that it is online. */
-  toldOnline: boolean;
-  guestToGuest: boolean;
-  /** Guests can check in, ask for help and write to each other here. */
-  messages?: boolean;
-  configBroken: boolean;
-}
-
-/** What every page is made from. */
-export interface PageContext {
-  facts: BoxFacts;
-  language: Language;
-}
-
-const frame = ({ facts, language }: PageContext, title: string) => ({
-  language,
-  title,
-  boxName: facts.name,
-  accent: facts.accent,
-  configBroken: facts.configBroken,
-});
-
-const link = (path: string, { language }: PageContext): string => `${path}?lang=${language.code}`;
-
-/** @param token proves that a form came from a page of ours */
-function Hidden({ token, language }: { token: string; language: Language }) {
-  return (
-    <>
-      <input type="hidden" name="token" value={token} />
-      <input type="hidden" name="lang" value={language.code} />
-    </>
-  );
-}
 
 function Notices({ facts, t }: { facts: BoxFacts; t: Words }) {
   if (facts.notices.length === 0) return null;
@@ -75,17 +33,25 @@ function onlineKey({ internet, toldOnline }: BoxFacts, when: "before" | "after")
   return when === "before" ? "online.told" : "on.told";
 }
 
+/** Pages to which a guest who has agreed is led on. */
+export const NEXT_PAGES = ["check-in", "write", "report"] as const;
+export type NextPage = (typeof NEXT_PAGES)[number];
+
 /**
  * The first page: what this is, who runs it, what works, the risks, and one button.
  * @param again the form came back too late: the guest is asked to tap once more
+ * @param next where the guest wanted to go, and may once they have agreed
  */
-export function welcomePage(context: PageContext, token: string, again = false): string {
+export function welcomePage(context: PageContext, token: string, again = false, next?: NextPage): string {
   const { facts, language } = context;
   const t = wordsOf(language);
   return (
     <Layout {...frame(context, t("welcome.title", { name: facts.name }))} path="/">
       {again ? <p class="n">{t("problem.again")}</p> : null}
+      {next === undefined ? null : <p class="n">{t("form.consent")}</p>}
+      <FirstNotices context={context} />
       <Notices facts={facts} t={t} />
+      {facts.messages && next === undefined ? <Hub context={context} /> : null}
       {facts.welcome === "" ? null : (
         <p class="o" dir="auto">
           {facts.welcome}
@@ -109,6 +75,7 @@ export function welcomePage(context: PageContext, token: string, again = false):
         <li>{t("risks.radio")}</li>
         <li>{t("risks.machines")}</li>
         <li>{t("risks.log")}</li>
+        {facts.messages ? <li>{t("risks.messages")}</li> : null}
         <li>{t("risks.advice")}</li>
       </ul>
       <p>
@@ -116,6 +83,7 @@ export function welcomePage(context: PageContext, token: string, again = false):
       </p>
       <form method="post" action="/agree">
         <Hidden token={token} language={language} />
+        {next === undefined ? null : <input type="hidden" name="next" value={next} />}
         <p class="s">{t(onlineKey(facts, "before"))}</p>
         <button class="b" type="submit">
           {t("consent.button")}
@@ -145,6 +113,7 @@ export function risksPage(context: PageContext): string {
         <section>
           <h2>{t(title)}</h2>
           <p>{t(text)}</p>
+          {title === "long.log.title" && facts.messages ? <p>{t("risks.messages")}</p> : null}
           {title === "long.see.title" ? (
             <p>{t(facts.guestToGuest ? "long.guests.together" : "long.guests.apart")}</p>
           ) : null}
@@ -158,7 +127,7 @@ export function risksPage(context: PageContext): string {
 }
 
 /**
- * After consent: what can be used, as large buttons.
+ * After consent: what can be used, as large buttons, messages first.
  * @param timeLeft in words
  * @param qrSvg the portal's address as an SVG
  */
@@ -168,6 +137,9 @@ export function onPage(context: PageContext, timeLeft: string, qrSvg: string): s
   const address = facts.portalUrl;
   return (
     <Layout {...frame(context, t("on.title"))} path="/on">
+      {facts.messages ? <Hub context={context} /> : null}
+      <FirstNotices context={context} />
+      <Notices facts={facts} t={t} />
       <h2>{t("on.services")}</h2>
       {facts.services.length === 0 ? <p>{t("on.noServices")}</p> : null}
       {facts.services.map(({ name, description, url }) => (
@@ -176,7 +148,6 @@ export function onPage(context: PageContext, timeLeft: string, qrSvg: string): s
           {description === "" ? null : <small>{description}</small>}
         </a>
       ))}
-      <Notices facts={facts} t={t} />
       <p class="s">{t(onlineKey(facts, "after"))}</p>
       <h2>{t("on.browser")}</h2>
       <p>{t("on.browserHow")}</p>

@@ -49,14 +49,14 @@ export interface DeskMessages {
 /** A phone's window closes by itself after a while: better an answer that says that there is none. */
 const TIMEOUT_MS = 5_000;
 
-/** The portal's way to the daemon's messages, over the desk's socket. */
+/** The portal's way to the daemon's messages. */
 export class DeskMessagesClient implements DeskMessages {
   private readonly client;
 
-  constructor(socket: string) {
-    const overSocket = (input: string | URL | Request, init?: RequestInit) =>
-      fetch(input, { ...init, unix: socket, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    this.client = hc<DeskMessagesApi>("http://desk/messages", { fetch: overSocket as typeof fetch });
+  /** @param ask the desk, which has messages below `/messages` */
+  constructor(ask: (input: string | URL | Request, init?: RequestInit) => Promise<Response>) {
+    // The cast: nothing here asks for a preconnection, which is all that the type of `fetch` has beside the call.
+    this.client = hc<DeskMessagesApi>("http://desk/messages", { fetch: ask as typeof fetch });
   }
 
   sos(query: FormSender, json: SosBody): Promise<Outcome<Sent>> {
@@ -99,6 +99,12 @@ export class DeskMessagesClient implements DeskMessages {
     return answered(this.client.notices.$get());
   }
 }
+
+/** Asks the desk over its socket. */
+export const overSocket =
+  (socket: string) =>
+  (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+    fetch(input, { ...init, unix: socket, signal: AbortSignal.timeout(TIMEOUT_MS) });
 
 function paging(before: string | undefined, most: number | undefined) {
   return {

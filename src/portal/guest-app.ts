@@ -1,25 +1,51 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
+import { NEXT_PAGES, type NextPage } from "../../portal/guest/pages.tsx";
 import { type Language, languageOf } from "../../portal/locales/index.ts";
 import { CAPPORT_TYPE, capportAnswer, type GuestView } from "../gateway/index.ts";
 import { empty, seeOther } from "./answers.ts";
 import { type DeskClient, DeskError } from "./desk-client.ts";
+import type { DeskMessages } from "./desk-messages-client.ts";
 import { FormTokens } from "./form-token.ts";
 import { frontDoor, languageFor, type Peer } from "./front-door.ts";
 import type { GuestDirectory } from "./guest-directory.ts";
 import { GuestPages } from "./guest-pages.ts";
+import { MessagePages } from "./message-pages.ts";
+import { messageRoutes } from "./message-routes.ts";
+import { PublicBoard } from "./public-board.ts";
 
 export type { Peer } from "./front-door.ts";
 
 const MAX_FORM_BYTES = 4096;
 
-const form = z.object({ token: z.string().max(64).default(""), lang: z.string().max(12).default("") });
+const form = z.object({
+  token: z.string().max(64).default(""),
+  lang: z.string().max(12).default(""),
+  next: z.enum(NEXT_PAGES).optional().catch(undefined),
+});
 
-/** The guests' web server: probes, pages and the two forms. It decides nothing: it asks the desk. */
-export function guestApp(directory: GuestDirectory, desk: Pick<DeskClient, "shown" | "agree" | "leave">) {
+/**
+ * The guests' web server: probes, pages and forms. It decides nothing: it asks the desk.
+ * @param messages the way to the daemon's messages, for a box that has any
+ * @param nowMs the monotonic clock
+ */
+export function guestApp(
+  directory: GuestDirectory,
+  desk: Pick<DeskClient, "shown" | "agree" | "leave">,
+  messages?: DeskMessages,
+  nowMs: () => number = () => performance.now(),
+) {
   const tokens = new FormTokens();
-  const pages = new GuestPages(directory, tokens);
+  const board = messages && new PublicBoard(messages, nowMs);
+  const pages = new GuestPages(directory, tokens, board, nowMs);
+  if (board) {
+    const changed = () => {
+      if (pages.facts.messages) board.changed();
+    };
+    directory.onPublicChange(changed);
+    changed();
+  }
 
   /** Says once that a page was shown, without making the guest wait for it. */
   const report = (address: string, view: GuestView): void => {
@@ -72,12 +98,12 @@ export function guestApp(directory: GuestDirectory, desk: Pick<DeskClient, "show
   const limited = bodyLimit({ maxSize: MAX_FORM_BYTES, onError: () => empty(413) });
 
   app.post("/agree", limited, async (c) => {
-    const { token, language } = await readForm(c.req.raw);
+    const { token, language, next } = await readForm(c.req.raw);
     const { address } = c.env;
-    if (!tokens.matches(address, token)) return pages.welcome(address, language, true);
+    if (!tokens.matches(address, token)) return pages.welcome(address, language, true, next);
     try {
       directory.remember(address, await desk.agree(address, language.code));
-      return seeOther(`/on?lang=${language.code}`);
+      return seeOther(`/${next ?? "on"}?lang=${language.code}`);
     } catch (error) {
       return pages.problem(error, language, "/");
     }
@@ -94,6 +120,16 @@ export function guestApp(directory: GuestDirectory, desk: Pick<DeskClient, "show
       return pages.problem(error, language, "/");
     }
   });
+
+  if (messages && board) {
+    const visitor = async (address: string) => {
+      const view = await directory.at(address);
+      report(address, view);
+      return view;
+    };
+    const own = new MessagePages(pages, board, tokens, nowMs);
+    app.route("/", messageRoutes({ desk: messages, board, pages, messages: own, tokens, visitor }));
+  }
 
   app.get("/captive-portal", async (c) => {
     const { tlsHost } = pages.facts;
@@ -127,10 +163,16 @@ function pathOf(url: string): string {
   return url.slice(start, query < 0 ? undefined : query);
 }
 
-async function readForm(request: Request): Promise<{ token: string; language: Language }> {
+interface Form {
+  token: string;
+  language: Language;
+  next?: NextPage | undefined;
+}
+
+async function readForm(request: Request): Promise<Form> {
   const type = request.headers.get("content-type") ?? "";
   const text = type.startsWith("application/x-www-form-urlencoded") ? await request.text() : "";
   const fields = form.safeParse(Object.fromEntries(new URLSearchParams(text)));
-  const { token, lang } = fields.success ? fields.data : { token: "", lang: "" };
-  return { token, language: languageOf(lang) ?? languageFor(request) };
+  const { token, lang, next } = fields.success ? fields.data : { token: "", lang: "" };
+  return { token, language: languageOf(lang) ?? languageFor(request), next };
 }

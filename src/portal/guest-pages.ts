@@ -2,6 +2,7 @@ import { renderSVG } from "uqr";
 import {
   leavePage,
   leftPage,
+  type NextPage,
   onPage,
   type PageContext,
   type ProblemKey,
@@ -19,6 +20,7 @@ import { DeskError } from "./desk-client.ts";
 import type { FormTokens } from "./form-token.ts";
 import type { GuestDirectory } from "./guest-directory.ts";
 import { PageCache } from "./page-cache.ts";
+import type { PublicBoard } from "./public-board.ts";
 
 /** Before the daemon has told anything: the least that a page needs. */
 const STARTING: PortalFacts = {
@@ -37,17 +39,26 @@ const STARTING: PortalFacts = {
   configBroken: false,
 };
 
+/** No page says how old something is more exactly. */
+const MINUTE_MS = 60_000;
+
 /** Light modules that a QR code needs around it (ISO/IEC 18004). */
 const QR_QUIET_ZONE = 4;
 
 /** The guests' pages as answers, each rendered once for as long as what the daemon told holds. */
 export class GuestPages {
   private readonly cache = new PageCache();
+  /** Counts the states that the cached pages were rendered in. */
+  private states = 0;
+  private state = "";
   private kept: { facts: PortalFacts; headers: Headers; hosts: Set<string>; qr: string } | undefined;
 
   constructor(
     private readonly directory: GuestDirectory,
     private readonly tokens: FormTokens,
+    /** What everybody may read; undefined where there is no way to messages. */
+    private readonly board: PublicBoard | undefined,
+    private readonly nowMs: () => number,
   ) {}
 
   get facts(): PortalFacts {
@@ -59,10 +70,13 @@ export class GuestPages {
     return this.derived().hosts.has(host);
   }
 
-  /** @param again the form came back too late, or from elsewhere: the guest is asked to tap once more */
-  welcome(address: string, language: Language, again = false): Response {
-    return this.cached(`welcome ${language.code} ${again}`, this.tokens.of(address), (token) =>
-      welcomePage(this.context(language), token, again),
+  /**
+   * @param again the form came back too late, or from elsewhere: the guest is asked to tap once more
+   * @param next where the guest goes on to
+   */
+  welcome(address: string, language: Language, again = false, next?: NextPage): Response {
+    return this.cached(`welcome ${language.code} ${again} ${next}`, this.tokens.of(address), (token) =>
+      welcomePage(this.context(language), token, again, next),
     );
   }
 
@@ -100,21 +114,38 @@ export class GuestPages {
       full: "problem.full",
       unreachable: "problem.starting",
     };
-    const retryUrl = `${retryPath}?lang=${language.code}`;
+    const retryUrl = `${retryPath}${retryPath.includes("?") ? "&" : "?"}lang=${language.code}`;
     return this.html(problemPage(this.context(language), keys[error.reason], retryUrl), 503);
   }
 
-  private context(language: Language): PageContext {
-    return { facts: this.facts, language };
+  context(language: Language): PageContext {
+    const { facts, board } = this;
+    return facts.messages && board ? { facts, language, notices: board.notices } : { facts, language };
   }
 
-  private cached(key: string, token: string, render: (token: string) => string): Response {
-    const page = this.cache.page(key, this.directory.version, token, render);
+  /**
+   * A page as it was rendered for the last guest, with this one's token in it.
+   * @param key names the page among all, with all that it was made from but the state of the box
+   */
+  cached(key: string, token: string, render: (token: string) => string): Response {
+    const page = this.cache.page(key, this.version(), token, render);
     return new Response(page, { headers: this.derived().headers });
   }
 
-  private html(page: string, status = 200): Response {
+  html(page: string | Uint8Array<ArrayBuffer>, status = 200): Response {
     return new Response(page, { status, headers: this.derived().headers });
+  }
+
+  /** Changes with all that pages are made from: what the daemon told, the notices, and each minute that these grow older by. */
+  version(): number {
+    const notices = this.facts.messages ? (this.board?.noticesVersion ?? 0) : 0;
+    const minute = this.board?.hasNotices ? Math.floor(this.nowMs() / MINUTE_MS) : 0;
+    const state = `${this.directory.version} ${notices} ${minute}`;
+    if (state !== this.state) {
+      this.state = state;
+      this.states += 1;
+    }
+    return this.states;
   }
 
   /** What follows from the facts, worked out when they change. */

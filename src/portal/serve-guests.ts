@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "bun";
 import { DeskClient } from "./desk-client.ts";
+import { DeskMessagesClient, overSocket } from "./desk-messages-client.ts";
 import { guestApp, type Peer } from "./guest-app.ts";
 import { GuestDirectory } from "./guest-directory.ts";
 import { PEER_HEADER } from "./peer-header.ts";
@@ -21,7 +22,7 @@ const MAX_REQUEST_BYTES = 16_384;
 export function serveGuests(options: GuestServerOptions): { stop(): Promise<void> } {
   const desk = new DeskClient(options.desk);
   const directory = new GuestDirectory(desk);
-  const app = guestApp(directory, desk);
+  const app = guestApp(directory, desk, new DeskMessagesClient(overSocket(options.desk)));
   const following = directory.follow();
   const common = { maxRequestBodySize: MAX_REQUEST_BYTES, development: false };
   const servers: Server<undefined>[] = options.listens.map(({ address, port }) =>

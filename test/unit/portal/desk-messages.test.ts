@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { DeskClient } from "../../../src/portal/desk-client.ts";
-import { DeskMessagesClient } from "../../../src/portal/desk-messages-client.ts";
+import { DeskMessagesClient, overSocket } from "../../../src/portal/desk-messages-client.ts";
 import { scratchFolders } from "../scratch.ts";
 import { gatewayWithDesk, STATION } from "./desk-gateway.ts";
 import { idOf, MemoryMessages } from "./memory-messages.ts";
@@ -26,7 +26,7 @@ async function desk(messages: MemoryMessages | undefined = new MemoryMessages())
     () => made.gateway.stop(),
     () => server.stop(true),
   );
-  const client = new DeskMessagesClient(made.socket);
+  const client = new DeskMessagesClient(overSocket(made.socket));
   const agrees = () => made.gateway.agree(ADDRESS, "en");
   return { ...made, messages, client, agrees, goAway: () => server.stop(true) };
 }
@@ -199,7 +199,9 @@ describe("the desk's messages", () => {
       () => made.gateway.stop(),
       () => server.stop(true),
     );
-    expect(await new DeskMessagesClient(made.socket).rooms()).toMatchObject({ refused: "unreachable" });
+    expect(await new DeskMessagesClient(overSocket(made.socket)).rooms()).toMatchObject({
+      refused: "unreachable",
+    });
     const events = new DeskClient(made.socket).events();
     expect((await events.next()).value).toMatchObject({ kind: "facts", facts: { messages: false } });
     await events.return(undefined);
