@@ -1,6 +1,6 @@
 import { CertificateError, type Chain, encodeChain } from "./certificate.ts";
 import { isSameKey, openChain } from "./chain-check.ts";
-import type { Issuer } from "./issuing.ts";
+import { type Issuer, isNoLess, isSameButForTime } from "./issuing.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
 import { type SigningKey, signingKey } from "./signing-key.ts";
 import type { Signer } from "./statement.ts";
@@ -64,6 +64,31 @@ export class Credentials {
       data.generation = generation;
       data.chain = toText(encodeChain(chain));
     });
+  }
+
+  /**
+   * Takes other certificates of the same key where they are no less than the present ones, or these hold no longer.
+   * @returns whether they were taken
+   */
+  improveBy(chain: Chain, holds: boolean): boolean {
+    const isBetter = !holds || (isNoLess(chain, this.chain) && !isSameButForTime(chain, this.chain));
+    if (!isBetter || toText(encodeChain(chain)) === this.store.data.chain) return false;
+    this.replace(chain);
+    return true;
+  }
+
+  /** The key that this device has in the network, or the next that is not out. @param keyOf this device's keys there */
+  nextKey(
+    keyOf: (generation: number) => SigningKey,
+    isOut: (key: SigningKey) => boolean,
+  ): { key: SigningKey; generation: number } {
+    let { key } = this;
+    let { generation } = this.store.data;
+    while (isOut(key)) {
+      generation += 1;
+      key = keyOf(generation);
+    }
+    return { key, generation };
   }
 
   private get current(): { key: SigningKey; chain: Chain } {

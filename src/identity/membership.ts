@@ -11,14 +11,7 @@ import { standsOn } from "./hearing.ts";
 import { heldSharedKeys, withSharedKey } from "./held-shared-keys.ts";
 import { type BootstrapPeer, encodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
 import { inviteList, type KnownInvite, keptInvites, type MadeInvite, madeInvite } from "./invite-list.ts";
-import {
-  type InviteRequest,
-  inviteChain,
-  isNoLess,
-  isSameButForTime,
-  joinChain,
-  mayCertify,
-} from "./issuing.ts";
+import { type InviteRequest, inviteChain, joinChain, mayCertify } from "./issuing.ts";
 import { KeptStatements } from "./kept-statements.ts";
 import type { Member, Passport, Role } from "./member.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
@@ -267,7 +260,8 @@ export class Membership implements Passport {
    * @returns whether the certificates were taken
    */
   rejoin(invite: Invite, name: string, keyOf: (generation: number) => SigningKey): boolean {
-    const { key, generation } = this.nextKey(keyOf);
+    const isOut = ({ publicKey }: SigningKey) => this.kept.standing.out.has(keyText(publicKey));
+    const { key, generation } = this.credentials.nextKey(keyOf, isOut);
     this.rememberSharedKey(invite.sharedKey.epoch, toText(invite.sharedKey.key));
     this.rememberPeers(invite.peers);
     const chain = joinChain(invite, key.publicKey, name, this.kept.nowS());
@@ -380,16 +374,6 @@ export class Membership implements Passport {
     return chainProblem(chain, this.kept.standing, this.kept.nowS());
   }
 
-  private nextKey(keyOf: (generation: number) => SigningKey): { key: SigningKey; generation: number } {
-    let { generation } = this.store.data;
-    let { key } = this.credentials;
-    while (this.kept.standing.out.has(keyText(key.publicKey))) {
-      generation += 1;
-      key = keyOf(generation);
-    }
-    return { key, generation };
-  }
-
   private keysByEpoch(): Omit<SharedKey, "what">[] {
     return heldSharedKeys(this.store.data, this.kept.standing.sharedKeys);
   }
@@ -402,11 +386,7 @@ export class Membership implements Passport {
   }
 
   private replaceBy(chain: Chain): boolean {
-    const present = this.credentials.chain;
-    const isBetter =
-      this.problem !== undefined || (isNoLess(chain, present) && !isSameButForTime(chain, present));
-    if (!isBetter || toText(encodeChain(chain)) === this.store.data.chain) return false;
-    this.credentials.replace(chain);
+    if (!this.credentials.improveBy(chain, this.problem === undefined)) return false;
     this.tell();
     return true;
   }
