@@ -32,10 +32,10 @@ export interface ReconcileLimits {
 }
 
 /**
- * 100 new ids of 100,000 take 57 kB and 3 round trips with these; with 4 parts and 16 ids 40 kB and 5, with 16 parts 64 kB
- * and 3. Longer messages would be fewer when much differs, and each would keep a small board from other work for longer.
+ * Negentropy's numbers. 100 new ids of 100,000 take 64 kB and 3 round trips with them; with 8 parts 57 kB and 3, with 4 parts
+ * 40 kB and 5. Longer messages would be fewer where much differs, and each would keep a small board from other work for longer.
  */
-export const IP_LIMITS: ReconcileLimits = { parts: 8, listed: 32, messageBytes: 32_768 };
+export const IP_LIMITS: ReconcileLimits = { parts: 16, listed: 32, messageBytes: 65_536 };
 
 /** The other side has not answered what it was asked. */
 export class ReconcileError extends Error {
@@ -46,7 +46,6 @@ const ID_CHARS = 24;
 const DIGEST_BYTES = 16;
 /** CBOR's, of one range. */
 const RANGE_OVERHEAD_BYTES = 8;
-
 /**
  * Range-based set reconciliation (A. Meyer, "Range-Based Set Reconciliation", SRDS 2023), as negentropy's protocol
  * version 1 does it: equal ranges are done with by one digest, those that differ are cut in parts, and short ones told by
@@ -71,105 +70,104 @@ export function reply(
 ): Range[] {
   const last = ranges.at(-1);
   if (!last) return [];
-  const message = new Message(limits.messageBytes);
+  const replying = new Replying(index, limits, found);
   let lo = "";
   for (const range of ranges) {
     const { upTo } = range;
     if (!isBefore(lo, upTo)) throw new ReconcileError(`the range up to ${upTo} ends before it begins`);
-    const done = replyTo(index, lo, range, limits, found, message);
-    if (!done || message.isFull) {
-      // The rest in one; the other side comes back to it.
-      const from = done ? upTo : message.upTo;
-      if (from !== undefined && isBefore(from, last.upTo)) message.add(digestOf(index, from, last.upTo));
-      break;
-    }
-    if (upTo === undefined) break;
+    if (!replying.to(lo, range, last.upTo) || upTo === undefined) break;
     lo = upTo;
   }
-  return message.ranges();
+  return replying.message.ranges();
 }
 
-/** @returns false when there was not room for all; `message.upTo` then says how far it came */
-function replyTo(
-  index: Compared,
-  lo: string,
-  range: Range,
-  limits: ReconcileLimits,
-  found: Found | undefined,
-  message: Message,
-): boolean {
-  const { upTo } = range;
-  switch (range.says) {
-    case "same":
-      message.add({ upTo, says: "same" });
-      return true;
-    case "digest":
-      if (isSame(index.fingerprint(lo, upTo).digest, range.digest)) message.add({ upTo, says: "same" });
-      else if (index.count(lo, upTo) > limits.listed) cut(index, lo, upTo, limits, message);
-      else message.add({ upTo, says: "all", ids: index.ids(lo, upTo) });
-      return true;
-    case "all":
-      return found
-        ? learn(index, lo, upTo, range.ids, found, message)
-        : tellDifference(index, lo, upTo, range.ids, message);
-    case "differs":
-      if (!found) throw new ReconcileError("the side that began said what differs");
-      // What is told is not believed beyond what it is about.
-      found.ours.push(...range.lacks.filter((id) => index.has(id) && isWithin(id, lo, upTo)));
-      found.theirs.push(...range.has.filter((id) => !index.has(id) && isWithin(id, lo, upTo)));
-      message.add({ upTo, says: "same" });
-      return true;
+/** One reply that is being written. */
+class Replying {
+  readonly message: Message;
+
+  constructor(
+    private readonly index: Compared,
+    private readonly limits: ReconcileLimits,
+    private readonly found: Found | undefined,
+  ) {
+    this.message = new Message(limits.messageBytes);
   }
-}
 
-function cut(
-  index: Compared,
-  lo: string,
-  upTo: UpperBound,
-  { parts }: ReconcileLimits,
-  message: Message,
-): void {
-  const bounds = shortened(index.splitAt(parts, lo, upTo), lo);
-  let from = lo;
-  for (const bound of [...bounds, upTo]) {
-    message.add(digestOf(index, from, bound));
-    if (bound !== undefined) from = bound;
+  /** @returns false when there is no more room: what is left up to `end` is then told by one digest, and the other side comes back to it */
+  to(lo: string, range: Range, end: UpperBound): boolean {
+    const { message } = this;
+    const isWhole = this.answer(lo, range);
+    if (isWhole && !message.isFull) return true;
+    const from = isWhole ? range.upTo : message.upTo;
+    if (from !== undefined && isBefore(from, end)) message.add(digestOf(this.index, from, end));
+    return false;
   }
-}
 
-/** The side that began has both lists. */
-function learn(
-  index: Compared,
-  lo: string,
-  upTo: UpperBound,
-  ids: readonly BundleId[],
-  found: Found,
-  message: Message,
-): true {
-  const theirs = new Set(ids);
-  for (const id of ids) if (!index.has(id) && isWithin(id, lo, upTo)) found.theirs.push(id);
-  for (const id of index.ids(lo, upTo)) if (!theirs.has(id)) found.ours.push(id);
-  message.add({ upTo, says: "same" });
-  return true;
-}
+  /** @returns false when there was not room for all; `message.upTo` then says how far it came */
+  private answer(lo: string, range: Range): boolean {
+    const { index, found, message } = this;
+    const { upTo } = range;
+    switch (range.says) {
+      case "same":
+        message.add({ upTo, says: "same" });
+        return true;
+      case "digest":
+        this.compare(lo, upTo, range.digest);
+        return true;
+      case "all":
+        if (!found) return this.tellDifference(lo, upTo, range.ids);
+        this.learn(lo, upTo, range.ids, found);
+        return true;
+      case "differs":
+        if (!found) throw new ReconcileError("the side that began said what differs");
+        // What is told is not believed beyond what it is about.
+        found.ours.push(...range.lacks.filter((id) => index.has(id) && isWithin(id, lo, upTo)));
+        found.theirs.push(...range.has.filter((id) => !index.has(id) && isWithin(id, lo, upTo)));
+        message.add({ upTo, says: "same" });
+        return true;
+    }
+  }
 
-function tellDifference(
-  index: Compared,
-  lo: string,
-  upTo: UpperBound,
-  ids: readonly BundleId[],
-  message: Message,
-): boolean {
-  const listed = new Set(ids);
-  const room = message.roomForIds();
-  const here = index.ids(lo, upTo, room + listed.size + 1);
-  const has = here.filter((id) => !listed.has(id));
-  const isCut = has.length > room;
-  // Up to the first that there was no room for.
-  const to = isCut ? has[room] : upTo;
-  const lacks = ids.filter((id) => isWithin(id, lo, to) && !index.has(id));
-  message.add({ upTo: to, says: "differs", lacks, has: has.slice(0, room) });
-  return !isCut;
+  private compare(lo: string, upTo: UpperBound, digest: Uint8Array): void {
+    const { index, message, limits } = this;
+    if (isSame(index.fingerprint(lo, upTo).digest, digest)) {
+      message.add({ upTo, says: "same" });
+      return;
+    }
+    if (index.count(lo, upTo) > limits.listed) this.cut(lo, upTo);
+    else message.add({ upTo, says: "all", ids: index.ids(lo, upTo) });
+  }
+
+  private cut(lo: string, upTo: UpperBound): void {
+    const { index, message, limits } = this;
+    let from = lo;
+    for (const bound of [...shortened(index.splitAt(limits.parts, lo, upTo), lo), upTo]) {
+      message.add(digestOf(index, from, bound));
+      if (bound !== undefined) from = bound;
+    }
+  }
+
+  /** The side that began has both lists. */
+  private learn(lo: string, upTo: UpperBound, ids: readonly BundleId[], found: Found): void {
+    const { index, message } = this;
+    const theirs = new Set(ids);
+    for (const id of theirs) if (!index.has(id) && isWithin(id, lo, upTo)) found.theirs.push(id);
+    for (const id of index.ids(lo, upTo)) if (!theirs.has(id)) found.ours.push(id);
+    message.add({ upTo, says: "same" });
+  }
+
+  private tellDifference(lo: string, upTo: UpperBound, ids: readonly BundleId[]): boolean {
+    const { index, message } = this;
+    const listed = new Set(ids);
+    const room = message.roomForIds();
+    const has = index.ids(lo, upTo, room + listed.size + 1).filter((id) => !listed.has(id));
+    const isWhole = has.length <= room;
+    // Up to the first that there was no room for.
+    const to = isWhole ? upTo : has[room];
+    const lacks = ids.filter((id) => isWithin(id, lo, to) && !index.has(id));
+    message.add({ upTo: to, says: "differs", lacks, has: has.slice(0, room) });
+    return isWhole;
+  }
 }
 
 function digestOf(index: Compared, lo: string, upTo: UpperBound): Range {
