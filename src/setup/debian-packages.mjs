@@ -19,13 +19,12 @@ export async function ensureDebianPackages(root, groups, without) {
   const missing = missingPackages(wanted);
   if (missing.length === 0) return;
   const isRoot = process.getuid?.() === 0;
-  const advice = () => {
-    const line = `apt-get install --no-install-recommends ${missing.join(" ")}`;
+  const advice = (/** @type {string[]} */ names) => {
+    const line = `apt-get install --no-install-recommends ${names.join(" ")}`;
     process.stderr.write(`Debian packages are missing. As root:\n\n  ${line}\n\n${without}\n\n`);
   };
-  if (!isRoot || !existsSync("/usr/bin/apt-get")) return advice();
+  if (!isRoot || !existsSync("/usr/bin/apt-get")) return advice(missing);
   process.stderr.write(`Installing Debian packages: ${missing.join(" ")}\n`);
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
   const ownPolicy = !existsSync(POLICY) || readFileSync(POLICY, "utf8").includes(POLICY_MARK);
   // Among them are peers for the tests, such as another captive portal: none of them may start on this machine.
   if (ownPolicy) writeFileSync(POLICY, `#!/bin/sh\n${POLICY_MARK}\nexit 101\n`, { mode: 0o755 });
@@ -37,20 +36,36 @@ export async function ensureDebianPackages(root, groups, without) {
   );
   for (const [signal, end] of ends) process.once(signal, end);
   try {
-    await runShown(["apt-get", "update", "-q"], { env, quiet: true });
-    await runShown(["apt-get", "install", "-y", "-q", "--no-install-recommends", ...missing], {
-      env,
-      quiet: true,
-    });
+    await runShown(["apt-get", "update", "-q"], { quiet: true });
+    await installBeside(missing);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n\n`);
-    return advice();
+    advice(missingPackages(missing));
   } finally {
     for (const [signal, end] of ends) process.off(signal, end);
     process.off("exit", remove);
     if (ownPolicy) remove();
   }
   disableServices(missing.map((name) => omertaBox.debianServices[name]).filter(Boolean));
+}
+
+/**
+ * Installs what can be installed beside what is there: the labs' mail server must not push out this machine's own.
+ * @param {string[]} names
+ */
+async function installBeside(names) {
+  const install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "--no-remove"];
+  const env = { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
+  try {
+    await runShown([...install, ...names], { env, quiet: true });
+  } catch (error) {
+    // apt-get(8), --no-remove: then nothing at all was installed.
+    const wouldRemove = String(error).includes("Packages need to be removed but remove is disabled");
+    if (!wouldRemove || names.length === 1) throw error;
+    for (const name of names) await installBeside([name]).catch(() => undefined);
+    const left = missingPackages(names);
+    if (left.length > 0) throw new Error(`Others would have to be removed for: ${left.join(" ")}`);
+  }
 }
 
 /**
