@@ -58,6 +58,7 @@ export class MeshSync {
   private readonly ends: (() => void)[] = [];
   private callOff: () => void = () => {};
   private isRunning = false;
+  private isServed = false;
 
   constructor(private readonly options: MeshSyncOptions) {
     const { custody, timers } = options;
@@ -87,10 +88,14 @@ export class MeshSync {
       }),
       engine.on("left", (peer) => this.forgetTries(peer)),
     );
-    engine.handle(BUNDLES_PROTOCOL, (stream, member) => this.serve(stream, member), {
-      maxStreams: 2,
-      maxFrameBytes: MAX_SYNC_FRAME_BYTES,
-    });
+    // An engine serves a protocol for good.
+    if (!this.isServed) {
+      this.isServed = true;
+      engine.handle(BUNDLES_PROTOCOL, (stream, member) => this.serve(stream, member), {
+        maxStreams: 2,
+        maxFrameBytes: MAX_SYNC_FRAME_BYTES,
+      });
+    }
     this.lookLater();
     this.look();
   }
