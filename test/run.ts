@@ -136,6 +136,8 @@ function testFiles(folder: string): string[] {
 const steps: Step[] = [
   check("format and lint", join(BIN, "biome"), "ci", "--error-on-warnings", "."),
   check("types", join(BIN, "tsc"), "-p", "."),
+  // What a browser has, and Bun has not.
+  check("types of the page", join(BIN, "tsc"), "-p", "portal/app"),
   // Most of the LoRa tests wait for emulated radios in real time, and the others can use the machine meanwhile.
   atOnce("unit", [
     tests("unit lora", ["test/unit/lora"], 120_000),

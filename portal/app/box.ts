@@ -1,0 +1,123 @@
+import { fromBase64, toBase64 } from "./bytes.ts";
+
+/** The box did not answer. What was asked may be asked again. */
+export class UnreachableError extends Error {
+  override readonly name = "UnreachableError";
+}
+
+export type Refused = { refused: string; detail: string };
+
+/** As the box answers; see `Taken` and `NotSent`. */
+export type Submitted =
+  | { state: "new" | "known"; id: string }
+  | { state: "refused"; reason: string; detail: string }
+  | Refused;
+
+export interface Delivery {
+  id: string;
+  state: string;
+  etaSeconds?: number;
+}
+
+export interface Challenge {
+  box: Uint8Array;
+  challenge: Uint8Array;
+}
+
+export interface InboxItem {
+  order: number;
+  bundle: Uint8Array;
+  ageS: number;
+}
+
+export interface Inbox extends Challenge {
+  items: InboxItem[];
+}
+
+export interface RawChallenge {
+  box: string;
+  challenge: string;
+}
+
+export interface RawInbox extends RawChallenge {
+  items: { order: number; bundle: string; ageS: number }[];
+}
+
+const TIMEOUT_MS = 20_000;
+
+export const readChallenge = ({ box, challenge }: RawChallenge): Challenge => ({
+  box: fromBase64(box),
+  challenge: fromBase64(challenge),
+});
+
+export const readInbox = (raw: RawInbox): Inbox => ({
+  ...readChallenge(raw),
+  items: raw.items.map(({ order, bundle, ageS }) => ({ order, bundle: fromBase64(bundle), ageS })),
+});
+
+export const isRefused = (answer: object): answer is Refused => "refused" in answer;
+
+/** What the box does for this page. Each throws {@link UnreachableError} where it does not answer. */
+export const box = {
+  submit: (bundle: Uint8Array): Promise<Submitted> =>
+    ask("submit", {}, { method: "POST", body: toBlob(bundle) }),
+
+  challenge: async (): Promise<Challenge> => readChallenge(await ask<RawChallenge>("challenge")),
+
+  async inbox(key: Uint8Array, proof: Uint8Array, after: number): Promise<Inbox | Refused> {
+    const answer = await ask<RawInbox | Refused>("inbox", inboxQuery(key, proof, after));
+    return isRefused(answer) ? answer : readInbox(answer);
+  },
+
+  /** @returns the bundle of a person's newest card */
+  async card(key: Uint8Array): Promise<Uint8Array | undefined> {
+    const { bundle } = await ask<{ bundle: string }>("card", { key: toBase64(key) });
+    return bundle === "" ? undefined : fromBase64(bundle);
+  },
+
+  async people(name: string): Promise<Uint8Array[]> {
+    const { people } = await ask<{ people: { bundle: string }[] }>("people", { name });
+    return people.map(({ bundle }) => fromBase64(bundle));
+  },
+
+  async deliveries(ids: readonly string[]): Promise<Delivery[]> {
+    return (await ask<{ deliveries: Delivery[] }>("deliveries", { ids: ids.join(",") })).deliveries;
+  },
+
+  report: (id: string, reason: string): Promise<{ reported: true } | Refused> =>
+    ask(
+      "report",
+      {},
+      {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ id, reason }),
+      },
+    ),
+};
+
+export const inboxQuery = (key: Uint8Array, proof: Uint8Array, after: number): Record<string, string> => ({
+  key: toBase64(key),
+  proof: toBase64(proof),
+  after: String(after),
+});
+
+async function ask<T>(path: string, query: Record<string, string> = {}, init: RequestInit = {}): Promise<T> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
+  try {
+    const answer = await fetch(`/app/${path}?${new URLSearchParams(query)}`, {
+      ...init,
+      signal: abort.signal,
+    });
+    if (!answer.ok) throw new UnreachableError(`${path}: status ${answer.status}`);
+    // The box that the page came from: its answers have the shapes that this page was made for.
+    return (await answer.json()) as T;
+  } catch (cause) {
+    throw cause instanceof UnreachableError ? cause : new UnreachableError(`${path}: ${String(cause)}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const toBlob = (bytes: Uint8Array): Blob => new Blob([bytes.slice()]);

@@ -1,0 +1,75 @@
+import {
+  box,
+  inboxQuery,
+  type RawChallenge,
+  type RawInbox,
+  readChallenge,
+  readInbox,
+  UnreachableError,
+} from "./box.ts";
+import type { Messenger } from "./messenger.ts";
+
+/** Without a stream the box is asked so often. */
+const POLL_EVERY_MS = 30_000;
+/** After a stream has ended another is begun, later and later. */
+const FIRST_RETRY_MS = 2_000;
+const LAST_RETRY_MS = 60_000;
+
+/** Keeps the page up to date by server-sent events as long as it is looked at, and by asking where there are none. */
+export class Live {
+  private source: EventSource | undefined;
+  private retryMs = FIRST_RETRY_MS;
+  private timer = 0;
+
+  constructor(private readonly messenger: Messenger) {}
+
+  start(): void {
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.end();
+      else void this.begin();
+    });
+    addEventListener("online", () => void this.begin());
+    setInterval(() => {
+      if (!document.hidden && this.source?.readyState !== EventSource.OPEN) void this.messenger.receive();
+    }, POLL_EVERY_MS);
+    void this.begin();
+  }
+
+  private end(): void {
+    clearTimeout(this.timer);
+    this.source?.close();
+    this.source = undefined;
+  }
+
+  private async begin(): Promise<void> {
+    this.end();
+    try {
+      const [key, proof, after] = await this.messenger.proof(await box.challenge());
+      const source = new EventSource(`/app/events?${new URLSearchParams(inboxQuery(key, proof, after))}`);
+      this.source = source;
+      source.addEventListener("inbox", ({ data }) => {
+        this.retryMs = FIRST_RETRY_MS;
+        const inbox = readInbox(JSON.parse(data) as RawInbox);
+        this.messenger.takeIn(inbox);
+        // The rest, where it was not all; and how far one's own have come.
+        void this.messenger.receive(inbox);
+      });
+      source.addEventListener("changed", ({ data }) => {
+        void this.messenger.receive(readChallenge(JSON.parse(data) as RawChallenge));
+      });
+      // The browser would ask again with a proof that is used up.
+      source.addEventListener("error", () => this.later());
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      this.messenger.trouble = "unreachable";
+      this.later();
+    }
+  }
+
+  private later(): void {
+    this.end();
+    if (document.hidden) return;
+    this.timer = setTimeout(() => void this.begin(), this.retryMs);
+    this.retryMs = Math.min(this.retryMs * 2, LAST_RETRY_MS);
+  }
+}

@@ -1,0 +1,75 @@
+import { ExportError, MIN_PASSPHRASE_CHARS } from "../../src/identity/person/export-file.ts";
+import { MAX_NAME_CHARS } from "../../src/messages/bundle/body-codec.ts";
+import { tidyLine } from "../../src/messages/bundle/body-text.ts";
+import { type Account, account, changed, keepAccount, keyOf } from "./account.ts";
+import { button, download, field, form, h } from "./dom.ts";
+import { exported } from "./export.ts";
+import type { Desk, Page } from "./page.ts";
+import { forgetAll } from "./shelf.ts";
+import { sign } from "./sign.ts";
+import { t } from "./texts.ts";
+
+/** The person's own page: name, sign, export. */
+export function mePage(desk: Desk, me: Account): Page {
+  const element = h(
+    "section",
+    {},
+    h("p", {}, t("app.mySign")),
+    sign(keyOf(me).publicKey),
+    me.words === undefined ? undefined : button(t("app.words.show"), () => desk.go("words"), "b q"),
+    nameForm(desk, me),
+    exportForm(me),
+    forgetButton(desk),
+    button(t("nav.back"), () => desk.go(""), "b q"),
+  );
+  return { title: t("app.me"), element };
+}
+
+function nameForm({ messenger, go }: Desk, me: Account): HTMLElement {
+  const name = h("input", { maxlength: String(MAX_NAME_CHARS), dir: "auto", value: me.name, id: "name" });
+  const save = () => {
+    keepAccount(changed({ ...(account() ?? me), name: tidyLine(name.value) }));
+    void messenger.send();
+    go("");
+  };
+  return form(save, field(t("checkIn.name"), name), h("button", { class: "b" }, t("app.save")));
+}
+
+function exportForm(me: Account): HTMLElement {
+  const passphrase = h("input", { type: "password", autocomplete: "new-password", id: "passphrase" });
+  const problem = h("p", { role: "alert" });
+  const save = async () => {
+    problem.textContent = t("app.working");
+    try {
+      download(await exported(account() ?? me, passphrase.value), "omerta-identity.age");
+      problem.textContent = "";
+    } catch (error) {
+      if (!(error instanceof ExportError)) throw error;
+      problem.textContent = t("app.file.short");
+    }
+  };
+  return form(
+    () => void save(),
+    h("h2", {}, t("app.file.save")),
+    h("p", {}, t("app.file.what")),
+    field(t("app.file.passphrase", { count: String(MIN_PASSPHRASE_CHARS) }), passphrase),
+    problem,
+    h("button", { class: "b" }, t("app.file.save")),
+  );
+}
+
+/** Asks once more before it does what cannot be undone. */
+function forgetButton({ go }: Desk): HTMLElement {
+  const warning = h("p", { role: "alert" });
+  let isSure = false;
+  const act = () => {
+    if (!isSure) {
+      isSure = true;
+      warning.textContent = t("app.forgetSure");
+      return;
+    }
+    forgetAll();
+    go("");
+  };
+  return h("div", {}, h("h2", {}, t("app.forget")), warning, button(t("app.forget"), act, "b q"));
+}

@@ -1,0 +1,89 @@
+/** @jsxImportSource hono/jsx */
+import { raw } from "hono/html";
+import { isAppTextKey } from "../app/text-keys.ts";
+import { LANGUAGES } from "../locales/index.ts";
+import type { PageContext } from "./pages.tsx";
+import { guestStyle } from "./style.ts";
+import { wordsOf } from "./words.ts";
+
+/** The style of the page: the other pages', and what they do not have. */
+export function appStyle(accent: string): string {
+  return [
+    guestStyle(accent),
+    "label{display:block;font-weight:600;margin:.8em 0 .2em}",
+    "input,textarea{width:100%;padding:.7em;border:2px solid #767f85;border-radius:10px;background:none;color:inherit;font:inherit}",
+    "textarea{min-height:4.5em;resize:vertical}",
+    "button{font:inherit}",
+    "button.q{background:none;color:inherit;border:2px solid}",
+    ".l{background:none;border:0;padding:.5em 0;color:inherit;text-decoration:underline;cursor:pointer}",
+    "button:disabled{opacity:.5}",
+    ".w{display:flex;gap:.6em;flex-wrap:wrap;align-items:center}",
+    ".w>*{flex:1 1 8em}",
+    ".p{display:flex;gap:.7em;align-items:center;width:100%;margin:.5em 0;padding:.6em;border:2px solid #8888;border-radius:10px;background:none;color:inherit;text-align:start;cursor:pointer}",
+    ".p svg,.h svg{flex:none;width:52px;height:52px;border-radius:6px}",
+    ".p span{min-width:0;flex:1}",
+    ".p b,.p small{display:block;overflow:hidden;text-overflow:ellipsis}",
+    ".h{display:flex;gap:.7em;align-items:center}",
+    ".h svg{width:96px;height:96px}",
+    ".m{max-width:85%;margin:.5em 0;padding:.55em .8em;border:2px solid #8888;border-radius:12px;white-space:pre-line}",
+    ".m.o{margin-inline-start:auto;border-width:2px 2px 2px 5px}",
+    ".m img{display:block;max-width:100%;border-radius:8px}",
+    ".m small{display:block;opacity:.8}",
+    ".r{font-size:.85em;border-inline-start:3px solid #8888;padding-inline-start:.5em;margin-bottom:.3em}",
+    ".g{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5em,1fr));gap:.4em;padding:0;list-style:none;counter-reset:w}",
+    ".g li{counter-increment:w;border:2px solid #8888;border-radius:8px;padding:.4em .6em;font-weight:600}",
+    '.g li:before{content:counter(w) ". ";font-weight:400}',
+    ".f{position:fixed;opacity:0;width:1px;height:1px}",
+  ].join("");
+}
+
+/**
+ * The page for those who have JavaScript and a key of their own. The script draws the rest; without it the way to the other pages
+ * is shown.
+ * @param script address of the script
+ */
+export function appPage({ facts, language }: PageContext, script: string): string {
+  const t = wordsOf(language);
+  const texts = Object.entries(language.texts).filter(([key]) => isAppTextKey(key));
+  // No element can end within it.
+  const json = JSON.stringify(Object.fromEntries(texts)).replace(/</g, "\\u003c");
+  return (
+    <>
+      {raw("<!doctype html>")}
+      <html lang={language.code} dir={language.direction}>
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width,initial-scale=1" />
+          <meta name="color-scheme" content="light dark" />
+          <title>{`${t("app.title")} · ${facts.name}`}</title>
+          <style>{raw(appStyle(facts.accent))}</style>
+        </head>
+        <body>
+          <nav aria-label={t("nav.language")}>
+            <b lang={language.code} aria-current="true">
+              {language.name}
+            </b>
+            {LANGUAGES.filter(({ code }) => code !== language.code).map(({ code, name }) => (
+              <a href={`/app?lang=${code}`} lang={code} hreflang={code}>
+                {name}
+              </a>
+            ))}
+          </nav>
+          <main id="m">
+            <h1>{t("app.title")}</h1>
+            <noscript>
+              <p>{t("app.needsScript")}</p>
+            </noscript>
+            <p>
+              <a href={`/?lang=${language.code}`}>{t("nav.portal")}</a>
+            </p>
+          </main>
+          <script type="application/json" id="texts">
+            {raw(json)}
+          </script>
+          <script src={script} defer></script>
+        </body>
+      </html>
+    </>
+  ).toString();
+}

@@ -1,0 +1,111 @@
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { appPage, appStyle } from "../../portal/guest/app-page.tsx";
+import type { PageContext } from "../../portal/guest/pages.tsx";
+import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
+import { empty, NO_STORE } from "./answers.ts";
+import type { AppScript } from "./app-script.ts";
+import type { PortalFacts } from "./desk-api.ts";
+import { languageFor, type Peer } from "./front-door.ts";
+
+/** The way to the daemon: a path below `/app` of the desk, and the answer as it came. */
+export type AskDesk = (path: string, init?: RequestInit) => Promise<Response>;
+
+/** A photo takes its time on a slow radio; an answer of the daemon's does not. */
+const TIMEOUT_MS = 10_000;
+
+/** @param socket the daemon's for the portal */
+export function deskAsker(socket: string): AskDesk {
+  return (path, init) => fetch(`http://desk/app${path}`, { ...init, unix: socket });
+}
+
+/**
+ * The page with JavaScript, its script, and what the script asks for, which goes on to the daemon: the portal's process understands
+ * nothing of it. What the daemon is told of the guest is the address that the kernel gave.
+ * @param facts undefined while the box is starting
+ */
+export function appRoutes(
+  facts: () => PortalFacts | undefined,
+  script: () => Promise<AppScript>,
+  ask: AskDesk,
+) {
+  /** @param names of the query's fields that go on */
+  const passedOn = async (c: Context<{ Bindings: Peer }>, names: readonly string[], init?: RequestInit) => {
+    const query = new URLSearchParams();
+    for (const name of names) {
+      const value = name === "address" ? c.env.address : c.req.query(name);
+      if (value !== undefined) query.set(name, value);
+    }
+    try {
+      const signal = init?.signal ?? AbortSignal.timeout(TIMEOUT_MS);
+      const answer = await ask(`${c.req.path.replace(/^\/app/, "")}?${query}`, { ...init, signal });
+      const type = answer.headers.get("content-type") ?? "application/json";
+      return new Response(answer.body, {
+        status: answer.status,
+        headers: { "Content-Type": type, "X-Content-Type-Options": "nosniff", ...NO_STORE },
+      });
+    } catch {
+      // The daemon is away for a moment: the page tries again.
+      return empty(503);
+    }
+  };
+
+  const app = new Hono<{ Bindings: Peer }>();
+
+  app.get("/app", async (c) => {
+    const known = facts();
+    if (known?.messages !== true) return empty(404);
+    const context: PageContext = { facts: known, language: languageFor(c.req.raw) };
+    const { version } = await script();
+    return new Response(appPage(context, `/app.js?v=${version}`), { headers: pageHeaders(known.accent) });
+  });
+
+  app.get("/app.js", async (c) => {
+    const { text, gzipped, version } = await script();
+    const isGzip = /\bgzip\b/.test(c.req.header("accept-encoding") ?? "");
+    const isThis = c.req.query("v") === version;
+    return new Response(isGzip ? gzipped : text, {
+      headers: {
+        "Content-Type": "text/javascript; charset=utf-8",
+        "Cache-Control": isThis ? "max-age=31536000, immutable" : "no-store",
+        "X-Content-Type-Options": "nosniff",
+        Vary: "Accept-Encoding",
+        ...(isGzip ? { "Content-Encoding": "gzip" } : {}),
+      },
+    });
+  });
+
+  app.get("/app/challenge", (c) => passedOn(c, []));
+  app.get("/app/inbox", (c) => passedOn(c, ["address", "key", "proof", "after"]));
+  app.get("/app/card", (c) => passedOn(c, ["key"]));
+  app.get("/app/people", (c) => passedOn(c, ["name"]));
+  app.get("/app/deliveries", (c) => passedOn(c, ["ids"]));
+  // It ends when the guest's browser goes.
+  app.get("/app/events", (c) =>
+    passedOn(c, ["address", "key", "proof", "after"], { signal: c.req.raw.signal }),
+  );
+  const limited = bodyLimit({ maxSize: MAX_BUNDLE_BYTES, onError: () => empty(413) });
+  app.post("/app/submit", limited, async (c) =>
+    passedOn(c, ["address"], { method: "POST", body: await c.req.arrayBuffer() }),
+  );
+  app.post("/app/report", limited, async (c) =>
+    passedOn(c, ["address"], {
+      method: "POST",
+      body: await c.req.arrayBuffer(),
+      headers: { "Content-Type": "application/json" },
+    }),
+  );
+  return app;
+}
+
+/** Of scripts only our own, from here; no frames, no forms, nothing of any other site. Photos are shown from memory. */
+function pageHeaders(accent: string): Headers {
+  const digest = new Bun.CryptoHasher("sha256").update(appStyle(accent)).digest("base64");
+  return new Headers({
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": `default-src 'none';script-src 'self';style-src 'sha256-${digest}';connect-src 'self';img-src blob: data:;base-uri 'none';form-action 'none';frame-ancestors 'none'`,
+  });
+}

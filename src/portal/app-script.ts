@@ -1,0 +1,42 @@
+import { resolve } from "node:path";
+import type { BunPlugin } from "bun";
+
+const ENTRY = resolve(import.meta.dir, "../../portal/app/main.ts");
+
+/** The page's JavaScript. */
+export interface AppScript {
+  text: Uint8Array<ArrayBuffer>;
+  gzipped: Uint8Array<ArrayBuffer>;
+  /** Changes with every byte of it: part of its address, so that browsers may keep it. */
+  version: string;
+}
+
+/**
+ * Bun lowers no syntax. The libraries have one form that browsers of 2020 (Chrome 80) do not know, `to ||= …`: it is written
+ * out. What else they lack is in `portal/app/older-browsers.ts`.
+ */
+const forOlderBrowsers: BunPlugin = {
+  name: "for older browsers",
+  setup(build) {
+    build.onLoad({ filter: /node_modules\/@noble\/.*\.js$/ }, async ({ path }) => ({
+      contents: (await Bun.file(path).text()).replace(/\bto \|\|= /g, "to = to || "),
+      loader: "js",
+    }));
+  },
+};
+
+/** @throws AggregateError of Bun's when a file is missing or wrong */
+export async function buildAppScript(): Promise<AppScript> {
+  const { outputs } = await Bun.build({
+    entrypoints: [ENTRY],
+    target: "browser",
+    format: "iife",
+    minify: true,
+    plugins: [forOlderBrowsers],
+  });
+  const [output] = outputs;
+  if (output === undefined) throw new Error("app script: was not built");
+  const text = new Uint8Array(await output.arrayBuffer());
+  const version = new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
+  return { text, gzipped: Bun.gzipSync(text, { level: 9 }), version };
+}
