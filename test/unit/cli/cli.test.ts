@@ -236,4 +236,52 @@ describe("omerta-box run on the bench", () => {
     expect(await box.exited).toBe(0);
     expect((await status()).exitCode).toBe(4);
   }, 20_000);
+
+  test("goes on after an error that nobody caught and says so, and ends as one that failed when they do not cease", async () => {
+    const folder = scratch();
+    chmodSync(folder, 0o755);
+    const runFolder = join(folder, "run");
+    const fault = join(folder, "fault.ts");
+    writeFileSync(
+      fault,
+      `const fail = () => { throw new Error("of a library"); };
+       process.on("SIGUSR1", () => setTimeout(fail));
+       process.on("SIGUSR2", () => setInterval(fail, 5));`,
+    );
+    const box = Bun.spawn(
+      [
+        ...[process.execPath, "--preload", fault, CLI, "run", "--state", join(folder, "state")],
+        ...["--run", runFolder, "--portal-port", "21180", "--console-port", "21190"],
+      ],
+      { cwd: folder, stdout: "pipe", stderr: "pipe", stdin: "ignore" },
+    );
+    const said = { text: "" };
+    const until = async (words: string) => {
+      while (!said.text.includes(words)) await Bun.sleep(10);
+    };
+    const reading = (async () => {
+      for await (const chunk of box.stdout) said.text += new TextDecoder().decode(chunk);
+    })();
+    try {
+      await until("Press Ctrl-C to stop.");
+      const portalUrl = /Portal, as a guest sees it +(\S+)/.exec(said.text)?.[1] ?? "";
+      box.kill("SIGUSR1");
+      await until("unexpected error");
+      const { stdout } = await cli(["status", "--json", "--run", runFolder]);
+      const status = JSON.parse(stdout);
+      expect(status.parts[0]).toMatchObject({ name: "unexpected errors", state: "troubled" });
+      expect(status.parts[0].detail).toStartWith("Error: of a library");
+      const entry = { part: "box", kind: "unexpected-error", subject: "Error: of a library" };
+      expect(status.journal).toContainEqual(expect.objectContaining(entry));
+      expect((await fetch(portalUrl)).ok).toBe(true);
+      box.kill("SIGUSR2");
+      expect(await box.exited).toBe(1);
+      // Nothing that it started is left behind.
+      await expect(fetch(portalUrl)).rejects.toThrow();
+    } finally {
+      box.kill("SIGKILL");
+    }
+    await reading;
+    expect(said.text).toContain("the box ends, to be started anew");
+  }, 60_000);
 });
