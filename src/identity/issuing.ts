@@ -105,6 +105,38 @@ function notAllowed({ chain }: Issuer, role: Role): string {
     : `this box may not invite as ${role}`;
 }
 
+/** What a box certifies for somebody who is there. */
+export interface Admitted {
+  role: Role;
+  /** At most 60 characters; may be empty. */
+  name: string;
+  /** Seconds from now; 0: for as long as the issuer's own certificate. */
+  expiresS: number;
+}
+
+/** @throws {InviteError} naming what the issuer may not give */
+export function admitChain(
+  issuer: Issuer,
+  subject: Uint8Array,
+  { role, name, expiresS }: Admitted,
+  nowS: number,
+): Chain {
+  if (!mayCertify(issuer, 1).includes(role)) throw new InviteError("role", notAllowed(issuer, role));
+  const problem = textProblem(name, MAX_NAME_CHARS);
+  if (problem !== undefined) throw new InviteError("name", problem);
+  const certificate = issueCertificate(issuer.key, {
+    network: issuer.network,
+    subject,
+    role,
+    name,
+    grants: [],
+    uses: 0,
+    issuedAt: nowS,
+    expiresAt: earlierExpiry(expiresS === 0 ? 0 : nowS + expiresS, issuer.chain[0]?.expiresAt ?? 0),
+  });
+  return [certificate, ...issuer.chain];
+}
+
 /** What who joins certifies for itself with the invite's key: nobody else is needed. */
 export function joinChain(
   { key, chain, role, grants, networkKey, expiresAt }: Invite,

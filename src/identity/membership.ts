@@ -11,7 +11,14 @@ import { standsOn } from "./hearing.ts";
 import { heldSharedKeys, withSharedKey } from "./held-shared-keys.ts";
 import { type BootstrapPeer, encodeInviteLink, type Invite, InviteError } from "./invite-link.ts";
 import { inviteList, type KnownInvite, keptInvites, type MadeInvite, madeInvite } from "./invite-list.ts";
-import { type InviteRequest, inviteChain, joinChain, mayCertify } from "./issuing.ts";
+import {
+  type Admitted,
+  admitChain,
+  type InviteRequest,
+  inviteChain,
+  joinChain,
+  mayCertify,
+} from "./issuing.ts";
 import { KeptStatements } from "./kept-statements.ts";
 import type { Member, Passport, Role } from "./member.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
@@ -164,6 +171,31 @@ export class Membership implements Passport {
     const link = encodeInviteLink(parts, this.credentials.issuer.key);
     this.rememberInvites([madeInvite(chain[0]), ...this.madeInvites()]);
     return link;
+  }
+
+  /**
+   * Certifies somebody who shows their key to this very box.
+   * @param publicKey theirs, 32 bytes
+   * @returns their certificates, encoded
+   * @throws {InviteError} naming what this box may not give, or what is too long
+   */
+  admit(publicKey: Uint8Array, admitted: Admitted): Uint8Array {
+    if (!this.mayIssue) throw new InviteError("role", `this box may not admit${because(this.problem)}`);
+    return encodeChain(admitChain(this.credentials.issuer, publicKey, admitted, this.kept.nowS()));
+  }
+
+  /**
+   * Certifies somebody who shows an invite to this network, as they could by themselves.
+   * @throws {InviteError} where it is no invite to this network, or holds no longer
+   * @throws {CertificateError} where it has been revoked
+   */
+  admitBy(invite: Invite, publicKey: Uint8Array, name: string): Uint8Array {
+    if (!isSameKey(invite.networkKey, this.networkKey))
+      throw new InviteError("link", "is an invite to another network");
+    const chain = joinChain(invite, publicKey, name, this.kept.nowS());
+    const problem = this.problemOf(chain);
+    if (problem !== undefined) throw new InviteError("link", problem);
+    return encodeChain(chain);
   }
 
   /** The invites that this box has made, first those that hold, and those by which others are known to have come. */

@@ -25,6 +25,8 @@ const ID_CHARS = 12;
 /** Shorter ones could mean any. */
 const LEAST_ID_CHARS = 4;
 
+const PORTAL_GRANTS = ["person"] as const;
+
 type MemberControl = Pick<MeshControl, "invite" | "invites" | "revoke" | "revokeInvite" | "rotate">;
 
 /** Who is let into a network, and who is put out. */
@@ -40,9 +42,11 @@ export class DeskMembers implements MemberControl {
   ): { link: string; bootstrap: number; id: string } {
     const membership = this.naming.membership(name);
     const peers = this.options.network(membership.id)?.bootstrapPeers(MAX_INVITE_PEERS) ?? [];
+    // Every box lets people in at its portal, where its operator and whoever invites it allow that.
+    const grants = role === "box" ? PORTAL_GRANTS.filter((one) => membership.invitable.includes(one)) : [];
     const link = refused(() =>
       // Rounded up: 0 seconds would be for ever.
-      membership.invite({ role, uses: once ? 1 : 0, expiresS: Math.ceil(hours * 3_600), peers }),
+      membership.invite({ role, uses: once ? 1 : 0, expiresS: Math.ceil(hours * 3_600), peers, grants }),
     );
     const id = idOf(decodeInviteLink(link).key.publicKey);
     this.options.told("invited", membership.name, { id, role, once, hours });
