@@ -21,6 +21,7 @@ import { exportFolder } from "../../../../src/messages/sync/folder-export.ts";
 import { importFolder } from "../../../../src/messages/sync/folder-import.ts";
 import { describeNeeding } from "../../../needs.ts";
 import { scratchFolders } from "../../scratch.ts";
+import { openStand } from "../custody/store-stand.ts";
 import { bundleNumber, heldIn, holding, newStore, numbered } from "./numbered-bundles.ts";
 
 const newFolder = scratchFolders();
@@ -191,13 +192,13 @@ describe("A stick that is broken or hostile", () => {
   });
 
   test("killed at any moment of an export, has whole bundles alone, and the next export completes it", async () => {
-    const [source, count] = [newFolder(), 300];
+    const [source, count] = [newFolder(), 200];
     const whole = await holding(...numbered(0, count));
     await leave(whole, source);
     let cutOff = 0;
-    for (let round = 0; round < 12; round += 1) {
+    for (let round = 0; round < 8; round += 1) {
       const stick = newFolder();
-      cutOff += (await killedExport(source, stick, round)) ? 1 : 0;
+      cutOff += (await killed("export-process.ts", [source, stick], round * 2)) ? 1 : 0;
       const there = existsSync(messages(stick)) ? await fetch(whole, stick) : undefined;
       expect(there ?? { taken: 0, refused: 0 }).toMatchObject({ taken: 0, refused: 0 });
       expect(await leave(whole, stick)).toMatchObject({
@@ -207,6 +208,27 @@ describe("A stick that is broken or hostile", () => {
       expect(await fetch(whole, stick)).toMatchObject({ taken: 0, known: count, refused: 0 });
     }
     expect(cutOff).toBeGreaterThan(0);
+  }, 60_000);
+
+  test("killed at any moment of an import, goes on where it ended, and gives each bundle once", async () => {
+    const [stick, folder, count] = [newFolder(), newFolder(), 400];
+    await leave(await holding(...numbered(0, count)), stick);
+    let [cutOff, had] = [0, 0];
+    for (let round = 0; round < 6; round += 1) {
+      cutOff += (await killed("import-process.ts", [stick, folder], round * 25)) ? 1 : 0;
+      const { store } = openStand({ folder });
+      const held = store.ids().length;
+      expect(held).toBeGreaterThanOrEqual(had);
+      expect(heldIn(store).length).toBe(held);
+      had = held;
+      store.close();
+    }
+    expect(cutOff).toBeGreaterThan(0);
+    const { store } = openStand({ folder });
+    expect(await fetch(store, stick)).toMatchObject({ taken: count - had, known: had, refused: 0 });
+    expect(store.ids().length).toBe(count);
+    expect(new Set(heldIn(store).map(({ id }) => id)).size).toBe(count);
+    store.close();
   }, 60_000);
 });
 
@@ -230,17 +252,16 @@ describeNeeding(["root", "program:mount"], "A stick that is full", () => {
   }, 30_000);
 });
 
-/** @returns whether it was killed before it was done */
-async function killedExport(source: string, stick: string, round: number): Promise<boolean> {
-  const child = spawn(process.execPath, [join(import.meta.dir, "export-process.ts"), source, stick]);
+/** @returns whether it was killed, so long after it had begun, before it was done */
+async function killed(program: string, folders: string[], afterMs: number): Promise<boolean> {
+  const child = spawn(process.execPath, [join(import.meta.dir, program), ...folders]);
   let said = "";
   const ended = new Promise((resolve) => child.once("close", resolve));
   child.stdout.on("data", (data) => {
-    // Spread over the few milliseconds that an export of this size takes.
-    if (said === "") setTimeout(() => child.kill("SIGKILL"), round * 2);
+    if (said === "") setTimeout(() => child.kill("SIGKILL"), afterMs);
     said += data;
   });
   await ended;
-  expect(said).toStartWith("exporting");
+  expect(said).toMatch(/^(ex|im)porting/);
   return !said.includes("done");
 }

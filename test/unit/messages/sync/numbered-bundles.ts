@@ -52,4 +52,11 @@ export const numbered = (from: number, count: number): Bundle[] =>
   Array.from({ length: count }, (_, index) => bundleNumber(from + index));
 
 /** In the order in which they came. */
-export const heldIn = (store: BundleStore): Held[] => store.queries.since(0, 10_000);
+export function heldIn(store: BundleStore): Held[] {
+  const held: Held[] = [];
+  for (;;) {
+    const page = store.queries.since(held.at(-1)?.order ?? 0);
+    if (page.length === 0) return held;
+    held.push(...page);
+  }
+}
