@@ -49,9 +49,9 @@ export function welcomePage(context: PageContext, token: string, again = false, 
     <Layout {...frame(context, t("welcome.title", { name: facts.name }))} path="/">
       {again ? <p class="n">{t("problem.again")}</p> : null}
       {next === undefined ? null : <p class="n">{t("form.consent")}</p>}
+      {facts.messages && next === undefined ? <Hub context={context} /> : null}
       <FirstNotices context={context} />
       <Notices facts={facts} t={t} />
-      {facts.messages && next === undefined ? <Hub context={context} /> : null}
       {facts.welcome === "" ? null : (
         <p class="o" dir="auto">
           {facts.welcome}

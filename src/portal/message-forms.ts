@@ -9,7 +9,6 @@ import {
   MAX_PLACE_CHARS,
   MAX_REASON_CHARS,
   MAX_TEXT_CHARS,
-  type Place,
   type PostBody,
   type SosBody,
 } from "../messages/index.ts";
@@ -20,12 +19,15 @@ import { typedCoordinates } from "./typed-coordinates.ts";
 /** A call for help; what is not given is left out. Faults are noted in the fields. */
 export function readSos(fields: FormFields): SosBody {
   const text = fields.lines({ name: "text", label: "sos.text" }, MAX_TEXT_CHARS, true);
-  const place = readPlace(fields);
+  const words = readPlace(fields);
   const people = fields.whole({ name: "people", label: "sos.people" }, 0, MAX_PEOPLE) ?? 0;
   const injured = fields.whole({ name: "injured", label: "sos.injured" }, 0, MAX_PEOPLE) ?? 0;
   const name = fields.line({ name: "name", label: "form.name" }, MAX_NAME_CHARS);
   const contact = fields.line({ name: "contact", label: "sos.contact" }, MAX_CONTACT_CHARS);
   const battery = fields.whole({ name: "battery", label: "sos.battery" }, 0, 100);
+  const parse = (typed: string) => (typed.length > MAX_AT_CHARS ? undefined : typedCoordinates(typed));
+  const at = fields.parsed({ name: "at", label: "form.at" }, parse, "error.at");
+  const place = at === undefined ? { words } : { words, at };
   const body = { text, name, place, people, injured, contact };
   return battery === undefined ? body : { ...body, batteryPercent: battery };
 }
@@ -33,11 +35,11 @@ export function readSos(fields: FormFields): SosBody {
 export function readCheckIn(fields: FormFields): CheckInBody & { tell: string } {
   const name = fields.line({ name: "name", label: "checkIn.name" }, MAX_NAME_CHARS, true);
   const state = fields.choice("state", CHECK_IN_STATES);
-  const place = readPlace(fields);
+  const words = readPlace(fields);
   const text = fields.lines({ name: "text", label: "checkIn.text" }, MAX_TEXT_CHARS);
   const asUri = (typed: string) => (typed.length > MAX_TELL_CHARS ? undefined : outsideUri(typed));
   const tell = fields.parsed({ name: "tell", label: "checkIn.tell" }, asUri, "error.tell") ?? "";
-  return { name, state, text, place, tell };
+  return { name, state, text, place: { words }, tell };
 }
 
 /** @param reply the id of the post that is answered; "" for none */
@@ -51,9 +53,5 @@ export function readReason(fields: FormFields): string {
   return fields.lines({ name: "reason", label: "report.reason" }, MAX_REASON_CHARS);
 }
 
-function readPlace(fields: FormFields): Place {
-  const words = fields.line({ name: "place", label: "form.place" }, MAX_PLACE_CHARS);
-  const parse = (typed: string) => (typed.length > MAX_AT_CHARS ? undefined : typedCoordinates(typed));
-  const at = fields.parsed({ name: "at", label: "form.at" }, parse, "error.at");
-  return at === undefined ? { words } : { words, at };
-}
+const readPlace = (fields: FormFields): string =>
+  fields.line({ name: "place", label: "form.place" }, MAX_PLACE_CHARS);

@@ -9,7 +9,6 @@ import { wordsOf } from "../words.ts";
 import type { Draft } from "./draft.ts";
 import { Choice, Field, Form } from "./fields.tsx";
 import { Back } from "./hub.tsx";
-import { MAX_AT_CHARS } from "./sos-page.tsx";
 
 export const STATE_TEXTS: Readonly<Record<CheckInState, TextKey>> = {
   safe: "home.safe",
@@ -45,14 +44,6 @@ export function checkInPage(context: PageContext, token: string, draft: Draft): 
           keyboard="email"
           direction="ltr"
           hint="checkIn.tellHow"
-        />
-        <Field
-          {...common}
-          name="at"
-          label="form.at"
-          most={MAX_AT_CHARS}
-          direction="ltr"
-          placeholder="35.6892, 51.3890"
         />
       </Form>
       <Back context={context} />

@@ -137,7 +137,7 @@ export function Choice(props: {
     <fieldset>
       <legend>{t(label)}</legend>
       {options.map(([value, text]) => (
-        <label class="o">
+        <label class="l">
           <input type="radio" name={name} value={value} checked={value === chosen} /> {t(text)}
         </label>
       ))}

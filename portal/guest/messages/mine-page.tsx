@@ -69,6 +69,7 @@ export function deliveryPage(context: PageContext, token: string, code: string, 
   const said = kind === "sos" && state === "handed-over" && note !== "" ? "mine.passedOn" : STATES[state];
   const url = link("/mine", context, { code });
   const path = `/mine?code=${code}`;
+  const isOnItsWay = state === "waiting" || state === "on-lora";
   const goesOn = state !== "closed" && state !== "read";
   return (
     <Layout
@@ -80,9 +81,9 @@ export function deliveryPage(context: PageContext, token: string, code: string, 
         <p>
           <b>{t(said)}</b>
         </p>
-        {etaSeconds === undefined ? null : (
+        {isOnItsWay && etaSeconds !== undefined ? (
           <p>{t("mine.eta", { time: durationText(language, etaSeconds) })}</p>
-        )}
+        ) : null}
         {by === undefined ? null : <p>{t("mine.by", { box: by })}</p>}
         {note === "" ? null : (
           <>
@@ -97,7 +98,7 @@ export function deliveryPage(context: PageContext, token: string, code: string, 
       {kind === "sos" ? (
         <>
           <p>{t("sos.phone")}</p>
-          <p>{t("sos.next")}</p>
+          {isOnItsWay ? <p>{t("sos.next")}</p> : null}
         </>
       ) : null}
       <p>{t("mine.keep")}</p>

@@ -14,6 +14,7 @@ import { Back } from "./hub.tsx";
 
 /** A few digits, as people write them. */
 const NUMBER_CHARS = 7;
+/** Two numbers, and what may stand between them. */
 export const MAX_AT_CHARS = 40;
 
 /** A call for help: one field is enough. Nobody has to agree to anything for it. */
@@ -25,8 +26,8 @@ export function sosPage(context: PageContext, token: string, draft: Draft): stri
   const open = draft.faults.length > 0 ? { open: true } : {};
   return (
     <Layout {...frame(context, t("home.help"))} path="/sos">
-      <p class="n e">{t("sos.phone")}</p>
       <Form context={context} action="/sos" token={token} draft={draft} send="sos.send" urgent>
+        <p class="n e">{t("sos.phone")}</p>
         <Field {...common} name="text" label="sos.text" most={MAX_TEXT_CHARS} rows={3} needed />
         <Field {...common} name="place" label="form.place" most={MAX_PLACE_CHARS} />
         <details {...open}>
