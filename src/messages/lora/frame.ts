@@ -14,6 +14,8 @@ export interface BundleItem {
   kind: "bundle";
   /** Who is to take it further; undefined: everyone who hears it. */
   hop: HopTag | undefined;
+  /** How many boxes have handed it on, 0 to 255: who gets it back sees that it went in a circle. */
+  hops: number;
   /** The box that brought it to LoRa: its sender is there. */
   origin: LinkAddress;
   ageS: number;
@@ -143,7 +145,7 @@ export const shortIdOf = (id: BundleId): ShortId => Number.parseInt(id.slice(0, 
 /*
  * number 1, then items, each: its kind 4 bits · 4 more, and
  *
- *   bundle     (1: it has a hop, 2: it is the last of the frame) [hop 2] · age 2 · origin 3 · [length] · form
+ *   bundle     (1: it has a hop, 2: it is the last of the frame) [hop 2 · hops 1] · age 2 · origin 3 · [length] · form
  *   have, recent, refuse      count 1 · ids 4
  *   want, offer, want-keys    whom 2 · count 1 · ids or hashes 4
  *   keys                      count 1 · keys 32
@@ -155,7 +157,7 @@ export const shortIdOf = (id: BundleId): ShortId => Number.parseInt(id.slice(0, 
  */
 export function encodeFrame({ number, items }: Frame): Uint8Array {
   const out = new OctetWriter().uint(number, 1);
-  items.forEach((item, index) => writeItem(out, item, index === items.length - 1));
+  for (const [index, item] of items.entries()) writeItem(out, item, index === items.length - 1);
   return out.toBytes();
 }
 
@@ -194,9 +196,9 @@ function writeItem(out: OctetWriter, item: Item, isLast: boolean): void {
   const first = (flags: number) => out.uint((TYPES[item.kind] << 4) | flags, 1);
   switch (item.kind) {
     case "bundle": {
-      const { hop, ageS, origin, form } = item;
+      const { hop, hops, ageS, origin, form } = item;
       first((hop === undefined ? 0 : TO_ONE) | (isLast ? IS_LAST : 0));
-      if (hop !== undefined) out.uint(hop, 2);
+      if (hop !== undefined) out.uint(hop, 2).uint(hops, 1);
       out.uint(shortAge(ageS), 2).uint(origin, 3);
       if (!isLast) out.varint(form.length);
       out.bytes(form);
@@ -258,10 +260,11 @@ function readItem(from: OctetReader): Item {
     case "bundle": {
       const hop = (flags & TO_ONE) === 0 ? undefined : from.uint("hop", 2);
       if (hop === 0) throw from.fail("hop", "0 is nobody");
+      const hops = hop === undefined ? 0 : from.uint("hops", 1);
       const ageS = longAge(from.uint("age", 2));
       const origin = readAddress(from, "origin");
       const length = (flags & IS_LAST) === 0 ? from.varint("length", from.left) : from.left;
-      return { kind, hop, origin, ageS, form: from.bytes("form", length) };
+      return { kind, hop, hops, origin, ageS, form: from.bytes("form", length) };
     }
     case "have":
     case "recent":

@@ -5,6 +5,7 @@ import { rankOf } from "../../lora/priority.ts";
 import { type Bundle, BundleError, type BundleId, type Priority } from "../bundle/bundle.ts";
 import { bundleId, encodeBundle } from "../bundle/bundle-codec.ts";
 import type { Custody, Held, Taken } from "../custody/custody.ts";
+import { AirtimeRoom } from "./airtime-room.ts";
 import type { BundleAir } from "./bundle-air.ts";
 import { MAX_AIR_BYTES } from "./bundle-air.ts";
 import { decodeForm, encodeForm, type FullKeys, keyHashOf, rebuild } from "./bundle-form.ts";
@@ -28,8 +29,9 @@ import { Homes } from "./homes.ts";
 import { KeyBook } from "./key-book.ts";
 import { Neighbourhood } from "./neighbourhood.ts";
 import { LoraFormError } from "./octets.ts";
+import { relayOrder } from "./relays.ts";
 import { Routes } from "./routes.ts";
-import { type Carried, carriedOf, isForAll, Stock } from "./stock.ts";
+import { type Carried, carriedOf, Stock } from "./stock.ts";
 
 export interface LoraMessagesOptions {
   air: BundleAir;
@@ -47,6 +49,7 @@ export interface LoraMessagesOptions {
 interface Arrival {
   from: LinkAddress;
   origin: LinkAddress;
+  hops: number;
   isToUs: boolean;
   isToAll: boolean;
   full: FullKeys;
@@ -62,11 +65,13 @@ interface Flight {
   cancel: () => void;
 }
 
-const HAVE_FRAMES = 0.6;
-const ANSWER_FRAMES = 1.5;
-const SPREAD_FRAMES = 2;
-const ROOM_FRAMES = 8;
-const RECENT_AFTER_MS = 90_000;
+const HAVE_FRAMES = 0.8;
+const ANSWER_FRAMES = 0.6;
+const RELAY_FRAMES = 3;
+const MOST_REPEATS = 8;
+/** So many are named beside what goes anyway. */
+const RECENT_BESIDE = 3;
+const RECENT_AFTER_MS = 150_000;
 const DEFAULT_FRAME_MS = 2_000;
 const QUIET_MS = 30_000;
 const MAX_PENDING = 32;
@@ -92,11 +97,14 @@ export class LoraMessages {
   private gaps = new Map<ShortId, { from: LinkAddress; dueMs: number; tries: number }>();
   private pending: { from: LinkAddress; item: BundleItem; sinceMs: number }[] = [];
   private isHelloDue = false;
+  /** Somebody is near who has not heard our hellos. */
+  private isNewAround = false;
   private seqno: number;
   private number = 0;
   private flights = new Set<Flight>();
   private cancelTimer = () => {};
   private ends: (() => void)[] = [];
+  private readonly room = new AirtimeRoom();
   private blockedUntilMs = 0;
   /** Whoever handed these over leaves us the word until then. */
   private answering = new Set<ShortId>();
@@ -174,7 +182,10 @@ export class LoraMessages {
       throw error;
     }
     const wasSilent = this.neighbourhood.isSilent(from);
-    if (this.neighbourhood.heard(from, frame.number)) this.pace.hurry();
+    if (this.neighbourhood.heard(from, frame.number)) {
+      this.isNewAround = true;
+      this.pace.hurry();
+    }
     this.answering.clear();
     if (frame.items.filter(({ kind }) => kind === "bundle").length === 1)
       this.answerUntilMs = this.nowMs + this.frameMs / 4;
@@ -260,6 +271,7 @@ export class LoraMessages {
       isSame = false;
       carried.believed.delete(from);
       carried.has.delete(from);
+      carried.isAskedFor = true;
       if (carried.dueMs === undefined)
         this.stock.plan(carried, this.nowMs + (2 + 6 * this.options.random()) * this.frameMs);
     }
@@ -323,18 +335,18 @@ export class LoraMessages {
     if (isNewHome) this.unpark();
     const carried = this.stock.get(id);
     if (carried) {
-      this.onHas(from, carried);
-      if (isToAll) for (const other of this.neighbourhood.around(from)) carried.believed.add(other);
+      this.onHas(from, carried, item.hops);
+      if (isToAll) {
+        for (const other of this.neighbourhood.around(from)) carried.believed.add(other);
+        // It would have been heard to go on from here: whoever repeats it does not know that it has.
+        if (item.origin === from && carried.sent === 0 && carried.dueMs === undefined)
+          this.owe(carried.short, this.options.random() * 2 * this.frameMs);
+      }
       if (isToUs) {
         this.answering.add(carried.short);
         this.counts.duplicates += 1;
         this.owe(carried.short, 0);
-        // Whom it was handed on to gives it back: the way on leads by us.
-        if (carried.isHandedOn && carried.has.has(from) && this.routeOf(carried)?.via === from) {
-          carried.refusedBy.add(from);
-          carried.isHandedOn = false;
-          this.stock.plan(carried, this.nowMs);
-        }
+        this.onReturn(from, carried, item.hops);
       }
       return;
     }
@@ -346,7 +358,7 @@ export class LoraMessages {
       bundle.to.kind === "person" && this.homes.of(bundle.to.key) === this.options.air.address;
     if (!isToUs && !isToAll && !isForHere) return;
     if (this.taking.has(id)) return;
-    this.taking.set(id, { from, origin: item.origin, isToUs: isToUs || isForHere, isToAll, full });
+    this.taking.set(id, { from, origin: item.origin, hops: item.hops, isToUs: isToUs || isForHere, isToAll, full });
     let encoded: Uint8Array;
     try {
       encoded = encodeBundle(bundle);
@@ -367,7 +379,8 @@ export class LoraMessages {
     this.gaps.delete(short);
     if (taken.state === "refused") this.refusals.add(short);
     else if (arrival?.isToUs) {
-      const goesOn = this.stock.get(id)?.dueMs !== undefined;
+      this.pump();
+      const goesOn = [...this.flights].some(({ bundles }) => bundles.some(({ carried }) => carried.id === id));
       this.owe(short, goesOn ? HAVE_FRAMES * this.frameMs : 0);
     }
     this.pump();
@@ -375,7 +388,7 @@ export class LoraMessages {
 
   private carry(held: Held, isOfEarlier = false): void {
     const { bundle, encoded, id, ageMs, source } = held;
-    const { air, random } = this.options;
+    const { air } = this.options;
     this.keys.addAllOf(bundle);
     if (bundle.kind === "photo" || encoded.length > MAX_AIR_BYTES) return;
     const arrival = this.taking.get(id);
@@ -386,6 +399,7 @@ export class LoraMessages {
     this.stock.add(carried);
     if (arrival) {
       this.fullOf.set(carried, arrival.full);
+      carried.hops = arrival.hops;
       carried.has.add(arrival.from);
       if (arrival.isToAll) {
         for (const other of this.neighbourhood.around(arrival.from)) carried.believed.add(other);
@@ -408,15 +422,55 @@ export class LoraMessages {
       this.stock.plan(carried, this.homes.of(person) === air.address ? undefined : this.nowMs);
     } else {
       this.lastNewMs = this.nowMs;
-      if (arrival) this.recents.set(carried.short, this.nowMs);
-      const waitMs = arrival ? random() * SPREAD_FRAMES * this.frameMs : 0;
+      this.recents.set(carried.short, this.nowMs);
+      const waitMs = arrival ? this.relayWaitMs(carried, arrival.from) : 0;
       this.stock.plan(carried, this.nowMs + waitMs);
     }
     if (!arrival) this.pump();
   }
 
-  /** A neighbour has it in custody. */
-  private onHas(from: LinkAddress, carried: Carried): void {
+  /** After how long what everyone should have goes on from here, if it must then. */
+  private relayWaitMs(carried: Carried, from: LinkAddress): number {
+    const { air, random } = this.options;
+    const heardIt = this.neighbourhood.around(from);
+    const candidates = new Map<LinkAddress, Iterable<LinkAddress>>([
+      [air.address, this.neighbourhood.listeners()],
+    ]);
+    for (const { address } of this.neighbourhood.near())
+      if (address !== from && heardIt.has(address))
+        candidates.set(address, this.neighbourhood.reachedBy(address));
+    const order = relayOrder(candidates, [air.address, from, ...heardIt, ...carried.has]);
+    const turn = order.indexOf(air.address);
+    if (turn === 0) this.answering.add(carried.short);
+    const turns = turn >= 0 ? turn : order.length + 0.5;
+    return turns === 0 ? 0 : (turns * 0.7 + random() * 0.5) * this.frameMs;
+  }
+
+  /** Whether what was sent to everyone was lost, as it seems, with all that should have taken it further. */
+  private mustGoAgain(carried: Carried): boolean {
+    if (carried.has.size > 0 || carried.tries >= MOST_REPEATS) return false;
+    carried.tries += 1;
+    carried.believed.clear();
+    return true;
+  }
+
+  /** It is handed to us that was here before: again for want of an answer, or because it went in a circle. */
+  private onReturn(from: LinkAddress, carried: Carried, hops: number): void {
+    if (hops <= carried.hops) return;
+    carried.hops = hops;
+    if (!carried.isHandedOn || !carried.person) return;
+    // The paths are not what they seemed: neighbours should know what they are now.
+    this.pace.hurry();
+    carried.isHandedOn = false;
+    carried.refusedBy.clear();
+    carried.refusedBy.add(from);
+    carried.returns += 1;
+    const waitMs = this.frameMs * (1 + this.options.random()) * 2 ** Math.min(carried.returns, 8);
+    this.stock.plan(carried, this.nowMs + waitMs);
+  }
+
+  /** A neighbour has it in custody. @param hops as it hands it on; undefined: it has just said so */
+  private onHas(from: LinkAddress, carried: Carried, hops?: number): void {
     carried.has.add(from);
     if (!carried.person || carried.isHandedOn) return;
     const home = this.homes.of(carried.person);
@@ -424,7 +478,8 @@ export class LoraMessages {
     if (isAwaited) this.neighbourhood.answered(from, true);
     const route = home === undefined ? undefined : this.routes.to(home);
     const theirs = home === undefined ? undefined : this.routes.offeredBy(from, home);
-    const isNearer = from === home || (route && theirs !== undefined && theirs < route.metric - 4);
+    const isNewer = hops !== undefined && hops > carried.hops;
+    const isNearer = from === home || (isNewer && route && theirs !== undefined && theirs < route.metric - 4);
     if (!isAwaited && !isNearer) return;
     carried.awaited = undefined;
     carried.isHandedOn = true;
@@ -445,7 +500,7 @@ export class LoraMessages {
 
   private noteGap(id: ShortId, from: LinkAddress): void {
     if (this.gaps.has(id)) return;
-    this.gaps.set(id, { from, tries: 0, dueMs: this.nowMs + (2 + this.options.random() * 4) * this.frameMs });
+    this.gaps.set(id, { from, tries: 0, dueMs: this.nowMs + (1 + this.options.random() * 2) * this.frameMs });
   }
 
   private putOff(id: ShortId): void {
@@ -458,6 +513,9 @@ export class LoraMessages {
       const carried = this.stock.byShortId(id);
       if (!carried) continue;
       carried.believed.clear();
+      carried.isAskedFor = true;
+      this.answering.add(id);
+      this.answerUntilMs = this.nowMs + this.frameMs / 4;
       this.stock.plan(carried, this.nowMs);
     }
   }
@@ -515,10 +573,12 @@ export class LoraMessages {
     const nowMs = this.nowMs;
     const due = this.dueBundles(nowMs);
     const mostUrgent = due[0];
-    for (const flight of this.flights)
-      if (!mostUrgent || rankOf(mostUrgent.carried.priority) >= flight.rank) return;
-    if (this.flights.size > 1) return;
-    const flight = this.compose(due, nowMs, outlook.frameBytes);
+    const isMoreUrgent = [...this.flights].every(
+      ({ rank }) => mostUrgent && rankOf(mostUrgent.carried.priority) < rank,
+    );
+    const mustAnswer = nowMs < this.answerUntilMs && [...this.owed].some(([id, atMs]) => atMs <= nowMs && this.answering.has(id));
+    if (this.flights.size > 1 || (!isMoreUrgent && !mustAnswer)) return;
+    const flight = this.compose(isMoreUrgent ? due : [], nowMs, outlook.frameBytes);
     if (!flight) {
       const next = this.nextDueMs(nowMs);
       if (next !== undefined) this.cancelTimer = timers.after(Math.max(10, next - nowMs), () => this.pump());
@@ -582,6 +642,10 @@ export class LoraMessages {
           due.push({ carried, hop: route.via });
           continue;
         }
+      }
+      if (carried.sent > 0 && !carried.isAskedFor && !this.mustGoAgain(carried)) {
+        this.stock.plan(carried, undefined);
+        continue;
       }
       if (this.uncovered(carried).length === 0) {
         this.counts.suppressed += 1;
@@ -695,11 +759,13 @@ export class LoraMessages {
         this.counts.compares += 1;
       }
     }
-    if (this.recents.size > 0 && !isPressing && (recentDue || flight.items.length + bundleItems.length > 0)) {
-      const ids = [...this.recents]
-        .filter(([, atMs]) => recentDue || nowMs - atMs > 20_000)
-        .map(([id]) => id)
-        .slice(0, Math.min(MAX_IDS, Math.floor((left - 2) / 4)));
+    if (this.recents.size > 0) {
+      const isAlone = flight.items.length + bundleItems.length === 0;
+      const isSpread = flight.bundles.some(({ hop }) => hop === undefined);
+      const most = isAlone ? (recentDue ? MAX_IDS : 0) : isSpread || !isPressing ? RECENT_BESIDE : 0;
+      const ids = [...this.recents.keys()]
+        .filter((id) => !goingOn.has(id))
+        .slice(0, Math.min(most, Math.floor((left - 2) / 4)));
       if (ids.length > 0 && fit({ kind: "recent", ids })) {
         flight.recents.push(...ids);
         flight.rank = Math.min(flight.rank, 3);
@@ -744,6 +810,7 @@ export class LoraMessages {
     return {
       kind: "bundle",
       hop: hop === undefined ? undefined : hopTagOf(hop),
+      hops: Math.min(255, carried.hops + 1),
       origin: carried.origin,
       ageS: ageMs / 1000,
       form: encodeForm(bundle, full, this.options.code),
@@ -752,12 +819,14 @@ export class LoraMessages {
 
   private hello(): HelloItem {
     this.seqno = (this.seqno + 1) & 0xff;
+    const isWhole = this.isNewAround;
+    this.isNewAround = false;
     this.counts.hellos += 1;
     return {
       kind: "hello",
       seqno: this.seqno,
       heard: this.neighbourhood.heardBoxes().slice(0, 32),
-      routes: this.routes.offers(),
+      routes: this.routes.offers(isWhole),
       stored: this.stock.fingerprint(),
     };
   }
@@ -768,10 +837,8 @@ export class LoraMessages {
     if (nowMs < this.blockedUntilMs) return false;
     const outlook = this.options.air.outlook();
     if (!outlook) return false;
-    const reserveMs = ROOM_FRAMES * this.frameMs;
-    const etaMs = outlook.etaMs(reserveMs + this.frameMs, priority);
-    if (etaMs < 3 * reserveMs) return true;
-    this.blockedUntilMs = nowMs + Math.min(60_000, Math.max(5_000, etaMs - 2 * reserveMs));
+    if (this.room.allows(this.frameMs, outlook, priority, nowMs)) return true;
+    this.blockedUntilMs = nowMs + 20_500;
     return false;
   }
 
@@ -785,6 +852,7 @@ export class LoraMessages {
       return;
     }
     this.number += 1;
+    this.room.sent(flight.airMs);
     this.counts.frames += 1;
     for (const id of flight.haves) this.owed.delete(id);
     for (const id of flight.recents) this.recents.delete(id);
@@ -802,8 +870,9 @@ export class LoraMessages {
       if (hop === undefined) {
         this.counts.spreads += 1;
         for (const address of this.neighbourhood.listeners()) carried.believed.add(address);
-        if (isForAll(carried)) this.recents.delete(carried.short);
-        this.stock.plan(carried, undefined);
+        const waitMs = (RELAY_FRAMES + this.options.random()) * this.frameMs * 2 ** carried.tries;
+        this.stock.plan(carried, carried.isAskedFor ? undefined : nowMs + waitMs);
+        carried.isAskedFor = false;
       } else {
         carried.awaited = hop;
         const waitMs =

@@ -128,6 +128,11 @@ export class Neighbourhood {
     return around;
   }
 
+  /** Whom a box reaches, as far as is known: those that say that they hear it, and those that it hears. */
+  reachedBy(address: LinkAddress): ReadonlySet<LinkAddress> {
+    return new Set([...(this.boxes.get(address)?.hears.keys() ?? []), ...this.around(address)]);
+  }
+
   /** For a hello. */
   heardBoxes(): HeardBox[] {
     return this.near().map(({ address, inQuality }) => ({ address, quality: Math.round(inQuality * 255) }));

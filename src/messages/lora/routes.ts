@@ -8,6 +8,9 @@ const STALE_MS = 70 * 60_000;
 const WORTH_CHANGING = 6;
 /** Without a path that surely leads to no circle for so long, any is taken: whoever gets a bundle back tries another way. */
 const STARVED_MS = 180_000;
+/** A path that has changed by less than this share is not told of at once, but every so many hellos. */
+const CHANGED = 0.4;
+const REPEATED_AFTER = 4;
 /** More boxes than that are not kept. */
 const MAX_DESTINATIONS = 512;
 
@@ -23,8 +26,9 @@ interface Destination {
   feasible: { seqno: number; metric: number; atMs: number } | undefined;
   via: LinkAddress | undefined;
   withoutSinceMs: number | undefined;
-  /** As it was last offered from here. */
+  /** As it was last offered from here, and before how many hellos. */
   told: number;
+  toldAgo: number;
 }
 
 export interface Route {
@@ -80,13 +84,16 @@ export class Routes {
     return metric === UNREACHABLE ? undefined : metric;
   }
 
-  /** For a hello: what has changed first. Whoever calls sends them. */
-  offers(): RouteOffer[] {
+  /** For a hello: what has changed, first by how much, and what was not told for long. Whoever calls sends them. @param isWhole all */
+  offers(isWhole: boolean): RouteOffer[] {
     const offers: { offer: RouteOffer; change: number }[] = [];
     for (const [address, destination] of this.destinations) {
       const route = this.to(address);
       const metric = route ? Math.min(UNREACHABLE - 1, Math.ceil(route.metric)) : UNREACHABLE;
       if (metric === UNREACHABLE && destination.told === UNREACHABLE) continue;
+      destination.toldAgo += 1;
+      const isOther = Math.abs(metric - destination.told) > metric * CHANGED;
+      if (!isWhole && !isOther && destination.toldAgo > 1 && destination.toldAgo < REPEATED_AFTER) continue;
       const seqno = route?.seqno ?? destination.feasible?.seqno ?? 0;
       offers.push({ offer: { address, seqno, metric }, change: Math.abs(metric - destination.told) });
     }
@@ -112,6 +119,7 @@ export class Routes {
         via: undefined,
         withoutSinceMs: undefined,
         told: UNREACHABLE,
+        toldAgo: 0,
       };
       this.destinations.set(address, destination);
     }
@@ -142,6 +150,8 @@ export class Routes {
   private onTold({ address, seqno, metric }: RouteOffer): void {
     const destination = this.destinations.get(address);
     if (!destination) return;
+    if (destination.toldAgo >= REPEATED_AFTER || Math.abs(metric - destination.told) > metric * CHANGED)
+      destination.toldAgo = 0;
     destination.told = metric;
     if (metric === UNREACHABLE) return;
     const { feasible } = destination;

@@ -17,6 +17,8 @@ export interface Carried {
   readonly has: Set<LinkAddress>;
   /** Neighbours that have most likely heard it. */
   readonly believed: Set<LinkAddress>;
+  /** A neighbour has asked for it, or is known to lack it. */
+  isAskedFor: boolean;
   /** Neighbours that did not take it, or gave it back. */
   readonly refusedBy: Set<LinkAddress>;
   /** It goes to whoever hears it, though it is for one person: nobody knows where they are. */
@@ -25,6 +27,10 @@ export interface Carried {
   dueMs: number | undefined;
   /** The neighbour that is to take it further, from when it was sent there until it says that it has it. */
   awaited: LinkAddress | undefined;
+  /** How many boxes had handed it on when it came here last. */
+  hops: number;
+  /** How often it came back. */
+  returns: number;
   /** How often it has gone. */
   sent: number;
   /** Times in a row that it was not answered. */
@@ -122,9 +128,12 @@ export const carriedOf = (
   has: new Set(),
   believed: new Set(),
   refusedBy: new Set(),
+  isAskedFor: false,
   isSought: false,
   dueMs: undefined,
   awaited: undefined,
+  hops: 0,
+  returns: 0,
   sent: 0,
   tries: 0,
   isDoubtful: false,
