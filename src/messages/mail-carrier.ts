@@ -40,7 +40,7 @@ export class MailCarrier {
       timers,
       random,
       log,
-      sent: (id) => void this.tellSent(id).catch((error) => log.error({ error }, "outbox")),
+      sent: (id) => this.tellSent(id),
     });
   }
 

@@ -44,7 +44,7 @@ if (import.meta.main) {
     timers: systemTimers,
     random: Math.random,
     log,
-    sent: () => {},
+    sent: async () => {},
   });
   process.on("SIGUSR2", () => outbox.tryNow());
   await outbox.start();

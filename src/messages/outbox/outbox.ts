@@ -14,6 +14,8 @@ const LONGEST_RETRY_MS = 3_600_000;
 const SPREAD = 0.2;
 const HOUR_MS = 3_600_000;
 const PAGE = 50;
+/** What is said of an item between the sending of it and the telling. */
+const UNTOLD = "sent; this box's network is not told yet";
 
 export interface OutboxOptions {
   /** Its database. */
@@ -28,8 +30,8 @@ export interface OutboxOptions {
   /** 0 to 1. */
   random: () => number;
   log: Logger;
-  /** Told once a bundle is out. */
-  sent: (id: BundleId) => void;
+  /** Told once a bundle is out; again after a restart where it did not resolve. */
+  sent: (id: BundleId) => Promise<void>;
 }
 
 /**
@@ -68,6 +70,7 @@ export class Outbox {
       custody.onNew((held) => void this.offer(held).then(() => this.begin(), this.failed)),
       custody.onGone((id) => void this.drop(id).catch(this.failed)),
     ];
+    for (const row of this.rows.inState("sent")) if (row.detail === UNTOLD) await this.tell(row);
     await this.offerAll();
     this.tryNow();
     return found;
@@ -182,7 +185,7 @@ export class Outbox {
   }
 
   private async send(row: OutboxRow, bridge: Bridge): Promise<void> {
-    const { custody, timers, sent, log } = this.options;
+    const { custody, timers, log } = this.options;
     const held = custody.get(row.id);
     if (held === undefined) return await this.drop(row.id);
     await this.rows.update({ ...row, state: "sending" });
@@ -194,12 +197,21 @@ export class Outbox {
     });
     if (outcome === "sent") {
       this.pauses.delete(bridge);
-      await this.rows.update({ ...row, state: "sent", tries: row.tries + 1, detail: "" });
-      sent(row.id);
+      await this.tell({ ...row, tries: row.tries + 1 });
     } else if ("failed" in outcome) {
       log.warn({ id: row.id, why: outcome.failed }, "outbox: not sent, and not tried again");
       await this.rows.update({ ...row, state: "failed", tries: row.tries + 1, detail: outcome.failed });
     } else await this.postpone(row, bridge, outcome);
+  }
+
+  private async tell(row: OutboxRow): Promise<void> {
+    await this.rows.update({ ...row, state: "sent", detail: UNTOLD });
+    try {
+      await this.options.sent(row.id);
+      await this.rows.update({ ...row, state: "sent", detail: "" });
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   private async postpone(

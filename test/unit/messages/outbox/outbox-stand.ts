@@ -26,6 +26,7 @@ export async function openOutbox(folder: string, clocks = new StandClocks(), per
   const { store } = openStand({ folder, clocks });
   const bridge = new ScriptedBridge();
   const sent: BundleId[] = [];
+  const telling = { fails: false };
   const { log, lines } = capturedLog();
   const outbox = new Outbox({
     path: join(folder, "outbox.sqlite"),
@@ -36,13 +37,16 @@ export async function openOutbox(folder: string, clocks = new StandClocks(), per
     timers: clocks.timers,
     random: () => 0,
     log,
-    sent: (id) => sent.push(id),
+    sent: async (id) => {
+      if (telling.fails) throw new Error("cannot be told");
+      sent.push(id);
+    },
   });
   const close = async () => {
     await outbox.stop();
     store.close();
   };
-  return { store, bridge, outbox, sent, clocks, lines, close };
+  return { store, bridge, outbox, sent, telling, clocks, lines, close };
 }
 
 /** The outbox's writes take real milliseconds: gives them their turn until something has come about. */

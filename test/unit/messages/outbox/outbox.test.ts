@@ -25,6 +25,7 @@ describe("The outbox", () => {
     await take(box, bundleNumber(1), toMail(2));
     await until("sent", () => box.sent.length === 1);
     expect(uris(box)).toEqual(["mailto:kin2@example.org"]);
+    await until("told", () => states(box).join() === "sent,");
     expect(box.outbox.entries()).toEqual([
       { id: box.sent[0] ?? "", uri: "mailto:kin2@example.org", state: "sent", detail: "", ageS: 0 },
     ]);
@@ -94,7 +95,7 @@ describe("The outbox", () => {
     ];
     await take(box, toMail(1), toMail(2), toMail(3));
     await box.outbox.start();
-    await until("third sent", () => box.sent.length === 1);
+    await until("third sent", () => states(box)[0]?.join() === "sent,");
     expect(states(box)).toEqual([
       ["sent", ""],
       ["waiting", "450 busy"],
@@ -133,6 +134,25 @@ describe("The outbox", () => {
     expect(again.bridge.tried.map(({ id }) => id)).toEqual(box.bridge.tried.map(({ id }) => id));
     await again.close();
     left.resolve();
+  });
+
+  test("tells of what it has sent at its next start where it could not tell before, and sends it no more", async () => {
+    const folder = newFolder();
+    const box = await openOutbox(folder);
+    box.telling.fails = true;
+    await box.outbox.start();
+    await take(box, toMail(1));
+    await until("sent", () => states(box).some(([state]) => state === "sent"));
+    await box.close();
+    const again = await openOutbox(folder, box.clocks);
+    await again.outbox.start();
+    expect(again.sent).toEqual(box.bridge.tried.map(({ id }) => id));
+    expect(states(again)).toEqual([["sent", ""]]);
+    await again.close();
+    const third = await openOutbox(folder, box.clocks);
+    await third.outbox.start();
+    expect([third.sent, again.bridge.tried, third.bridge.tried]).toEqual([[], [], []]);
+    await third.close();
   });
 
   test("lets go of what has expired, and of what another box has sent", async () => {
