@@ -1,4 +1,5 @@
 import type { BundleRow } from "./bundle-rows.ts";
+import { forgetOld } from "./moderation.ts";
 import { drop, type Shelf } from "./shelf.ts";
 
 /** Rows taken off in one write: others wait for as long. */
@@ -15,7 +16,6 @@ export function sweep(shelf: Shelf): boolean {
     .all(nowMs);
   for (const row of expired) drop(shelf, row, "expired");
   db.query("DELETE FROM gone WHERE until_ms <= ?").run(nowMs);
-  db.query("DELETE FROM code WHERE until_ms <= ?").run(nowMs);
-  db.query("DELETE FROM report WHERE of NOT IN (SELECT id FROM bundle)").run();
+  forgetOld(db, nowMs);
   return expired.length === MOST_AT_ONCE;
 }

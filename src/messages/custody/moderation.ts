@@ -68,10 +68,6 @@ export class Moderation {
         reason,
         nowMs(),
       );
-      db.query(
-        `DELETE FROM report WHERE (of, station) IN
-         (SELECT of, station FROM report ORDER BY at_ms DESC LIMIT -1 OFFSET ${MAX_REPORTS})`,
-      ).run();
       return true;
     });
   }
@@ -103,10 +99,6 @@ export class Moderation {
         id,
         nowMs() + CODE_KEPT_MS,
       );
-      db.query(
-        `DELETE FROM code WHERE code IN
-         (SELECT code FROM code ORDER BY until_ms DESC LIMIT -1 OFFSET ${MAX_CODES})`,
-      ).run();
     });
   }
 
@@ -114,4 +106,17 @@ export class Moderation {
     return this.options.db().query<{ of: BundleId }, [string]>("SELECT of FROM code WHERE code = ?").get(code)
       ?.of;
   }
+}
+
+/** Forgets reports of what is gone, codes that have ended, and the oldest of too many. */
+export function forgetOld(db: Database, nowMs: number): void {
+  db.query("DELETE FROM report WHERE NOT EXISTS (SELECT 1 FROM bundle WHERE id = report.of)").run();
+  db.query(
+    `DELETE FROM report WHERE (of, station) IN
+     (SELECT of, station FROM report ORDER BY at_ms DESC LIMIT -1 OFFSET ${MAX_REPORTS})`,
+  ).run();
+  db.query("DELETE FROM code WHERE until_ms <= ?").run(nowMs);
+  db.query(
+    `DELETE FROM code WHERE code IN (SELECT code FROM code ORDER BY until_ms DESC LIMIT -1 OFFSET ${MAX_CODES})`,
+  ).run();
 }

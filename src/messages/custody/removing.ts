@@ -52,7 +52,7 @@ export function takeAway(shelf: Shelf, row: BundleRow, removed: Removed): void {
   if (leavesTrace(row)) emptyOut(shelf, row, removed);
   else drop(shelf, row, "removed", row.sender);
   const photos = shelf.db
-    .query<BundleRow, [string]>("SELECT * FROM bundle WHERE about = ? AND kind = 'photo'")
+    .query<BundleRow, [string]>("SELECT * FROM bundle WHERE about = ? AND +kind = 'photo'")
     .all(row.id);
   for (const photo of photos) drop(shelf, photo, "removed", row.sender);
 }
@@ -60,9 +60,7 @@ export function takeAway(shelf: Shelf, row: BundleRow, removed: Removed): void {
 /** Takes away what removals ask for that did not count when they came. @returns how many */
 export function reconsider(shelf: Shelf): number {
   const waiting = shelf.db
-    .query<BundleRow, []>(
-      "SELECT DISTINCT bundle.* FROM removal JOIN bundle ON bundle.id = removal.of WHERE bundle.removed_by IS NULL",
-    )
+    .query<BundleRow, []>("SELECT * FROM bundle WHERE id IN (SELECT of FROM removal) AND removed_by IS NULL")
     .all();
   let count = 0;
   for (const row of waiting) {
