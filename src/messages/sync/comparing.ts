@@ -5,8 +5,10 @@ import { IP_LIMITS, opening, type Range, ReconcileError, reply } from "./reconci
 import type { SyncFrame } from "./sync-frame.ts";
 
 /** Of one rank in one comparison; then what was found is fetched first, and compared again. */
-const MAX_ROUNDS = 400;
+const MAX_ROUNDS = 64;
 const MAX_FOUND = 16_384;
+/** Five levels of sixteen parts lead to any id of the largest store; more rounds than that find something, or are no use. */
+const MAX_FRUITLESS = 12;
 
 export interface ComparingOptions {
   index: Pick<RankedIndex, "of">;
@@ -18,7 +20,7 @@ export interface ComparingOptions {
 
 /** Compares what two boxes have, all ranks at once; the frames of the most urgent go first. */
 export class Comparing {
-  private readonly rounds = new Map<Rank, { rounds: number; found: number }>();
+  private readonly rounds = new Map<Rank, { rounds: number; fruitless: number; found: number }>();
   private readonly toSend = new Map<Rank, readonly Range[]>();
   private foundSomething = false;
   private complete = true;
@@ -35,7 +37,7 @@ export class Comparing {
     this.foundSomething = false;
     this.complete = true;
     for (const rank of ranks) {
-      this.rounds.set(rank, { rounds: 0, found: 0 });
+      this.rounds.set(rank, { rounds: 0, fruitless: 0, found: 0 });
       this.toSend.set(rank, opening(this.options.index.of(rank)));
     }
   }
@@ -62,9 +64,12 @@ export class Comparing {
     const found = { theirs: [], ours: [] };
     const next = reply(this.options.index.of(rank), ranges, IP_LIMITS, found);
     state.rounds += 1;
-    state.found += found.theirs.length + found.ours.length;
+    const count = found.theirs.length + found.ours.length;
+    state.found += count;
+    state.fruitless = count > 0 ? 0 : state.fruitless + 1;
     if (this.options.found(rank, found.theirs, found.ours)) this.foundSomething = true;
-    const isEnough = state.rounds >= MAX_ROUNDS || state.found >= MAX_FOUND;
+    const isEnough =
+      state.rounds >= MAX_ROUNDS || state.found >= MAX_FOUND || state.fruitless >= MAX_FRUITLESS;
     if (next.length > 0 && !isEnough) {
       this.toSend.set(rank, next);
       return;

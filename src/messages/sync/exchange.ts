@@ -61,6 +61,8 @@ export class Exchange {
   private comparedAtMs = Number.NEGATIVE_INFINITY;
   private compareEveryMs = COMPARE_FIRST_MS;
   private isComplete = true;
+  /** How many bundles had gone over when the last comparison began. */
+  private movedBefore = 0;
   private compares = { left: COMPARES_AT_ONCE, atMs: 0 };
   private received = 0;
   private handed = 0;
@@ -152,6 +154,7 @@ export class Exchange {
   isNew(held: Held): void {
     const { id, source } = held;
     const cameFromThere = source.by === "box" && source.peer === this.peer;
+    // What came from there, or is offered from there, need not go there.
     if (this.fetching.came(id)) this.options.handedOver(id);
     else if (!cameFromThere) this.offer(id, heldRank(held));
     this.wakeWriter();
@@ -224,6 +227,7 @@ export class Exchange {
     if (!begins || !this.theirs || !isDue || this.comparing.isUnderWay) return;
     this.tookLarge = mayLarge;
     this.comparedAtMs = timers.monotonicMs();
+    this.movedBefore = this.received + this.handed;
     this.compareAtMs = Number.POSITIVE_INFINITY;
     this.comparing.begin(RANKS.filter((rank) => rank !== "large" || mayLarge));
     this.wakeWriter();
@@ -241,6 +245,8 @@ export class Exchange {
   /** What there was no room for is looked for as soon as the rest is done. */
   private compareAgain(): void {
     if (this.isComplete || this.handing.left + this.fetching.left > 0) return;
+    // Whoever tells of bundles and never comes out with one has this box compare no more often than others.
+    if (this.received + this.handed === this.movedBefore) return;
     if (this.options.timers.monotonicMs() - this.comparedAtMs < COMPARE_LEAST_MS) return;
     this.isComplete = true;
     this.compareAtMs = Number.NEGATIVE_INFINITY;

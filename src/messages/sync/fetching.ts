@@ -78,6 +78,8 @@ export class Fetching {
 
   /** It is here, from whomever. @returns whether the peer has it too, as far as is known */
   came(id: BundleId): boolean {
+    // It is on its way from there too, and is answered when it is here.
+    if (this.asked.has(id)) return true;
     if (this.queued.remove(id) === undefined && this.elsewhere.remove(id) === undefined) return false;
     this.say("known", id);
     return true;

@@ -183,4 +183,31 @@ describe("whoever", () => {
     // Of each rank only so many are asked for.
     expect(heardOf("want").flatMap(({ ids }) => ids).length).toBeLessThanOrEqual(64 * 5);
   });
+
+  test("leads a comparison nowhere is compared with no longer, and no more often than others", async () => {
+    const boxes = new SyncBoxes();
+    const box = boxes.box("box");
+    boxes.start(box);
+    for (let number = 0; number < 2_000; number += 1) box.custody.put(someBundle("post", { bodyBytes: 5 }));
+    const liar = boxes.engines.engine("liar");
+    liar.handle("/omerta/bundles/1", async (stream) => {
+      await stream.send(encodeFrame(HELLO));
+      for await (const bytes of stream.frames()) {
+        const frame = decodeFrame(bytes);
+        if (frame.says !== "compare") continue;
+        // Everything differs, always.
+        const ranges = frame.ranges.map(({ upTo }) => ({
+          upTo,
+          says: "digest" as const,
+          digest: new Uint8Array(16),
+        }));
+        await stream.send(encodeFrame({ says: "compared", rank: frame.rank, ranges }));
+      }
+    });
+    boxes.engines.connect(box.engine, liar);
+    await boxes.time.advanceAsync(600_000);
+    const ofPosts = boxes.frames("compare", box).filter(({ frame }) => frame.rank === "room");
+    expect(ofPosts.length).toBeGreaterThan(12);
+    expect(ofPosts.length).toBeLessThanOrEqual(12 * 10);
+  });
 });

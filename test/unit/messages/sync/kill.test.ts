@@ -6,6 +6,8 @@ import { seededRandom } from "../../../../src/bench/seeded-random.ts";
 import { scratchFolders } from "../../scratch.ts";
 
 const ROUNDS = Number(process.env.OMERTA_SYNC_KILLS ?? 100);
+/** Then the boxes begin in empty folders again, so that the making of the files is met as well. */
+const ROUNDS_PER_FOLDER = 50;
 const LONGEST_LIFE_MS = 60;
 const SETTLED_WITHIN_MS = 60_000;
 const BOX = resolve(import.meta.dir, "kill-box.ts");
@@ -97,55 +99,62 @@ class KilledBox {
 const missing = (said: ReadonlySet<string>, kept: ReadonlySet<string>) =>
   [...said].filter((id) => !kept.has(id));
 
+const random = seededRandom(20_261_128);
+
+/** Two boxes in empty folders, over so many rounds. @returns how much was acknowledged */
+async function stretch(rounds: number): Promise<{ kept: number; handed: number; lives: number }> {
+  const folder = scratch();
+  const socket = join(folder, "link");
+  const [a, b] = [new KilledBox("a", socket, folder), new KilledBox("b", socket, folder)];
+  const both = [a, b];
+  await Promise.all(both.map((one) => one.start()));
+  for (let round = 0; round < rounds; round += 1) {
+    await Bun.sleep(random() * LONGEST_LIFE_MS);
+    const which = random();
+    const killed = which < 0.4 ? [a] : which < 0.8 ? [b] : both;
+    await Promise.all(killed.map((one) => one.kill()));
+    for (const one of killed) {
+      const medium = one.onMedium();
+      expect(missing(one.kept, medium)).toEqual([]);
+      // What the other was told that this one has, it was told before this one died.
+      expect(missing((one === a ? b : a).handed, medium)).toEqual([]);
+    }
+    await Promise.all(killed.map((one) => one.start()));
+  }
+  await Promise.all(both.map((one) => one.kill()));
+
+  // Left alone, they bring each other to the same.
+  const all = new Set([...a.onMedium(), ...b.onMedium()]);
+  await Promise.all(both.map((one) => one.start(true)));
+  const endsMs = performance.now() + SETTLED_WITHIN_MS;
+  while (both.some((one) => missing(all, one.onMedium()).length > 0)) {
+    if (performance.now() > endsMs) throw new Error("they do not come to the same");
+    await Bun.sleep(50);
+  }
+  await Promise.all(both.map((one) => one.kill()));
+  for (const one of both) {
+    expect(missing(one.kept, one.onMedium())).toEqual([]);
+    expect(new Set(one.came).size).toBe(one.came.length);
+  }
+  return { kept: a.kept.size + b.kept.size, handed: a.handed.size + b.handed.size, lives: a.lives + b.lives };
+}
+
 describe("two boxes that exchange bundles and are killed with SIGKILL at random moments", () => {
   test(
     `lose nothing that was acknowledged, and give no reader anything twice, in ${ROUNDS} rounds`,
     async () => {
-      const random = seededRandom(20_261_128);
-      const folder = scratch();
-      const socket = join(folder, "link");
-      const [a, b] = [new KilledBox("a", socket, folder), new KilledBox("b", socket, folder)];
-      await Promise.all([a.start(), b.start()]);
-      for (let round = 0; round < ROUNDS; round += 1) {
-        await Bun.sleep(random() * LONGEST_LIFE_MS);
-        const which = random();
-        const killed = which < 0.4 ? [a] : which < 0.8 ? [b] : [a, b];
-        await Promise.all(killed.map((one) => one.kill()));
-        for (const one of killed) {
-          const other = one === a ? b : a;
-          // What the other was told that this one has, was told before this one died.
-          const handed = new Set(other.handed);
-          const medium = one.onMedium();
-          expect(missing(one.kept, medium)).toEqual([]);
-          expect(missing(handed, medium)).toEqual([]);
-        }
-        await Promise.all(killed.map((one) => one.start()));
-      }
-      await Promise.all([a, b].map((one) => one.kill()));
-
-      // Left alone, they bring each other to the same.
-      await Promise.all([a, b].map((one) => one.start(true)));
-      const all = new Set([...a.onMedium(), ...b.onMedium()]);
-      const endsMs = performance.now() + SETTLED_WITHIN_MS;
-      while (missing(all, a.onMedium()).length + missing(all, b.onMedium()).length > 0) {
-        if (performance.now() > endsMs) throw new Error("they do not come to the same");
-        await Bun.sleep(50);
-      }
-      await Promise.all([a, b].map((one) => one.kill()));
-      for (const one of [a, b]) {
-        expect(missing(one.kept, one.onMedium())).toEqual([]);
-        expect(new Set(one.came).size).toBe(one.came.length);
+      const sum = { kept: 0, handed: 0, lives: 0 };
+      for (let left = ROUNDS; left > 0; left -= ROUNDS_PER_FOLDER) {
+        const { kept, handed, lives } = await stretch(Math.min(left, ROUNDS_PER_FOLDER));
+        sum.kept += kept;
+        sum.handed += handed;
+        sum.lives += lives;
       }
       // The rounds are of worth only where something was written, and handed over, in them.
-      expect(a.kept.size + b.kept.size).toBeGreaterThan(ROUNDS);
-      expect(a.handed.size + b.handed.size).toBeGreaterThan(ROUNDS);
-      if (process.env.OMERTA_SYNC_KILLS !== undefined)
-        console.log({
-          kept: a.kept.size + b.kept.size,
-          handed: a.handed.size + b.handed.size,
-          lives: a.lives + b.lives,
-        });
+      expect(sum.kept).toBeGreaterThan(5 * ROUNDS);
+      expect(sum.handed).toBeGreaterThan(5 * ROUNDS);
+      if (process.env.OMERTA_SYNC_KILLS !== undefined) console.log(sum);
     },
-    ROUNDS * 3_000 + SETTLED_WITHIN_MS,
+    ROUNDS * 5_000 + SETTLED_WITHIN_MS,
   );
 });
