@@ -5,7 +5,13 @@ import { atIntervals } from "../host/intervals.ts";
 import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
 import type { Timers } from "../host/timers.ts";
-import { type DeviceKey, InboxChallenges, type Membership, type Memberships } from "../identity/index.ts";
+import {
+  type BootstrapPeer,
+  type DeviceKey,
+  InboxChallenges,
+  type Membership,
+  type Memberships,
+} from "../identity/index.ts";
 import type { BootClock, LinkAddress, LoraPart } from "../lora/index.ts";
 import { peerIdOf } from "../mesh/index.ts";
 import type { Journal } from "../store/index.ts";
@@ -21,16 +27,24 @@ import { GuestForms } from "./desk/guest-forms.ts";
 import type { GuestMessages } from "./desk/guest-messages.ts";
 import { OperatorDesk } from "./desk/operator-desk.ts";
 import type { OperatorMessages } from "./desk/operator-messages.ts";
+import { PeopleAdmission } from "./desk/people-admission.ts";
 import { PeopleDesk } from "./desk/people-desk.ts";
 import { PublicPages } from "./desk/public-pages.ts";
 import { Trust } from "./desk/trust.ts";
 import { WritingLimits } from "./desk/writing-limits.ts";
 import { LoraCarrier } from "./lora-carrier.ts";
 import { MailCarrier } from "./mail-carrier.ts";
-import { type CarryingNetwork, MeshCarrier } from "./mesh-carrier.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { StickCarrier } from "./stick-carrier.ts";
-import type { MeshNetworks } from "./sync/mesh-streams.ts";
+import { MeshCarrier } from "./sync/mesh-carrier.ts";
+import type { MeshNetwork, MeshNetworks } from "./sync/mesh-streams.ts";
+
+/** A network of the mesh with the records of its members. */
+export interface CarryingNetwork extends MeshNetwork {
+  readonly directory: { get(peer: string): { record: { name: string; chain: Uint8Array } } | undefined };
+  /** This box first, then those that are best reached: for an invite. */
+  bootstrapPeers(most: number): BootstrapPeer[];
+}
 
 export interface MessagesPartOptions {
   config: MessagesConfig;
@@ -57,6 +71,7 @@ const MIB = 1_048_576;
 /** How often it is looked whether the others still have this box's certificates. */
 const TELL_EVERY_MS = 3_600_000;
 const CERTIFICATES_PAGE = 200;
+const MAX_INVITE_PEERS = 3;
 
 /** What people write: kept in custody, exchanged with other boxes by whatever carries it, and shown to guests and operators. */
 export class MessagesPart implements Part {
@@ -67,7 +82,7 @@ export class MessagesPart implements Part {
   private readonly trust: Trust;
   private readonly changes: Changes;
   private readonly teller: CredentialsTeller;
-  private readonly mesh: MeshCarrier;
+  private readonly mesh: MeshCarrier<CarryingNetwork>;
   private readonly lora: LoraCarrier | undefined;
   private readonly mail: MailCarrier;
   private readonly sticks: StickCarrier;
@@ -135,7 +150,8 @@ export class MessagesPart implements Part {
       trust: this.trust,
       onLora: (id) => this.lora?.underWay(id),
     });
-    const desk = { store, maker, deliveries, limits: new WritingLimits(monotonicMs), monotonicMs };
+    const limits = new WritingLimits(monotonicMs);
+    const desk = { store, maker, deliveries, limits, monotonicMs };
     const forms = new GuestForms({
       ...desk,
       keys: () => keys.all(),
@@ -148,7 +164,16 @@ export class MessagesPart implements Part {
       boxKey: () => keys.current().publicKey,
       challenges: new InboxChallenges(options.randomBytes(32)),
     });
-    this.guests = new GuestDesk(forms, pages, people, this.changes);
+    const admission = new PeopleAdmission({
+      people: config.people,
+      perHour: config.people_per_hour,
+      membership,
+      bootstrap: () => this.mesh.network?.bootstrapPeers(MAX_INVITE_PEERS) ?? [],
+      limits,
+      monotonicMs,
+      told: (kind, subject, detail) => this.tell(kind, subject, detail),
+    });
+    this.guests = new GuestDesk(forms, pages, people, admission, this.changes);
     this.operator = new OperatorDesk({
       store,
       pages,
@@ -208,12 +233,14 @@ export class MessagesPart implements Part {
 
   /** This box's place in the network that carries its messages. */
   private get membership(): Membership | undefined {
-    const id = this.mesh.networkId;
+    const id = this.mesh.wantedId;
     return id === undefined ? undefined : this.options.memberships.get(id);
   }
 
   private neighbours() {
-    const byMesh = this.mesh.neighbours().map(({ name, waiting }) => {
+    const byMesh = this.mesh.neighbours().map(({ peer, toHandOver, toCome }) => {
+      const name = this.mesh.network?.directory.get(peer)?.record.name ?? peer;
+      const waiting = toHandOver + toCome;
       return { name, by: "mesh" as const, inSync: waiting === 0, waiting };
     });
     return [...byMesh, ...(this.lora?.neighbours() ?? [])];

@@ -18,6 +18,7 @@ export const FIRST_AGE_MS = 10_000_000_000;
 
 /** No box was built before: a clock that says so was never set. */
 const EARLIEST_WALL_MS = Date.UTC(2026, 0, 1);
+const LEAST_SUSPENDED_MS = 1_000;
 /** A box that was off for longer has a clock that jumped, or nothing in it that still lives. */
 const LONGEST_OFF_MS = 60 * 86_400_000;
 
@@ -51,14 +52,16 @@ export interface AgeKeeperOptions {
  */
 export class AgeKeeper {
   private ageMs: number;
+  /** When it was that, by both clocks. */
   private countedMs: number;
-  private readonly options: AgeKeeperOptions;
+  private countedBootMs: number;
 
-  constructor(options: AgeKeeperOptions) {
-    this.options = options;
+  constructor(private readonly options: AgeKeeperOptions) {
     const { kept, moment, monotonicMs } = options;
-    this.ageMs = kept ? kept.ageMs + passedMs(kept, moment()) : FIRST_AGE_MS;
+    const now = moment();
+    this.ageMs = kept ? kept.ageMs + passedMs(kept, now) : FIRST_AGE_MS;
     this.countedMs = monotonicMs();
+    this.countedBootMs = now.bootMs;
   }
 
   /** Whole milliseconds. */
@@ -69,6 +72,13 @@ export class AgeKeeper {
   /** To be kept, at least every minute: what passes after it is lost where the box is killed and its clock is not to be trusted. */
   toKeep(): KeptAge {
     const { bootId, bootMs, wallMs } = this.options.moment();
+    const monotonicMs = this.options.monotonicMs();
+    const suspendedMs = bootMs - this.countedBootMs - (monotonicMs - this.countedMs);
+    // A suspended machine's clocks stand still, but for the kernel's time since boot; below that they differ by rounding.
+    if (suspendedMs >= LEAST_SUSPENDED_MS) {
+      this.ageMs += suspendedMs;
+      this.countedBootMs += suspendedMs;
+    }
     return { ageMs: this.nowMs(), bootId, bootMs: Math.floor(bootMs), wallMs: Math.floor(wallMs) };
   }
 }

@@ -8,7 +8,7 @@ import { BundleQueries } from "./bundle-queries.ts";
 import { rowById } from "./bundle-rows.ts";
 import type { Custody, Held, Outline, RefusalReason, Source, Taken } from "./custody.ts";
 import { sweep } from "./expiry.ts";
-import { noteHandedOver, type OtherBox } from "./handed-over.ts";
+import { isToBeNoted, noteHandedOver, type OtherBox } from "./handed-over.ts";
 import { RefusedError, usedByAll } from "./make-room.ts";
 import { Moderation } from "./moderation.ts";
 import { hex, type ReadBundle, readBundle } from "./opened-bundle.ts";
@@ -169,11 +169,12 @@ export class BundleStore implements Custody {
     return () => void this.goneListeners.delete(listener);
   }
 
-  /** Notes that another box has a bundle. */
-  noteHandedOver(id: BundleId, to: OtherBox): Promise<void> {
-    return this.write(({ db }) => {
+  /** Notes that another box has a bundle, where it is one that was written here. */
+  async noteHandedOver(id: BundleId, to: OtherBox): Promise<void> {
+    if (!isToBeNoted(rowById(this.db, id), to)) return;
+    await this.write(({ db }) => {
       const row = rowById(db, id);
-      if (row) noteHandedOver(db, row.seq, to);
+      if (row) noteHandedOver(db, row, to);
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { sourceText } from "./bundle-rows.ts";
+import { type BundleRow, sourceText } from "./bundle-rows.ts";
 import type { Source } from "./custody.ts";
 
 /** Another box, however it was reached. */
@@ -8,26 +8,28 @@ export type OtherBox = Extract<Source, { by: "box" | "lora" }>;
 /** Boxes that are noted for one bundle: to a person it is enough that many have it. */
 const MAX_BOXES = 16;
 
-/** Notes that another box has a bundle, because it was given to it, or came from it. */
-export function noteHandedOver(db: Database, seq: number, box: Source): void {
-  if (box.by !== "box" && box.by !== "lora") return;
+/** Whether a bundle came from another box, which has it then. */
+const cameFromBox = ({ source }: Pick<BundleRow, "source">): boolean => /^(box|lora) /.test(source);
+
+/** Whether it matters to anybody here that another box has a bundle: to who wrote it, as long as it may be the only one. */
+export const isToBeNoted = (row: Pick<BundleRow, "source"> | null, by: Source): boolean =>
+  row !== null && !cameFromBox(row) && (by.by === "box" || by.by === "lora");
+
+/** Notes that another box has a bundle, because it was given to it, or offered by it. */
+export function noteHandedOver(db: Database, row: Pick<BundleRow, "seq" | "source">, box: Source): void {
+  if (!isToBeNoted(row, box)) return;
   db.query(
     `INSERT OR IGNORE INTO handed_over (seq, to_box)
      SELECT ?1, ?2 WHERE (SELECT count(*) FROM handed_over WHERE seq = ?1) < ${MAX_BOXES}`,
-  ).run(seq, sourceText(box));
+  ).run(row.seq, sourceText(box));
 }
 
-/** How many boxes have a bundle, as far as is noted. */
-export function boxesThatHave(db: Database, seq: number): number {
+/** How many other boxes have a bundle, as far as is noted; of one that came from a box, that one. */
+export function boxesThatHave(db: Database, row: Pick<BundleRow, "seq" | "source">): number {
+  if (cameFromBox(row)) return 1;
   return (
-    db.query<{ boxes: number }, [number]>("SELECT count(*) AS boxes FROM handed_over WHERE seq = ?").get(seq)
-      ?.boxes ?? 0
-  );
-}
-
-/** Whether a box is noted to have a bundle. */
-export function hasBeenHanded(db: Database, seq: number, box: OtherBox): boolean {
-  return (
-    db.query("SELECT 1 FROM handed_over WHERE seq = ? AND to_box = ?").get(seq, sourceText(box)) !== null
+    db
+      .query<{ boxes: number }, [number]>("SELECT count(*) AS boxes FROM handed_over WHERE seq = ?")
+      .get(row.seq)?.boxes ?? 0
   );
 }

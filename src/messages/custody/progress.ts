@@ -30,11 +30,12 @@ export interface Progress {
   gone?: Departure;
 }
 
-/** Receipts of one bundle that are looked at: anybody may write any number. */
 const MAX_RECEIPTS = 64;
+/** Receipts of one bundle that are looked at, counting or not: anybody may write any number. */
+const MAX_LOOKED_AT = 1_000;
 
 type ReceiptRow = { state: ReceiptState; sender: string; sender_as: string; note: string; rank: number };
-type Target = Pick<BundleRow, "seq" | "kind" | "to_value">;
+type Target = Pick<BundleRow, "seq" | "kind" | "to_value" | "source">;
 
 /** Receipts of a bundle that count, the newest first: of a direct message its recipient's, of others the members' boxes'. */
 export function receiptsOf(shelf: Pick<Shelf, "db" | "speaksFor" | "nowMs">, id: BundleId): Receipt[] {
@@ -52,7 +53,7 @@ export function progressOf(
   const gone = target ? null : goneOf(shelf, id);
   if (!target && !gone) return undefined;
   const receipts = receiptsOf(shelf, id);
-  const boxes = target ? boxesThatHave(shelf.db, target.seq) : 0;
+  const boxes = target ? boxesThatHave(shelf.db, target) : 0;
   const isDelivered = gone?.why === "delivered";
   return {
     id,
@@ -73,7 +74,7 @@ export function stateOf(receipts: readonly Receipt[]): Progress["state"] | undef
 }
 
 const targetOf = (db: Database, id: BundleId): Target | null =>
-  db.query<Target, [string]>("SELECT seq, kind, to_value FROM bundle WHERE id = ?").get(id);
+  db.query<Target, [string]>("SELECT seq, kind, to_value, source FROM bundle WHERE id = ?").get(id);
 
 const recipientOf = (gone: ReturnType<typeof goneOf>): string | undefined =>
   gone?.why === "delivered" ? gone.who : undefined;
@@ -83,17 +84,22 @@ function counting(
   id: BundleId,
   recipient: string | undefined,
 ): Receipt[] {
-  const columns = "SELECT state, sender, sender_as, note, rank FROM receipt WHERE of = ?1";
-  const newest = `ORDER BY rank DESC LIMIT ${MAX_RECEIPTS}`;
-  const rows =
-    recipient === undefined
-      ? db.query<ReceiptRow, [string]>(`${columns} AND sender_as = 'box' ${newest}`).all(id)
-      : db
-          .query<ReceiptRow, [string, string]>(
-            `${columns} AND sender = ?2 AND sender_as <> 'guest' ${newest}`,
-          )
-          .all(id, recipient);
+  const [rule, by] =
+    recipient === undefined ? ["sender_as = ?2", "box"] : ["sender = ?2 AND sender_as <> 'guest'", recipient];
+  const rows = db
+    .query<ReceiptRow, [string, string]>(
+      `SELECT state, sender, sender_as, note, rank FROM receipt WHERE of = ?1 AND ${rule}
+       ORDER BY rank DESC LIMIT ${MAX_LOOKED_AT}`,
+    )
+    .all(id, by);
+  const asked = new Map<string, boolean>();
+  const counts = (sender: string): boolean => {
+    const known = asked.get(sender) ?? speaksFor(Buffer.from(sender, "hex"));
+    asked.set(sender, known);
+    return known;
+  };
   return rows
-    .filter(({ sender }) => recipient !== undefined || speaksFor(Buffer.from(sender, "hex")))
+    .filter(({ sender }) => recipient !== undefined || counts(sender))
+    .slice(0, MAX_RECEIPTS)
     .map(({ sender_as, rank, ...row }) => ({ ...row, as: sender_as, ageMs: ageOfRank(rank, nowMs) }));
 }

@@ -20,7 +20,7 @@ export function takeIn(shelf: Shelf, read: ReadBundle, seq: number, ageMs: numbe
   const here = rowById(db, id);
   if (here) {
     if (isTrace(here)) throw new RefusedError("blocked", "was taken away");
-    noteHandedOver(db, here.seq, source);
+    noteHandedOver(db, here, source);
     return { state: "known", id };
   }
   if (isGone(shelf, id)) return { state: "known", id };
@@ -43,7 +43,6 @@ export function takeIn(shelf: Shelf, read: ReadBundle, seq: number, ageMs: numbe
   if (row.kind === "photo" && row.about !== null) refusePhotoOfRemoved(shelf, row.about);
   makeRoom(shelf, row, source.by);
   putOnShelf(shelf, row);
-  noteHandedOver(db, seq, source);
   speak(shelf, row, read);
   return { state: "new", id };
 }

@@ -3,6 +3,7 @@ import type { BundleId } from "../bundle/bundle.ts";
 import type { Changes } from "./changes.ts";
 import type { GuestForms } from "./guest-forms.ts";
 import type { GuestMessages, Writer } from "./guest-messages.ts";
+import type { PeopleAdmission } from "./people-admission.ts";
 import type { PeopleDesk } from "./people-desk.ts";
 import type { PublicPages } from "./public-pages.ts";
 
@@ -12,6 +13,7 @@ export class GuestDesk implements GuestMessages {
     private readonly forms: GuestForms,
     private readonly pages: PublicPages,
     private readonly people: PeopleDesk,
+    private readonly admission: PeopleAdmission,
     private readonly changes: Changes,
   ) {}
 
@@ -77,6 +79,18 @@ export class GuestDesk implements GuestMessages {
 
   deliveries(ids: readonly BundleId[]) {
     return this.people.list(ids);
+  }
+
+  joinOffer() {
+    return this.admission.offer();
+  }
+
+  join(writer: Writer, key: Uint8Array, name: string, invite: string) {
+    return this.admission.join(writer, key, name, invite);
+  }
+
+  takeAlong(writer: Writer) {
+    return this.admission.takeAlong(writer);
   }
 
   onChange(key: Uint8Array, changed: () => void) {

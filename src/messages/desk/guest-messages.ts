@@ -91,6 +91,20 @@ export interface Page<T> {
   next?: string;
 }
 
+/** How one becomes a person of this box's network here. */
+export interface JoinOffer {
+  /** What the network is called. */
+  network: string;
+  needsInvite: boolean;
+}
+
+/** A person's certificates. */
+export interface Joined {
+  network: string;
+  /** Encoded; for a bundle of credentials. */
+  chain: Uint8Array;
+}
+
 /** The device that a form or a bundle comes from. */
 export interface Writer {
   /** Its MAC address. */
@@ -146,6 +160,15 @@ export interface GuestMessages {
   ): { order: number; encoded: Uint8Array; ageS: number }[] | NotSent;
   /** How far these have come, at most 100. */
   deliveries(ids: readonly BundleId[]): Delivery[];
+  /** undefined where nobody becomes a person of a network here. */
+  joinOffer(): JoinOffer | undefined;
+  /**
+   * Certifies a person's key as a member of the network.
+   * @param invite a link, "" for none
+   */
+  join(writer: Writer, key: Uint8Array, name: string, invite: string): Promise<Joined | NotSent>;
+  /** An invite for one to take along, as a link: for the app, the command line or another device. */
+  takeAlong(writer: Writer): Promise<{ network: string; link: string } | NotSent>;
   /** Told when something for this person has come, or what they sent has moved on. @returns ends it */
   onChange(key: Uint8Array, changed: () => void): () => void;
   /** Told when posts, notices, check-ins or an SOS have changed. @returns ends it */

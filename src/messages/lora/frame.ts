@@ -23,12 +23,24 @@ export interface BundleItem {
   form: Uint8Array;
 }
 
+/** These are in custody here, and go on from here. */
+export interface HaveItem {
+  kind: "have";
+  held: readonly {
+    id: ShortId;
+    /** See {@link BundleItem}; of what is for everyone 0, of what has reached its recipient {@link ARRIVED}. */
+    hops: number;
+  }[];
+}
+
+export const ARRIVED = 255;
+
 /**
- * `have`: these are in custody here, and go on from here. `recent`: of what is for everyone, these have come lately.
+ * `recent`: of what is for everyone, these have come lately.
  * `refuse`: these are not taken, whoever sends them.
  */
 export interface IdsItem {
-  kind: "have" | "recent" | "refuse";
+  kind: "recent" | "refuse";
   ids: readonly ShortId[];
 }
 
@@ -100,6 +112,7 @@ export interface ListItem {
 
 export type Item =
   | BundleItem
+  | HaveItem
   | IdsItem
   | AskItem
   | WantKeysItem
@@ -146,7 +159,8 @@ export const shortIdOf = (id: BundleId): ShortId => Number.parseInt(id.slice(0, 
  * number 1, then items, each: its kind 4 bits · 4 more, and
  *
  *   bundle     (1: it has a hop, 2: it is the last of the frame) [hop 2 · hops 1] · age 2 · origin 3 · [length] · form
- *   have, recent, refuse      count 1 · ids 4
+ *   have                      count 1 · (id 4 · hops 1)
+ *   recent, refuse            count 1 · ids 4
  *   want, offer, want-keys    whom 2 · count 1 · ids or hashes 4
  *   keys                      count 1 · keys 32
  *   hello      seqno 1 · count 1 · (address 3 · quality 1) · count 1 · (address 3 · seqno 1 · metric 1) · count · sum 4
@@ -205,6 +219,9 @@ function writeItem(out: OctetWriter, item: Item, isLast: boolean): void {
       return;
     }
     case "have":
+      first(0).uint(item.held.length, 1);
+      for (const { id, hops } of item.held) out.uint(id, 4).uint(hops, 1);
+      return;
     case "recent":
     case "refuse":
       first(0);
@@ -266,7 +283,10 @@ function readItem(from: OctetReader): Item {
       const length = (flags & IS_LAST) === 0 ? from.varint("length", from.left) : from.left;
       return { kind, hop, hops, origin, ageS, form: from.bytes("form", length) };
     }
-    case "have":
+    case "have": {
+      const readOne = () => ({ id: from.uint("have.id", 4), hops: from.uint("have.hops", 1) });
+      return { kind, held: readMany(from, "have", MAX_IDS, readOne) };
+    }
     case "recent":
     case "refuse":
       return { kind, ids: readIds(from, "ids") };

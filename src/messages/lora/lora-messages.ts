@@ -10,6 +10,7 @@ import type { BundleAir } from "./bundle-air.ts";
 import { MAX_AIR_BYTES } from "./bundle-air.ts";
 import { decodeForm, encodeForm, type FullKeys, keyHashOf, rebuild } from "./bundle-form.ts";
 import {
+  ARRIVED,
   type BundleItem,
   decodeFrame,
   encodeFrame,
@@ -27,7 +28,7 @@ import {
 import { HelloPace } from "./hello-pace.ts";
 import { Homes } from "./homes.ts";
 import { KeyBook } from "./key-book.ts";
-import { Neighbourhood } from "./neighbourhood.ts";
+import { Neighbourhood, ONE_HOP } from "./neighbourhood.ts";
 import { LoraFormError } from "./octets.ts";
 import { relayOrder } from "./relays.ts";
 import { Routes } from "./routes.ts";
@@ -68,11 +69,19 @@ interface Flight {
 const HAVE_FRAMES = 0.8;
 const ANSWER_FRAMES = 0.6;
 const RELAY_FRAMES = 3;
+const MAX_OFFERED = 20;
+/** Of an offer, before its ids. */
+const OFFER_BYTES = 4;
+const MOST_OFFERS = 3;
 const MOST_REPEATS = 8;
 /** So many are named beside what goes anyway. */
 const RECENT_BESIDE = 3;
 const RECENT_AFTER_MS = 150_000;
 const DEFAULT_FRAME_MS = 2_000;
+const PRESSURE_WEIGHT = 0.1;
+const PATIENCE = 6;
+const REST_FRAMES = 5;
+const REPEATED_HAVES = 6;
 const QUIET_MS = 30_000;
 const MAX_PENDING = 32;
 
@@ -104,6 +113,12 @@ export class LoraMessages {
   private flights = new Set<Flight>();
   private cancelTimer = () => {};
   private ends: (() => void)[] = [];
+  /** Share of what was sent lately that was not answered. */
+  private pressure = 0;
+  /** No bundle goes before then. */
+  private restUntilMs = 0;
+  /** Taken lately, and how often that is still said beside what goes anyway: an answer may be lost. */
+  private readonly repeats = new Map<ShortId, number>();
   private readonly room = new AirtimeRoom();
   private blockedUntilMs = 0;
   /** Whoever handed these over leaves us the word until then. */
@@ -120,6 +135,8 @@ export class LoraMessages {
     haves: 0,
     wants: 0,
     compares: 0,
+    returns: 0,
+    taken: 0,
   };
 
   constructor(private readonly options: LoraMessagesOptions) {
@@ -201,10 +218,13 @@ export class LoraMessages {
         this.onBundle(from, item);
         return;
       case "have":
-        for (const id of item.ids) {
+        for (const { id, hops } of item.held) {
           const carried = this.stock.byShortId(id);
-          if (carried) this.onHas(from, carried);
+          if (carried) this.onHas(from, carried, hops);
         }
+        return;
+      case "offer":
+        if (item.of === this.ownTag) this.onOffer(from, item.ids);
         return;
       case "recent":
         for (const id of item.ids) {
@@ -335,7 +355,7 @@ export class LoraMessages {
     if (isNewHome) this.unpark();
     const carried = this.stock.get(id);
     if (carried) {
-      this.onHas(from, carried, item.hops);
+      this.onHas(from, carried, item.hops - 1);
       if (isToAll) {
         for (const other of this.neighbourhood.around(from)) carried.believed.add(other);
         // It would have been heard to go on from here: whoever repeats it does not know that it has.
@@ -358,7 +378,14 @@ export class LoraMessages {
       bundle.to.kind === "person" && this.homes.of(bundle.to.key) === this.options.air.address;
     if (!isToUs && !isToAll && !isForHere) return;
     if (this.taking.has(id)) return;
-    this.taking.set(id, { from, origin: item.origin, hops: item.hops, isToUs: isToUs || isForHere, isToAll, full });
+    this.taking.set(id, {
+      from,
+      origin: item.origin,
+      hops: item.hops,
+      isToUs: isToUs || isForHere,
+      isToAll,
+      full,
+    });
     let encoded: Uint8Array;
     try {
       encoded = encodeBundle(bundle);
@@ -379,8 +406,12 @@ export class LoraMessages {
     this.gaps.delete(short);
     if (taken.state === "refused") this.refusals.add(short);
     else if (arrival?.isToUs) {
+      this.counts.taken += 1;
+      if (this.pressure > 0.1) this.repeats.set(short, 2);
       this.pump();
-      const goesOn = [...this.flights].some(({ bundles }) => bundles.some(({ carried }) => carried.id === id));
+      const goesOn = [...this.flights].some(({ bundles }) =>
+        bundles.some(({ carried }) => carried.id === id),
+      );
       this.owe(short, goesOn ? HAVE_FRAMES * this.frameMs : 0);
     }
     this.pump();
@@ -465,25 +496,42 @@ export class LoraMessages {
     carried.refusedBy.clear();
     carried.refusedBy.add(from);
     carried.returns += 1;
+    this.counts.returns += 1;
     const waitMs = this.frameMs * (1 + this.options.random()) * 2 ** Math.min(carried.returns, 8);
     this.stock.plan(carried, this.nowMs + waitMs);
   }
 
-  /** A neighbour has it in custody. @param hops as it hands it on; undefined: it has just said so */
-  private onHas(from: LinkAddress, carried: Carried, hops?: number): void {
+  /** A neighbour has it in custody. @param hops when it came there */
+  private onHas(from: LinkAddress, carried: Carried, hops: number): void {
     carried.has.add(from);
     if (!carried.person || carried.isHandedOn) return;
-    const home = this.homes.of(carried.person);
+    // What it had before it was handed on from here says nothing of whether it has come there now.
+    if (hops <= carried.hops && from !== this.homes.of(carried.person)) return;
     const isAwaited = carried.awaited === from;
-    if (isAwaited) this.neighbourhood.answered(from, true);
-    const route = home === undefined ? undefined : this.routes.to(home);
-    const theirs = home === undefined ? undefined : this.routes.offeredBy(from, home);
-    const isNewer = hops !== undefined && hops > carried.hops;
-    const isNearer = from === home || (isNewer && route && theirs !== undefined && theirs < route.metric - 4);
-    if (!isAwaited && !isNearer) return;
+    if (isAwaited) {
+      this.neighbourhood.answered(from, true);
+      this.pressure -= PRESSURE_WEIGHT * this.pressure;
+    }
+    if (!isAwaited && !this.isNearer(from, carried.person)) return;
     carried.awaited = undefined;
     carried.isHandedOn = true;
     this.stock.plan(carried, undefined);
+  }
+
+  /** Whether a neighbour is nearer to somebody than we are. */
+  private isNearer(neighbour: LinkAddress, person: Uint8Array): boolean {
+    const home = this.homes.of(person);
+    if (home === undefined || neighbour === home) return neighbour === home;
+    const theirs = this.routes.offeredBy(neighbour, home);
+    const ours = this.routes.to(home)?.metric;
+    return theirs !== undefined && ours !== undefined && theirs < ours - ONE_HOP / 2;
+  }
+
+  /** A neighbour that was started anew asks whether these are to go on from here. */
+  private onOffer(from: LinkAddress, ids: readonly ShortId[]): void {
+    const lacking = ids.filter((id) => !this.stock.byShortId(id));
+    for (const id of ids) if (!lacking.includes(id)) this.owe(id, 0);
+    if (lacking.length > 0) this.asks.push({ kind: "want", of: hopTagOf(from), ids: lacking });
   }
 
   private routeOf(carried: Carried) {
@@ -513,6 +561,8 @@ export class LoraMessages {
       const carried = this.stock.byShortId(id);
       if (!carried) continue;
       carried.believed.clear();
+      carried.isDoubtful = false;
+      carried.awaited = undefined;
       carried.isAskedFor = true;
       this.answering.add(id);
       this.answerUntilMs = this.nowMs + this.frameMs / 4;
@@ -576,7 +626,9 @@ export class LoraMessages {
     const isMoreUrgent = [...this.flights].every(
       ({ rank }) => mostUrgent && rankOf(mostUrgent.carried.priority) < rank,
     );
-    const mustAnswer = nowMs < this.answerUntilMs && [...this.owed].some(([id, atMs]) => atMs <= nowMs && this.answering.has(id));
+    const mustAnswer =
+      nowMs < this.answerUntilMs &&
+      [...this.owed].some(([id, atMs]) => atMs <= nowMs && this.answering.has(id));
     if (this.flights.size > 1 || (!isMoreUrgent && !mustAnswer)) return;
     const flight = this.compose(isMoreUrgent ? due : [], nowMs, outlook.frameBytes);
     if (!flight) {
@@ -618,8 +670,10 @@ export class LoraMessages {
     for (const carried of ready) {
       if (carried.person) {
         if (carried.awaited !== undefined) {
+          if (carried.isDoubtful) carried.isDoubtful = carried.tries < MOST_OFFERS;
           // It was not answered in time.
           this.counts.timeouts += 1;
+          this.pressure += PRESSURE_WEIGHT * (1 - this.pressure);
           this.neighbourhood.answered(carried.awaited, false);
           carried.awaited = undefined;
           carried.tries += 1;
@@ -702,12 +756,18 @@ export class LoraMessages {
       });
     // What somebody waits for, and will not hear from what goes on.
     const goingOn = new Set(flight.bundles.map(({ carried }) => carried.short));
+    const isBeside =
+      flight.bundles.length > 0 && !flight.bundles.some(({ carried }) => this.answering.has(carried.short));
     const haves = [...this.owed]
       .filter(([id, atMs]) => !goingOn.has(id) && (owedDue || atMs - nowMs < this.frameMs))
       .map(([id]) => id);
+    if (isBeside || haves.length > 0)
+      for (const id of [...this.repeats.keys()].slice(0, REPEATED_HAVES))
+        if (!haves.includes(id) && !goingOn.has(id)) haves.push(id);
     if (haves.length > 0) {
       const ids = haves.slice(0, 20);
-      if (fit({ kind: "have", ids })) {
+      const held = ids.map((id) => ({ id, hops: this.stock.byShortId(id)?.hops ?? ARRIVED }));
+      if (fit({ kind: "have", held })) {
         flight.haves.push(...ids);
         flight.rank = Math.min(flight.rank, 1);
       }
@@ -782,10 +842,20 @@ export class LoraMessages {
     frameBytes: number,
     take: (bytes: number) => boolean,
   ): void {
+    const offers = new Map<LinkAddress, ShortId[]>();
     for (const { carried, hop } of due) {
       const held = this.options.custody.get(carried.id);
       if (!held) {
         this.stock.remove(carried.id);
+        continue;
+      }
+      if (carried.isDoubtful && hop !== undefined) {
+        const offer = offers.get(hop) ?? [];
+        offers.set(hop, offer);
+        if (offer.length >= MAX_OFFERED || !take(offer.length === 0 ? OFFER_BYTES + 4 : 4)) continue;
+        offer.push(carried.short);
+        flight.bundles.push({ carried, hop });
+        flight.rank = Math.min(flight.rank, rankOf(carried.priority));
         continue;
       }
       const item = this.itemOf(held, carried, hop);
@@ -798,6 +868,8 @@ export class LoraMessages {
       flight.rank = Math.min(flight.rank, rankOf(carried.priority));
       if (isLong) break;
     }
+    for (const [hop, ids] of offers)
+      if (ids.length > 0) flight.items.push({ kind: "offer", of: hopTagOf(hop), ids });
   }
 
   private itemOf(held: Held, carried: Carried, hop: LinkAddress | undefined): BundleItem {
@@ -834,7 +906,7 @@ export class LoraMessages {
   /** Whether there is airtime for bundles beside what answers others. */
   private hasRoom(priority: Priority, nowMs: number): boolean {
     if (priority === "sos") return true;
-    if (nowMs < this.blockedUntilMs) return false;
+    if (nowMs < this.restUntilMs || nowMs < this.blockedUntilMs) return false;
     const outlook = this.options.air.outlook();
     if (!outlook) return false;
     if (this.room.allows(this.frameMs, outlook, priority, nowMs)) return true;
@@ -853,8 +925,15 @@ export class LoraMessages {
     }
     this.number += 1;
     this.room.sent(flight.airMs);
+    if (flight.bundles.length > 0)
+      this.restUntilMs = nowMs + this.pressure * REST_FRAMES * this.frameMs * (0.5 + this.options.random());
     this.counts.frames += 1;
-    for (const id of flight.haves) this.owed.delete(id);
+    for (const id of flight.haves) {
+      this.owed.delete(id);
+      const left = (this.repeats.get(id) ?? 0) - 1;
+      if (left > 0) this.repeats.set(id, left);
+      else this.repeats.delete(id);
+    }
     for (const id of flight.recents) this.recents.delete(id);
     for (const { carried, hop } of flight.bundles) {
       this.counts.bundles += 1;
@@ -877,7 +956,10 @@ export class LoraMessages {
         carried.awaited = hop;
         const waitMs =
           flight.airMs +
-          (ANSWER_FRAMES + this.options.random()) * this.frameMs * 2 ** Math.min(carried.tries, 5);
+          (ANSWER_FRAMES + this.options.random()) *
+            this.frameMs *
+            (1 + PATIENCE * this.pressure) *
+            2 ** Math.min(carried.tries, 4);
         this.stock.plan(carried, nowMs + waitMs);
       }
     }
@@ -892,7 +974,7 @@ export class LoraMessages {
     for (const atMs of this.recents.values()) next = Math.min(next, atMs + RECENT_AFTER_MS);
     for (const atMs of this.compares.values()) next = Math.min(next, atMs);
     for (const { dueMs } of this.gaps.values()) next = Math.min(next, dueMs);
-    if (this.blockedUntilMs > nowMs) next = Math.min(next, this.blockedUntilMs);
+    for (const ms of [this.blockedUntilMs, this.restUntilMs]) if (ms > nowMs) next = Math.min(next, ms);
     return Number.isFinite(next) ? next : undefined;
   }
 }

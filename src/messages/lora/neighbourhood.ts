@@ -87,7 +87,7 @@ export class Neighbourhood {
   answered(address: LinkAddress, hasAnswered: boolean): void {
     const box = this.boxes.get(address);
     if (!box) return;
-    box.outQuality += WEIGHT * (Number(hasAnswered) - box.outQuality);
+    box.outQuality += 0.04 * (Number(hasAnswered) - box.outQuality);
     box.unanswered = hasAnswered ? 0 : box.unanswered + 1;
   }
 

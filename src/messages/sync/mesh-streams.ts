@@ -37,9 +37,9 @@ export interface MeshNetwork {
 }
 
 /** Where the mesh tells of its networks: of those that run already at once, of others when they begin and end. */
-export interface MeshNetworks {
+export interface MeshNetworks<N extends MeshNetwork = MeshNetwork> {
   /** @returns ends it */
-  onNetworks(listener: { began: (network: MeshNetwork) => void; ended: (id: string) => void }): () => void;
+  onNetworks(listener: { began: (network: N) => void; ended: (id: string) => void }): () => void;
 }
 
 /**

@@ -3,6 +3,8 @@ import type {
   CheckInBody,
   Delivery,
   GuestMessages,
+  Joined,
+  JoinOffer,
   Kind,
   NotSent,
   Page,
@@ -147,6 +149,26 @@ export class MemoryMessages implements GuestMessages {
   deliveries(): [] {
     return [];
   }
+  /** What is offered to who wants to belong to the network; undefined: nothing. */
+  offer: JoinOffer | undefined;
+
+  joinOffer(): JoinOffer | undefined {
+    return this.offer;
+  }
+
+  async join(_writer: Writer, key: Uint8Array, _name: string, invite: string): Promise<Joined | NotSent> {
+    if (!this.offer) return { refused: "blocked", detail: "nobody becomes a person of a network here" };
+    if (this.offer.needsInvite && invite === "")
+      return { refused: "form", detail: "join.invite: is missing" };
+    return { network: this.offer.network, chain: key };
+  }
+
+  async takeAlong(): Promise<{ network: string; link: string } | NotSent> {
+    if (!this.offer || this.offer.needsInvite)
+      return { refused: "blocked", detail: "this box gives no invites" };
+    return { network: this.offer.network, link: "omerta://invite/abc" };
+  }
+
   onChange(): () => void {
     return () => {};
   }

@@ -100,6 +100,19 @@ describe("the ages of bundles", () => {
     first.store.close();
   });
 
+  test("grow by the time that the machine was suspended, when its other clocks stood still", async () => {
+    const clocks = new StandClocks();
+    const { store, take, pass } = openStand({ clocks });
+    const post = ana.post("hello");
+    await take(post);
+    await pass(60_000);
+    clocks.suspend(3_600_000);
+    for (let minutes = 1; minutes <= 3; minutes += 1) {
+      await pass(60_000);
+      expect(store.get(post.id)?.ageMs).toBe(3_660_000 + minutes * 60_000);
+    }
+  });
+
   test("are no less than nothing, whatever age they are handed over with", async () => {
     const { store, take } = openStand();
     const post = ana.post("hello");

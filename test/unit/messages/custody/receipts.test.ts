@@ -101,6 +101,15 @@ describe("a call for help", () => {
     expect(store.ids()).toContain(sos.id);
   });
 
+  test("keeps what a member said of it behind many receipts that do not count", async () => {
+    const { store, take, takeAll } = openStand({ speaksFor });
+    const sos = ana.sos("water rises");
+    await take(sos);
+    await take(box.receipt("acknowledged", [sos.id], { note: "boat sent" }), PEER, 5_000);
+    await takeAll(Array.from({ length: 200 }, () => stranger.receipt("closed", [sos.id])));
+    expect(store.queries.receipts(sos.id).map(({ note }) => note)).toEqual(["boat sent"]);
+  });
+
   test("that is open is found behind any number that are closed", async () => {
     const { store, take, takeAll } = openStand({ speaksFor });
     const open = ana.sos("first");

@@ -15,19 +15,26 @@ export class StandClocks {
   wallOffsetMs = 0;
   private boots = 1;
   private bootedMs = 0;
+  private suspendedMs = 0;
 
   readonly timers = this.time;
   readonly clock = { wallMs: () => this.time.wallMs() + this.wallOffsetMs };
   readonly bootClock = clockOf(
     () => `boot ${this.boots}`,
-    () => this.time.monotonicMs() - this.bootedMs,
+    () => this.time.monotonicMs() - this.bootedMs + this.suspendedMs,
   );
+
+  /** The kernel's time since boot is the only one that goes on. */
+  suspend(ms: number): void {
+    this.suspendedMs += ms;
+  }
 
   /** The box was off for so long. */
   reboot(offMs: number): void {
     this.time.advance(offMs);
     this.boots += 1;
     this.bootedMs = this.time.monotonicMs();
+    this.suspendedMs = 0;
   }
 }
 

@@ -87,7 +87,7 @@ test("bundles go in the network that is named, and nothing of them in another", 
   await time.advanceAsync(10_000);
   expect(b.custody.held.has(id)).toBe(true);
   expect(new Set(engines.sent.map(({ from }) => from))).toEqual(new Set(["a in 2", "b in 2"]));
-  expect(a.carrier.network?.name).toBe("second");
+  expect(a.carrier.network?.membership.name).toBe("second");
   expect(a.carrier.neighbours()).toMatchObject([{ peer: "b in 2", toHandOver: 0, handedOver: 1 }]);
 });
 
@@ -98,7 +98,7 @@ test("when the network ends nothing is carried, and when the box has left it the
   const first = memberships.shift();
   for (const box of [a, b]) box.ended("1");
   await time.advanceAsync(10_000);
-  expect(a.carrier.network?.name).toBe("second");
+  expect(a.carrier.network?.membership.name).toBe("second");
   const one = a.custody.put(someBundle("post"));
   await time.advanceAsync(1_000);
   expect(b.custody.held.has(one)).toBe(true);
@@ -108,7 +108,7 @@ test("when the network ends nothing is carried, and when the box has left it the
   await time.advanceAsync(60_000);
   const other = a.custody.put(someBundle("post"));
   await time.advanceAsync(60_000);
-  expect([a.carrier.network?.name, b.custody.held.has(other)]).toEqual(["first", false]);
+  expect([a.carrier.network?.membership.name, b.custody.held.has(other)]).toEqual(["first", false]);
   memberships.shift();
   a.ended("1");
   await time.advanceAsync(120_000);
