@@ -57,12 +57,13 @@ export class MeshSync {
   private readonly refusals = new Map<string, { theirs: RefusalMemory; ours: RefusalMemory }>();
   private readonly ends: (() => void)[] = [];
   private callOff: () => void = () => {};
+  /** From when the index is whole. */
   private isRunning = false;
   private isServed = false;
 
   constructor(private readonly options: MeshSyncOptions) {
     const { custody, timers } = options;
-    this.index = new RankedIndex(custody);
+    this.index = new RankedIndex(custody, timers);
     this.claims = new Claims(
       () => timers.monotonicMs(),
       (id) => {
@@ -73,8 +74,10 @@ export class MeshSync {
 
   start(): void {
     const { engine, custody } = this.options;
-    this.isRunning = true;
-    this.index.start();
+    this.index.start(() => {
+      this.isRunning = true;
+      this.look();
+    });
     // Behind the index, which knows of it by then.
     this.ends.push(
       custody.onNew((held) => this.isNew(held)),
@@ -97,7 +100,6 @@ export class MeshSync {
       });
     }
     this.lookLater();
-    this.look();
   }
 
   async stop(): Promise<void> {
