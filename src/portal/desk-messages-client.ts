@@ -54,8 +54,8 @@ export class DeskMessagesClient implements DeskMessages {
   private readonly client;
 
   /** @param ask the desk, which has messages below `/messages` */
-  constructor(ask: (input: string | URL | Request, init?: RequestInit) => Promise<Response>) {
-    // The cast: nothing here asks for a preconnection, which is all that the type of `fetch` has beside the call.
+  constructor(ask: (url: string, init?: RequestInit) => Promise<Response>) {
+    // The cast: Hono's client calls it with a URL as text, and does nothing else that the type of `fetch` allows.
     this.client = hc<DeskMessagesApi>("http://desk/messages", { fetch: ask as typeof fetch });
   }
 
@@ -103,8 +103,8 @@ export class DeskMessagesClient implements DeskMessages {
 /** Asks the desk over its socket. */
 export const overSocket =
   (socket: string) =>
-  (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
-    fetch(input, { ...init, unix: socket, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  (url: string, init?: RequestInit): Promise<Response> =>
+    fetch(url, { ...init, unix: socket, signal: AbortSignal.timeout(TIMEOUT_MS) });
 
 function paging(before: string | undefined, most: number | undefined) {
   return {

@@ -1,6 +1,9 @@
 import type { Page, ShownCheckIn, ShownNotice, ShownPost } from "../messages/index.ts";
 import { type DeskMessages, isRefusal, type Outcome } from "./desk-messages-client.ts";
 
+/** Guests may begin rooms where the operator lets them: a page names no more. */
+const MAX_ROOMS = 30;
+
 /** Answers of the daemon that are kept: a crowd reads the same few pages. */
 const MAX_KEPT = 64;
 
@@ -55,9 +58,9 @@ export class PublicBoard {
   }
 
   /** The rooms in the daemon's order; none where it does not answer. */
-  async rooms(): Promise<{ room: string; posts: number }[]> {
+  async rooms(): Promise<string[]> {
     const { outcome } = await this.ask("rooms", () => this.desk.rooms());
-    return isRefusal(outcome) ? [] : outcome;
+    return isRefusal(outcome) ? [] : outcome.slice(0, MAX_ROOMS).map(({ room }) => room);
   }
 
   private async page<T extends { ageS: number }>(

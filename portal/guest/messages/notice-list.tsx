@@ -35,7 +35,7 @@ export function Notice({ context, notice }: { context: PageContext; notice: Show
   );
 }
 
-/** On pages that have to fit into little, the most urgent ones, each cut short. */
+/** On pages that have to fit into little, the most urgent ones, each cut short; what nobody vouches for comes after what somebody does. */
 const SHOWN_FIRST = 2;
 const FIRST_CHARS = 160;
 const URGENCY = { danger: 0, warning: 1, information: 2 } as const;
@@ -44,7 +44,9 @@ const URGENCY = { danger: 0, warning: 1, information: 2 } as const;
 export function FirstNotices({ context }: { context: PageContext }) {
   const notices = context.notices ?? [];
   if (notices.length === 0) return null;
-  const urgent = [...notices].sort((a, b) => URGENCY[a.level] - URGENCY[b.level]).slice(0, SHOWN_FIRST);
+  const urgent = [...notices]
+    .sort((a, b) => Number(b.trusted) - Number(a.trusted) || URGENCY[a.level] - URGENCY[b.level])
+    .slice(0, SHOWN_FIRST);
   return (
     <>
       {urgent.map((notice) => (

@@ -9,7 +9,8 @@ import { Pager } from "./list.tsx";
 
 export interface SquarePageOptions {
   room: string;
-  rooms: readonly { room: string; posts: number }[];
+  /** All rooms that the box knows of; the town square and this room are there also where they are not among them. */
+  rooms: readonly string[];
   /** What {@link postItem} made of each post, the newest first. */
   items: readonly string[];
   further: boolean;
@@ -26,6 +27,7 @@ export const roomName = (context: PageContext, room: string): string =>
 export function squarePage(context: PageContext, options: SquarePageOptions): string {
   const { room, rooms, items, further, next, code } = options;
   const t = wordsOf(context.language);
+  const all = [...new Set([SQUARE, ...rooms, room])];
   return (
     <Layout
       {...frame(context, roomName(context, room))}
@@ -42,17 +44,17 @@ export function squarePage(context: PageContext, options: SquarePageOptions): st
       <a class="b" href={link("/write", context, { room })}>
         {t("square.write")}
       </a>
-      {rooms.length < 2 ? null : (
+      {all.length < 2 ? null : (
         <p class="g">
           {t("square.rooms")}:{" "}
-          {rooms.map((one) =>
-            one.room === room ? (
+          {all.map((one) =>
+            one === room ? (
               <b aria-current="page">
-                <bdi>{roomName(context, one.room)}</bdi>
+                <bdi>{roomName(context, one)}</bdi>
               </b>
             ) : (
-              <a href={link("/square", context, { room: one.room })}>
-                <bdi>{roomName(context, one.room)}</bdi>
+              <a href={link("/square", context, { room: one })}>
+                <bdi>{roomName(context, one)}</bdi>
               </a>
             ),
           )}
