@@ -2,7 +2,7 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../../src/host/clock.ts";
 import { systemTimers } from "../../../../src/host/timers.ts";
-import { systemBootClock } from "../../../../src/lora/index.ts";
+import { systemBootClock } from "../../../../src/lora/airtime/index.ts";
 import { BundleStore } from "../../../../src/messages/custody/bundle-store.ts";
 import { MeshSync } from "../../../../src/messages/sync/mesh-sync.ts";
 import { capturedLog } from "../../captured-log.ts";

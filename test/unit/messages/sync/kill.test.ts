@@ -48,8 +48,8 @@ class KilledBox {
     this.child = child;
     this.errors = new Response(child.stderr).text();
     const up = Promise.withResolvers<void>();
-    this.reading = this.read(child.stdout, up.resolve).finally(() =>
-      up.reject(new Error(`${this.name} did not start`)),
+    this.reading = this.read(child.stdout, up.resolve).finally(async () =>
+      up.reject(new Error(`${this.name} did not start: ${await this.errors}`)),
     );
     return up.promise;
   }
