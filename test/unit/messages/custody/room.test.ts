@@ -161,7 +161,7 @@ describe("a full store", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
