@@ -69,6 +69,7 @@ addEventListener("error", ({ error }) => tell(error));
 addEventListener("unhandledrejection", ({ reason }) => tell(reason));
 addEventListener("hashchange", show);
 
+document.getElementById("start")?.remove();
 if (keepsAnything()) {
   heading.after(trouble, place);
   show();

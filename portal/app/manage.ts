@@ -1,6 +1,8 @@
 import { MAX_REASON_CHARS } from "../../src/messages/bundle/body-codec.ts";
+import { bundleId, decodeBundle } from "../../src/messages/bundle/bundle-codec.ts";
 import { box, UnreachableError } from "./box.ts";
-import { changeContact, contact, entries } from "./contacts.ts";
+import { fromBase64 } from "./bytes.ts";
+import { changeContact, contact } from "./contacts.ts";
 import { button, field, form, h } from "./dom.ts";
 import type { Desk } from "./page.ts";
 import { forget } from "./shelf.ts";
@@ -29,17 +31,16 @@ export function manage({ go }: Desk, key: string): HTMLElement {
   );
 }
 
-/** Reports the last message that came: the box knows who has signed it, and nothing of what it says. */
+/** Reports a person by their card, which stays at the box: messages that have arrived do not, and nobody there could read them. */
 function reportForm(key: string): HTMLElement | undefined {
-  const last = entries(key)
-    .filter(({ isMine }) => !isMine)
-    .pop();
-  if (last === undefined) return undefined;
+  const { card } = contact(key);
+  if (card === undefined) return undefined;
+  const id = bundleId(decodeBundle(fromBase64(card)));
   const reason = h("textarea", { maxlength: String(MAX_REASON_CHARS), dir: "auto", id: "reason" });
   const told = h("p", { role: "status" });
   const report = async () => {
     try {
-      const answer = await box.report(last.id, reason.value.trim());
+      const answer = await box.report(id, reason.value.trim());
       told.textContent = t("reported" in answer ? "report.done" : "app.trouble.refused");
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;

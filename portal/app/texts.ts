@@ -6,11 +6,16 @@ const texts = JSON.parse(document.getElementById("texts")?.textContent ?? "{}") 
   Record<AppTextKey, string>
 >;
 
-/** A text with values in their places; each keeps the direction of its own writing (Unicode TR9: FSI, PDI). */
+/** Letters of Hebrew, Arabic and the scripts beside them. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufefc]/;
+const isRightToLeft = document.documentElement.dir === "rtl";
+
+/** A text with values in their places; one of another direction keeps its own order (Unicode TR9: FSI, PDI). */
 export function t(key: AppTextKey, values: Readonly<Record<string, string>> = {}): string {
   return (texts[key] ?? key).replace(/\{(\w+)\}/g, (place, name: string) => {
     const value = values[name];
-    return value === undefined ? place : `\u2068${value}\u2069`;
+    if (value === undefined) return place;
+    return isRightToLeft || RIGHT_TO_LEFT.test(value) ? `\u2068${value}\u2069` : value;
   });
 }
 

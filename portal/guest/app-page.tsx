@@ -38,8 +38,8 @@ export function appStyle(accent: string): string {
 }
 
 /**
- * The page for those who have JavaScript and a key of their own. The script draws the rest; without it the way to the other pages
- * is shown.
+ * The page for those who have JavaScript and a key of their own. The script draws the rest and takes away what is said where it does not
+ * run.
  * @param script address of the script
  */
 export function appPage({ facts, language }: PageContext, script: string): string {
@@ -71,9 +71,7 @@ export function appPage({ facts, language }: PageContext, script: string): strin
           </nav>
           <main id="m">
             <h1>{t("app.title")}</h1>
-            <noscript>
-              <p>{t("app.needsScript")}</p>
-            </noscript>
+            <p id="start">{t("app.needsScript")}</p>
             <p>
               <a href={`/?lang=${language.code}`}>{t("nav.portal")}</a>
             </p>

@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { LANGUAGES } from "../../portal/locales/index.ts";
+import { audit, type Browser, openBrowser, type Page, screenshot } from "../lab/browser.ts";
+import { describeNeeding } from "../needs.ts";
+import { scratchFolders } from "../unit/scratch.ts";
+import { PERSON_HEADER, startAppBox } from "./app-box.ts";
+
+const TIMEOUT_MS = 60_000;
+const scratch = scratchFolders();
+
+/** Somebody with a browser of their own. */
+interface Person {
+  page: Page;
+  /** What the browser has complained of. */
+  complaints: string[];
+}
+
+describeNeeding(["chromium"], "the page for messages to one person", () => {
+  let browser: Browser;
+  let box: Awaited<ReturnType<typeof startAppBox>>;
+
+  beforeAll(async () => {
+    [browser, box] = await Promise.all([openBrowser(), startAppBox(scratch())]);
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    await browser?.close();
+    await box?.stop();
+  });
+
+  let people = 10;
+
+  async function open(hash = ""): Promise<Person> {
+    const page = await browser.page();
+    people += 1;
+    await page.setExtraHTTPHeaders({ [PERSON_HEADER]: String(people) });
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error" && !/status of 503/.test(message.text()))
+        complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(`${box.url}?lang=en${hash}`);
+    return { page, complaints };
+  }
+
+  /** Makes a key. @returns the recovery words */
+  async function makeKey({ page }: Person, name: string): Promise<string> {
+    await page.getByLabel("Your name").fill(name);
+    await page.getByRole("button", { name: "Make my key" }).click();
+    const words = await page.locator("ol li").allTextContents();
+    await page.getByRole("button", { name: "I have written them down" }).click();
+    return words.join(" ");
+  }
+
+  async function writeTo({ page }: Person, name: string, text: string): Promise<void> {
+    await page.getByLabel("Name, or part of it").fill(name);
+    // The card of somebody may come a moment later.
+    const found = page.locator("div[role=status] .p", { hasText: name });
+    for (let tries = 0; tries < 50 && !(await found.isVisible()); tries += 1) {
+      await page.getByRole("button", { name: "Search" }).click();
+      await page.waitForTimeout(100);
+    }
+    await found.first().click();
+    await say(page, text);
+  }
+
+  async function say(page: Page, text: string): Promise<void> {
+    await page.getByLabel("Your message").fill(text);
+    await page.getByRole("button", { name: "Send" }).click();
+  }
+
+  const said = (page: Page, text: string) => page.locator(".m", { hasText: text });
+
+  test(
+    "brings what one writes to the other, who answers; each sees how far it has come, and all is there after a reload",
+    async () => {
+      const [anna, ben] = [await open(), await open()];
+      await screenshot(anna.page, "app-welcome");
+      expect((await makeKey(anna, "Anna Bell")).split(" ").length).toBe(12);
+      await makeKey(ben, "Ben Okoye");
+      await writeTo(anna, "Ben Okoye", "Are you at the school?");
+      await said(anna.page, "Are you at the school?").waitFor();
+      await ben.page.getByText("1 new").waitFor();
+      await screenshot(ben.page, "app-conversations");
+      await said(anna.page, "has arrived").waitFor();
+      await ben.page.locator(".p", { hasText: "Anna Bell" }).click();
+      await said(ben.page, "Are you at the school?").waitFor();
+      await said(anna.page, "has been read").waitFor();
+      await say(ben.page, "Yes, with Mum");
+      await said(anna.page, "Yes, with Mum").waitFor();
+      await said(anna.page, "Yes, with Mum").getByRole("button", { name: "Reply" }).click();
+      await say(anna.page, "I am coming");
+      await said(ben.page, "I am coming").locator(".r", { hasText: "Yes, with Mum" }).waitFor();
+      expect(await audit(anna.page)).toEqual([]);
+      await screenshot(anna.page, "app-conversation");
+      await anna.page.reload();
+      await said(anna.page, "Yes, with Mum").first().waitFor();
+      expect(await said(anna.page, "coming").innerText()).toMatch(/has (arrived|been read)/);
+      expect([anna.complaints, ben.complaints]).toEqual([[], []]);
+      await anna.page.context().close();
+      await ben.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "keeps what is written while the box is away, and sends it later",
+    async () => {
+      const [carla, dora] = [await open(), await open()];
+      await makeKey(carla, "Carla");
+      await makeKey(dora, "Dora");
+      await writeTo(carla, "Dora", "one");
+      await said(carla.page, "has arrived").waitFor();
+      box.away(true);
+      await say(carla.page, "two");
+      await carla.page.getByText("The box does not answer at the moment").waitFor();
+      await carla.page.getByLabel("Your message").fill("half a sent");
+      await carla.page.reload();
+      expect(await said(carla.page, "two").innerText()).toContain("still on this device");
+      expect(await carla.page.getByLabel("Your message").inputValue()).toBe("half a sent");
+      box.away(false);
+      await carla.page.reload();
+      await said(carla.page, "two").getByText("has arrived").waitFor();
+      await carla.page.context().close();
+      await dora.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "brings a key back by its words on another device, and what was on its way is sent again",
+    async () => {
+      const [eva, finn] = [await open(), await open()];
+      await makeKey(eva, "Eva");
+      const words = await makeKey(finn, "Finn");
+      await writeTo(eva, "Finn", "before the loss");
+      await said(eva.page, "has arrived").waitFor();
+      await finn.page.context().close();
+      await say(eva.page, "after the loss");
+      await said(eva.page, "on the box").waitFor();
+      const again = await open("#restore");
+      const mistaken = words.split(" ");
+      mistaken[3] = `${mistaken[3]}x`;
+      await again.page.getByLabel("Type in your 12 recovery words").fill(mistaken.join(" "));
+      await again.page.getByRole("button", { name: "Get my key back" }).click();
+      await again.page.getByText("Is it one of these?").waitFor();
+      await again.page.getByLabel("Type in your 12 recovery words").fill(words);
+      await again.page.getByRole("button", { name: "Get my key back" }).click();
+      await again.page.locator(".p", { hasText: "Eva" }).click();
+      await said(again.page, "after the loss").waitFor();
+      await again.page.getByRole("button", { name: "Back" }).click();
+      await again.page.getByRole("button", { name: "My key" }).click();
+      expect(await again.page.getByLabel("Your name").inputValue()).toBe("Finn");
+      await screenshot(again.page, "app-key");
+      expect(await audit(again.page)).toEqual([]);
+      await again.page.context().close();
+      await eva.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "sends photos scaled down, and leaves everything in a file that opens on another device",
+    async () => {
+      const [gita, hugo] = [await open(), await open()];
+      await makeKey(gita, "Gita");
+      await makeKey(hugo, "Hugo");
+      await writeTo(gita, "Hugo", "look");
+      await said(gita.page, "has arrived").waitFor();
+      // Noise is the hardest there is to make small.
+      const picture = await gita.page.evaluate(
+        `(() => { const c = document.createElement("canvas"); c.width = 1600; c.height = 1200; const x = c.getContext("2d");
+          const d = x.createImageData(1600, 1200); for (let i = 0; i < d.data.length; i++) d.data[i] = i % 4 === 3 ? 255 : (i * 7919 ^ (i >> 5) * 104729) & 255;
+          x.putImageData(d, 0, 0); return c.toDataURL("image/png"); })()`,
+      );
+      const png = Buffer.from(String(picture).split(",")[1] ?? "", "base64");
+      await gita.page
+        .locator("#photo")
+        .setInputFiles({ name: "bridge.png", mimeType: "image/png", buffer: png });
+      await gita.page.locator(".m img").waitFor();
+      await hugo.page.locator(".p", { hasText: "Gita" }).click();
+      await hugo.page.locator(".m img").waitFor();
+      const source = (await hugo.page.locator(".m img").getAttribute("src")) ?? "";
+      expect(source).toStartWith("data:image/jpeg;base64,");
+      expect(Buffer.from(source.split(",")[1] ?? "", "base64").length).toBeLessThanOrEqual(49_152);
+
+      await gita.page.getByRole("button", { name: "Back" }).click();
+      await gita.page.getByRole("button", { name: "My key" }).click();
+      await gita.page.getByLabel("A passphrase").fill("five words are much better");
+      const download = gita.page.waitForEvent("download");
+      await gita.page.getByRole("button", { name: "Save everything to a file" }).click();
+      const buffer = readFileSync(await (await download).path());
+      await gita.page.context().close();
+      const other = await open("#file");
+      await other.page.getByLabel("The saved file").setInputFiles({ name: "key.age", mimeType: "", buffer });
+      await other.page.getByLabel("Its passphrase").fill("another passphrase");
+      await other.page.getByRole("button", { name: "Open the file" }).click();
+      await other.page.getByText("The passphrase is wrong").waitFor();
+      await other.page.getByLabel("Its passphrase").fill("five words are much better");
+      await other.page.getByRole("button", { name: "Open the file" }).click();
+      await other.page.locator(".p", { hasText: "Hugo" }).click();
+      await said(other.page, "look").waitFor();
+      await say(other.page, "from my new phone");
+      await said(hugo.page, "from my new phone").waitFor();
+      await say(hugo.page, "well done");
+      await said(other.page, "well done").waitFor();
+      await other.page.context().close();
+      await hugo.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "shows nothing of who is blocked, and tells the box's people of who is reported",
+    async () => {
+      const [ines, jon] = [await open(), await open()];
+      await makeKey(ines, "Ines");
+      await makeKey(jon, "Jon");
+      await writeTo(jon, "Ines", "unkind words");
+      await ines.page.locator(".p", { hasText: "Jon" }).click();
+      await ines.page.getByText("Who is this?").click();
+      await ines.page.getByLabel("What is wrong with it?").fill("He threatens me");
+      await ines.page.getByRole("button", { name: "Report" }).click();
+      await ines.page.getByText("Thank you").waitFor();
+      await ines.page.getByRole("button", { name: "Block this person" }).click();
+      await say(jon.page, "more of them");
+      await said(jon.page, "on the box").waitFor();
+      await ines.page.locator(".p", { hasText: "Jon" }).click();
+      await ines.page.getByText("You have blocked this person").waitFor();
+      expect(await said(ines.page, "more of them").count()).toBe(0);
+      await ines.page.context().close();
+      await jon.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "has no sideways scrolling and no rule of accessibility broken, in any language",
+    async () => {
+      const page = await browser.page({ viewport: { width: 320, height: 640 } });
+      for (const { code, direction } of LANGUAGES) {
+        await page.goto(`${box.url}?lang=${code}`);
+        await page.locator("#name").waitFor();
+        expect([code, await page.evaluate("document.documentElement.dir")]).toEqual([code, direction]);
+        const overflow = await page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        );
+        expect([code, overflow]).toEqual([code, 0]);
+        expect([code, await audit(page)]).toEqual([code, []]);
+      }
+      await page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test("is a plain page that leads on where there is no JavaScript", async () => {
+    const page = await browser.page({ javaScript: false });
+    await page.goto(`${box.url}?lang=en`);
+    await page.getByText("This page needs JavaScript").waitFor();
+    await page.context().close();
+  });
+});
