@@ -1,4 +1,3 @@
-import { renderSVG } from "uqr";
 import {
   leavePage,
   leftPage,
@@ -11,6 +10,7 @@ import {
   risksPage,
   welcomePage,
 } from "../../portal/guest/pages.tsx";
+import { qrSvg } from "../../portal/guest/qr-svg.ts";
 import { guestStyle } from "../../portal/guest/style.ts";
 import { durationText } from "../../portal/guest/words.ts";
 import type { Language } from "../../portal/locales/index.ts";
@@ -41,9 +41,6 @@ const STARTING: PortalFacts = {
 
 /** No page says how old something is more exactly. */
 const MINUTE_MS = 60_000;
-
-/** Light modules that a QR code needs around it (ISO/IEC 18004). */
-const QR_QUIET_ZONE = 4;
 
 /** The guests' pages as answers, each rendered once for as long as what the daemon told holds. */
 export class GuestPages {
@@ -156,10 +153,7 @@ export class GuestPages {
         facts,
         headers: pageHeaders(facts.accent),
         hosts: new Set(facts.portalHosts),
-        qr: renderSVG(`${facts.portalUrl}/`, { border: QR_QUIET_ZONE }).replace(
-          /fill="white"/g,
-          'fill="#fff"',
-        ),
+        qr: qrSvg(`${facts.portalUrl}/`),
       };
     }
     return this.kept;

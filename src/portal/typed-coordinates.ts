@@ -36,7 +36,8 @@ function halves(text: string): string[] {
 }
 
 function degrees(text: string): number | undefined {
-  const number = DEGREES.exec(text.replace(/[°NSEW\s]/gi, ""))?.[1];
+  const bare = text.replace(/^[NSEW]|[NSEW]$/i, "").replace(/[°\s]/g, "");
+  const number = DEGREES.exec(bare)?.[1];
   if (number === undefined) return undefined;
   return SOUTH_OR_WEST.test(text) ? -Math.abs(Number(number)) : Number(number);
 }

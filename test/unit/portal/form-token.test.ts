@@ -40,3 +40,25 @@ describe("the token of a form", () => {
     expect(tokens.of("10.20.0.16")).toBe(token);
   });
 });
+
+describe("the token of one form among others", () => {
+  const tokens = new FormTokens();
+  const address = "10.20.0.16";
+
+  test("is another for each form, and comes back as what it is", () => {
+    const [first, second] = [tokens.forForm(address), tokens.forForm(address)];
+    expect(first).toMatch(/^[A-Za-z0-9_-]{34}$/);
+    expect(tokens.formOf(address, first)).toBe(first.slice(22));
+    expect(tokens.formOf(address, second)).not.toBe(tokens.formOf(address, first));
+    expect(tokens.again(address, first.slice(22))).toBe(first);
+  });
+
+  test("is none of another address, of another process, or without a form's name", () => {
+    const token = tokens.forForm(address);
+    expect(tokens.formOf("10.20.0.17", token)).toBeUndefined();
+    expect(new FormTokens().formOf(address, token)).toBeUndefined();
+    expect(tokens.formOf(address, tokens.of(address))).toBeUndefined();
+    for (const name of ["a b", "é", "x".repeat(25), "\n", "<b>"])
+      expect(tokens.formOf(address, `${tokens.of(address)}${name}`)).toBeUndefined();
+  });
+});

@@ -1,4 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { checkInPage } from "../../../portal/guest/messages/check-in-page.tsx";
+import type { Draft } from "../../../portal/guest/messages/draft.ts";
+import { codePage, deliveryPage, takenBackPage } from "../../../portal/guest/messages/mine-page.tsx";
+import { noticesPage } from "../../../portal/guest/messages/notices-page.tsx";
+import { checkInItem, peoplePage } from "../../../portal/guest/messages/people-page.tsx";
+import { postItem } from "../../../portal/guest/messages/post-item.tsx";
+import { reportedPage, reportPage } from "../../../portal/guest/messages/report-page.tsx";
+import { sosPage } from "../../../portal/guest/messages/sos-page.tsx";
+import { squarePage } from "../../../portal/guest/messages/square-page.tsx";
+import { writePage } from "../../../portal/guest/messages/write-page.tsx";
 import {
   leavePage,
   leftPage,
@@ -10,10 +20,72 @@ import {
   welcomePage,
 } from "../../../portal/guest/pages.tsx";
 import { ENGLISH, LANGUAGES, type Language, languageOf } from "../../../portal/locales/index.ts";
+import type { Delivery, ShownNotice, ShownPost } from "../../../src/messages/index.ts";
 import type { PortalFacts } from "../../../src/portal/index.ts";
 import { FACTS, TALKATIVE } from "./facts.ts";
+import { idOf } from "./memory-messages.ts";
 
 const QR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0"/></svg>';
+
+/** What people have written, in places where they can. */
+function messagePages(context: PageContext): Record<string, string> {
+  const { name, operator } = context.facts;
+  const notice: ShownNotice = {
+    id: idOf(1),
+    ageS: 90,
+    level: "warning",
+    text: operator,
+    trusted: true,
+    box: name,
+  };
+  const withNotices = { ...context, notices: [notice, { ...notice, trusted: false }] };
+  const post: ShownPost = { id: idOf(2), ageS: 90, room: "square", name, text: operator, person: name };
+  const gone: ShownPost = { ...post, id: idOf(3), removed: { by: "operator", reason: operator } };
+  const items = [
+    postItem({ context, post, answered: post }),
+    postItem({ context, post: { ...post, id: idOf(6), name: "" } }),
+    postItem({ context, post: gone }),
+  ];
+  const at = { latitudeE6: 35_689_200, longitudeE6: 51_389_000 };
+  const person = { id: idOf(4), ageS: 90, box: name, name, state: "hurt", text: operator } as const;
+  const people = [checkInItem(context, { ...person, place: { words: operator, at } })];
+  const draft = (field: string): Draft => ({
+    values: { text: operator, name, people: name, tell: name, code: name, reason: operator },
+    faults: [{ field, label: "sos.text", key: "error.long", numbers: { count: 1_000 } }],
+    problem: "error.away",
+  });
+  const delivery: Delivery = { id: idOf(5), kind: "sos", state: "acknowledged", note: operator, by: name };
+  const code = "0000-0000-0001";
+  return {
+    sos: sosPage(context, "TOKEN", draft("people")),
+    checkIn: checkInPage(context, "TOKEN", draft("tell")),
+    square: squarePage(context, {
+      room: "Kitchen 1",
+      rooms: ["square", name],
+      items,
+      further: true,
+      next: idOf(3),
+      code,
+    }),
+    write: writePage(context, "TOKEN", {
+      room: "Kitchen 1",
+      reply: post.id,
+      answered: post,
+      draft: draft("text"),
+    }),
+    report: reportPage(context, "TOKEN", { id: post.id, room: "Kitchen 1" }, draft("reason")),
+    reported: reportedPage(context, "square", true),
+    people: peoplePage(context, { query: name, items: people, further: true, next: idOf(3) }),
+    notices: noticesPage(withNotices),
+    code: codePage(context, draft("code")),
+    acknowledged: deliveryPage(context, "TOKEN", code, delivery),
+    onLora: deliveryPage(context, "TOKEN", code, { ...delivery, state: "on-lora", etaSeconds: 300 }),
+    posted: deliveryPage(context, "TOKEN", code, { ...delivery, kind: "post", state: "waiting" }),
+    takenBack: takenBackPage(context),
+    welcomeWithNotices: welcomePage(withNotices, "TOKEN", false, "check-in"),
+    onWithNotices: onPage(withNotices, "24 hours", QR),
+  };
+}
 
 /** Every page that a guest can meet. */
 function everyPage(facts: PortalFacts, language: Language = ENGLISH): Record<string, string> {
@@ -27,8 +99,12 @@ function everyPage(facts: PortalFacts, language: Language = ENGLISH): Record<str
     left: leftPage(context),
     problem: problemPage(context, "problem.full", `/?lang=${language.code}`),
     refresh: refreshPage(context, `${facts.portalUrl}/`),
+    ...(facts.messages ? messagePages(context) : {}),
   };
 }
+
+/** A page of ours in a language, with what else it may be asked. */
+const OWN_LINK = /^\/[a-z-]*\?([a-z]+=[^&]*&)*lang=[a-z]{2,3}(&[a-z]+=[^&]*)*$/;
 
 /** The elements of a page, by name, with their attributes. */
 function elementsOf(page: string): { name: string; attributes: Record<string, string> }[] {
@@ -36,7 +112,11 @@ function elementsOf(page: string): { name: string; attributes: Record<string, st
   new HTMLRewriter()
     .on("*", {
       element(element) {
-        found.push({ name: element.tagName, attributes: Object.fromEntries(element.attributes) });
+        const attributes = [...element.attributes].map(([name, value]) => [
+          name,
+          value.replaceAll("&amp;", "&"),
+        ]);
+        found.push({ name: element.tagName, attributes: Object.fromEntries(attributes) });
       },
     })
     .transform(page);
@@ -46,6 +126,7 @@ function elementsOf(page: string): { name: string; attributes: Record<string, st
 const ATTACK = `"><script>alert(1)</script><img src=x onerror=alert(2)>' onmouseover='alert(3)&lt;{name}`;
 const HOSTILE: PortalFacts = {
   ...FACTS,
+  messages: true,
   name: ATTACK,
   operator: ATTACK,
   contact: ATTACK,
@@ -103,7 +184,7 @@ describe("texts of the operator's", () => {
 describe.each(LANGUAGES.map((language) => [language.code, language] as const))(
   "the pages in %s",
   (_, language) => {
-    const pages = everyPage(TALKATIVE, language);
+    const pages = everyPage({ ...TALKATIVE, messages: true }, language);
 
     test("say their language and direction", () => {
       for (const html of Object.values(pages)) {
@@ -131,6 +212,33 @@ describe.each(LANGUAGES.map((language) => [language.code, language] as const))(
       }
     });
 
+    test("name every field, and every field only once", () => {
+      for (const [page, html] of Object.entries(pages)) {
+        const elements = elementsOf(html);
+        const ids = elements.flatMap(({ attributes }) => attributes.id ?? []);
+        expect([page, ids.length]).toEqual([page, new Set(ids).size]);
+        const labelled = elements.flatMap(({ name, attributes }) =>
+          name === "label" ? (attributes.for ?? []) : [],
+        );
+        const fields = elements.filter(
+          ({ name, attributes }) =>
+            name === "textarea" || (name === "input" && !["hidden", "radio"].includes(attributes.type ?? "")),
+        );
+        for (const { attributes } of fields) {
+          expect([page, attributes.name, labelled.includes(attributes.id ?? "")]).toEqual([
+            page,
+            attributes.name,
+            true,
+          ]);
+          expect(Number(attributes.maxlength)).toBeGreaterThan(0);
+          for (const id of (attributes["aria-describedby"] ?? "").split(" ").filter(Boolean))
+            expect(ids).toContain(id);
+        }
+        for (const { attributes } of elements.filter(({ attributes }) => attributes.href?.startsWith("#")))
+          expect([page, ids]).toEqual([page, expect.arrayContaining([attributes.href?.slice(1)])]);
+      }
+    });
+
     test("have no place left without its value", () => {
       for (const html of Object.values(pages))
         expect(html.replace(/<style>.*?<\/style>/s, "")).not.toMatch(/\{\w+\}/);
@@ -142,7 +250,7 @@ describe.each(LANGUAGES.map((language) => [language.code, language] as const))(
           ({ name, attributes }) => name === "a" && attributes.href?.startsWith("/"),
         );
         for (const { attributes } of links) {
-          expect([page, attributes.href]).toEqual([page, expect.stringMatching(/^\/\w*\?lang=[a-z]{2,3}$/)]);
+          expect([page, attributes.href]).toEqual([page, expect.stringMatching(OWN_LINK)]);
         }
         if (html.includes("<form")) expect(html).toContain(`name="lang" value="${language.code}"`);
       }
