@@ -23,9 +23,13 @@ export interface LoraCarrierOptions {
 export class LoraCarrier {
   private readonly messages: LoraMessages;
 
-  constructor({ part, address, custody, timers, random, log }: LoraCarrierOptions) {
-    const air = airOfPart(part, address);
-    this.messages = new LoraMessages({ air, custody, timers, random, log, code: textCode });
+  constructor({ part, address, custody, handedOver, timers, random, log }: LoraCarrierOptions) {
+    this.messages = new LoraMessages({
+      ...{ custody, timers, random, log },
+      air: airOfPart(part, address),
+      code: textCode,
+      handedOver: (id, to) => handedOver(id, { by: "lora", address: to }),
+    });
   }
 
   start(): void {
@@ -37,15 +41,20 @@ export class LoraCarrier {
   }
 
   neighbours(): MessagesStatus["neighbours"] {
-    return this.messages.neighbourhood.near().map(({ address }) => {
-      const waiting = [...this.messages.stock.waiting].filter(({ has }) => !has.has(address)).length;
-      return { name: addressText(address), by: "lora", inSync: waiting === 0, waiting };
-    });
+    return this.messages.neighbours().map(({ address, heardSecondsAgo, waiting }) => ({
+      name: addressText(address),
+      by: "lora",
+      inSync: waiting === 0,
+      agoS: heardSecondsAgo,
+      waiting,
+    }));
   }
 
   /** What no neighbour has yet, and waits for its turn on the air. */
   underWay(id: BundleId): { etaSeconds?: number } | undefined {
-    const carried = this.messages.stock.get(id);
-    return carried && carried.has.size === 0 && carried.dueMs !== undefined ? {} : undefined;
+    const underWay = this.messages.underWay(id);
+    if (!underWay) return undefined;
+    const { etaMs } = underWay;
+    return etaMs === undefined || !Number.isFinite(etaMs) ? {} : { etaSeconds: Math.ceil(etaMs / 1000) };
   }
 }

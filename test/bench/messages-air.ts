@@ -197,25 +197,7 @@ export async function bundlesOverAir(
   const loadedMs = time.monotonicMs();
   await run(drainMs, () => delaysMs.size === sent);
   const drainedMs = time.monotonicMs() - loadedMs;
-  const totals: Record<string, number> = {};
-  for (const { messages } of nodes)
-    for (const [name, count] of Object.entries(messages.counts)) totals[name] = (totals[name] ?? 0) + count;
-  const { lost, received } = air.stats();
-  if (process.env.DEBUG && delaysMs.size < sent) {
-    for (const [id, said] of sentAt) {
-      const targets =
-        said.to === undefined ? nodes.map((_, i) => i).filter((i) => i !== said.from) : [said.to];
-      const lacking = targets.filter((to) => !delaysMs.has(`${said.from} ${said.atMs} ${to}`));
-      if (lacking.length === 0) continue;
-      const holders = nodes.map(({ custody }, i) => (custody.get(id) ? i : -1)).filter((i) => i >= 0);
-      const states = holders.map((i) => {
-        const c = nodes[i]?.messages.stock.get(id);
-        const home = c?.person && nodes[i]?.messages.homes.of(c.person);
-        return `${i}:${c?.isHandedOn ? "done" : "open"} due ${c?.dueMs === undefined ? "-" : Math.round((c.dueMs - time.monotonicMs()) / 1000)} home ${home} via ${home && nodes[i]?.messages.routes.to(home)?.via} tries ${c?.tries} awaited ${c?.awaited} refused ${[...(c?.refusedBy ?? [])]}`;
-      });
-      console.error(id, "from", said.from, "lacking", lacking.join(","), states.join(" | "));
-    }
-  }
+  const { sent: frames, received, lost } = air.stats();
   for (const { messages } of nodes) messages.stop();
   return {
     sent,
@@ -224,7 +206,7 @@ export async function bundlesOverAir(
     airtimeMs: air.stats().airtimeMs - startAirMs,
     fullestHourMs: Math.max(...boxes.map(({ name }) => air.airtime.mostInWindowMs(name, 3_600_000))),
     twice,
-    note: `cards ${Math.min(...cards)}–${Math.max(...cards)}; warm-up ${Math.round(startAirMs / 1000)} s of air; drained in ${Math.round(drainedMs / 60_000)} min; ${JSON.stringify(totals)}; heard ${received}, ${JSON.stringify(lost)}`,
+    note: `cards ${Math.min(...cards)}–${Math.max(...cards)}; warm-up ${Math.round(startAirMs / 1000)} s of air; drained in ${Math.round(drainedMs / 60_000)} min; ${frames} frames, heard ${received}, collisions ${lost.collision}`,
   };
 }
 

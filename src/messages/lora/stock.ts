@@ -1,5 +1,6 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import type { BundleId, Kind, Priority } from "../bundle/bundle.ts";
+import type { FullKeys } from "./bundle-form.ts";
 import { type Fingerprint, MAX_IDS, type ShortId, shortIdOf } from "./frame.ts";
 
 /** What LoRa does with a bundle in custody. */
@@ -13,6 +14,8 @@ export interface Carried {
   /** The box that brought it to LoRa. */
   readonly origin: LinkAddress;
   readonly sinceMs: number;
+  /** On the air, about. */
+  readonly airBytes: number;
   /** Neighbours that have it, by their own word. */
   readonly has: Set<LinkAddress>;
   /** Neighbours that have most likely heard it. */
@@ -23,10 +26,14 @@ export interface Carried {
   readonly refusedBy: Set<LinkAddress>;
   /** It goes to whoever hears it, though it is for one person: nobody knows where they are. */
   isSought: boolean;
+  /** Which keys are whole in it on the air; undefined: it has not gone, and has not come by LoRa. */
+  full: FullKeys | undefined;
   /** When it is to go next; undefined: nothing is to be done now. */
   dueMs: number | undefined;
   /** The neighbour that is to take it further, from when it was sent there until it says that it has it. */
   awaited: LinkAddress | undefined;
+  /** Since when no path to its recipient is known. */
+  strandedMs: number | undefined;
   /** How many boxes had handed it on when it came here last. */
   hops: number;
   /** How often it came back. */
@@ -120,7 +127,7 @@ const restOf = (id: BundleId): number => Number.parseInt(id.slice(8, 16), 16);
 
 export const carriedOf = (
   id: BundleId,
-  of: Pick<Carried, "kind" | "priority" | "person" | "origin" | "sinceMs">,
+  of: Pick<Carried, "kind" | "priority" | "person" | "origin" | "sinceMs" | "airBytes">,
 ): Carried => ({
   ...of,
   id,
@@ -130,8 +137,10 @@ export const carriedOf = (
   refusedBy: new Set(),
   isAskedFor: false,
   isSought: false,
+  full: undefined,
   dueMs: undefined,
   awaited: undefined,
+  strandedMs: undefined,
   hops: 0,
   returns: 0,
   sent: 0,

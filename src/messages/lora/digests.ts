@@ -1,0 +1,183 @@
+import type { LinkAddress } from "../../lora/index.ts";
+import type { LoraContext } from "./context.ts";
+import {
+  type AskItem,
+  type Fingerprint,
+  hopTagOf,
+  type IdsItem,
+  type ListItem,
+  MAX_IDS,
+  MAX_PREFIX,
+  type PartsItem,
+  type ShortId,
+} from "./frame.ts";
+
+/** What has come is named once more to the neighbours, in a frame of its own if none goes for so long. */
+const RECENT_AFTER_MS = 150_000;
+/** So many are named beside what goes anyway: four bytes each. */
+const RECENT_BESIDE = 3;
+/** While so much comes all boxes differ, and what differs comes by itself. */
+const QUIET_MS = 30_000;
+const MOST_RECENT = 512;
+const MOST_GAPS = 256;
+const MOST_COMPARED = 64;
+const MOST_TRIES = 6;
+/** Of one holder, in one question. */
+const MOST_WANTED = 12;
+
+interface Gap {
+  holder: LinkAddress;
+  dueMs: number;
+  tries: number;
+}
+
+/**
+ * Finds what is for everyone and did not come: neighbours name what they had lately, and compare all that they have part by
+ * part when that differs. Part by part costs in proportion to the difference (as range-based set reconciliation: Meyer,
+ * "Range-Based Set Reconciliation", SRDS 2023), and all neighbours that hear it take part.
+ */
+export class Digests {
+  private readonly recents = new Map<ShortId, number>();
+  private readonly gaps = new Map<ShortId, Gap>();
+  /** Parts that are to be told, by the prefix of their ids, and when. */
+  private readonly compares = new Map<string, number>();
+  private lastNewMs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly context: LoraContext) {}
+
+  /** It is here now. */
+  onCame(short: ShortId): void {
+    this.lastNewMs = this.context.nowMs;
+    this.gaps.delete(short);
+    this.recents.set(short, this.context.nowMs);
+    for (const oldest of this.recents.keys()) {
+      if (this.recents.size <= MOST_RECENT) break;
+      this.recents.delete(oldest);
+    }
+  }
+
+  /** It was not taken, and need not be asked for again. */
+  onRefused(short: ShortId): void {
+    this.gaps.delete(short);
+  }
+
+  onRecent(from: LinkAddress, ids: readonly ShortId[]): void {
+    for (const id of ids) {
+      const carried = this.context.stock.byShortId(id);
+      if (carried) this.context.noteHas(from, carried);
+      else this.noteGap(id, from);
+    }
+  }
+
+  /** Another box asks for these, and all will hear the answer. */
+  onOthersWant(ids: readonly ShortId[]): void {
+    for (const id of ids) {
+      const gap = this.gaps.get(id);
+      if (gap) gap.dueMs = Math.max(gap.dueMs, this.context.nowMs + this.context.frames(5));
+    }
+  }
+
+  onFingerprint({ count, sum }: Fingerprint): void {
+    const own = this.context.stock.fingerprint();
+    if (own.count === count && own.sum === sum) return;
+    if (this.context.nowMs - this.lastNewMs > QUIET_MS) this.compareLater("", this.context.frames(1, 6));
+  }
+
+  onParts({ prefix, sums }: PartsItem): void {
+    this.compares.delete(prefix);
+    if (prefix.length >= MAX_PREFIX) return;
+    const own = this.context.stock.parts(prefix);
+    for (const [digit, sum] of sums.entries())
+      if (own[digit] !== sum) this.compareLater(prefix + digit.toString(16), this.context.frames(1, 4));
+  }
+
+  /** All that a neighbour has of one part: what it lacks goes to it, what we lack is asked for. */
+  onList(from: LinkAddress, { prefix, ids }: ListItem): void {
+    const { stock } = this.context;
+    const theirs = new Set(ids);
+    let isSame = true;
+    for (const id of theirs) if (!stock.byShortId(id)) isSame = false;
+    this.onRecent(from, ids);
+    // A list that is full may not be all.
+    const lacking =
+      ids.length >= MAX_IDS ? [] : stock.forAll(prefix).filter(({ short }) => !theirs.has(short));
+    for (const carried of lacking) {
+      carried.believed.delete(from);
+      carried.has.delete(from);
+      carried.isAskedFor = true;
+      if (carried.dueMs === undefined) stock.plan(carried, this.context.nowMs + this.context.frames(2, 6));
+    }
+    if (isSame && lacking.length === 0) this.compares.delete(prefix);
+  }
+
+  get isRecentDue(): boolean {
+    const [oldest] = this.recents.values();
+    return oldest !== undefined && oldest + RECENT_AFTER_MS <= this.context.nowMs;
+  }
+
+  get isDue(): boolean {
+    return this.isRecentDue || this.nextMs <= this.context.nowMs;
+  }
+
+  /** When there is something to say next, in ms; Infinity: there is not. */
+  get nextMs(): number {
+    const [oldest = Number.POSITIVE_INFINITY] = this.recents.values();
+    const gaps = [...this.gaps.values()].map(({ dueMs }) => dueMs);
+    return Math.min(oldest + RECENT_AFTER_MS, ...gaps, ...this.compares.values());
+  }
+
+  /** @param most so many at most; all that are there go when they are due */
+  recent(isAlone: boolean, goingOn: ReadonlySet<ShortId>, most: number): IdsItem | undefined {
+    const count = this.isRecentDue ? MAX_IDS : isAlone ? 0 : RECENT_BESIDE;
+    const ids = [...this.recents.keys()].filter((id) => !goingOn.has(id)).slice(0, Math.min(count, most));
+    return ids.length > 0 ? { kind: "recent", ids } : undefined;
+  }
+
+  /** Questions for what is missing, to each neighbour that has it. */
+  wants(): AskItem[] {
+    const byHolder = new Map<LinkAddress, ShortId[]>();
+    for (const [id, { holder, dueMs }] of this.gaps) {
+      if (dueMs > this.context.nowMs) continue;
+      const ids = byHolder.get(holder) ?? [];
+      byHolder.set(holder, ids);
+      if (ids.length < MOST_WANTED) ids.push(id);
+    }
+    return [...byHolder].map(([holder, ids]) => ({ kind: "want", of: hopTagOf(holder), ids }));
+  }
+
+  parts(): (PartsItem | ListItem)[] {
+    const { stock, nowMs } = this.context;
+    const due = [...this.compares].filter(([, atMs]) => atMs <= nowMs);
+    return due.map(([prefix]) => {
+      const isList = prefix !== "" && (stock.fitsList(prefix) || prefix.length >= MAX_PREFIX);
+      if (!isList) return { kind: "parts", prefix, sums: stock.parts(prefix) };
+      const ids = stock.forAll(prefix).map(({ short }) => short);
+      return { kind: "list", prefix, ids: ids.slice(0, MAX_IDS) };
+    });
+  }
+
+  onSaid(item: IdsItem | AskItem | PartsItem | ListItem): void {
+    if (item.kind === "recent") for (const id of item.ids) this.recents.delete(id);
+    if (item.kind === "want") for (const id of item.ids) this.onAsked(id);
+    if (item.kind === "parts" || item.kind === "list") this.compares.delete(item.prefix);
+  }
+
+  private onAsked(id: ShortId): void {
+    const gap = this.gaps.get(id);
+    if (!gap) return;
+    gap.tries += 1;
+    gap.dueMs = this.context.nowMs + this.context.frames(8, 8) * 2 ** gap.tries;
+    // Whoever named it cannot be heard, or has it no more: comparing finds it again.
+    if (gap.tries >= MOST_TRIES) this.gaps.delete(id);
+  }
+
+  private noteGap(id: ShortId, holder: LinkAddress): void {
+    if (this.gaps.has(id) || this.gaps.size >= MOST_GAPS) return;
+    this.gaps.set(id, { holder, tries: 0, dueMs: this.context.nowMs + this.context.frames(1, 2) });
+  }
+
+  private compareLater(prefix: string, waitMs: number): void {
+    if (this.compares.has(prefix) || this.compares.size >= MOST_COMPARED) return;
+    this.compares.set(prefix, this.context.nowMs + waitMs);
+  }
+}

@@ -1,0 +1,134 @@
+import type { LinkAddress } from "../../lora/index.ts";
+import { type Bundle, BundleError, type BundleId } from "../bundle/bundle.ts";
+import { bundleId, encodeBundle } from "../bundle/bundle-codec.ts";
+import type { Taken } from "../custody/custody.ts";
+import type { Answers } from "./answers.ts";
+import { type BundleForm, decodeForm, type FullKeys, type KeyHash, rebuild } from "./bundle-form.ts";
+import type { LoraContext } from "./context.ts";
+import { type BundleItem, hopTagOf } from "./frame.ts";
+import { LoraFormError } from "./octets.ts";
+
+/** How a bundle came that is being taken into custody. */
+export interface Arrival {
+  from: LinkAddress;
+  origin: LinkAddress;
+  hops: number;
+  /** It is ours to hand on, or its recipient is here. */
+  isToUs: boolean;
+  isToAll: boolean;
+  full: FullKeys;
+}
+
+/** A bundle off the air, whole. */
+export interface HeardBundle {
+  id: BundleId;
+  bundle: Bundle;
+  ageMs: number;
+  arrival: Arrival;
+}
+
+/** Bundles whose keys are asked for, and how long they wait. */
+const MAX_PENDING = 32;
+const PENDING_MS = 120_000;
+
+/** Makes bundles of what is heard, asks for keys that it lacks, and puts into custody what is for this box. */
+export class Intake {
+  private readonly arrivals = new Map<BundleId, Arrival>();
+  private pending: { from: LinkAddress; item: BundleItem; sinceMs: number }[] = [];
+
+  constructor(
+    private readonly context: LoraContext,
+    private readonly answers: Answers,
+    private readonly heard: (heard: HeardBundle) => void,
+    private readonly taken: (id: BundleId, arrival: Arrival, taken: Taken) => void,
+  ) {}
+
+  onItem(from: LinkAddress, item: BundleItem): void {
+    const whole = this.rebuilt(from, item);
+    if (!whole) return;
+    const { homes, address, nowMs } = this.context;
+    const { bundle, full } = whole;
+    homes.note(bundle.sender.key, item.origin, nowMs - item.ageS * 1000);
+    const isOurs = item.hop === hopTagOf(address);
+    const isForHere = bundle.to.kind === "person" && homes.of(bundle.to.key) === address;
+    const arrival: Arrival = {
+      ...{ from, full, origin: item.origin, hops: item.hops },
+      isToUs: isOurs || isForHere,
+      isToAll: item.hop === undefined,
+    };
+    this.heard({ id: whole.id, bundle, ageMs: item.ageS * 1000, arrival });
+  }
+
+  /** Puts it into custody; told when that is done, or refused. */
+  take({ id, bundle, ageMs, arrival }: HeardBundle): void {
+    if (this.arrivals.has(id)) return;
+    const { custody, log } = this.context.options;
+    const encoded = orUndefined(() => encodeBundle(bundle));
+    if (!encoded) return;
+    this.arrivals.set(id, arrival);
+    custody
+      .take(encoded, ageMs, { by: "lora", address: arrival.from })
+      .then((taken) => this.taken(id, arrival, taken))
+      .catch((error) => log.debug({ error }, "a bundle from LoRa was not taken"))
+      .finally(() => this.arrivals.delete(id));
+  }
+
+  /** How the bundle came that custody has just told of; undefined: not by LoRa. */
+  arrivalOf(id: BundleId): Arrival | undefined {
+    return this.arrivals.get(id);
+  }
+
+  onKeys(keys: readonly Uint8Array[]): void {
+    for (const key of keys) this.context.keys.add(key);
+    const { pending } = this;
+    this.pending = [];
+    for (const { from, item, sinceMs } of pending)
+      if (this.context.nowMs - sinceMs < PENDING_MS) this.onItem(from, item);
+  }
+
+  onWantKeys(hashes: readonly KeyHash[]): void {
+    const keys = hashes.map((hash) => this.context.keys.get(hash)).filter((key) => key !== undefined);
+    for (let at = 0; at < keys.length; at += 4)
+      this.answers.ask({ kind: "keys", keys: keys.slice(at, at + 4) });
+  }
+
+  private rebuilt(
+    from: LinkAddress,
+    item: BundleItem,
+  ): { id: BundleId; bundle: Bundle; full: FullKeys } | undefined {
+    const { keys, options, address, nowMs } = this.context;
+    const form = orUndefined(() => decodeForm(item.form, options.code));
+    if (!form) return undefined;
+    const full = this.noteKeys(form);
+    const whole = rebuild(form, (hash) => keys.get(hash));
+    if ("bundle" in whole) {
+      const id = orUndefined(() => bundleId(whole.bundle));
+      return id === undefined ? undefined : { id, bundle: whole.bundle, full };
+    }
+    if (item.hop !== undefined && item.hop !== hopTagOf(address)) return undefined;
+    this.pending.push({ from, item, sinceMs: nowMs });
+    if (this.pending.length > MAX_PENDING) this.pending.shift();
+    this.answers.ask({ kind: "want-keys", of: hopTagOf(from), hashes: whole.missing });
+    return undefined;
+  }
+
+  /** Everybody near has heard these too. */
+  private noteKeys({ sender, to }: BundleForm): FullKeys {
+    const note = (key: Uint8Array | KeyHash) => {
+      const { keys } = this.context;
+      keys.knownAround(typeof key === "number" ? key : keys.add(key));
+      return typeof key !== "number";
+    };
+    return { sender: note(sender.key), to: to.kind === "person" && note(to.key) };
+  }
+}
+
+/** What comes off the air may be anything; what is none is nobody's fault here. */
+function orUndefined<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof LoraFormError || error instanceof BundleError) return undefined;
+    throw error;
+  }
+}
