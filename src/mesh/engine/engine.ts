@@ -1,4 +1,5 @@
 import { systemClock } from "../../host/clock.ts";
+import type { Timers } from "../../host/timers.ts";
 import { isLoopbackHost } from "./address-rules.ts";
 import { CheckedMembers } from "./checked-members.ts";
 import { closeSoon } from "./close-connection.ts";
@@ -15,6 +16,7 @@ import { GossipConduct } from "./gossip-conduct.ts";
 import { InboundPool } from "./inbound-pool.ts";
 import { createNode, type Node } from "./libp2p-node.ts";
 import { listen } from "./listening.ts";
+import { abortAfter, patientTimers } from "./patient-timers.ts";
 import { peerIdOf, publicKeyOfSeed } from "./peer-id.ts";
 import { dialledPeer, PrivateNetwork } from "./private-network.ts";
 import { Protocols } from "./protocols.ts";
@@ -40,12 +42,15 @@ export class Libp2pEngine implements Engine {
   private readonly gossip: Gossip;
   private readonly reservations: RelayReservations;
   private readonly relay: RelayServer;
+  /** For what others are given time for. */
+  private readonly patient: Timers;
   private node: Node | undefined;
   private listening: { tcp: number; ws: number } | undefined;
 
   constructor(private readonly options: Libp2pEngineOptions) {
     const { passport, timers, log } = options;
     this.peer = peerIdOf(publicKeyOfSeed(passport.seed));
+    this.patient = patientTimers(timers);
     this.events = new EngineEmitter(log);
     this.members = new CheckedMembers(passport, (peer) => this.table.has(peer));
     this.table = new ConnectionTable(this.members, this.events, timers);
@@ -116,7 +121,7 @@ export class Libp2pEngine implements Engine {
       transports: this.started().components.transportManager,
       keys: this.keys,
       loopbackOnly: this.loopbackOnly(),
-      timers: this.options.timers,
+      timers: this.patient,
       lookup: this.options.lookup ?? systemLookup,
       answered,
     });
@@ -137,12 +142,17 @@ export class Libp2pEngine implements Engine {
   ): Promise<FrameStream> {
     const entry = connectionId === undefined ? this.table.of(peer)[0] : this.table.get(connectionId);
     if (entry === undefined || entry.facts.peer !== peer) throw new EngineError(`not connected to ${peer}`);
-    const stream = await entry.connection.newStream(protocol, {
-      signal: AbortSignal.timeout(timeoutMs),
-      runOnLimitedConnection: true,
-      maxOutboundStreams: MAX_OWN_STREAMS,
-    });
-    return new Libp2pFrameStream(stream, peer, entry.facts.id, this.protocols.maxFrameBytes(protocol));
+    const { signal, callOff } = abortAfter(this.patient, timeoutMs, `${protocol}: no answer`);
+    try {
+      const stream = await entry.connection.newStream(protocol, {
+        signal,
+        runOnLimitedConnection: true,
+        maxOutboundStreams: MAX_OWN_STREAMS,
+      });
+      return new Libp2pFrameStream(stream, peer, entry.facts.id, this.protocols.maxFrameBytes(protocol));
+    } finally {
+      callOff();
+    }
   }
 
   handle(...[protocol, serve, options = {}]: Parameters<Engine["handle"]>): void {
@@ -193,12 +203,12 @@ export class Libp2pEngine implements Engine {
       privateNetwork: new PrivateNetwork({
         self: this.peer,
         keys: this.keys,
-        timers,
+        timers: this.patient,
         peerOf: dialledPeer,
         proven: (connection) => pool.proven(connection),
         refused: refusedAt,
       }),
-      membership: { passport, members: this.members, refused: refusedAt },
+      membership: { passport, members: this.members, timers: this.patient, refused: refusedAt },
       gater: createGater({
         members: this.members,
         loopbackOnly: this.loopbackOnly(),

@@ -20,6 +20,8 @@ import { wsTransport } from "./ws-transport.ts";
 
 /** Longest message of gossip, with its topic, signature and key. */
 const MAX_GOSSIP_RPC_BYTES = 40_960;
+/** Handshakes of a box that is very busy: its key within four times four seconds, certificates within four times eight. */
+const SLOWEST_MS = 48_000;
 
 export interface NodeServices extends Record<string, unknown> {
   identify: Identify;
@@ -94,6 +96,10 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       inboundConnectionThreshold: limits.maxInboundPerSecond,
       // The pool of inbound connections bounds them, by what they have shown.
       maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
+      // Its own timers go on while a busy box reads nothing; the handshakes are bounded by ours, and members by their number.
+      inboundUpgradeTimeout: SLOWEST_MS,
+      inboundStreamProtocolNegotiationTimeout: SLOWEST_MS,
+      outboundStreamProtocolNegotiationTimeout: SLOWEST_MS,
     },
     connectionMonitor: { enabled: false },
     services: {

@@ -5,10 +5,12 @@ import type {
   SecuredConnection,
 } from "@libp2p/interface";
 import { type NoiseComponents, noise } from "@libp2p/noise";
+import type { Timers } from "../../host/timers.ts";
 import type { Passport } from "../../identity/index.ts";
 import { type ChainExchange, MembershipError, type Shown, showFirst, showSecond } from "./chain-exchange.ts";
 import type { CheckedMembers } from "./checked-members.ts";
 import { noiseCrypto } from "./noise-crypto.ts";
+import { abortAfter } from "./patient-timers.ts";
 
 /** Noise and certificates together take at most this long. */
 const WITHIN_MS = 8_000;
@@ -16,6 +18,7 @@ const WITHIN_MS = 8_000;
 export interface MembershipEncrypterOptions {
   passport: Pick<Passport, "chain" | "check" | "proofAgainst" | "accept">;
   members: CheckedMembers;
+  timers: Timers;
   /** Somebody knew a shared key and is no member, or does not take us for one. */
   refused(connection: MessageStream, why: string): void;
 }
@@ -42,18 +45,37 @@ class MembershipEncrypter implements ConnectionEncrypter {
     connection: MessageStream,
     options?: SecureConnectionOptions,
   ): Promise<SecuredConnection> {
-    const bounded = within(options);
-    const secured = await this.inner.secureOutbound(connection, bounded);
-    return this.exchange(connection, secured, showFirst, bounded.signal);
+    return this.within(options, async (bounded) => {
+      const secured = await this.inner.secureOutbound(connection, bounded);
+      return this.exchange(connection, secured, showFirst, bounded.signal);
+    });
   }
 
   async secureInbound(
     connection: MessageStream,
     options?: SecureConnectionOptions,
   ): Promise<SecuredConnection> {
-    const bounded = within(options);
-    const secured = await this.inner.secureInbound(connection, bounded);
-    return this.exchange(connection, secured, showSecond, bounded.signal);
+    return this.within(options, async (bounded) => {
+      const secured = await this.inner.secureInbound(connection, bounded);
+      return this.exchange(connection, secured, showSecond, bounded.signal);
+    });
+  }
+
+  private async within(
+    options: SecureConnectionOptions | undefined,
+    secure: (bounded: SecureConnectionOptions & { signal: AbortSignal }) => Promise<SecuredConnection>,
+  ): Promise<SecuredConnection> {
+    const { signal: deadline, callOff } = abortAfter(
+      this.options.timers,
+      WITHIN_MS,
+      "the handshakes took too long",
+    );
+    const signal = options?.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+    try {
+      return await secure({ ...options, signal });
+    } finally {
+      callOff();
+    }
   }
 
   private async exchange(
@@ -79,10 +101,4 @@ class MembershipEncrypter implements ConnectionEncrypter {
       throw error;
     }
   }
-}
-
-function within<T extends { signal?: AbortSignal }>(options: T | undefined): T & { signal: AbortSignal } {
-  const deadline = AbortSignal.timeout(WITHIN_MS);
-  const signal = options?.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
-  return { ...(options ?? ({} as T)), signal };
 }

@@ -8,6 +8,8 @@ const LONGEST_WAIT_MS = 30_000;
 const MOST_AT_ONCE = 8;
 /** Handshakes are what costs, here and there: with more at once, each only takes longer, until all are given up. */
 const MOST_HANDSHAKES = 3;
+/** So long one that has answered keeps others from being called; it may be tried by relays after that. */
+const HANDSHAKE_MS = 3_000;
 /** Between two beginnings: whether somebody answers is known by then, where he is near. */
 const GAP_MS = 40;
 
@@ -102,10 +104,17 @@ export class Dialler {
     attempts.state = "calling";
     this.running.add(attempts);
     this.begunMs = timers.monotonicMs();
+    let callOff = () => {};
     const answered = () => {
-      if (attempts.state === "calling") attempts.state = "answered";
+      if (attempts.state !== "calling") return;
+      attempts.state = "answered";
+      callOff = timers.after(HANDSHAKE_MS, () => {
+        attempts.state = "calling";
+        this.step();
+      });
     };
     const isThere = await dial(peer, answered).catch(() => false);
+    callOff();
     this.running.delete(attempts);
     attempts.state = "waiting";
     attempts.failures = isThere ? 0 : attempts.failures + 1;

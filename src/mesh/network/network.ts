@@ -12,6 +12,7 @@ import type { LocalInterface, LocalSighting } from "../discovery/discovery-inter
 import type { LocalNetwork } from "../discovery/discovery-link.ts";
 import { Libp2pEngine } from "../engine/engine.ts";
 import type { EngineConnection, PeerId } from "../engine/engine-interface.ts";
+import { patientTimers } from "../engine/patient-timers.ts";
 import { publicKeyOf } from "../engine/peer-id.ts";
 import { endpointText } from "../paths/endpoint.ts";
 import type { Paths } from "../paths/paths.ts";
@@ -71,6 +72,8 @@ const TICK_MS = 1_000;
 const HOUSEKEEPING_MS = 15_000;
 /** Of two that find each other at once one calls later, which spares both a second connection: the next tick, and a little. */
 const CALLS_LATER_MS = 2_000;
+/** Who is not heard any more by datagrams has so long to be heard by the streams that there are. */
+const IN_THE_DARK_MS = 1_500;
 /** The side that does not begin an agreement waits so long for the other. */
 const AGREE_ANYWAY_MS = 3_000;
 const SESSION_TIMEOUT_MS = 8_000;
@@ -103,6 +106,8 @@ export class Network implements ControlChannel {
   private readonly ends: (() => void)[] = [];
   private readonly waiting = new Map<PeerId, Set<() => void>>();
   private readonly lostAtMs = new Map<PeerId, number>();
+  /** For what others are given time for. */
+  private readonly patient: Timers;
   private isRunning = false;
   private housekeptAtMs = Number.NEGATIVE_INFINITY;
   private rememberedAtMs = 0;
@@ -111,6 +116,8 @@ export class Network implements ControlChannel {
   constructor(private readonly options: NetworkOptions) {
     const { membership, config, hosts, port, timers, log, starts, lora, loopback, random } = options;
     const monotonicMs = () => timers.monotonicMs();
+    const patient = patientTimers(timers);
+    this.patient = patient;
     const budget = relayBudget(config.relay);
     this.engine = new Libp2pEngine({
       passport: membership,
@@ -234,7 +241,7 @@ export class Network implements ControlChannel {
       relays: (peer) => this.where.relaysTo(peer),
       nat: (peer) => this.ways.nat(peer),
       ownNat: () => this.nat.kind,
-      timers,
+      timers: patient,
       log,
     });
     this.dialler = new Dialler({
@@ -255,7 +262,7 @@ export class Network implements ControlChannel {
         };
       },
       randomBytes,
-      timers,
+      timers: patient,
       agreed: (...agreement) => this.agreed(...agreement),
     });
     this.settling = new Settling({ engine: this.engine, membership, log });
@@ -439,7 +446,7 @@ export class Network implements ControlChannel {
       };
       // A peer that is not connected cannot agree on keys: then sending says that it is unknown.
       const isHere = this.connectedPeers().has(peer);
-      const callOff = this.options.timers.after(isHere ? SESSION_TIMEOUT_MS : 0, done);
+      const callOff = this.patient.after(isHere ? SESSION_TIMEOUT_MS : 0, done);
       waiters.add(done);
     });
   }
@@ -485,12 +492,21 @@ export class Network implements ControlChannel {
     this.refresh();
   }
 
-  /** Connections would hang in the dark until TCP gives up: they are closed, and whoever uses them knows at once. */
+  /**
+   * Datagrams do not pass any more. Where the peer is merely busy, or a firewall has come between, the streams that there
+   * are become ways, and are proven; where none of them is either, their connections would hang in the dark until TCP gives
+   * up: they are closed, and whoever uses them knows.
+   */
   private lost(peer: PeerId): void {
     this.lostAtMs.set(peer, this.options.timers.monotonicMs());
-    for (const connection of this.engine.connections(peer)) this.closeQuietly(connection);
     this.ways.changed(peer);
     this.refresh();
+    this.later(IN_THE_DARK_MS, () => {
+      if (!this.lostAtMs.has(peer) || this.paths.isReachable(peer)) return;
+      for (const connection of this.engine.connections(peer)) this.closeQuietly(connection);
+      this.refresh();
+      this.dialler.retryNow(peer);
+    });
     this.dialler.retryNow(peer);
   }
 
@@ -637,7 +653,7 @@ export class Network implements ControlChannel {
   }
 
   private later(delayMs: number, task: () => void): void {
-    const cancel = this.options.timers.after(delayMs, () => {
+    const cancel = this.patient.after(delayMs, () => {
       this.ends.splice(this.ends.indexOf(cancel), 1);
       if (this.isRunning) task();
     });

@@ -108,6 +108,25 @@ test("no more than three are in their handshakes at a time, however many answer 
   expect(tried.size).toBe(12);
 });
 
+test("those that answer and never end their handshakes hold the others up for three seconds", async () => {
+  const time = new VirtualTime();
+  const tried = new Set<string>();
+  const dialler = new Dialler({
+    timers: time,
+    random: () => 0.5,
+    dial: (peer, answered) => {
+      tried.add(peer);
+      answered();
+      return new Promise(() => {});
+    },
+  });
+  dialler.want(["a", "b", "c", "d", "e"]);
+  await run(time, 2_900);
+  expect(tried.size).toBe(3);
+  await run(time, 400);
+  expect(tried.size).toBe(5);
+});
+
 test("a peer that is left the chance to call is called later, also when it is heard of meanwhile", async () => {
   const time = new VirtualTime();
   const tries: { peer: string; atMs: number }[] = [];
