@@ -217,6 +217,8 @@ describeNeeding(NEEDS, "The members of a network, whose shared key changes and w
 
   test("stay connected when the shared key changes, and get the new one, also who was away", async () => {
     await at(2).stop();
+    // A process that is stopped has closed its connections, which the others have yet to read.
+    await until("the other to see it go", async () => (await at(1).network()).connected === 1);
     const before = keysOf(at(1));
     await rotate();
     const [newest] = keysOf(at(0));
