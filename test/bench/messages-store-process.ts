@@ -1,3 +1,4 @@
+import { systemTimers } from "../../src/host/timers.ts";
 import { RankedIndex } from "../../src/messages/sync/ranked-index.ts";
 import { openStore } from "./messages-store-fill.ts";
 import { residentKiB } from "./resident-memory.ts";
@@ -15,20 +16,25 @@ const settled = () => {
 
 // Code that is loaded when first used is no part of what is measured.
 const empty = openStore(":memory:");
-new RankedIndex(empty).start();
+await indexed(new RankedIndex(empty, systemTimers));
 empty.close();
 
 const beforeKiB = settled();
 const started = performance.now();
 const store = openStore(path);
 const kept = new Map<string, Uint8Array>();
-const index = new RankedIndex(store);
-if (how === "store") index.start();
+const index = new RankedIndex(store, systemTimers);
+if (how === "store") await indexed(index);
 else for (const held of everything()) kept.set(held.id, held.encoded);
 const startMs = performance.now() - started;
 store.queries.posts("square");
 process.stdout.write(JSON.stringify({ startMs, grownKiB: settled() - beforeKiB, count: kept.size }));
+index.stop();
 store.close();
+
+function indexed(index: RankedIndex): Promise<void> {
+  return new Promise((ready) => index.start(ready));
+}
 
 function* everything() {
   for (let after = 0; ; ) {

@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { systemTimers } from "../../src/host/timers.ts";
 import type { BundleStore } from "../../src/messages/custody/bundle-store.ts";
 import { RankedIndex } from "../../src/messages/sync/ranked-index.ts";
 import { fill, openStore, RARE_NAME, type Sample, Town, takeAll } from "./messages-store-fill.ts";
@@ -29,7 +30,7 @@ export async function storeRows(quick: boolean): Promise<BenchRow[]> {
     const plain = plainTable(join(folder, "plain.sqlite"), samples);
     const rows = [
       ...readingRows(store, plain, count),
-      ...comparingRows(store, plain, count),
+      ...(await comparingRows(store, plain, count)),
       await takingRow(store, plain, town, count),
     ];
     const { bytes } = store.usage();
@@ -102,9 +103,9 @@ function readingRows(store: BundleStore, plain: Database, count: number): BenchR
   ];
 }
 
-function comparingRows(store: BundleStore, plain: Database, count: number): BenchRow[] {
-  const index = new RankedIndex(store);
-  index.start();
+async function comparingRows(store: BundleStore, plain: Database, count: number): Promise<BenchRow[]> {
+  const index = new RankedIndex(store, systemTimers);
+  await new Promise<void>((ready) => index.start(ready));
   const list = plain.query<{ id: string }, []>("SELECT id FROM bundle ORDER BY id");
   const row = (name: string, ours: () => unknown) =>
     benchRow({

@@ -26,6 +26,8 @@ describe("what passes between two moments", () => {
     expect(passedMs(kept, after(3 * DAY_MS))).toBe(3 * DAY_MS);
     for (const wrong of [-1, -YEAR_MS, 61 * DAY_MS, 10 * YEAR_MS])
       expect(passedMs(kept, after(wrong))).toBe(5_000);
+    const yearBefore = { ...kept, wallMs: Date.UTC(2025, 11, 20) };
+    expect(passedMs(yearBefore, { bootId: "two", bootMs: 5_000, wallMs: Date.UTC(2026, 0, 10) })).toBe(5_000);
     const neverSet = { ...kept, wallMs: 0 };
     expect(passedMs(neverSet, { bootId: "two", bootMs: 5_000, wallMs: DAY_MS })).toBe(5_000);
   });

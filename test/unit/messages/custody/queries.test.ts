@@ -162,6 +162,14 @@ describe("check-ins", () => {
     expect(store.queries.checkIns("  ' \" * ( ").items).toHaveLength(names.length);
   });
 
+  test("are not found by a name of which they have the parts alone", async () => {
+    const { store, takeAll } = openStand();
+    const [parts, whole] = [ana.checkIn("aba bab"), bo.checkIn("xababx")];
+    await takeAll([parts, whole]);
+    expect(store.queries.checkIns("abab").items.map(bodyless)).toEqual([whole.id]);
+    expect(store.queries.checkIns("bab aba").items).toHaveLength(2);
+  });
+
   test("found by a name are just those in which its words are, on all pages", async () => {
     const letters = fc.array(fc.constantFrom("a", "b", "ß", "王", " "), { minLength: 1, maxLength: 6 });
     const name = letters.map((chosen) => chosen.join("").trim()).filter((text) => text !== "");
