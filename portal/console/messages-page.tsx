@@ -11,11 +11,12 @@ export const MESSAGES_STYLE = [
   "article.open{border:2px solid #a01212}",
   "article p{margin:.2em 0;white-space:pre-line}",
   "form{display:flex;flex-wrap:wrap;gap:.5em;align-items:end;margin:.5em 0}",
-  "label{display:block;flex:1 1 14em}",
+  "label{display:block;flex:1 1 14em}label.l{flex-basis:100%}",
+  "summary{cursor:pointer;color:#4b555c}",
   "input,select,textarea{width:100%;font:inherit;padding:.4em;border:1px solid #6b757c;border-radius:6px;background:inherit;color:inherit}",
   "button{font:inherit;padding:.45em 1em;border:1px solid;border-radius:6px;background:none;color:inherit;cursor:pointer}",
   ".ok{border:2px solid #0b6b57;border-radius:8px;padding:.5em 1em}",
-  "@media(prefers-color-scheme:dark){article.open{border-color:#ff9a9a}}",
+  "@media(prefers-color-scheme:dark){article.open{border-color:#ff9a9a}summary{color:#aab4bb}}",
 ].join("");
 
 type Sos = MessagesView["sos"][number];
@@ -63,14 +64,7 @@ export function messagesPage(
               <article>
                 <p class="s">{`${level}, ${uptimeText(ageS)} ago${trusted ? "" : ", by no known member of the network"}`}</p>
                 <p dir="auto">{text}</p>
-                <Change
-                  action="remove"
-                  id={id}
-                  token={token}
-                  field="reason"
-                  label="Reason, for everybody to read"
-                  button="Take away"
-                />
+                <TakeAway id={id} token={token} />
               </article>
             ))}
             <NewNotice token={token} />
@@ -82,14 +76,7 @@ export function messagesPage(
                 <p class="s">
                   {`Reported ${count === 1 ? "once" : `${count} times`}${reasons.length === 0 ? "" : `: ${reasons.join("; ")}`}`}
                 </p>
-                <Change
-                  action="remove"
-                  id={id}
-                  token={token}
-                  field="reason"
-                  label="Reason, for everybody to read"
-                  button="Take away"
-                />
+                <TakeAway id={id} token={token} />
               </article>
             ))}
             <h2>Town square</h2>
@@ -103,14 +90,7 @@ export function messagesPage(
                 {removed === undefined ? (
                   <>
                     <p dir="auto">{text}</p>
-                    <Change
-                      action="remove"
-                      id={id}
-                      token={token}
-                      field="reason"
-                      label="Reason, for everybody to read"
-                      button="Take away"
-                    />
+                    <TakeAway id={id} token={token} />
                   </>
                 ) : (
                   <p class="s" dir="auto">
@@ -229,6 +209,17 @@ function SosEntry({ sos, token }: { sos: Sos; token: string }) {
   );
 }
 
+/** Folded: most messages stay. */
+function TakeAway({ id, token }: { id: string; token: string }) {
+  const label = "Reason, for everybody to read";
+  return (
+    <details>
+      <summary>Take away</summary>
+      <Change action="remove" id={id} token={token} field="reason" label={label} button="Take away" />
+    </details>
+  );
+}
+
 interface ChangeProps {
   action: "acknowledge" | "hand-over" | "close" | "remove";
   id: string;
@@ -256,7 +247,7 @@ function NewNotice({ token }: { token: string }) {
   return (
     <form method="post" action="/messages/notify">
       <Hidden token={token} values={{}} />
-      <label>
+      <label class="l">
         A notice to everybody, here and on the other boxes
         <textarea name="text" rows={3} maxlength={1000} required />
       </label>

@@ -12,6 +12,7 @@ import {
 /** What the operator's page of messages shows. */
 export interface MessagesView {
   status: MessagesStatus;
+  /** Those that nobody has answered first. */
   sos: ShownSos[];
   notices: ShownNotice[];
   reported: Reported[];
@@ -26,7 +27,10 @@ const MOST_SHOWN = 100;
 export function messagesView(messages: OperatorMessages): MessagesView {
   return {
     status: messages.status(),
-    sos: messages.sosBoard().slice(0, MOST_SHOWN),
+    sos: messages
+      .sosBoard()
+      .toSorted((a, b) => Number(a.state === "acknowledged") - Number(b.state === "acknowledged"))
+      .slice(0, MOST_SHOWN),
     notices: messages.notices().slice(0, MOST_SHOWN),
     reported: messages.reported().slice(0, MOST_SHOWN),
     posts: messages.posts(SQUARE).items.slice(0, MOST_SHOWN),
