@@ -4,6 +4,7 @@ import { type BundleRow, heldOf, isTrace, rowById } from "./bundle-rows.ts";
 import type { Held } from "./custody.ts";
 import { hex } from "./opened-bundle.ts";
 import { type Progress, progressOf, type Receipt, receiptsOf, stateOf } from "./progress.ts";
+import { bounded, type Page, pageOf } from "./row-pages.ts";
 import { gramsToFind, searchWords } from "./search-name.ts";
 import type { Removed } from "./shelf.ts";
 import { ROW_BYTES } from "./store-schema.ts";
@@ -26,12 +27,6 @@ export type Listed = Held | Trace;
 
 export const isRemoved = (listed: Listed): listed is Trace => "removed" in listed;
 
-export interface Page<T> {
-  items: T[];
-  /** For the next page; undefined at the end. */
-  next?: string;
-}
-
 /** An SOS with what members' boxes have said of it. */
 export interface SosEntry {
   held: Held;
@@ -51,11 +46,6 @@ export interface BundleQueriesOptions {
 }
 
 const PAGE = 20;
-const MAX_PAGE = 200;
-/** Pages that are looked through for one page. */
-const MAX_ROUNDS = 50;
-/** Below what no page begins. */
-const NEWEST = Number.MAX_SAFE_INTEGER;
 
 /** What the store is asked for. Lists are pages, the newest first by when it was made; what has expired is in none. */
 export class BundleQueries {
@@ -201,7 +191,7 @@ export class BundleQueries {
   ): Page<T> {
     const rows = (below: number, most: number) =>
       this.rows(`${where} AND rank < ? ORDER BY rank DESC`, [...values, below], most);
-    return this.collect(before, limit, rows, keep);
+    return pageOf(before, limit, this.options.nowMs(), rows, keep);
   }
 
   /** Rows whose name has all the words. The index says a little too much: that all runs of a word are somewhere in the name. */
@@ -221,33 +211,9 @@ export class BundleQueries {
            JOIN bundle ON bundle.rank = found.rowid ORDER BY bundle.rank DESC`,
         )
         .all(grams, below, most);
-    return this.collect(before, limit, rows, (row) =>
+    return pageOf(before, limit, this.options.nowMs(), rows, (row) =>
       words.every((word) => row.name?.includes(word)) ? this.held(row) : undefined,
     );
-  }
-
-  /** A page of what `keep` makes of rows, as full as rows that are not too far to find make it. */
-  private collect<T>(
-    before: string | undefined,
-    limit: number,
-    rows: (below: number, most: number) => BundleRow[],
-    keep: (row: BundleRow) => T | undefined,
-  ): Page<T> {
-    const most = bounded(limit);
-    const nowMs = this.options.nowMs();
-    const items: T[] = [];
-    let below = rankOf(before);
-    for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const found = rows(below, most);
-      for (const row of found) {
-        below = row.rank;
-        const item = row.expires_ms > nowMs ? keep(row) : undefined;
-        if (item !== undefined) items.push(item);
-        if (items.length === most) return { items, next: String(below) };
-      }
-      if (found.length < most) return { items };
-    }
-    return { items, next: String(below) };
   }
 
   private all(where: string, order: string, values: readonly SQLQueryBindings[], limit: number): Held[] {
@@ -296,9 +262,3 @@ export class BundleQueries {
     };
   }
 }
-
-const bounded = (limit: number): number => Math.min(MAX_PAGE, Math.max(1, Math.floor(limit)));
-
-/** A cursor is the rank of the last row of the page before; what is none begins at the first page. */
-const rankOf = (cursor: string | undefined): number =>
-  cursor !== undefined && /^\d{1,16}$/.test(cursor) ? Math.min(NEWEST, Number(cursor)) : NEWEST;

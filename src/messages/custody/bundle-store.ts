@@ -9,6 +9,7 @@ import { rowById } from "./bundle-rows.ts";
 import type { Custody, Held, Outline, RefusalReason, Source, Taken } from "./custody.ts";
 import { sweep } from "./expiry.ts";
 import { isToBeNoted, noteHandedOver, type OtherBox } from "./handed-over.ts";
+import { Listeners } from "./listeners.ts";
 import { RefusedError, usedByAll } from "./make-room.ts";
 import { Moderation } from "./moderation.ts";
 import { hex, type ReadBundle, readBundle } from "./opened-bundle.ts";
@@ -53,8 +54,8 @@ export class BundleStore implements Custody {
   private readonly database: KeptDatabase;
   /** Bundles that are on their way to the medium. */
   private readonly pending = new Map<BundleId, Promise<Taken>>();
-  private readonly newListeners = new Set<(held: Held) => void>();
-  private readonly goneListeners = new Set<(id: BundleId) => void>();
+  private readonly whoHearsNew: Listeners<Held>;
+  private readonly whoHearsGone: Listeners<BundleId>;
   private age: StoreAge | undefined;
   private limits: Limits;
   private nextSeq = 1;
@@ -65,6 +66,9 @@ export class BundleStore implements Custody {
     const { path, maxBytes, maxBundles = MAX_BUNDLES, shares = SHARES } = options;
     this.database = new KeptDatabase("message store", path, MIGRATIONS);
     this.limits = { maxBytes, maxBundles, shares };
+    const failed = (error: unknown) => options.log.error({ error }, "whoever hears of messages failed");
+    this.whoHearsNew = new Listeners(failed);
+    this.whoHearsGone = new Listeners(failed);
     const db = () => this.db;
     const nowMs = () => this.nowMs();
     this.queries = new BundleQueries({
@@ -83,9 +87,9 @@ export class BundleStore implements Custody {
   /** @returns what is wrong with the medium, if something is */
   open(): ReturnType<KeptDatabase["open"]> {
     const found = this.database.open();
-    if (found.volatile !== undefined) {
-      this.limits = { ...this.limits, maxBytes: Math.min(this.limits.maxBytes, MAX_BYTES_IN_MEMORY) };
-    }
+    const { maxBytes } = this.options;
+    const most = found.volatile === undefined ? maxBytes : Math.min(maxBytes, MAX_BYTES_IN_MEMORY);
+    this.limits = { ...this.limits, maxBytes: most };
     const age = new StoreAge(this.db, this.options);
     this.age = age;
     this.nextSeq = this.queries.newestOrder() + 1;
@@ -102,7 +106,11 @@ export class BundleStore implements Custody {
     this.callOff();
     if (this.age) {
       this.flush();
-      this.attempt("the age of the message store cannot be kept", () => this.age?.keep());
+      try {
+        this.age.keep();
+      } catch (error) {
+        this.options.log.error({ error }, "the age of the message store cannot be kept");
+      }
     }
     this.age = undefined;
     this.database.close();
@@ -160,13 +168,11 @@ export class BundleStore implements Custody {
   }
 
   onNew(listener: (held: Held) => void): () => void {
-    this.newListeners.add(listener);
-    return () => void this.newListeners.delete(listener);
+    return this.whoHearsNew.add(listener);
   }
 
   onGone(listener: (id: BundleId) => void): () => void {
-    this.goneListeners.add(listener);
-    return () => void this.goneListeners.delete(listener);
+    return this.whoHearsGone.add(listener);
   }
 
   /** Notes that another box has a bundle, where it is one that was written here. */
@@ -247,12 +253,10 @@ export class BundleStore implements Custody {
   }
 
   private tellNew(id: BundleId): void {
-    if (!this.age || this.newListeners.size === 0) return;
+    if (!this.age || this.whoHearsNew.isEmpty) return;
     const held = this.get(id);
     // One that had to give way in the same commit is not told of.
-    if (!held) return;
-    for (const listener of this.newListeners)
-      this.attempt("a listener for new messages failed", () => listener(held));
+    if (held) this.whoHearsNew.tell(held);
   }
 
   /** One write of its own; resolves when it is on the medium, and what it took away was told of. */
@@ -265,10 +269,7 @@ export class BundleStore implements Custody {
     });
     if (!made) throw new Error("a write that is on the medium was never made");
     const { result, gone } = made;
-    for (const id of gone) {
-      for (const listener of this.goneListeners)
-        this.attempt("a listener for messages that are gone failed", () => listener(id));
-    }
+    for (const id of gone) this.whoHearsGone.tell(id);
     return result;
   }
 
@@ -306,14 +307,6 @@ export class BundleStore implements Custody {
       this.options.log.error({ error }, "messages that have expired cannot be taken off the medium");
     }
     if (this.age) this.sleep();
-  }
-
-  private attempt(failure: string, action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.options.log.error({ error }, failure);
-    }
   }
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { isRemoved, type Page } from "../../../../src/messages/custody/bundle-queries.ts";
+import { isRemoved } from "../../../../src/messages/custody/bundle-queries.ts";
 import type { Held } from "../../../../src/messages/custody/custody.ts";
+import type { Page } from "../../../../src/messages/custody/row-pages.ts";
 import { openStand, PEER, STATION } from "./store-stand.ts";
 import { Writer } from "./writers.ts";
 

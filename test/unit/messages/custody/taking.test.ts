@@ -140,7 +140,7 @@ describe("taking a bundle into custody", () => {
     end();
     await take(second);
     expect(heard).toEqual([first.id]);
-    expect(lines.filter(({ msg }) => msg.includes("listener"))).toHaveLength(2);
+    expect(lines.filter(({ msg }) => msg.includes("hears"))).toHaveLength(2);
   });
 
   test("lists ids in ascending order, without those that are too long", async () => {
