@@ -1,0 +1,19 @@
+export { isLocallyAdministered, macAddress } from "./mac-address.ts";
+export { quoted, unquoted, utf8Bytes, utf8Text } from "./quoted-string.ts";
+export { faultText, type Row, rowsOf } from "./row.ts";
+export { type Ssid, ssidBytes, ssidCodec, ssidOf } from "./ssid.ts";
+export {
+  choice,
+  countryCode,
+  directory,
+  filePath,
+  flag,
+  hasControls,
+  integer,
+  integers,
+  interfaceName,
+  passphrase,
+  presharedKey,
+  text,
+  type ValueCodec,
+} from "./value-codec.ts";
