@@ -26,6 +26,8 @@ export interface Account {
   prekeys: string;
   /** Boxes that have the last card, by their keys. */
   cardAt: string[];
+  /** The network that vouches for the key: what it is called, and the certificates in base64. */
+  membership?: { network: string; chain: string };
 }
 
 const DAY_S = 86_400;
@@ -80,6 +82,13 @@ export function cardBundle(me: Account): Uint8Array {
   const { name, version } = me;
   const body = encodeBody("card", { name, version, ...prekeyOfCard(prekeysOf(me)) });
   return signed(keyOf(me), headOf(keyOf(me), "card", { kind: "everyone" }, CARD_LIFETIME_S), body);
+}
+
+/** The certificates of the network that vouches for the person, where one does. */
+export function credentialsBundle(me: Account): Uint8Array | undefined {
+  if (me.membership === undefined) return undefined;
+  const body = encodeBody("credentials", { chain: fromBase64(me.membership.chain) });
+  return signed(keyOf(me), headOf(keyOf(me), "credentials", { kind: "everyone" }, CARD_LIFETIME_S), body);
 }
 
 /** That these have arrived: boxes need not carry them any further. */

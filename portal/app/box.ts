@@ -84,17 +84,28 @@ export const box = {
     return (await ask<{ deliveries: Delivery[] }>("deliveries", { ids: ids.join(",") })).deliveries;
   },
 
+  /** The network that people become persons of here; "" where there is none. */
+  network: (): Promise<{ network: string; needsInvite: boolean }> => ask("network"),
+
+  /** @returns the person's certificates, base64 */
+  join: (
+    key: Uint8Array,
+    name: string,
+    invite: string,
+  ): Promise<{ network: string; chain: string } | Refused> =>
+    ask("join", {}, json({ key: toBase64(key), name, invite })),
+
+  takeAlong: (): Promise<{ network: string; link: string } | Refused> => ask("take-along", {}, json({})),
+
   report: (id: string, reason: string): Promise<{ reported: true } | Refused> =>
-    ask(
-      "report",
-      {},
-      {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ id, reason }),
-      },
-    ),
+    ask("report", {}, json({ id, reason })),
 };
+
+const json = (body: object): RequestInit => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
 
 export const inboxQuery = (key: Uint8Array, proof: Uint8Array, after: number): Record<string, string> => ({
   key: toBase64(key),

@@ -1,7 +1,7 @@
 import { tidyLines } from "../../src/messages/bundle/body-text.ts";
 import { MAX_TEXT_CHARS } from "../../src/messages/sealed/sealed-body.ts";
 import { hexToBytes } from "./bytes.ts";
-import { changeContact, contact, type Entry, entries } from "./contacts.ts";
+import { contact, type Entry, entries } from "./contacts.ts";
 import { button, field, form, h } from "./dom.ts";
 import { manage } from "./manage.ts";
 import type { Desk, Page } from "./page.ts";
@@ -54,6 +54,12 @@ export function conversationPage(desk: Desk, key: string): Page {
     compose.element,
   );
   refresh();
+  if (contact(key).name === "") {
+    void desk.messenger.card(key).then((card) => {
+      // With the name that was learnt.
+      if (card !== undefined && card.name !== "" && element.isConnected) desk.go(`to/${key}`);
+    });
+  }
   setTimeout(() => compose.element.scrollIntoView({ block: "end" }));
   return { title: contact(key).name || t("square.nameless"), element, refresh };
 }
@@ -147,6 +153,5 @@ function composer({ messenger }: Desk, key: string, takeReply: () => string | un
     );
     text.focus();
   };
-  changeContact(key, {});
   return { element, replyingTo };
 }

@@ -44,8 +44,9 @@ export class Live {
   private async begin(): Promise<void> {
     this.end();
     try {
-      const [key, proof, after] = await this.messenger.proof(await box.challenge());
-      const source = new EventSource(`/app/events?${new URLSearchParams(inboxQuery(key, proof, after))}`);
+      const proof = this.messenger.proof(await box.challenge());
+      if (proof === undefined) return;
+      const source = new EventSource(`/app/events?${new URLSearchParams(inboxQuery(...proof))}`);
       this.source = source;
       source.addEventListener("inbox", ({ data }) => {
         this.retryMs = FIRST_RETRY_MS;

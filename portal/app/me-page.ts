@@ -2,11 +2,13 @@ import { ExportError, MIN_PASSPHRASE_CHARS } from "../../src/identity/person/exp
 import { MAX_NAME_CHARS } from "../../src/messages/bundle/body-codec.ts";
 import { tidyLine } from "../../src/messages/bundle/body-text.ts";
 import { type Account, account, changed, keepAccount, keyOf } from "./account.ts";
+import { bytesToHex } from "./bytes.ts";
 import { button, download, field, form, h } from "./dom.ts";
 import { exported } from "./export.ts";
+import { networkSection } from "./network.ts";
 import type { Desk, Page } from "./page.ts";
 import { forgetAll } from "./shelf.ts";
-import { sign } from "./sign.ts";
+import { code, sign } from "./sign.ts";
 import { t } from "./texts.ts";
 
 /** The person's own page: name, sign, export. */
@@ -16,8 +18,11 @@ export function mePage(desk: Desk, me: Account): Page {
     {},
     h("p", {}, t("app.mySign")),
     sign(keyOf(me).publicKey),
+    h("p", {}, t("app.scanMe")),
+    code(`${location.origin}/app#to/${bytesToHex(keyOf(me).publicKey)}`),
     me.words === undefined ? undefined : button(t("app.words.show"), () => desk.go("words"), "b q"),
     nameForm(desk, me),
+    networkSection(desk.messenger, me),
     exportForm(me),
     forgetButton(desk),
     button(t("nav.back"), () => desk.go(""), "b q"),

@@ -12,4 +12,9 @@ add(String.prototype, "replaceAll", function replaceAll(this: string, found: str
   return this.split(found).join(by);
 });
 
+/** ES2022; Chrome 92. */
+add(Array.prototype, "at", function at<T>(this: readonly T[], index: number) {
+  return this[index < 0 ? this.length + index : index];
+});
+
 export {};

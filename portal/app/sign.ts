@@ -1,9 +1,16 @@
 import { fingerprint } from "../../src/identity/fingerprint.ts";
 import { keyPicture } from "../../src/identity/person/key-picture.ts";
+import { qrSvg } from "../guest/qr-svg.ts";
 import { h, svg } from "./dom.ts";
+import { t } from "./texts.ts";
 
 /** A person's key for eyes: a picture, and words. */
 export function sign(publicKey: Uint8Array): HTMLElement {
   const words = h("b", { lang: "en", dir: "ltr" }, fingerprint(publicKey));
   return h("p", { class: "h" }, svg(keyPicture(publicKey)), words);
+}
+
+/** A text as a QR code, for the camera of another device. */
+export function code(text: string): HTMLElement {
+  return h("div", { class: "c", role: "img", "aria-label": t("app.scanCode", { text }) }, svg(qrSvg(text)));
 }

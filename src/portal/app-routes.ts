@@ -76,6 +76,7 @@ export function appRoutes(
   });
 
   app.get("/app/challenge", (c) => passedOn(c, []));
+  app.get("/app/network", (c) => passedOn(c, []));
   app.get("/app/inbox", (c) => passedOn(c, ["address", "key", "proof", "after"]));
   app.get("/app/card", (c) => passedOn(c, ["key"]));
   app.get("/app/people", (c) => passedOn(c, ["name"]));
@@ -88,13 +89,15 @@ export function appRoutes(
   app.post("/app/submit", limited, async (c) =>
     passedOn(c, ["address"], { method: "POST", body: await c.req.arrayBuffer() }),
   );
-  app.post("/app/report", limited, async (c) =>
-    passedOn(c, ["address"], {
-      method: "POST",
-      body: await c.req.arrayBuffer(),
-      headers: { "Content-Type": "application/json" },
-    }),
-  );
+  for (const path of ["/app/report", "/app/join", "/app/take-along"]) {
+    app.post(path, limited, async (c) =>
+      passedOn(c, ["address"], {
+        method: "POST",
+        body: await c.req.arrayBuffer(),
+        headers: { "Content-Type": "application/json" },
+      }),
+    );
+  }
   return app;
 }
 

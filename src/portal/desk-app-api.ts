@@ -34,7 +34,15 @@ export interface FoundPerson {
   bundle: string;
 }
 
+/** What the network does for a person's key; `network` is "" where nobody becomes a person of one here. */
+export interface NetworkOffer {
+  network: string;
+  needsInvite: boolean;
+}
+
 const MAX_IDS = 100;
+/** Of an invite's link. */
+const MAX_LINK_UNITS = 4_096;
 /** A comment is sent so often, so that neither end takes the stream for dead (the portal closes after 10 s of silence). */
 const ALIVE_EVERY_MS = 7_000;
 const MAX_STREAMS_A_STATION = 3;
@@ -116,6 +124,34 @@ export function deskAppApi(
         return c.json(await messages.report({ station }, id, reason), 200);
       },
     )
+    .get("/network", (c) => {
+      const offer: NetworkOffer = messages.joinOffer() ?? { network: "", needsInvite: false };
+      return c.json(offer, 200);
+    })
+    .post(
+      "/join",
+      named("query", z.strictObject({ address })),
+      named(
+        "json",
+        z.strictObject({
+          key,
+          name: z.string().max(2 * MAX_NAME_CHARS),
+          invite: z.string().max(MAX_LINK_UNITS),
+        }),
+      ),
+      async (c) => {
+        const { station, agreed } = await deviceAt(c.req.valid("query").address);
+        if (!agreed) return c.json({ refused: "consent", detail: "" } satisfies NotTaken, 200);
+        const { key, name, invite } = c.req.valid("json");
+        const joined = await messages.join({ station }, key, name, invite);
+        return c.json("refused" in joined ? joined : { ...joined, chain: toBase64(joined.chain) }, 200);
+      },
+    )
+    .post("/take-along", named("query", z.strictObject({ address })), async (c) => {
+      const { station, agreed } = await deviceAt(c.req.valid("query").address);
+      if (!agreed) return c.json({ refused: "consent", detail: "" } satisfies NotTaken, 200);
+      return c.json(await messages.takeAlong({ station }), 200);
+    })
     .get("/challenge", (c) => c.json(challenge(), 200))
     .get("/inbox", named("query", inboxQuery), (c) => c.json(inbox(c.req.valid("query")), 200))
     .get("/card", named("query", z.strictObject({ key })), (c) => {

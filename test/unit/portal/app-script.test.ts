@@ -24,8 +24,7 @@ describe("the page's script", () => {
       /\bstatic\s*\{/,
       /[{};]\s*#\w+\s*\(/,
       /#\w+ in /,
-      // What is no syntax, and is not added in older-browsers.ts: Chrome 92, 97, 98, 110.
-      /\.at\(/,
+      // What is no syntax, and is not added in older-browsers.ts: Chrome 97, 98, 110.
       /\.findLast(?:Index)?\(/,
       /\bstructuredClone\(/,
       /\.(?:with|toSorted|toReversed|toSpliced)\(/,
