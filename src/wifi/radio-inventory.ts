@@ -35,6 +35,19 @@ export const INTERFACE_TYPES = [
 ] as const;
 export type InterfaceType = (typeof INTERFACE_TYPES)[number];
 
+/** What a chip can do on one band. */
+export interface BandCapabilities {
+  band: Band;
+  /** 802.11n, ac, ax: as hostapd's switches. */
+  ht: boolean;
+  vht: boolean;
+  he: boolean;
+  /** As hostapd's ht_capab writes them: `[HT40+]`, `[SHORT-GI-20]` … */
+  htCapabilities: readonly string[];
+  /** As hostapd's vht_capab writes them: `[SHORT-GI-80]` … */
+  vhtCapabilities: readonly string[];
+}
+
 /** What one phy can do at the same time (nl80211's interface combinations). */
 export interface InterfaceCombination {
   /** Each: at most so many of these types together. */
@@ -63,17 +76,16 @@ export interface Radio {
   macAddress: string;
   channels: readonly Channel[];
   types: readonly InterfaceType[];
+  /** None: one interface at a time. */
   combinations: readonly InterfaceCombination[];
-  /** 802.11n, ac, ax on some band; as hostapd's switches. */
-  ht: boolean;
-  vht: boolean;
-  he: boolean;
-  /** HT capabilities that the chip has, as hostapd's ht_capab writes them: `[HT40+]`, `[SHORT-GI-20]` … */
-  htCapabilities: readonly string[];
-  vhtCapabilities: readonly string[];
-  /** SAE and protected management frames, as mesh and OWE need them. */
+  /** What the chip can do on each band that it has. */
+  bands: readonly BandCapabilities[];
+  /** SAE by the supplicant (not by firmware), as a mesh needs it. */
   sae: boolean;
+  /** Protected management frames (BIP-CMAC-128), as SAE and OWE need them. */
   pmf: boolean;
+  /** Whether hostapd admits stations, not the firmware: without it no OWE. */
+  apByHostapd: boolean;
   /** 802.11s with its own peering handled in user space (for SAE). */
   meshPoint: boolean;
   /** Stations that one access point may have; undefined: not said. */
