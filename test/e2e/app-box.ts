@@ -13,6 +13,7 @@ export const PERSON_HEADER = "x-person";
 /** A box's messages and the page for them, over plain HTTP on this machine, with no gateway before it. */
 export async function startAppBox(folder: string) {
   const box = messagesBox(folder);
+  box.memberships.found("Harbour");
   await box.part.start();
   const desk = deskAppApi(
     box.guests,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { LANGUAGES } from "../../portal/locales/index.ts";
+import { decodeInviteLink } from "../../src/identity/index.ts";
 import { audit, type Browser, openBrowser, type Page, screenshot } from "../lab/browser.ts";
 import { describeNeeding } from "../needs.ts";
 import { scratchFolders } from "../unit/scratch.ts";
@@ -232,6 +233,28 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       expect(await said(ines.page, "more of them").count()).toBe(0);
       await ines.page.context().close();
       await jon.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "lets a person join the network on the spot, and gives them an invite to take along",
+    async () => {
+      const kim = await open();
+      await makeKey(kim, "Kim");
+      await kim.page.getByRole("button", { name: "My key" }).click();
+      await kim.page.getByRole("button", { name: "Join Harbour" }).click();
+      await kim.page.getByText("Harbour vouches for your key.").waitFor();
+      await kim.page.getByRole("button", { name: "Make an invite" }).click();
+      const link = await kim.page.locator("bdi", { hasText: "omerta:" }).innerText();
+      const invite = decodeInviteLink(link);
+      expect([invite.role, invite.networkName]).toEqual(["person", "Harbour"]);
+      await kim.page.getByRole("img", { name: link }).waitFor();
+      await screenshot(kim.page, "app-network");
+      await kim.page.reload();
+      await kim.page.getByText("Harbour vouches for your key.").waitFor();
+      expect(kim.complaints).toEqual([]);
+      await kim.page.context().close();
     },
     TIMEOUT_MS,
   );
