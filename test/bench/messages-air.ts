@@ -1,10 +1,8 @@
-import { setImmediate } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { Air } from "../../src/bench/air/air.ts";
 import { type AirPosition, distanceM, pathLossDb, suburban } from "../../src/bench/air/path-loss.ts";
 import { sensitivityDbm } from "../../src/bench/air/sensitivity.ts";
-import { boxesOnAir } from "../../src/bench/lora/boxes-on-air.ts";
-import { MemoryCustody } from "../../src/bench/lora/memory-custody.ts";
+import { messagingBoxes } from "../../src/bench/lora/messaging-boxes.ts";
 import { AirUse } from "../../src/bench/meshtastic/air-use.ts";
 import { Mesh } from "../../src/bench/meshtastic/mesh.ts";
 import { chipSettings, loraConfig, type NodeSettings } from "../../src/bench/meshtastic/node-settings.ts";
@@ -22,8 +20,6 @@ import {
 import { type ChannelSettings, PRESETS, type PresetName } from "../../src/lora/modulation.ts";
 import type { Bundle } from "../../src/messages/bundle/bundle.ts";
 import { bundleId, encodeBundle } from "../../src/messages/bundle/bundle-codec.ts";
-import { airOfLink } from "../../src/messages/lora/bundle-air.ts";
-import { LoraMessages } from "../../src/messages/lora/lora-messages.ts";
 
 export const BOXES = 30;
 const SIDE_M = 15_000;
@@ -120,31 +116,8 @@ export async function bundlesOverAir(
   const channel = channelOf(preset);
   const positions = positionsOf(scenario);
   const subBand = subBandOf("EU868", channel);
-  const { time, air, boxes } = boxesOnAir({ count: BOXES, channel, subBand, seed, positions });
+  const { time, air, boxes, run } = messagingBoxes({ count: BOXES, channel, subBand, seed, positions });
   const random = seededRandom(seed + 2_000);
-  let hasPromises = false;
-  const run = async (ms: number, isDone: () => boolean = () => false) => {
-    const endMs = time.monotonicMs() + ms;
-    while (time.monotonicMs() < endMs && !isDone()) {
-      hasPromises = false;
-      time.runUntil(() => hasPromises, endMs - time.monotonicMs());
-      await setImmediate();
-    }
-  };
-  const nodes = boxes.map(({ link }) => {
-    const custody = new MemoryCustody(time, () => {
-      hasPromises = true;
-    });
-    const messages = new LoraMessages({
-      air: airOfLink(link),
-      custody,
-      timers: time,
-      random,
-      log: { debug: () => {} },
-    });
-    messages.start();
-    return { custody, messages };
-  });
   const bytes = (length: number) => new Uint8Array(length).map(() => 1 + Math.floor(random() * 255));
   const bundle = (from: number, what: Pick<Bundle, "kind" | "to" | "priority" | "body">): Bundle => ({
     ...what,
@@ -155,8 +128,8 @@ export async function bundlesOverAir(
     signature: isSigned ? bytes(64) : new Uint8Array(64),
   });
   const submit = (from: number, made: Bundle) =>
-    void nodes[from]?.custody.take(encodeBundle(made), 0, { by: "guest", station: `${from}` });
-  nodes.forEach((_, from) => {
+    void boxes[from]?.custody.take(encodeBundle(made), 0, { by: "guest", station: `${from}` });
+  boxes.forEach((_, from) => {
     time.after(random() * (warmUpMs / 3), () =>
       submit(from, {
         ...bundle(from, { kind: "card", to: { kind: "everyone" }, priority: "room", body: bytes(60) }),
@@ -165,13 +138,13 @@ export async function bundlesOverAir(
     );
   });
   await run(warmUpMs);
-  const cards = nodes.map(({ custody }) => custody.ids().length);
+  const cards = boxes.map(({ custody }) => custody.ids().length);
   const startMs = time.monotonicMs();
   const startAirMs = air.stats().airtimeMs;
   const delaysMs = new Map<string, number>();
   const sentAt = new Map<string, { atMs: number; to: number | undefined; from: number }>();
   let twice = 0;
-  nodes.forEach(({ custody }, index) => {
+  boxes.forEach(({ custody }, index) => {
     custody.onNew(({ id }) => {
       const said = sentAt.get(id);
       if (!said || said.from === index || (said.to !== undefined && said.to !== index)) return;
@@ -198,7 +171,7 @@ export async function bundlesOverAir(
   await run(drainMs, () => delaysMs.size === sent);
   const drainedMs = time.monotonicMs() - loadedMs;
   const { sent: frames, received, lost } = air.stats();
-  for (const { messages } of nodes) messages.stop();
+  for (const { messages } of boxes) messages.stop();
   return {
     sent,
     delivered: delaysMs.size,

@@ -1,0 +1,65 @@
+import { describe, expect, test } from "bun:test";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import fc from "fast-check";
+import type { MessageCode } from "../../../../src/lora/index.ts";
+import { decodeForm, encodeForm, keyHashOf, rebuild } from "../../../../src/messages/lora/bundle-form.ts";
+import { LoraFormError } from "../../../../src/messages/lora/octets.ts";
+import { anyBundle, bundleOf, keyOf } from "./some-bundles.ts";
+
+/** Quick, where the box's own learns its dictionary first. */
+const CODE: MessageCode = {
+  encode: (message) => new Uint8Array(deflateRawSync(message)),
+  decode: (coded, maxBytes) => new Uint8Array(inflateRawSync(coded, { maxOutputLength: maxBytes })),
+};
+
+describe("a bundle on LoRa", () => {
+  test("is the same bundle again, whichever keys are whole in it", () => {
+    fc.assert(
+      fc.property(anyBundle, fc.boolean(), fc.boolean(), (bundle, sender, to) => {
+        const keys = new Map([[keyHashOf(bundle.sender.key), bundle.sender.key]]);
+        if (bundle.to.kind === "person") keys.set(keyHashOf(bundle.to.key), bundle.to.key);
+        const whole = rebuild(decodeForm(encodeForm(bundle, { sender, to })), (hash) => keys.get(hash));
+        expect(whole).toEqual({ bundle });
+      }),
+    );
+  });
+
+  test("names the keys that are not known here", () => {
+    const bundle = bundleOf(1, { kind: "direct", to: { kind: "person", key: keyOf(2) } });
+    const form = decodeForm(encodeForm(bundle, { sender: false, to: false }));
+    expect(rebuild(form, () => undefined)).toEqual({ missing: [keyHashOf(keyOf(1)), keyHashOf(keyOf(2))] });
+    const oneKey = rebuild(form, (hash) => (hash === keyHashOf(keyOf(1)) ? keyOf(1) : undefined));
+    expect(oneKey).toEqual({ missing: [keyHashOf(keyOf(2))] });
+  });
+
+  test("takes 80 bytes beside the body where both keys are known, 64 of them for the signature", () => {
+    const bundle = bundleOf(1, { kind: "direct", to: { kind: "person", key: keyOf(2) } });
+    const known = { sender: false, to: false };
+    expect(encodeForm(bundle, known).length).toBe(79 + bundle.body.length);
+    const unsigned = { ...bundle, signature: new Uint8Array(64) };
+    expect(encodeForm(unsigned, known).length).toBe(15 + bundle.body.length);
+  });
+
+  test("has its body coded where that is shorter", () => {
+    const body = new TextEncoder().encode("safe at the school, safe at the school, safe at the school");
+    const bundle = bundleOf(1, { kind: "check-in", to: { kind: "everyone" }, body });
+    const coded = encodeForm(bundle, { sender: true, to: false }, CODE);
+    expect(coded.length).toBeLessThan(encodeForm(bundle, { sender: true, to: false }).length - 20);
+    expect(decodeForm(coded, CODE).body).toEqual(body);
+    expect(() => decodeForm(coded)).toThrow("bundle.body: is in a code that is not known here");
+  });
+
+  test("is refused with the field named, whatever comes, and nothing else is thrown", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+        try {
+          decodeForm(bytes, CODE);
+        } catch (error) {
+          expect(error).toBeInstanceOf(LoraFormError);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(() => decodeForm(Uint8Array.of(0xa0))).toThrow("bundle.priority: what was sent ends before it");
+  });
+});

@@ -1,0 +1,172 @@
+import { describe, expect, test } from "bun:test";
+import { type MessagingBox, messagingBoxes } from "../../../../src/bench/lora/messaging-boxes.ts";
+import { PRESETS } from "../../../../src/lora/modulation.ts";
+import type { BundleId } from "../../../../src/messages/bundle/bundle.ts";
+import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
+import { bundleOf, keyOf, submit } from "./some-bundles.ts";
+
+const HOUR_MS = 3_600_000;
+const CHANNEL = { frequencyHz: 869_525_000, modulation: PRESETS.LongFast, powerDbm: 27 };
+/** Each hears the next, and nobody else. */
+const IN_A_ROW = { channel: CHANNEL, spacingM: 1_500 };
+const EVERYONE = { kind: "everyone" } as const;
+const person = (number: number) => ({ kind: "person", key: keyOf(number) }) as const;
+const card = (from: number) => bundleOf(from, { kind: "card", to: EVERYONE });
+const checkIn = (from: number) => bundleOf(from, { kind: "check-in", to: EVERYONE });
+const direct = (from: number, to: number) => bundleOf(from, { kind: "direct", to: person(to) });
+
+/** Which of them each box has told of as new, as often as it did. */
+function arrivals(boxes: readonly MessagingBox[]): BundleId[][] {
+  return boxes.map(({ custody }) => {
+    const ids: BundleId[] = [];
+    custody.onNew(({ id }) => ids.push(id));
+    return ids;
+  });
+}
+
+describe("boxes in a row", () => {
+  test("bring a message from one end to the other by those between, and nowhere else, once", async () => {
+    const { boxes, run } = messagingBoxes({ count: 5, seed: 1, ...IN_A_ROW });
+    submit(boxes[3], card(3));
+    await run(HOUR_MS);
+    const told = arrivals(boxes);
+    const message = direct(0, 3);
+    submit(boxes[0], message);
+    await run(60_000);
+    const id = bundleId(message);
+    expect(told).toEqual([[id], [id], [id], [id], []]);
+  });
+
+  test("bring what is for everyone to everyone, once, with 30 % of frames lost", async () => {
+    const { boxes, run } = messagingBoxes({ count: 4, seed: 2, frameLoss: 0.3, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const told = arrivals(boxes);
+    const bundles = boxes.flatMap((_, from) => [checkIn(from), checkIn(from), checkIn(from)]);
+    for (const [index, bundle] of bundles.entries()) submit(boxes[index % 4], bundle);
+    const all = bundles.map(bundleId).toSorted();
+    await run(2 * HOUR_MS, () => told.every((ids) => ids.length >= all.length));
+    await run(60_000);
+    for (const ids of told) expect(ids.toSorted()).toEqual(all);
+  });
+
+  test("bring direct messages both ways, once, with 30 % of frames lost", async () => {
+    const { boxes, run } = messagingBoxes({ count: 4, seed: 3, frameLoss: 0.3, ...IN_A_ROW });
+    for (const [index, box] of boxes.entries()) submit(box, card(index));
+    await run(HOUR_MS);
+    const told = arrivals(boxes);
+    const there = [direct(0, 3), direct(0, 3), direct(1, 3)];
+    const back = [direct(3, 0), direct(3, 0), direct(2, 0)];
+    const writers = [0, 0, 1, 3, 3, 2];
+    for (const [index, bundle] of [...there, ...back].entries()) submit(boxes[writers[index] ?? 0], bundle);
+    const wanted = { 0: back.map(bundleId), 3: there.map(bundleId) };
+    const has = (box: 0 | 3) => wanted[box].every((id) => told[box]?.includes(id));
+    await run(HOUR_MS, () => has(0) && has(3));
+    await run(60_000);
+    expect([has(0), has(3)]).toEqual([true, true]);
+    for (const ids of told) expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("keep what is for a box that is away, and bring it when that box is heard", async () => {
+    const { boxes, run } = messagingBoxes({ count: 3, seed: 4, ...IN_A_ROW });
+    for (const [index, box] of boxes.entries()) submit(box, card(index));
+    await run(HOUR_MS);
+    boxes[2]?.unplug();
+    const [message, news] = [direct(0, 2), checkIn(0)];
+    submit(boxes[0], message);
+    submit(boxes[0], news);
+    await run(3 * HOUR_MS);
+    boxes[2]?.plug();
+    const told = arrivals(boxes);
+    await run(HOUR_MS);
+    expect(told[2]?.toSorted()).toEqual([bundleId(message), bundleId(news)].toSorted());
+  });
+
+  test("find a way for whom nobody has heard of yet", async () => {
+    const { boxes, run } = messagingBoxes({ count: 4, seed: 5, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const told = arrivals(boxes);
+    const message = direct(0, 3);
+    submit(boxes[0], message);
+    await run(120_000);
+    expect(told[3]).toEqual([bundleId(message)]);
+  });
+
+  test("go on with what was in custody when one of them is started anew", async () => {
+    const { boxes, run } = messagingBoxes({ count: 4, seed: 6, ...IN_A_ROW });
+    for (const [index, box] of boxes.entries()) submit(box, card(index));
+    await run(HOUR_MS);
+    const told = arrivals(boxes);
+    const message = direct(0, 3);
+    submit(boxes[0], message);
+    await run(60_000, () => told[1]?.length === 1);
+    boxes[1]?.restart();
+    await run(HOUR_MS, () => told[3]?.length === 1);
+    expect(told[3]).toEqual([bundleId(message)]);
+    // What had gone long before is offered by its name, and is taken by nobody again.
+    boxes[1]?.restart();
+    await run(HOUR_MS);
+    expect(told.map((ids) => ids.length)).toEqual([1, 1, 1, 1]);
+  });
+
+  test("hold what is for beyond a box that is away, and send it on once that one is back", async () => {
+    const { boxes, run } = messagingBoxes({ count: 5, seed: 7, ...IN_A_ROW });
+    for (const [index, box] of boxes.entries()) submit(box, card(index));
+    await run(HOUR_MS);
+    boxes[3]?.unplug();
+    const told = arrivals(boxes);
+    const message = direct(0, 4);
+    submit(boxes[0], message);
+    await run(2 * HOUR_MS);
+    expect(told[4]).toEqual([]);
+    boxes[3]?.plug();
+    await run(HOUR_MS);
+    expect(told[4]).toEqual([bundleId(message)]);
+  });
+});
+
+describe("what is most urgent", () => {
+  test("a call for help overtakes what waits already, at every box", async () => {
+    const { boxes, run } = messagingBoxes({ count: 3, seed: 8, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const told = arrivals(boxes);
+    for (let count = 0; count < 12; count += 1)
+      submit(boxes[0], bundleOf(0, { kind: "post", to: { kind: "room", room: "square" } }));
+    await run(3_000);
+    const sos = bundleOf(0, { kind: "sos", to: EVERYONE });
+    submit(boxes[0], sos);
+    await run(HOUR_MS, () => told[2]?.includes(bundleId(sos)) === true);
+    expect(told[2]?.indexOf(bundleId(sos))).toBeLessThan(3);
+  });
+});
+
+describe("what is told of a bundle", () => {
+  test("is when it will have gone, until a neighbour has it", async () => {
+    const { boxes, run, time } = messagingBoxes({ count: 2, seed: 9, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const bundles = Array.from({ length: 6 }, () => checkIn(0));
+    for (const bundle of bundles) {
+      submit(boxes[0], bundle);
+      await run(5);
+    }
+    const [first = "", last = ""] = [bundles[0], bundles.at(-1)].map((bundle) => bundle && bundleId(bundle));
+    const messages = boxes[0]?.messages;
+    const firstMs = messages?.underWay(first)?.etaMs ?? Number.NaN;
+    const lastMs = messages?.underWay(last)?.etaMs ?? Number.NaN;
+    expect(firstMs).toBeGreaterThan(500);
+    expect(lastMs).toBeGreaterThan(firstMs);
+    const fromMs = time.monotonicMs();
+    await run(HOUR_MS, () => boxes[1]?.custody.knows(last) === true);
+    expect(time.monotonicMs() - fromMs).toBeLessThan(lastMs * 2);
+    await run(HOUR_MS, () => messages?.underWay(last) === undefined);
+    expect(messages?.underWay(last)).toBeUndefined();
+  });
+
+  test("is nothing while no radio is there", async () => {
+    const { boxes, run } = messagingBoxes({ count: 2, seed: 10, ...IN_A_ROW });
+    boxes[0]?.unplug();
+    const bundle = checkIn(0);
+    submit(boxes[0], bundle);
+    await run(1_000);
+    expect(boxes[0]?.messages.underWay(bundleId(bundle))).toEqual({ etaMs: undefined });
+  });
+});
