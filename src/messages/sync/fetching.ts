@@ -7,12 +7,12 @@ import { MAX_FRAME_IDS, type Outcome, type SyncFrame } from "./sync-frame.ts";
 import { TurnQueue } from "./turn-queue.ts";
 
 /** Asked for and not here yet, of each rank: what is more urgent and offered meanwhile is asked for at once. */
-const MAX_ASKED = 64;
+const MAX_ASKED = 256;
 /** Known of and not asked for yet. */
 const MAX_QUEUED = 32_768;
 /** Being put on the medium. The other side keeps its window, which is smaller. */
-const MAX_TAKING = 160;
-const MAX_TAKING_BYTES = 1_048_576;
+const MAX_TAKING = 400;
+const MAX_TAKING_BYTES = 2_097_152;
 const MAX_ANSWERS = 16_384;
 
 export interface FetchingOptions {

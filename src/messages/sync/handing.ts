@@ -7,10 +7,10 @@ import { TurnQueue } from "./turn-queue.ts";
 
 /** Offered and not answered, or not handed over yet; of each rank, so that many of one keep none of another waiting. */
 export const MAX_OPEN = 512;
-/** Handed over and not acknowledged. A call for help goes beyond, so that it overtakes all that was not sent yet. */
-const WINDOW_BUNDLES = 64;
+/** Handed over and not acknowledged: as much as a slow card puts on the medium at once. A call for help goes beyond, so that it overtakes all that was not sent yet. */
+const WINDOW_BUNDLES = 256;
 const WINDOW_BYTES = 131_072;
-const URGENT_WINDOW_BUNDLES = 128;
+const URGENT_WINDOW_BUNDLES = 320;
 /** What one peer may ask for and not have been sent yet. An honest one stays below. */
 const MAX_WANTED = 2_048;
 const URGENT: readonly Rank[] = ["sos"];

@@ -127,13 +127,13 @@ describe("whoever", () => {
   test("sends more than was acknowledged, asks for more than he was offered, or compares on and on, is shown out", async () => {
     const flood = await visited();
     flood.box.custody.commitMs = 60_000;
-    const bundles = Array.from({ length: 200 }, () => someBundle("post"));
+    const bundles = Array.from({ length: 500 }, () => someBundle("post"));
     await flood.say(
       HELLO,
       ...bundles.map(({ id, encoded }): SyncFrame => ({ says: "bundle", id, ageMs: 0, encoded })),
     );
     expect(flood.why()).toContain("more bundles come than were acknowledged");
-    expect(flood.box.custody.offered.length).toBeLessThanOrEqual(161);
+    expect(flood.box.custody.offered.length).toBeLessThanOrEqual(401);
 
     const greedy = await visited();
     const all = Array.from({ length: 2_500 }, () => greedy.box.custody.put(someBundle("post")));
@@ -143,7 +143,7 @@ describe("whoever", () => {
     );
     await greedy.say(HELLO, ...wants);
     expect(greedy.why()).toContain("bundles are wanted");
-    expect(greedy.heardOf("bundle").length).toBeLessThanOrEqual(64);
+    expect(greedy.heardOf("bundle").length).toBeLessThanOrEqual(256);
 
     const curious = await visited();
     const digest = new Uint8Array(16);
@@ -181,7 +181,7 @@ describe("whoever", () => {
     expect(later.length).toBe(60_000 - 32_768);
     expect(box.sync.neighbours()[0]?.toCome).toBe(32_768);
     // Of each rank only so many are asked for.
-    expect(heardOf("want").flatMap(({ ids }) => ids).length).toBeLessThanOrEqual(64 * 5);
+    expect(heardOf("want").flatMap(({ ids }) => ids).length).toBeLessThanOrEqual(256 * 5);
   });
 
   test("leads a comparison nowhere is compared with no longer, and no more often than others", async () => {

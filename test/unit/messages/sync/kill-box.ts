@@ -15,7 +15,7 @@ import { SocketEngine } from "./socket-engine.ts";
  * With "listen" for `seed` its guests write nothing.
  */
 const [name = "a", folder = "", socket = "", seed = "0"] = process.argv.slice(2);
-const PAUSE_MS = 4;
+const PAUSE_MS = 10;
 const WRITERS = 4;
 
 const say = (what: string) => void writeSync(1, `${what}\n`);

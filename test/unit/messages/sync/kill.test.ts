@@ -9,7 +9,7 @@ const ROUNDS = Number(process.env.OMERTA_SYNC_KILLS ?? 100);
 /** Then the boxes begin in empty folders again, so that the making of the files is met as well. */
 const ROUNDS_PER_FOLDER = 50;
 const LONGEST_LIFE_MS = 60;
-const SETTLED_WITHIN_MS = 60_000;
+const SETTLED_WITHIN_MS = 300_000;
 const BOX = resolve(import.meta.dir, "kill-box.ts");
 
 const scratch = scratchFolders();
@@ -129,7 +129,7 @@ async function stretch(rounds: number): Promise<{ kept: number; handed: number; 
   const endsMs = performance.now() + SETTLED_WITHIN_MS;
   while (both.some((one) => missing(all, one.onMedium()).length > 0)) {
     if (performance.now() > endsMs) throw new Error("they do not come to the same");
-    await Bun.sleep(50);
+    await Bun.sleep(250);
   }
   await Promise.all(both.map((one) => one.kill()));
   for (const one of both) {
