@@ -6,3 +6,4 @@ export type { MessagesConfig } from "./messages-schema.ts";
 export { type Config, defaultConfig, type ServiceConfig } from "./schema.ts";
 export type { TrafficConfig } from "./traffic-schema.ts";
 export type { WaysConfig } from "./ways-schema.ts";
+export type { WifiConfig } from "./wifi-schema.ts";

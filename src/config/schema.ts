@@ -3,6 +3,7 @@ import { z } from "zod";
 import { interfaceName, text } from "./fields.ts";
 import { mesh } from "./mesh-schema.ts";
 import { messages } from "./messages-schema.ts";
+import { wifi } from "./wifi-schema.ts";
 
 /** A DNS name (RFC 1123), lower case, with at least one dot. */
 const dnsName = z
@@ -326,7 +327,7 @@ const log = z
 
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
-  .strictObject({ box, portal, gateway, lora, mesh, messages, management, log })
+  .strictObject({ box, portal, gateway, wifi, lora, mesh, messages, management, log })
   .superRefine(({ box, portal, gateway, mesh, management }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });
