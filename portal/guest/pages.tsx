@@ -34,7 +34,7 @@ function onlineKey({ internet, toldOnline }: BoxFacts, when: "before" | "after")
 }
 
 /** Pages to which a guest who has agreed is led on. */
-export const NEXT_PAGES = ["check-in", "write", "report"] as const;
+export const NEXT_PAGES = ["check-in", "write", "square"] as const;
 export type NextPage = (typeof NEXT_PAGES)[number];
 
 /**
@@ -202,13 +202,20 @@ export function leftPage(context: PageContext): string {
   ).toString();
 }
 
-export type ProblemKey = Extract<TextKey, "problem.starting" | "problem.unknown" | "problem.full">;
+export type ProblemKey = Extract<
+  TextKey,
+  "problem.starting" | "problem.unknown" | "problem.full" | "error.slow"
+>;
+const RETRY_S = 4;
+/** For those who were told to wait a minute. */
+const SLOW_RETRY_S = 60;
 
 /** Something is in the way; the page tries again by itself. */
 export function problemPage(context: PageContext, key: ProblemKey, retryUrl: string): string {
+  const seconds = key === "error.slow" ? SLOW_RETRY_S : RETRY_S;
   const t = wordsOf(context.language);
   return (
-    <Layout {...frame(context, t("problem.title"))} refresh={{ seconds: 4, url: retryUrl }}>
+    <Layout {...frame(context, t("problem.title"))} refresh={{ seconds, url: retryUrl }}>
       <p>{t(key)}</p>
       <a class="b q" href={retryUrl}>
         {t("nav.portal")}

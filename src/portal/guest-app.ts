@@ -128,7 +128,7 @@ export function guestApp(
       return view;
     };
     const own = new MessagePages(pages, board, tokens, nowMs);
-    app.route("/", messageRoutes({ desk: messages, board, pages, messages: own, tokens, visitor }));
+    app.route("/", messageRoutes({ desk: messages, board, pages, messages: own, tokens, visitor, nowMs }));
   }
 
   app.get("/captive-portal", async (c) => {

@@ -111,8 +111,17 @@ export class GuestPages {
       full: "problem.full",
       unreachable: "problem.starting",
     };
+    return this.inTheWay(keys[error.reason], language, retryPath, 503);
+  }
+
+  /** Somebody asks for more than is their share. */
+  tooMuch(language: Language, retryPath: string): Response {
+    return this.inTheWay("error.slow", language, retryPath, 429);
+  }
+
+  private inTheWay(key: ProblemKey, language: Language, retryPath: string, status: number): Response {
     const retryUrl = `${retryPath}${retryPath.includes("?") ? "&" : "?"}lang=${language.code}`;
-    return this.html(problemPage(this.context(language), keys[error.reason], retryUrl), 503);
+    return this.html(problemPage(this.context(language), key, retryUrl), status);
   }
 
   context(language: Language): PageContext {

@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { NextPage } from "../../portal/guest/pages.tsx";
 import { type Language, languageOf, type TextKey } from "../../portal/locales/index.ts";
 import type { GuestView } from "../gateway/index.ts";
+import { SourceLimiter } from "../host/source-limiter.ts";
 import { MAX_NAME_CHARS, MAX_ROOM_CHARS, SQUARE, tidyLine, tidyWithdrawalCode } from "../messages/index.ts";
 import { empty, seeOther } from "./answers.ts";
 import { DeskError } from "./desk-client.ts";
@@ -23,6 +24,8 @@ export interface MessageRoutesOptions {
   tokens: FormTokens;
   /** The guest at an address, who is shown a page. @throws {DeskError} */
   visitor: (address: string) => Promise<GuestView>;
+  /** The monotonic clock. */
+  nowMs: () => number;
 }
 
 type Ask = Context<{ Bindings: Peer }>;
@@ -30,6 +33,8 @@ type Ask = Context<{ Bindings: Peer }>;
 /** 1,000 signs of three bytes, each written as `%E0`, and the other fields. */
 const MAX_FORM_BYTES = 16_384;
 const MAX_CURSOR_CHARS = 128;
+/** What the daemon is asked for one guest alone: searches, and pages that few read. No hand turns pages faster. */
+const LOOKING_UP = { burst: 20, perSecond: 1, totalPerSecond: 100, maxSources: 4_096 };
 const PATHS = ["/sos", "/check-in", "/square", "/write", "/report", "/people", "/notices", "/mine"];
 
 /** What a form is told when the daemon did not take it. */
@@ -58,7 +63,8 @@ interface Sent {
 
 /** The guests' pages and forms of messages: nothing of them needs a script, a cookie or a key. */
 export function messageRoutes(options: MessageRoutesOptions) {
-  const { desk, board, pages, messages, tokens, visitor } = options;
+  const { desk, board, pages, messages, tokens, visitor, nowMs } = options;
+  const lookingUp = new SourceLimiter(LOOKING_UP, nowMs());
 
   /** Shows a page to a guest who has agreed, and asks all others to. */
   const afterConsent = async (
@@ -146,19 +152,24 @@ export function messageRoutes(options: MessageRoutesOptions) {
     const language = languageFor(c.req.raw);
     const room = roomOf(c.req.query("room"));
     const code = tidyWithdrawalCode(c.req.query("code") ?? "");
-    const answer = await messages.square({ language, before: cursorOf(c) }, room, code);
+    const before = cursorOf(c);
+    const isFirst = before === undefined && room === SQUARE && code === undefined;
+    if (!isFirst && !lookingUp.takes(c.env.address, nowMs())) return pages.tooMuch(language, "/square");
+    const answer = await messages.square({ language, before }, room, code);
     if (!isRefusal(answer)) return answer;
     return answer.refused === "unreachable" || room === SQUARE
       ? unreadable(language, "/square")
       : seeOther(`/square?lang=${language.code}`);
   });
 
-  app.get("/write", (c) =>
-    afterConsent(c, "write", (address, language) => {
-      const { room = "", reply = "" } = c.req.query();
-      return messages.write(language, tokens.forForm(address), roomOf(room), idOf(reply));
-    }),
-  );
+  app.get("/write", (c) => {
+    const { room = "", reply = "" } = c.req.query();
+    const isNew = reply === "" && roomOf(room) === SQUARE;
+    // An answer makes no sense without what it answers: that is looked for again.
+    return afterConsent(c, isNew ? "write" : "square", (address, language) =>
+      messages.write(language, tokens.forForm(address), roomOf(room), idOf(reply)),
+    );
+  });
 
   app.post("/write", limited, async (c) => {
     const sent = await read(c);
@@ -176,7 +187,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
   });
 
   app.get("/report", (c) =>
-    afterConsent(c, "report", (address, language) => {
+    afterConsent(c, "square", (address, language) => {
       const [id, room] = [idOf(c.req.query("id") ?? ""), roomOf(c.req.query("room"))];
       if (id === "") return seeOther(`/square?lang=${language.code}`);
       return messages.report(language, tokens.forForm(address), { id, room });
@@ -193,14 +204,17 @@ export function messageRoutes(options: MessageRoutesOptions) {
     const result = await send(sent, (sender) => desk.report(sender, id, reason));
     if ("taken" in result || result.refused === "unknown")
       return messages.reported(language, room, !("taken" in result));
-    if (result.refused === "consent") return pages.welcome(sent.address, language, false, "report");
+    if (result.refused === "consent") return pages.welcome(sent.address, language, false, "square");
     return messages.report(language, sent.token, { id, room }, sent.fields.draft(result.again));
   });
 
   app.get("/people", async (c) => {
     const language = languageFor(c.req.raw);
     const query = firstChars(tidyLine((c.req.query("q") ?? "").slice(0, 4 * MAX_NAME_CHARS)), MAX_NAME_CHARS);
-    const answer = await messages.people({ language, before: cursorOf(c) }, query);
+    const before = cursorOf(c);
+    const isFirst = before === undefined && query === "";
+    if (!isFirst && !lookingUp.takes(c.env.address, nowMs())) return pages.tooMuch(language, "/people");
+    const answer = await messages.people({ language, before }, query);
     return isRefusal(answer) ? unreadable(language, `/people?${new URLSearchParams({ q: query })}`) : answer;
   });
 

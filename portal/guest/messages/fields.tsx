@@ -30,13 +30,15 @@ export function Form({ context, action, token, draft, send, urgent, children }: 
         <div class="n e" role="alert">
           <h2>{t("error.heading")}</h2>
           {problem === undefined ? null : <p>{t(problem)}</p>}
-          <ul>
-            {faults.map((fault) => (
-              <li>
-                <a href={`#${fault.field}`}>{t(fault.label)}</a>: {faultText(language, fault)}
-              </li>
-            ))}
-          </ul>
+          {faults.length === 0 ? null : (
+            <ul>
+              {faults.map((fault) => (
+                <li>
+                  <a href={`#${fault.field}`}>{t(fault.label)}</a>: {faultText(language, fault)}
+                </li>
+              ))}
+            </ul>
+          )}
         </div>
       )}
       <form method="post" action={action}>

@@ -329,7 +329,7 @@ describe("the town square", () => {
   });
 
   test("is read page by page, without a gap and nothing twice, however long the posts are", async () => {
-    const { text, memory } = await messagePortal();
+    const { text, memory, time } = await messagePortal();
     const sizes = [1_000, 10, 400, 1_000, 900, 5, 700];
     const all: string[] = [];
     for (let count = 0; count < 60; count += 1) {
@@ -342,12 +342,24 @@ describe("the town square", () => {
     let path: string | undefined = "/square";
     for (let pages = 0; path !== undefined && pages < 60; pages += 1) {
       const html: string = await text(path);
+      time.nowMs += 1_000;
       expect(Buffer.byteLength(html)).toBeLessThan(14_336 - 600);
       seen.push(...[...html.matchAll(/post-\d+/g)].map(([name]) => name));
       path = /<a href="([^"]*)" rel="next"/.exec(html)?.[1]?.replaceAll("&amp;", "&");
     }
     expect(seen).toEqual(all);
   });
+});
+
+test("an answer or a report by somebody who has not agreed begins again where the post is", async () => {
+  const { fillIn, agrees, desk, directory } = await messagePortal();
+  agrees();
+  await fillIn("/write", { text: "Water" });
+  for (const path of [`/write?reply=${idOf(1)}`, "/write?room=kitchen", `/report?id=${idOf(1)}`]) {
+    desk.guests.clear();
+    directory.forget(ADDRESS);
+    expect(location(await fillIn(path, {}))).toBe("/square?lang=en");
+  }
 });
 
 describe("a report", () => {
@@ -521,6 +533,27 @@ describe("a crowd that reads", () => {
     expect(wordsOn(await text("/square"))).toContain("now");
     time.nowMs += 300_000;
     expect(wordsOn(await text("/square"))).toContain("5 minutes ago");
+  });
+});
+
+describe("somebody who asks without end", () => {
+  test("is told to wait, and others are not", async () => {
+    const { ask, text, time, memory } = await messagePortal();
+    const search = (count: number, from = ADDRESS) => ask(`/people?q=x${count}`, { from });
+    for (let count = 0; count < 20; count += 1) expect((await search(count)).status).toBe(200);
+    const refused = await search(20);
+    expect(refused.status).toBe(429);
+    const html = await refused.text();
+    expect(html).toContain(EN["error.slow"]);
+    expect(html).toContain('http-equiv="refresh" content="60;url=/people?lang=en"');
+    expect(memory.reads.filter((read) => read.startsWith("check-ins"))).toHaveLength(20);
+    for (const path of ["/square?before=x", "/square?room=kitchen"])
+      expect((await ask(path)).status).toBe(429);
+    expect((await search(21, OTHER)).status).toBe(200);
+    expect(await text("/people")).toContain(EN["people.empty"]);
+    expect((await ask("/square")).status).toBe(200);
+    time.nowMs += 2_000;
+    expect((await search(22)).status).toBe(200);
   });
 });
 
