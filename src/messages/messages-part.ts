@@ -228,7 +228,8 @@ export class MessagesPart implements Part {
   }
 
   trouble(): string | undefined {
-    return this.unkept === undefined ? this.mail.trouble() : `messages are not kept: ${this.unkept}`;
+    if (this.unkept !== undefined) return `messages are not kept: ${this.unkept}`;
+    return this.store.trouble() ?? this.mail.trouble();
   }
 
   /** This box's place in the network that carries its messages. */
