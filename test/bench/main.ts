@@ -1,10 +1,11 @@
 import { type Bench, runBench } from "./bench.ts";
 import { lora } from "./lora.ts";
 import { mesh } from "./mesh.ts";
+import { messages } from "./messages.ts";
 import { portal } from "./portal.ts";
 import { serial } from "./serial.ts";
 
-const BENCHES: readonly Bench[] = [portal, serial, lora, mesh];
+const BENCHES: readonly Bench[] = [portal, serial, lora, mesh, messages];
 
 const [name, ...options] = process.argv.slice(2);
 const bench = BENCHES.find((entry) => entry.name === name);
