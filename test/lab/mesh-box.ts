@@ -44,8 +44,8 @@ export class MeshBox {
     return this.process?.pid ?? 0;
   }
 
-  /** Starts it, again too, and waits until it answers. */
-  async start(): Promise<this> {
+  /** Starts it, again too, and waits until it answers. @throws when it does not in time */
+  async start(timeoutMs = 30_000): Promise<this> {
     const command = [
       process.execPath,
       this.options.script ?? PROCESS,
@@ -66,7 +66,7 @@ export class MeshBox {
           () => true,
           () => false,
         ),
-      30_000,
+      timeoutMs,
     );
     return this;
   }

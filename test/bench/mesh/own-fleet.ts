@@ -7,11 +7,14 @@ import { MeshBox } from "../../lab/mesh-box.ts";
 import type { Restore } from "../../lab/mesh-faults.ts";
 import type { MeshTopology } from "../../lab/mesh-topology.ts";
 import { SteadyTraffic } from "../../lab/steady-traffic.ts";
+import { cpuSeconds } from "../cpu-time.ts";
 import { residentKiB } from "../resident-memory.ts";
 
 /** Boxes that are started together; all at once would measure two cores' patience. */
 const AT_ONCE = 6;
 const SETTLE_MS = 1_500;
+/** A box that does not answer within this is too busy to be asked. */
+const ANSWER_MS = 10_000;
 
 /** The box's own mesh on every host of a topology, measured as the reference daemons are. */
 export class OwnFleet {
@@ -24,8 +27,11 @@ export class OwnFleet {
     private readonly name: string,
   ) {}
 
-  /** One network for all, by an invite that names no address: they have to find each other. */
-  async start(): Promise<void> {
+  /**
+   * One network for all, by an invite that names no address: they have to find each other.
+   * @throws when not all answer in time
+   */
+  async start(timeoutMs = 120_000): Promise<void> {
     const link = this.invite();
     this.boxes = this.topology.hosts.map(
       (host, index) => new MeshBox(this.lab, host, `${this.name}${index}`, { config: { invites: [link] } }),
@@ -33,12 +39,16 @@ export class OwnFleet {
     this.startedMs = performance.now();
     const waiting = [...this.boxes];
     const startNext = async () => {
-      for (let box = waiting.shift(); box; box = waiting.shift()) await box.start();
+      for (let box = waiting.shift(); box; box = waiting.shift())
+        await box.start(timeoutMs - (performance.now() - this.startedMs));
     };
     await Promise.all(Array.from({ length: AT_ONCE }, startNext));
   }
 
-  /** From the start of the first until each knows all the others and is connected with some. */
+  /**
+   * From the start of the first until each knows all the others and is connected with some.
+   * @throws when that takes longer than `timeoutMs`, from the start on
+   */
   async convergedMs(timeoutMs = 180_000): Promise<number> {
     const others = this.boxes.length - 1;
     for (const box of this.boxes) {
@@ -48,10 +58,32 @@ export class OwnFleet {
           const { known, connected } = await box.network();
           return known >= others && connected >= Math.min(2, others);
         },
-        timeoutMs,
+        timeoutMs - (performance.now() - this.startedMs),
       );
     }
     return performance.now() - this.startedMs;
+  }
+
+  /** How many of all pairs know each other, 0 to 1; boxes that do not answer know nobody. */
+  async knownShare(): Promise<number> {
+    const others = this.boxes.length - 1;
+    const known = await Promise.all(
+      this.boxes.map((box) =>
+        Promise.race([
+          box.network().then(
+            (network) => Math.min(others, network.known),
+            () => 0,
+          ),
+          Bun.sleep(ANSWER_MS).then(() => 0),
+        ]),
+      ),
+    );
+    return known.reduce((sum, count) => sum + count, 0) / (this.boxes.length * others);
+  }
+
+  /** CPU time of one since its start, the mean of all. */
+  cpuS(): number {
+    return cpuSeconds(this.pids) / this.pids.length;
   }
 
   /** So many pairs taken at random, one message each. @returns how long each took, sorted; Infinity for one that never arrived */
@@ -90,7 +122,7 @@ export class OwnFleet {
 
   /** Mean of all. */
   rssMiB(): number {
-    return residentKiB(this.boxes.map(({ pid }) => pid)) / 1024 / this.boxes.length;
+    return residentKiB(this.pids) / 1024 / this.pids.length;
   }
 
   /** What one box sends in an hour by all of its interfaces while nobody uses the mesh, the mean of all. */
@@ -103,6 +135,11 @@ export class OwnFleet {
 
   async stop(): Promise<void> {
     await Promise.all(this.boxes.splice(0).map((box) => box.stop("SIGKILL")));
+  }
+
+  /** Of those that have been started. */
+  private get pids(): number[] {
+    return this.boxes.flatMap(({ pid }) => (pid === 0 ? [] : [pid]));
   }
 
   /** A network made aside, on no box. */

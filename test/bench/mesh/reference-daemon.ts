@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { type Lab, type LabProcess, until } from "../../lab/lab.ts";
 import type { Restore } from "../../lab/mesh-faults.ts";
 import type { MeshTopology } from "../../lab/mesh-topology.ts";
+import { cpuSeconds } from "../cpu-time.ts";
 import { Reach } from "./reach.ts";
 
 /** How one routing daemon is started on a host of a lab. */
@@ -22,6 +23,7 @@ export class ReferenceDaemon {
   private readonly processes: LabProcess[] = [];
   private reach: Reach | undefined;
   private startedMs = 0;
+  private isConverged = false;
 
   constructor(
     readonly kind: DaemonKind,
@@ -29,7 +31,8 @@ export class ReferenceDaemon {
     private readonly topology: MeshTopology,
   ) {}
 
-  async start(): Promise<void> {
+  /** @throws when not all have their address in time */
+  async start(timeoutMs = 30_000): Promise<void> {
     const { hosts } = this.topology;
     const prepared = await Promise.all(
       hosts.map((_, index) => this.kind.prepare(this.topology, index, this.lab.folder)),
@@ -42,7 +45,7 @@ export class ReferenceDaemon {
       await until(
         `${this.kind.name} on host ${index}`,
         () => hasAddress(this.topology, index, address),
-        30_000,
+        timeoutMs,
       );
     }
     const reachable = hosts.map((host, index) => ({ host, address: prepared[index]?.address ?? "" }));
@@ -52,7 +55,9 @@ export class ReferenceDaemon {
   /** From the start of the daemons until every host has had an answer of every other. */
   async convergedMs(timeoutMs = 120_000): Promise<number> {
     const spent = performance.now() - this.startedMs;
-    return spent + (await this.opened.allPairs(timeoutMs));
+    const tookMs = spent + (await this.opened.allPairs(timeoutMs));
+    this.isConverged = true;
+    return tookMs;
   }
 
   /**
@@ -83,6 +88,16 @@ export class ReferenceDaemon {
     );
     await restore?.();
     return gap;
+  }
+
+  /** All pairs, 1, once it has converged; before, nobody can be asked. */
+  async knownShare(): Promise<number> {
+    return this.isConverged ? 1 : Number.NaN;
+  }
+
+  /** CPU time of one daemon since its start, the mean of all. */
+  cpuS(): number {
+    return cpuSeconds(this.processes.map(({ pid }) => pid)) / this.processes.length;
   }
 
   /** Resident memory of one daemon, the mean of all. */
