@@ -40,3 +40,15 @@ export async function buildAppScript(): Promise<AppScript> {
   const version = new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
   return { text, gzipped: Bun.gzipSync(text, { level: 9 }), version };
 }
+
+/** Builds the script when it is first asked for, which takes a second or two on a small board, and keeps it. */
+export function builtOnce(build: () => Promise<AppScript> = buildAppScript): () => Promise<AppScript> {
+  let building: Promise<AppScript> | undefined;
+  return () => {
+    building ??= build().catch((error: unknown) => {
+      building = undefined;
+      throw error;
+    });
+    return building;
+  };
+}

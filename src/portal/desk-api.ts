@@ -7,6 +7,7 @@ import type { BoxFacts } from "../../portal/guest/pages.tsx";
 import { type Gateway, GuestError } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
 import type { GuestMessages } from "../messages/index.ts";
+import { deskAppApi } from "./desk-app-api.ts";
 import { deskMessagesApi, type GuestDevice } from "./desk-messages-api.ts";
 
 /** What the portal's process is told of the box. */
@@ -38,7 +39,7 @@ const language = z.string().regex(/^[a-z]{2,3}$/);
 /**
  * The narrow side of the daemon that faces the portal's process, over a Unix socket. It can ask about a guest by
  * address, report that a page was shown, that the guest agreed or left, and nothing else; with `messages`, which are under
- * `/messages`, hand on what guests write and read what everybody may.
+ * `/messages` and `/app`, hand on what guests write and read what everybody may, or what is for a person who proves to be them.
  */
 export function deskApi(
   gateway: Gateway,
@@ -102,11 +103,11 @@ export function deskApi(
         }
       }),
     );
-  if (messages)
-    desk.route(
-      "/messages",
-      deskMessagesApi(messages, (at) => deviceAt(gateway, at), log),
-    );
+  if (messages) {
+    const device = (at: string) => deviceAt(gateway, at);
+    desk.route("/messages", deskMessagesApi(messages, device, log));
+    desk.route("/app", deskAppApi(messages, device, log));
+  }
   return desk;
 }
 

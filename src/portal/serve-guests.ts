@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "bun";
+import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
 import { DeskClient } from "./desk-client.ts";
 import { DeskMessagesClient, overSocket } from "./desk-messages-client.ts";
 import { guestApp, type Peer } from "./guest-app.ts";
@@ -16,7 +17,8 @@ export interface GuestServerOptions {
 
 /** s without a byte before a connection is closed: a slow client holds little, and not for long. */
 const IDLE_S = 10;
-const MAX_REQUEST_BYTES = 16_384;
+/** A bundle with a photo; forms have a limit of their own. */
+const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 
 /** Serves guests until stopped. It needs no privilege and holds no key. */
 export function serveGuests(options: GuestServerOptions): { stop(): Promise<void> } {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
 import { PEER_HEADER } from "./peer-header.ts";
 
 /** What the daemon hands to the front on its standard input, so that the front need not be able to read the files. */
@@ -14,7 +15,8 @@ export interface TlsFrontOptions {
 }
 
 const IDLE_S = 10;
-const MAX_REQUEST_BYTES = 16_384;
+/** A bundle with a photo; forms have a limit of their own. */
+const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 const ANSWER_TIMEOUT_MS = 8_000;
 
 /** The process that holds the certificate's key, so that the portal need not: it decrypts and hands on. */
@@ -30,6 +32,9 @@ export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void>
       async fetch(request, server) {
         const headers = new Headers(request.headers);
         headers.set(PEER_HEADER, server.requestIP(request)?.address ?? "");
+        const late = new AbortController();
+        // Until an answer begins: a stream of events goes on for hours.
+        const timer = setTimeout(() => late.abort(), ANSWER_TIMEOUT_MS);
         try {
           return await fetch(request.url.replace(/^https:/, "http:"), {
             method: request.method,
@@ -37,10 +42,14 @@ export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void>
             body: request.body ? await request.arrayBuffer() : null,
             redirect: "manual",
             unix: options.portalSocket,
-            signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+            signal: late.signal,
+            // It is handed on as it is, and says in its headers how it is coded.
+            decompress: false,
           });
         } catch {
           return new Response(null, { status: 503, headers: { "Retry-After": "3" } });
+        } finally {
+          clearTimeout(timer);
         }
       },
     }),

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { Hono } from "hono";
 import { LANGUAGES } from "../../../portal/locales/index.ts";
+import { serveSocket } from "../../../src/host/socket-server.ts";
 import { makeInboxProof } from "../../../src/identity/person/inbox-proof.ts";
 import { personKey } from "../../../src/identity/person/person-key.ts";
 import { encodeBody } from "../../../src/messages/bundle/body-codec.ts";
@@ -9,7 +11,7 @@ import {
   encodeBundle,
   makeBundle,
 } from "../../../src/messages/bundle/bundle-codec.ts";
-import { appRoutes } from "../../../src/portal/app-routes.ts";
+import { appRoutes, deskAsker } from "../../../src/portal/app-routes.ts";
 import { deskAppApi, type InboxAnswer } from "../../../src/portal/desk-app-api.ts";
 import { capturedLog } from "../captured-log.ts";
 import { messagesBox } from "../messages/messages-box.ts";
@@ -99,7 +101,7 @@ const submit = async ({ get }: Stand, bytes: Uint8Array) =>
   (await get("/app/submit", { method: "POST", body: Buffer.from(bytes) })).json();
 
 /** The query that asks for what is for somebody. */
-async function inboxQuery({ get }: Stand, key = ben, after = 0, by = key): Promise<string> {
+async function inboxQuery({ get }: Pick<Stand, "get">, key = ben, after = 0, by = key): Promise<string> {
   const given = (await (await get("/app/challenge")).json()) as { box: string; challenge: string };
   const request = { box: Buffer.from(given.box, "base64"), key: key.publicKey, after };
   const proof = makeInboxProof(request, Buffer.from(given.challenge, "base64"), by.sign);
@@ -233,6 +235,44 @@ describe("what the page asks the box", () => {
     expect(streams.map(({ status }) => status)).toEqual([200, 200, 200]);
     expect((await open()).status).toBe(429);
     for (const { body } of streams) await body?.cancel();
+  });
+
+  test("a stream ends at the daemon when the guest has gone", async () => {
+    const folder = scratch();
+    const box = messagesBox(folder);
+    await box.part.start();
+    ends.push(() => box.part.stop());
+    const device = async () => ({ station: "02:00:00:00:00:01", agreed: true });
+    const api = new Hono().route("/app", deskAppApi(box.guests, device, capturedLog().log));
+    const desk = serveSocket(`${folder}/desk.sock`, (request) => api.fetch(request));
+    const app = appRoutes(
+      () => ({ ...FACTS, messages: true }),
+      async () => SCRIPT,
+      deskAsker(`${folder}/desk.sock`),
+    );
+    const portal = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request) => app.fetch(request, { address: "127.0.0.1", secure: false }),
+    });
+    ends.push(
+      () => portal.stop(true),
+      () => desk.stop(true),
+    );
+    const get = (path: string, init: RequestInit = {}) => fetch(new URL(path, portal.url), init);
+    // Three may be open at a time: the tenth opens only if those before it were closed.
+    for (let n = 0; n < 10; n += 1) {
+      const abort = new AbortController();
+      let isOpen = false;
+      // The one before ends a moment after its guest has gone; the test's own time-out is the limit.
+      while (!isOpen) {
+        const { body, status } = await get(`/app/events?${await inboxQuery({ get })}`, {
+          signal: abort.signal,
+        });
+        isOpen = status === 200 && (await body?.getReader().read())?.done === false;
+      }
+      abort.abort();
+    }
   });
 
   test("gets 503 while the daemon is away", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { buildAppScript } from "../../../src/portal/app-script.ts";
+import { buildAppScript, builtOnce } from "../../../src/portal/app-script.ts";
 
 const built = buildAppScript();
 
@@ -11,6 +11,19 @@ describe("the page's script", () => {
 
   test("has the same version as long as it is the same", async () => {
     expect((await buildAppScript()).version).toBe((await built).version);
+  });
+
+  test("is built once, and again where that has failed", async () => {
+    let builds = 0;
+    const script = builtOnce(async () => {
+      builds += 1;
+      if (builds === 1) throw new Error("no room");
+      return built;
+    });
+    expect(script()).rejects.toThrow("no room");
+    await script().catch(() => {});
+    expect(await script()).toBe(await script());
+    expect(builds).toBe(2);
   });
 
   test("has no form of writing that browsers of 2020 do not know", async () => {
