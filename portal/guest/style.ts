@@ -20,7 +20,7 @@ export function guestStyle(accent: string): string {
     ".b.q{background:none;color:inherit;border:2px solid}",
     // Two beside each other where there is room for their words; old browsers put them below each other.
     ".h{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5em,1fr));grid-gap:0 .7em}",
-    ".h .b{display:flex;align-items:center;justify-content:center;margin:.35em 0}",
+    ".h .b{display:flex;align-items:center;justify-content:center;margin:.35em 0;padding:.85em .4em}",
     ".n{border:2px solid;border-radius:10px;padding:.7em 1em;margin:1em 0}",
     ".n h2,.n ul{margin:0;padding:0;list-style:none}",
     ".n li{margin:.5em 0 0}",
