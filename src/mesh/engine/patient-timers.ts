@@ -4,6 +4,8 @@ import type { Timers } from "../../host/timers.ts";
 const PIECE_MS = 500;
 /** A piece that ends later than this was held up by this box itself. */
 const LATE_MS = 50;
+/** What takes longer waits for no answer, and is not cut. */
+const LONGEST_MS = 60_000;
 /** However busy this box is, a wait takes this many times as long at most. */
 const LONGEST_TIMES = 4;
 
@@ -16,7 +18,7 @@ export function patientTimers(timers: Timers): Timers {
   return {
     monotonicMs: () => timers.monotonicMs(),
     after(delayMs, task) {
-      if (delayMs <= PIECE_MS) return timers.after(delayMs, task);
+      if (delayMs <= PIECE_MS || delayMs > LONGEST_MS) return timers.after(delayMs, task);
       const longestMs = timers.monotonicMs() + delayMs * LONGEST_TIMES;
       let leftMs = delayMs;
       let callOff = (): void => {};

@@ -70,7 +70,10 @@ export interface NetworkOptions {
 const TICK_MS = 1_000;
 /** Neighbours are planned, records renewed, former members expelled so often when nothing has happened. */
 const HOUSEKEEPING_MS = 15_000;
-/** Of two that find each other at once one calls later, which spares both a second connection: the next tick, and a little. */
+/**
+ * Of two that hear each other on a link one calls later, which spares both a second connection: the other's next tick, and a
+ * little. Beyond a link, perhaps only one of them can call.
+ */
 const CALLS_LATER_MS = 2_000;
 /** Who is not heard any more by datagrams has so long to be heard by the streams that there are. */
 const IN_THE_DARK_MS = 1_500;
@@ -247,7 +250,7 @@ export class Network implements ControlChannel {
     this.dialler = new Dialler({
       timers,
       random,
-      headStartMs: (peer) => (this.peer < peer || this.isBeginning(peer) ? 0 : CALLS_LATER_MS),
+      headStartMs: (peer) => (this.peer > peer && this.ways.sightedPeers().has(peer) ? CALLS_LATER_MS : 0),
       dial: (peer, answered) => this.reach.to(peer, answered),
     });
     this.agreement = new SessionAgreement({
@@ -594,7 +597,7 @@ export class Network implements ControlChannel {
     this.tunnels?.review();
     this.ways.refreshAll();
     this.describeSelf();
-    const bootstrap = [...this.bootstrap().keys()];
+    const bootstrap = [...bootstrapOf(this.options.membership.peers()).keys()];
     const sighted = this.ways.sightedPeers();
     const plan = planNeighbours({
       self: this.peer,
@@ -608,15 +611,6 @@ export class Network implements ControlChannel {
     this.straighten(connected);
     this.prune(connected);
     if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
-  }
-
-  private bootstrap(): ReadonlyMap<PeerId, readonly string[]> {
-    return bootstrapOf(this.options.membership.peers());
-  }
-
-  /** Named by an invite, or met before, and not heard on a link: perhaps it does not know of this box, and does not call. */
-  private isBeginning(peer: PeerId): boolean {
-    return !this.ways.sightedPeers().has(peer) && this.bootstrap().has(peer);
   }
 
   private describeSelf(): void {
