@@ -7,7 +7,7 @@ import type { Carried } from "./stock.ts";
 /** Between two that repeat the same, in frames of the largest size. */
 const TURN_FRAMES = 0.7;
 /** Time for somebody to be heard to repeat what was sent. */
-const REPEATED_WITHIN_FRAMES = 3;
+const REPEATED_WITHIN_FRAMES = 1.8;
 /** What nobody was heard to take on is sent so often again, later and later. */
 const MOST_REPEATS = 8;
 
@@ -69,6 +69,11 @@ export class Spreading {
       if (address !== from && heardIt.has(address)) candidates.set(address, neighbourhood.reachedBy(address));
     const order = relayOrder(candidates, [own, from, ...heardIt, ...carried.has]);
     const turn = order.indexOf(own);
+    // Where nobody need repeat it, one says for all that it has come: else the box where it begins would say it again.
+    if (order.length === 0 && carried.origin === from && Math.min(...candidates.keys()) === own) {
+      this.answers.takeWord(carried.short);
+      this.answers.owe(carried.short, 0);
+    }
     if (turn === 0) {
       this.answers.takeWord(carried.short);
       return 0;
