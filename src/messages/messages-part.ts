@@ -144,10 +144,11 @@ export class MessagesPart implements Part {
       log,
     });
     this.teller = new CredentialsTeller({ store, maker, membership });
-    const pages = new PublicPages(store.queries, this.trust);
+    const pages = new PublicPages(store.queries, this.trust, config.rooms);
     const deliveries = new Deliveries({
       store,
       trust: this.trust,
+      boxName,
       onLora: (id) => this.lora?.underWay(id),
     });
     const limits = new WritingLimits(monotonicMs);

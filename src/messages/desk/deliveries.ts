@@ -6,6 +6,8 @@ import type { Trust } from "./trust.ts";
 export interface DeliveriesOptions {
   store: BundleStore;
   trust: Trust;
+  /** What this box is called. */
+  boxName: string;
   /** What is on its way by LoRa just now, and in how many seconds it will have been sent, where that is known. */
   onLora: (id: BundleId) => { etaSeconds?: number } | undefined;
 }
@@ -38,9 +40,11 @@ export class Deliveries {
 
   /** The box whose operator has answered an SOS. */
   private answeredBy(id: BundleId): { by?: string } {
-    const { store, trust } = this.options;
+    const { store, trust, boxName } = this.options;
     const answer = store.queries.sos(id)?.receipts[0];
-    const by = answer === undefined ? "" : trust.nameOf(Buffer.from(answer.sender, "hex"));
+    if (answer === undefined) return {};
+    const key = Buffer.from(answer.sender, "hex");
+    const by = trust.isOwn(key) ? boxName : trust.nameOf(key);
     return by === "" ? {} : { by };
   }
 }

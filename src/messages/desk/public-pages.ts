@@ -23,6 +23,8 @@ export class PublicPages {
   constructor(
     private readonly queries: BundleQueries,
     private readonly trust: Trust,
+    /** Rooms that are there though nobody has written in them yet, beside the town square. */
+    private readonly standing: readonly string[],
   ) {}
 
   posts(room: string, before?: string, most = PAGE_ITEMS): Page<ShownPost> {
@@ -34,7 +36,9 @@ export class PublicPages {
   }
 
   rooms(): { room: string; posts: number }[] {
-    return this.queries.rooms();
+    const written = this.queries.rooms();
+    const others = this.standing.filter((room) => written.every((one) => one.room !== room));
+    return [...written, ...others.map((room) => ({ room, posts: 0 }))];
   }
 
   checkIns(query: string, before?: string, most = PAGE_ITEMS): Page<ShownCheckIn> {

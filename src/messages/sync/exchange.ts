@@ -2,6 +2,7 @@ import type { Timers } from "../../host/timers.ts";
 import type { BundleId } from "../bundle/bundle.ts";
 import type { Custody, Held } from "../custody/custody.ts";
 import type { Claims } from "./claims.ts";
+import { CompareAllowance, ComparePace } from "./compare-pace.ts";
 import { Comparing } from "./comparing.ts";
 import { Fetching } from "./fetching.ts";
 import { BreachError, Handing } from "./handing.ts";
@@ -14,14 +15,8 @@ import { decodeFrame, encodeFrame, type SyncFrame, VERSION } from "./sync-frame.
 /** A peer from which something is expected and nothing comes for so long is left. */
 const SILENCE_MS = 60_000;
 const REVIEW_MS = 10_000;
-/** Two that have the same compare less and less often: what is new is offered at once anyway. */
-const COMPARE_FIRST_MS = 60_000;
-const COMPARE_LATEST_MS = 16 * 60_000;
-/** Between two comparisons, however much is left to find. */
-const COMPARE_LEAST_MS = 2_000;
-/** Messages of comparisons that a peer may send: at once, and then so many a second. */
-const COMPARES_AT_ONCE = 2_500;
-const COMPARES_PER_S = 10;
+/** How long what is known of the way holds. */
+const WAY_MS = 1_000;
 /** An honest peer has one of each rank under way. */
 const MAX_COMPARED = 16;
 
@@ -52,26 +47,22 @@ export class Exchange {
   private theirs: { takesLarge: boolean } | undefined;
   /** What the peer was told last. */
   private told: { takesLarge: boolean } | undefined;
-  private tookLarge = false;
   private heardAtMs: number;
   private isSending = false;
   private isEnded = false;
   private wakeWriter: () => void = () => {};
-  private compareAtMs = Number.NEGATIVE_INFINITY;
-  private comparedAtMs = Number.NEGATIVE_INFINITY;
-  private compareEveryMs = COMPARE_FIRST_MS;
-  private isComplete = true;
-  /** How many bundles had gone over when the last comparison began. */
-  private movedBefore = 0;
-  private compares = { left: COMPARES_AT_ONCE, atMs: 0 };
+  private readonly pace: ComparePace;
+  private readonly allowance: CompareAllowance;
+  private way = { isMetered: false, atMs: Number.NEGATIVE_INFINITY };
   private received = 0;
   private handed = 0;
 
   constructor(private readonly options: ExchangeOptions) {
-    const { stream, custody, index, claims, refusals, timers, handedOver, failed } = options;
+    const { stream, custody, index, claims, refusals, timers, random, handedOver, failed } = options;
     const mayLarge = () => this.mayLarge();
     this.heardAtMs = timers.monotonicMs();
-    this.compares.atMs = this.heardAtMs;
+    this.pace = new ComparePace(timers, random);
+    this.allowance = new CompareAllowance(timers);
     this.handing = new Handing({
       custody,
       index,
@@ -101,7 +92,7 @@ export class Exchange {
         const toGo = ours.filter((id) => this.offer(id, rank)).length > 0;
         return toCome || toGo;
       },
-      ended: (result) => this.comparedAll(result),
+      ended: (result) => this.pace.ended(result),
     });
   }
 
@@ -135,10 +126,10 @@ export class Exchange {
       this.stop(error instanceof Error ? error : new Error(String(error)));
       throw error;
     } finally {
-      this.isEnded = true;
       callOff();
       this.fetching.stop();
-      this.wakeWriter();
+      // What is being sent waits for nobody any more.
+      this.stop(new Error("the exchange is over"));
       await writing;
     }
   }
@@ -185,7 +176,7 @@ export class Exchange {
     if (!this.theirs) throw new BreachError("the peer did not greet");
     switch (frame.says) {
       case "compare":
-        this.countCompare();
+        this.allowance.take();
         this.compared.push(this.comparing.answer(frame.rank, frame.ranges));
         if (this.compared.length > MAX_COMPARED) throw new BreachError("answers are not read");
         break;
@@ -210,55 +201,28 @@ export class Exchange {
         this.fetching.notHere(frame.ids);
         break;
     }
-    this.compareAgain();
-  }
-
-  private mayLarge(): boolean {
-    return this.theirs?.takesLarge === true && !this.options.isMetered();
-  }
-
-  // Comparing.
-
-  private compareIfDue(): void {
-    const { begins, timers } = this.options;
-    const mayLarge = this.mayLarge();
-    // What was held back is found by comparing.
-    const isDue = timers.monotonicMs() >= this.compareAtMs || (mayLarge && !this.tookLarge);
-    if (!begins || !this.theirs || !isDue || this.comparing.isUnderWay) return;
-    this.tookLarge = mayLarge;
-    this.comparedAtMs = timers.monotonicMs();
-    this.movedBefore = this.received + this.handed;
-    this.compareAtMs = Number.POSITIVE_INFINITY;
-    this.comparing.begin(RANKS.filter((rank) => rank !== "large" || mayLarge));
-    this.wakeWriter();
-  }
-
-  private comparedAll({ foundSomething, complete }: { foundSomething: boolean; complete: boolean }): void {
-    const { timers, random } = this.options;
-    this.compareEveryMs = foundSomething
-      ? COMPARE_FIRST_MS
-      : Math.min(COMPARE_LATEST_MS, this.compareEveryMs * 2);
-    this.isComplete = complete;
-    this.compareAtMs = timers.monotonicMs() + this.compareEveryMs * (0.75 + random() / 2);
-  }
-
-  /** What there was no room for is looked for as soon as the rest is done. */
-  private compareAgain(): void {
-    if (this.isComplete || this.handing.left + this.fetching.left > 0) return;
-    // Whoever tells of bundles and never comes out with one has this box compare no more often than others.
-    if (this.received + this.handed === this.movedBefore) return;
-    if (this.options.timers.monotonicMs() - this.comparedAtMs < COMPARE_LEAST_MS) return;
-    this.isComplete = true;
-    this.compareAtMs = Number.NEGATIVE_INFINITY;
     this.compareIfDue();
   }
 
-  private countCompare(): void {
+  private get isMetered(): boolean {
     const nowMs = this.options.timers.monotonicMs();
-    const { left, atMs } = this.compares;
-    const grown = left + ((nowMs - atMs) / 1_000) * COMPARES_PER_S;
-    this.compares = { left: Math.min(COMPARES_AT_ONCE, grown) - 1, atMs: nowMs };
-    if (this.compares.left < 0) throw new BreachError("compares too often");
+    if (nowMs - this.way.atMs >= WAY_MS) this.way = { isMetered: this.options.isMetered(), atMs: nowMs };
+    return this.way.isMetered;
+  }
+
+  private mayLarge(): boolean {
+    return this.theirs?.takesLarge === true && !this.isMetered;
+  }
+
+  private compareIfDue(): void {
+    if (!this.options.begins || !this.theirs || this.comparing.isUnderWay) return;
+    const moved = this.received + this.handed;
+    const mayLarge = this.mayLarge();
+    if (this.handing.left + this.fetching.left === 0) this.pace.settled(moved);
+    if (!this.pace.isDue(mayLarge)) return;
+    this.pace.began(mayLarge, moved);
+    this.comparing.begin(RANKS.filter((rank) => rank !== "large" || mayLarge));
+    this.wakeWriter();
   }
 
   // Sending.
@@ -286,7 +250,7 @@ export class Exchange {
 
   /** What matters most now. One frame at a time, so that whatever comes up waits for one at most. */
   private next(): SyncFrame | undefined {
-    const takesLarge = !this.options.isMetered();
+    const takesLarge = !this.isMetered;
     if (this.told?.takesLarge !== takesLarge) {
       this.told = { takesLarge };
       return { says: "hello", version: VERSION, takesLarge };
@@ -331,7 +295,6 @@ export class Exchange {
       return;
     }
     this.fetching.review();
-    this.compareAgain();
     this.compareIfDue();
     this.wakeWriter();
   }

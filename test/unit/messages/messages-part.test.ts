@@ -53,6 +53,7 @@ describe("a guest without a key", () => {
     expect(guests.delivery(PHONE, call.code)).toMatchObject({
       state: "acknowledged",
       note: "Two people with a ladder come",
+      by: "Market Square",
     });
     expect(operator.status().sos).toEqual({ open: 1, acknowledged: 1 });
     await operator.close(call.id, "All are down");
@@ -98,6 +99,14 @@ describe("a guest without a key", () => {
       detail: expect.stringContaining("post.room"),
     });
     expect(guests.rooms()).toEqual([{ room: "square", posts: 2 }]);
+  });
+
+  test("finds the rooms that the operator has named before anybody has written there", async () => {
+    const config = { ...defaultConfig().messages, rooms: ["Kitchen"] };
+    const { guests } = await started(scratch(), { config });
+    expect(guests.rooms()).toEqual([{ room: "Kitchen", posts: 0 }]);
+    sent(await guests.post(PHONE, "Kitchen", { name: "", text: "Soup at noon" }));
+    expect(guests.rooms()).toEqual([{ room: "Kitchen", posts: 1 }]);
   });
 
   test("who sends a form twice has sent one message", async () => {
