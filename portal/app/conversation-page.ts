@@ -35,12 +35,12 @@ export function conversationPage(desk: Desk, key: string): Page {
       shown += SHOWN;
       refresh();
     };
-    list.replaceChildren(...(all.length > shown ? [button(t("list.older"), more, "l")] : []), ...rows);
+    list.replaceChildren(...(all.length > shown ? [button(t("list.older"), more, "xl")] : []), ...rows);
   };
   const element = h(
     "section",
     {},
-    button(t("nav.back"), () => desk.go(""), "l"),
+    button(t("nav.back"), () => desk.go(""), "xl"),
     h(
       "details",
       {},
@@ -70,15 +70,15 @@ function message(entry: Entry, all: readonly Entry[], answer: (entry: Entry) => 
   const state = isMine ? ` · ${stateText(entry)}` : "";
   return h(
     "div",
-    { class: isMine ? "m o" : "m", dir: "auto" },
-    answered === undefined ? undefined : h("div", { class: "r", dir: "auto" }, excerpt(answered)),
+    { class: isMine ? "xm xo" : "xm", dir: "auto" },
+    answered === undefined ? undefined : h("div", { class: "xr", dir: "auto" }, excerpt(answered)),
     image === undefined ? undefined : photo(image),
     text,
     h(
       "small",
       { dir: document.documentElement.dir },
       `${timeText(atS)}${state} `,
-      button(t("square.reply"), () => answer(entry), "l"),
+      button(t("square.reply"), () => answer(entry), "xl"),
     ),
   );
 }
@@ -115,7 +115,7 @@ function composer({ messenger }: Desk, key: string, takeReply: () => string | un
   const file = h("input", {
     type: "file",
     accept: "image/*",
-    class: "f",
+    class: "xf",
     id: "photo",
     "aria-label": t("app.photo"),
   });
@@ -136,7 +136,7 @@ function composer({ messenger }: Desk, key: string, takeReply: () => string | un
     file,
     h(
       "div",
-      { class: "w" },
+      { class: "xw" },
       h("button", { class: "b" }, t("app.send")),
       button(t("app.photo"), () => file.click(), "b q"),
     ),
@@ -149,7 +149,7 @@ function composer({ messenger }: Desk, key: string, takeReply: () => string | un
     };
     note.replaceChildren(
       `${t("app.replyTo", { text: excerpt(entry) })} `,
-      button(t("app.cancel"), cancel, "l"),
+      button(t("app.cancel"), cancel, "xl"),
     );
     text.focus();
   };

@@ -24,7 +24,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** A button for one of the page's steps. */
-export function button(text: string, act: () => void, kind: "b" | "b q" | "l" = "b"): HTMLButtonElement {
+export function button(text: string, act: () => void, kind: "b" | "b q" | "xl" = "b"): HTMLButtonElement {
   return h("button", { type: "button", class: kind, click: act }, text);
 }
 

@@ -36,7 +36,7 @@ function wordsNote(desk: Desk): HTMLElement {
     "div",
     { class: "n" },
     h("p", {}, t("app.words.notYet")),
-    button(t("app.words.show"), () => desk.go("words"), "l"),
+    button(t("app.words.show"), () => desk.go("words"), "xl"),
   );
 }
 
@@ -76,7 +76,7 @@ function row(desk: Desk, key: string, name: string, unread: number, before?: () 
   const { isBlocked } = contact(key);
   return h(
     "button",
-    { type: "button", class: "p", click: open },
+    { type: "button", class: "xp", click: open },
     svg(keyPicture(publicKey)),
     h(
       "span",

@@ -51,7 +51,7 @@ export function wordsPage(desk: Desk): Page {
     {},
     h("p", {}, t("app.words.what")),
     // BIP-39's words are English whatever the language of the page is.
-    h("ol", { class: "g", lang: "en", dir: "ltr" }, ...words.map((word) => h("li", {}, word))),
+    h("ol", { class: "xg", lang: "en", dir: "ltr" }, ...words.map((word) => h("li", {}, word))),
     button(t("app.words.done"), done),
     button(t("app.words.later"), () => desk.go(""), "b q"),
   );

@@ -7,7 +7,7 @@ import { t } from "./texts.ts";
 /** A person's key for eyes: a picture, and words. */
 export function sign(publicKey: Uint8Array): HTMLElement {
   const words = h("b", { lang: "en", dir: "ltr" }, fingerprint(publicKey));
-  return h("p", { class: "h" }, svg(keyPicture(publicKey)), words);
+  return h("p", { class: "xh" }, svg(keyPicture(publicKey)), words);
 }
 
 /** A text as a QR code, for the camera of another device. */

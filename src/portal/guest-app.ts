@@ -5,6 +5,7 @@ import { NEXT_PAGES, type NextPage } from "../../portal/guest/pages.tsx";
 import { type Language, languageOf } from "../../portal/locales/index.ts";
 import { CAPPORT_TYPE, capportAnswer, type GuestView } from "../gateway/index.ts";
 import { empty, seeOther } from "./answers.ts";
+import type { appRoutes } from "./app-routes.ts";
 import { type DeskClient, DeskError } from "./desk-client.ts";
 import type { DeskMessages } from "./desk-messages-client.ts";
 import { FormTokens } from "./form-token.ts";
@@ -29,12 +30,14 @@ const form = z.object({
  * The guests' web server: probes, pages and forms. It decides nothing: it asks the desk.
  * @param messages the way to the daemon's messages, for a box that has any
  * @param nowMs the monotonic clock
+ * @param onePerson the page for messages to one person, and what it asks; see `appRoutes`
  */
 export function guestApp(
   directory: GuestDirectory,
   desk: Pick<DeskClient, "shown" | "agree" | "leave">,
   messages?: DeskMessages,
   nowMs: () => number = () => performance.now(),
+  onePerson?: ReturnType<typeof appRoutes>,
 ) {
   const tokens = new FormTokens();
   const board = messages && new PublicBoard(messages, nowMs);
@@ -130,6 +133,7 @@ export function guestApp(
     const own = new MessagePages(pages, board, tokens, nowMs);
     app.route("/", messageRoutes({ desk: messages, board, pages, messages: own, tokens, visitor, nowMs }));
   }
+  if (onePerson) app.route("/", onePerson);
 
   app.get("/captive-portal", async (c) => {
     const { tlsHost } = pages.facts;

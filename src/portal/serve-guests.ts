@@ -1,6 +1,8 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "bun";
 import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
+import { appRoutes, deskAsker } from "./app-routes.ts";
+import { builtOnce } from "./app-script.ts";
 import { DeskClient } from "./desk-client.ts";
 import { DeskMessagesClient, overSocket } from "./desk-messages-client.ts";
 import { guestApp, type Peer } from "./guest-app.ts";
@@ -24,7 +26,9 @@ const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 export function serveGuests(options: GuestServerOptions): { stop(): Promise<void> } {
   const desk = new DeskClient(options.desk);
   const directory = new GuestDirectory(desk);
-  const app = guestApp(directory, desk, new DeskMessagesClient(overSocket(options.desk)));
+  const messages = new DeskMessagesClient(overSocket(options.desk));
+  const onePerson = appRoutes(() => directory.facts, builtOnce(), deskAsker(options.desk));
+  const app = guestApp(directory, desk, messages, () => performance.now(), onePerson);
   const following = directory.follow();
   const common = { maxRequestBodySize: MAX_REQUEST_BYTES, development: false };
   const servers: Server<undefined>[] = options.listens.map(({ address, port }) =>

@@ -58,7 +58,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
   async function writeTo({ page }: Person, name: string, text: string): Promise<void> {
     await page.getByLabel("Name, or part of it").fill(name);
     // The card of somebody may come a moment later.
-    const found = page.locator("div[role=status] .p", { hasText: name });
+    const found = page.locator("div[role=status] .xp", { hasText: name });
     for (let tries = 0; tries < 50 && !(await found.isVisible()); tries += 1) {
       await page.getByRole("button", { name: "Search" }).click();
       await page.waitForTimeout(100);
@@ -72,7 +72,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
     await page.getByRole("button", { name: "Send" }).click();
   }
 
-  const said = (page: Page, text: string) => page.locator(".m", { hasText: text });
+  const said = (page: Page, text: string) => page.locator(".xm", { hasText: text });
 
   test(
     "brings what one writes to the other, who answers; each sees how far it has come, and all is there after a reload",
@@ -86,14 +86,14 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await ben.page.getByText("1 new").waitFor();
       await screenshot(ben.page, "app-conversations");
       await said(anna.page, "has arrived").waitFor();
-      await ben.page.locator(".p", { hasText: "Anna Bell" }).click();
+      await ben.page.locator(".xp", { hasText: "Anna Bell" }).click();
       await said(ben.page, "Are you at the school?").waitFor();
       await said(anna.page, "has been read").waitFor();
       await say(ben.page, "Yes, with Mum");
       await said(anna.page, "Yes, with Mum").waitFor();
       await said(anna.page, "Yes, with Mum").getByRole("button", { name: "Reply" }).click();
       await say(anna.page, "I am coming");
-      await said(ben.page, "I am coming").locator(".r", { hasText: "Yes, with Mum" }).waitFor();
+      await said(ben.page, "I am coming").locator(".xr", { hasText: "Yes, with Mum" }).waitFor();
       expect(await audit(anna.page)).toEqual([]);
       await screenshot(anna.page, "app-conversation");
       await anna.page.reload();
@@ -149,7 +149,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await again.page.getByText("Is it one of these?").waitFor();
       await again.page.getByLabel("Type in your 12 recovery words").fill(words);
       await again.page.getByRole("button", { name: "Get my key back" }).click();
-      await again.page.locator(".p", { hasText: "Eva" }).click();
+      await again.page.locator(".xp", { hasText: "Eva" }).click();
       await said(again.page, "after the loss").waitFor();
       await again.page.getByRole("button", { name: "Back" }).click();
       await again.page.getByRole("button", { name: "My key" }).click();
@@ -180,10 +180,10 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await gita.page
         .locator("#photo")
         .setInputFiles({ name: "bridge.png", mimeType: "image/png", buffer: png });
-      await gita.page.locator(".m img").waitFor();
-      await hugo.page.locator(".p", { hasText: "Gita" }).click();
-      await hugo.page.locator(".m img").waitFor();
-      const source = (await hugo.page.locator(".m img").getAttribute("src")) ?? "";
+      await gita.page.locator(".xm img").waitFor();
+      await hugo.page.locator(".xp", { hasText: "Gita" }).click();
+      await hugo.page.locator(".xm img").waitFor();
+      const source = (await hugo.page.locator(".xm img").getAttribute("src")) ?? "";
       expect(source).toStartWith("data:image/jpeg;base64,");
       expect(Buffer.from(source.split(",")[1] ?? "", "base64").length).toBeLessThanOrEqual(49_152);
 
@@ -201,7 +201,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await other.page.getByText("The passphrase is wrong").waitFor();
       await other.page.getByLabel("Its passphrase").fill("five words are much better");
       await other.page.getByRole("button", { name: "Open the file" }).click();
-      await other.page.locator(".p", { hasText: "Hugo" }).click();
+      await other.page.locator(".xp", { hasText: "Hugo" }).click();
       await said(other.page, "look").waitFor();
       await say(other.page, "from my new phone");
       await said(hugo.page, "from my new phone").waitFor();
@@ -220,7 +220,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await makeKey(ines, "Ines");
       await makeKey(jon, "Jon");
       await writeTo(jon, "Ines", "unkind words");
-      await ines.page.locator(".p", { hasText: "Jon" }).click();
+      await ines.page.locator(".xp", { hasText: "Jon" }).click();
       await ines.page.getByText("Who is this?").click();
       await ines.page.getByLabel("What is wrong with it?").fill("He threatens me");
       await ines.page.getByRole("button", { name: "Report" }).click();
@@ -228,7 +228,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await ines.page.getByRole("button", { name: "Block this person" }).click();
       await say(jon.page, "more of them");
       await said(jon.page, "on the box").waitFor();
-      await ines.page.locator(".p", { hasText: "Jon" }).click();
+      await ines.page.locator(".xp", { hasText: "Jon" }).click();
       await ines.page.getByText("You have blocked this person").waitFor();
       expect(await said(ines.page, "more of them").count()).toBe(0);
       await ines.page.context().close();

@@ -22,7 +22,8 @@ export function Hub({ context }: { context: PageContext }) {
         </a>
       </div>
       <p class="s">
-        <a href={link("/mine", context)}>{t("home.mine")}</a>
+        <a href={link("/mine", context)}>{t("home.mine")}</a> ·{" "}
+        <a href={link("/app", context)}>{t("app.title")}</a>
       </p>
     </>
   );

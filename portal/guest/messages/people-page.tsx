@@ -49,6 +49,9 @@ export function peoplePage(context: PageContext, options: PeoplePageOptions): st
       <a class="b q" href={link("/check-in", context)}>
         {t("checkIn.title")}
       </a>
+      <a class="b q" href={link("/app", context)}>
+        {t("app.title")}
+      </a>
       <Back context={context} />
     </Layout>
   ).toString();
