@@ -98,6 +98,7 @@ export class HandingOn {
     if (!isAwaited && !this.isNearer(from, carried.person)) return;
     carried.awaited = undefined;
     carried.isHandedOn = true;
+    carried.takenBy = from;
     stock.plan(carried, undefined);
   }
 
@@ -140,6 +141,7 @@ export class HandingOn {
   onPaths(): void {
     const { stock, nowMs } = this.context;
     for (const carried of stock.all()) {
+      this.takeUpAgain(carried);
       if (carried.person === undefined || carried.isHandedOn || carried.awaited !== undefined) continue;
       const isStill = carried.dueMs === undefined || carried.strandedMs !== undefined;
       if (isStill && this.viaOf(carried) !== undefined) stock.plan(carried, nowMs);
@@ -154,6 +156,17 @@ export class HandingOn {
       carried.isAskedFor = true;
       stock.plan(carried, nowMs + this.context.frames(1, 4));
     }
+  }
+
+  /** Whoever took it further is not heard any more, and it may be lost with them: another is asked whether it has come. */
+  private takeUpAgain(carried: Carried): void {
+    const { takenBy } = carried;
+    if (!carried.isHandedOn || takenBy === undefined || this.context.neighbourhood.isNear(takenBy)) return;
+    carried.isHandedOn = false;
+    carried.isDoubtful = true;
+    carried.takenBy = undefined;
+    carried.tries = 0;
+    this.context.stock.plan(carried, this.context.nowMs);
   }
 
   private isHere({ person }: Carried): boolean {

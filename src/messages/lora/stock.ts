@@ -46,6 +46,8 @@ export interface Carried {
   isDoubtful: boolean;
   /** Another box has it that is nearer to its recipient, or it is there. */
   isHandedOn: boolean;
+  /** The neighbour that has taken it further. */
+  takenBy: LinkAddress | undefined;
 }
 
 /** For everyone: in the digests that neighbours compare. */
@@ -147,4 +149,5 @@ export const carriedOf = (
   tries: 0,
   isDoubtful: false,
   isHandedOn: false,
+  takenBy: undefined,
 });

@@ -124,6 +124,30 @@ describe("boxes in a row", () => {
   });
 });
 
+describe("boxes with two ways", () => {
+  test("send by the other way what is lost with the box that had taken it further", async () => {
+    const positions = [
+      { x: 0, y: 0 },
+      { x: 1_200, y: 700 },
+      { x: 1_200, y: -700 },
+      { x: 2_400, y: 0 },
+    ];
+    const { boxes, run } = messagingBoxes({ count: 4, seed: 11, channel: CHANNEL, positions });
+    for (const [index, box] of boxes.entries()) submit(box, card(index));
+    await run(HOUR_MS);
+    boxes[3]?.unplug();
+    const message = direct(0, 3);
+    submit(boxes[0], message);
+    await run(60_000);
+    const holders = [1, 2].filter((index) => boxes[index]?.custody.knows(bundleId(message)));
+    expect(holders).toHaveLength(1);
+    for (const index of holders) boxes[index]?.unplug();
+    boxes[3]?.plug();
+    await run(3 * HOUR_MS);
+    expect(boxes[3]?.custody.knows(bundleId(message))).toBe(true);
+  });
+});
+
 describe("what is most urgent", () => {
   test("a call for help overtakes what waits already, at every box", async () => {
     const { boxes, run } = messagingBoxes({ count: 3, seed: 8, ...IN_A_ROW });
