@@ -19,7 +19,10 @@ export function welcomePage(desk: Desk): Page {
     dir: "auto",
     id: "name",
   });
-  const make = () => {
+  const working = h("p", { role: "status" });
+  const make = async () => {
+    working.textContent = t("app.working");
+    await shown();
     const words = newRecoveryWords(random);
     keepAccount(changed(newAccount(personKeyOfWords(words), tidyLine(name.value), words)));
     desk.go("words");
@@ -28,7 +31,12 @@ export function welcomePage(desk: Desk): Page {
     "section",
     {},
     h("p", {}, t("app.intro")),
-    form(make, field(t("checkIn.name"), name), h("button", { class: "b" }, t("app.make"))),
+    form(
+      () => void make(),
+      field(t("checkIn.name"), name),
+      working,
+      h("button", { class: "b" }, t("app.make")),
+    ),
     button(t("app.haveWords"), () => desk.go("restore"), "b q"),
     button(t("app.haveFile"), () => desk.go("file"), "b q"),
   );
@@ -71,6 +79,7 @@ export function restorePage(desk: Desk): Page {
   const problem = h("p", { role: "alert" });
   const restore = async () => {
     problem.textContent = t("app.working");
+    await shown();
     try {
       const key = personKeyOfWords(readRecoveryWords(typed.value));
       keepAccount(changed(newAccount(key, ...(await lastKnown(key)))));
@@ -93,6 +102,9 @@ export function restorePage(desk: Desk): Page {
   );
   return { title: t("app.haveWords"), element };
 }
+
+/** Resolves once the browser has drawn what was changed: what follows keeps an old phone busy for a second or more. */
+const shown = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 
 /** Name and numbers of the card that boxes have of this key: the next one must come after it. */
 async function lastKnown(
