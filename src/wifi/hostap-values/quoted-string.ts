@@ -40,10 +40,10 @@ export function quoted(text: string): string {
  * Reads `"…"`, `P"…"` and hex, as wpa_config_parse_string of hostap's src/utils/common.c does.
  * @returns undefined where it would refuse them
  */
-export function unquoted(value: string): { bytes: Uint8Array; hex: boolean } | undefined {
+export function unquoted(value: string): Uint8Array | undefined {
   const [, printf, inner] = /^(P?)"(.*)"$/s.exec(value) ?? [];
-  if (inner !== undefined) return { bytes: printf === "P" ? printfBytes(inner) : encoded(inner), hex: false };
-  return /^(?:[0-9a-f]{2})*$/i.test(value) ? { bytes: Buffer.from(value, "hex"), hex: true } : undefined;
+  if (inner !== undefined) return printf === "P" ? printfBytes(inner) : encoded(inner);
+  return /^(?:[0-9a-f]{2})*$/i.test(value) ? Buffer.from(value, "hex") : undefined;
 }
 
 function encoded(text: string): Uint8Array {

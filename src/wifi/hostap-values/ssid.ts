@@ -28,7 +28,7 @@ export const ssidCodec: ValueCodec<Ssid> = {
   },
   encode: (ssid) => (typeof ssid === "string" ? quoted(ssid) : ssid.hex),
   decode: (text) => {
-    const bytes = unquoted(text)?.bytes;
+    const bytes = unquoted(text);
     return bytes === undefined ? undefined : ssidOf(bytes);
   },
 };
