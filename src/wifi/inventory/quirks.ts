@@ -10,6 +10,8 @@ export interface Quirk {
     /** An access point on it works badly: only where there is no other. */
     lastResort?: true;
   };
+  /** When it matters: always, with guests on it, or when guests and an uplink share it. */
+  matters: "always" | "guests" | "guests and uplink";
   /** In a sentence for an operator. */
   words: string;
   source: string;
@@ -23,6 +25,7 @@ export const QUIRKS: readonly Quirk[] = [
     drivers: ["brcmfmac"],
     firmware: MINIMAL_43455,
     truth: { maxStations: 19 },
+    matters: "guests",
     words: "with the minimal firmware 19 stations fit on this chip",
     source: "https://github.com/raspberrypi/documentation/issues/2520",
   },
@@ -30,6 +33,7 @@ export const QUIRKS: readonly Quirk[] = [
     drivers: ["brcmfmac"],
     firmware: new RegExp(`^(?!.*${MINIMAL_43455.source})`),
     truth: { maxStations: 7 },
+    matters: "guests",
     words:
       "the usual firmware of Raspberry Pis takes 7 to 10 stations, and halted at the eighth in some versions; for the 43455 there is a minimal one that takes 19 (package firmware-brcm80211 of Raspberry Pi OS)",
     source: "https://github.com/raspberrypi/firmware/issues/1403",
@@ -37,18 +41,21 @@ export const QUIRKS: readonly Quirk[] = [
   {
     drivers: ["brcmfmac"],
     truth: { apIsolation: false },
+    matters: "guests",
     words: "guests cannot be kept apart on this chip: they reach each other directly",
     source: "https://github.com/RaspAP/raspap-docs/issues/17",
   },
   {
     drivers: ["brcmfmac"],
     truth: {},
+    matters: "guests and uplink",
     words: "an uplink by the same chip makes the access point slow and at times unreliable",
     source: "https://github.com/raspberrypi/linux/issues/2453",
   },
   {
     drivers: ["ath9k_htc"],
     truth: { maxStations: 7 },
+    matters: "guests",
     words: "its firmware has 8 places for stations, of which each interface takes one",
     source:
       "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/drivers/net/wireless/ath/ath9k/htc.h (ATH9K_HTC_MAX_STA)",
@@ -56,6 +63,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     drivers: ["iwlwifi"],
     truth: {},
+    matters: "guests",
     words:
       "Intel's firmware sets the country by itself and takes none from the box: an access point at 5 GHz is not to be had",
     source: "https://vincent.bernat.ch/en/blog/2014-intel-7260-access-point",
@@ -63,6 +71,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     drivers: ["rtw88_8821cu", "rtw_8821cu"],
     truth: { lastResort: true },
+    matters: "guests",
     words: "access points were found broken with this driver (Linux 6.8)",
     source: "https://github.com/morrownr/8821cu-20210916/issues/115",
   },
@@ -80,6 +89,7 @@ export const QUIRKS: readonly Quirk[] = [
       "8814au",
     ],
     truth: { lastResort: true },
+    matters: "always",
     words:
       "this driver is not part of the kernel and is no longer kept up to date; it runs one interface at a time",
     source:
@@ -88,6 +98,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     drivers: ["mt76x2u"],
     truth: {},
+    matters: "always",
     words:
       "it draws up to 400 mA: two of them on a Raspberry Pi failed until the power supply was stronger or another device was unplugged",
     source: "https://github.com/morrownr/7612u/issues/5",
