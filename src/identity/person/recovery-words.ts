@@ -83,6 +83,8 @@ function listed(word: string): string | undefined {
 function nearest(word: string): string[] {
   const most = word.length < ENOUGH_LETTERS ? 1 : 2;
   const near = wordlist
+    // Each letter more or less is a change by itself.
+    .filter((known) => Math.abs(known.length - word.length) <= most)
     .map((known) => ({ known, distance: leven(word, known, { maxDistance: most + 1 }) }))
     .filter(({ distance }) => distance > 0 && distance <= most)
     .sort((a, b) => a.distance - b.distance);
