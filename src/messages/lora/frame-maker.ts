@@ -35,8 +35,8 @@ export class FrameMaker {
     private readonly context: LoraContext,
     private readonly answers: Answers,
     private readonly digests: Digests,
-    /** The hello that is due, if one is. */
-    private readonly hello: () => HelloItem | undefined,
+    /** The hello that is due, if one is and there is room for it. */
+    private readonly hello: (bytes: number) => HelloItem | undefined,
   ) {}
 
   /** @returns undefined where there is nothing to say */
@@ -76,7 +76,7 @@ export class FrameMaker {
   }
 
   private addWhatCanWait(draft: Draft): void {
-    const hello = this.hello();
+    const hello = this.hello(draft.left);
     if (hello) draft.add(hello, "direct");
     for (const want of this.digests.wants()) draft.add(want, "room");
     for (const part of this.digests.parts()) draft.add(part, "background");

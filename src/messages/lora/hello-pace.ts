@@ -2,6 +2,8 @@ import type { Timers } from "../../host/timers.ts";
 
 const LONGEST_MS = 15 * 60_000;
 const SHORTEST_FRAMES = 15;
+/** Where many hear each other, all that they say is heard by all: each is silent longer. */
+const FRAMES_A_NEIGHBOUR = 4;
 const LEAST_MS = 15_000;
 
 /**
@@ -17,6 +19,7 @@ export class HelloPace {
     private readonly random: () => number,
     /** Time on the air of the largest frame: where frames are slow, so are hellos. */
     private readonly frameMs: () => number,
+    private readonly neighbours: () => number,
     private readonly due: () => void,
   ) {}
 
@@ -37,7 +40,8 @@ export class HelloPace {
   }
 
   private get shortestMs(): number {
-    return Math.max(LEAST_MS, SHORTEST_FRAMES * this.frameMs());
+    const frames = SHORTEST_FRAMES + FRAMES_A_NEIGHBOUR * this.neighbours();
+    return Math.min(LONGEST_MS, Math.max(LEAST_MS, frames * this.frameMs()));
   }
 
   private plan(): void {

@@ -12,7 +12,8 @@ import {
   type HelloItem,
   hopTagOf,
   type Item,
-  MAX_HEARD,
+  itemBytes,
+  MAX_ROUTES,
   shortIdOf,
 } from "./frame.ts";
 import { FrameMaker } from "./frame-maker.ts";
@@ -29,6 +30,11 @@ const HAVE_FRAMES = 0.8;
 /** From that share of unanswered frames on answers are repeated. */
 const PRESSED_FROM = 0.1;
 
+/** A hello waits for a frame that has room for it. */
+const LEAST_HELLO_BYTES = 120;
+/** Of the boxes that are heard the nearest are named. */
+const MOST_HEARD = 20;
+const ROUTE_BYTES = 5;
 /** Bundles that are taken up again in one go. */
 const RESUMED_AT_A_TIME = 64;
 const RESUME_EVERY_MS = 20;
@@ -72,7 +78,7 @@ export class LoraMessages {
     const digests = new Digests(context);
     const spreading = new Spreading(context, answers);
     const handingOn = new HandingOn(context, answers, () => this.pace.hurry());
-    const frames = new FrameMaker(context, answers, digests, () => this.hello());
+    const frames = new FrameMaker(context, answers, digests, (bytes) => this.hello(bytes));
     const isHelloDue = () => this.isHelloDue;
     this.context = context;
     this.answers = answers;
@@ -91,6 +97,7 @@ export class LoraMessages {
       timers,
       random,
       () => context.frameMs,
+      () => context.neighbourhood.near().length,
       () => {
         this.isHelloDue = true;
         this.speaker.pump();
@@ -357,20 +364,22 @@ export class LoraMessages {
       homes.note(key, address, nowMs - ageMs);
   }
 
-  /** The hello that is due, if one is. */
-  private hello(): HelloItem | undefined {
-    if (!this.isHelloDue) return undefined;
+  /** The hello that is due, if one is, in no more than so many bytes. */
+  private hello(bytes: number): HelloItem | undefined {
+    if (!this.isHelloDue || bytes < LEAST_HELLO_BYTES) return undefined;
     const { neighbourhood, routes, stock } = this.context;
     const isWhole = this.isNewAround;
     this.isHelloDue = false;
     this.isNewAround = false;
     this.seqno = (this.seqno + 1) & 0xff;
-    return {
+    const hello = (most: number): HelloItem => ({
       kind: "hello",
       seqno: this.seqno,
-      heard: neighbourhood.heardBoxes().slice(0, MAX_HEARD),
-      routes: routes.offers(isWhole),
+      heard: neighbourhood.heardBoxes(MOST_HEARD),
+      routes: routes.offers(isWhole, most),
       stored: stock.fingerprint(),
-    };
+    });
+    const leftBytes = bytes - itemBytes(hello(0));
+    return hello(Math.min(MAX_ROUTES, Math.floor(leftBytes / ROUTE_BYTES)));
   }
 }

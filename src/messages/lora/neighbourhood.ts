@@ -133,9 +133,12 @@ export class Neighbourhood {
     return new Set([...(this.boxes.get(address)?.hears.keys() ?? []), ...this.around(address)]);
   }
 
-  /** For a hello. */
-  heardBoxes(): HeardBox[] {
-    return this.near().map(({ address, inQuality }) => ({ address, quality: Math.round(inQuality * 255) }));
+  /** For a hello: those that are heard best. */
+  heardBoxes(most: number): HeardBox[] {
+    return this.near()
+      .toSorted((a, b) => b.inQuality - a.inQuality)
+      .slice(0, most)
+      .map(({ address, inQuality }) => ({ address, quality: Math.round(inQuality * 255) }));
   }
 
   private forgetOne(): void {

@@ -84,9 +84,9 @@ export class Routes {
     return metric === UNREACHABLE ? undefined : metric;
   }
 
-  /** For a hello: what has changed, first by how much, and what was not told for long. Whoever calls sends them. @param isWhole all */
-  offers(isWhole: boolean): RouteOffer[] {
-    const offers: { offer: RouteOffer; change: number }[] = [];
+  /** For a hello: what has changed, first by how much, and what was not told for long. Whoever calls sends them. @param isWhole all that there is room for */
+  offers(isWhole: boolean, most = MAX_ROUTES): RouteOffer[] {
+    const offers: { offer: RouteOffer; change: number; toldAgo: number }[] = [];
     for (const [address, destination] of this.destinations) {
       const route = this.to(address);
       const metric = route ? Math.min(UNREACHABLE - 1, Math.ceil(route.metric)) : UNREACHABLE;
@@ -95,9 +95,13 @@ export class Routes {
       const isOther = Math.abs(metric - destination.told) > metric * CHANGED;
       if (!isWhole && !isOther && destination.toldAgo > 1 && destination.toldAgo < REPEATED_AFTER) continue;
       const seqno = route?.seqno ?? destination.feasible?.seqno ?? 0;
-      offers.push({ offer: { address, seqno, metric }, change: Math.abs(metric - destination.told) });
+      offers.push({
+        offer: { address, seqno, metric },
+        change: Math.abs(metric - destination.told),
+        toldAgo: destination.toldAgo,
+      });
     }
-    const chosen = offers.toSorted((a, b) => b.change - a.change).slice(0, MAX_ROUTES);
+    const chosen = offers.toSorted((a, b) => b.change - a.change || b.toldAgo - a.toldAgo).slice(0, most);
     for (const { offer } of chosen) this.onTold(offer);
     return chosen.map(({ offer }) => offer);
   }

@@ -12,6 +12,8 @@ import type { Carried } from "./stock.ts";
 
 /** After a frame that the radio did not send. */
 const RETRY_MS = 5_000;
+/** How often it is looked whether a radio has come. */
+const NO_RADIO_MS = 5_000;
 /** So long until it is looked again whether the law leaves airtime. */
 const BLOCKED_MS = 20_500;
 /** Where nothing is answered, this box is silent up to so many frames after each of its own. */
@@ -70,8 +72,12 @@ export class Speaker {
     const { context, answers, digests, frames, isHelloDue } = this.options;
     const { air, timers } = context.options;
     const outlook = air.outlook();
-    if (!outlook || this.isStopped) return;
+    if (this.isStopped) return;
     this.callOff();
+    if (!outlook) {
+      this.callOff = timers.after(NO_RADIO_MS, this.pump);
+      return;
+    }
     const due = this.due();
     const rank = due[0] ? rankOf(due[0].carried.priority) : Number.POSITIVE_INFINITY;
     const isFirst = [...this.flights.keys()].every(({ priority }) => rank < rankOf(priority));

@@ -124,6 +124,20 @@ describe("boxes in a row", () => {
   });
 });
 
+describe("many boxes", () => {
+  test("that all hear each other say hello in frames that hold it, and reach who is beyond one of them", async () => {
+    const crowd = Array.from({ length: 24 }, (_, index) => ({ x: index * 10, y: 0 }));
+    const positions = [...crowd, { x: -1_700, y: 0 }];
+    const { boxes, run } = messagingBoxes({ count: 25, seed: 12, channel: CHANNEL, positions });
+    submit(boxes[24], card(24));
+    await run(HOUR_MS);
+    const message = direct(23, 24);
+    submit(boxes[23], message);
+    await run(120_000, () => boxes[24]?.custody.knows(bundleId(message)) === true);
+    expect(boxes[24]?.custody.knows(bundleId(message))).toBe(true);
+  });
+});
+
 describe("boxes with two ways", () => {
   test("send by the other way what is lost with the box that had taken it further", async () => {
     const positions = [
