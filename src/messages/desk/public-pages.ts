@@ -69,7 +69,9 @@ export class PublicPages {
   gist(id: BundleId): string | undefined {
     const held = this.queries.get(id);
     if (held === undefined) return undefined;
-    const { kind, body } = held.bundle;
+    const { kind, body, sender } = held.bundle;
+    // By these words an operator can block the person.
+    if (kind === "card") return `${decodeBody(kind, body).name} (${fingerprint(sender.key)})`;
     if (kind === "post" || kind === "sos" || kind === "check-in") {
       const { name, text } = decodeBody(kind, body);
       return [name, text].filter((part) => part !== "").join(": ");

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { defaultConfig } from "../../../src/config/index.ts";
-import { signingKey } from "../../../src/identity/index.ts";
+import { fingerprint, signingKey } from "../../../src/identity/index.ts";
+import { encodeBody } from "../../../src/messages/bundle/body-codec.ts";
+import { bundleId, encodeBundle, makeBundle } from "../../../src/messages/bundle/bundle-codec.ts";
 import type { NotSent, Sent } from "../../../src/messages/desk/guest-messages.ts";
 import { scratchFolders } from "../scratch.ts";
 import { messagesBox } from "./messages-box.ts";
@@ -227,6 +229,32 @@ describe("a person with a key", () => {
     const key = signingKey(new Uint8Array(32).fill(3));
     const proof = new Uint8Array(88);
     expect(guests.inbox(key.publicKey, proof, 0)).toMatchObject({ refused: "unknown" });
+  });
+
+  test("is known to the operator by their words once somebody has reported them, and is blocked by these", async () => {
+    const { guests, operator } = await started();
+    const key = signingKey(new Uint8Array(32).fill(3));
+    const card = makeBundle(
+      {
+        kind: "card",
+        sender: { as: "person", key: key.publicKey },
+        to: { kind: "everyone" },
+        priority: "room",
+        lifetimeS: 600,
+        createdS: 0,
+        sequence: 1,
+        body: encodeBody("card", { name: "Eve", prekey: new Uint8Array(32), prekeyNumber: 1, version: 1 }),
+      },
+      (message) => key.sign(message),
+    );
+    expect(await guests.submit(PHONE, encodeBundle(card))).toMatchObject({ state: "new" });
+    await guests.report(OTHER, bundleId(card), "threatens me");
+    const words = fingerprint(key.publicKey);
+    expect(operator.reported()).toMatchObject([{ text: `Eve (${words})`, reasons: ["threatens me"] }]);
+    await operator.block(words);
+    expect(await guests.submit(PHONE, encodeBundle({ ...card }))).toMatchObject({ refused: "blocked" });
+    await operator.unblock(words);
+    expect(operator.blocked()).toEqual([]);
   });
 
   test("whose page hands over a box's bundle, or none, is refused", async () => {
