@@ -6,6 +6,7 @@ import { loraCommand } from "./lora.ts";
 import { meshCommand } from "./mesh.ts";
 import { messagesCommand } from "./messages.ts";
 import { portalCommand, tlsFrontCommand } from "./processes.ts";
+import { radiosCommand } from "./radios.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
 import { versionCommand } from "./version.ts";
@@ -27,6 +28,7 @@ function commandLine(): Command {
     .addCommand(loraCommand())
     .addCommand(meshCommand())
     .addCommand(messagesCommand())
+    .addCommand(radiosCommand())
     .addCommand(versionCommand())
     .addCommand(portalCommand(), { hidden: true })
     .addCommand(tlsFrontCommand(), { hidden: true });
