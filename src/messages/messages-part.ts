@@ -121,6 +121,7 @@ export class MessagesPart implements Part {
       networks: options.networks,
       memberships: () => options.memberships.list(),
       wanted: config.network,
+      unconfirmed: () => store.unconfirmed(),
       changed: () => this.networkChanged(),
     });
     this.lora = options.lora && new LoraCarrier({ ...carried, ...options.lora });

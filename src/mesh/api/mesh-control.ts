@@ -19,6 +19,7 @@ export interface NetworkStatus {
   nat: NatKind;
   /** As peers see it from outside; "" while unknown. */
   seenAs: string;
+  /** Whether this box may invite other boxes. */
   canInvite: boolean;
   canRevoke: boolean;
   /** Members that are known, itself left out, and how many of them are connected. */

@@ -24,7 +24,7 @@ export function networkStatus(
     ...(problem === undefined ? {} : { trouble: problem }),
     nat: network?.nat.kind ?? "unknown",
     seenAs: mapped ? endpointText(mapped) : "",
-    canInvite: membership.canInvite,
+    canInvite: membership.invitable.includes("box"),
     canRevoke: membership.canRevoke,
     known: network?.directory.size ?? 0,
     connected: network?.connectedPeers().size ?? 0,

@@ -8,7 +8,7 @@ import { BundleQueries } from "./bundle-queries.ts";
 import { rowById } from "./bundle-rows.ts";
 import type { Custody, Held, Outline, RefusalReason, Source, Taken } from "./custody.ts";
 import { sweep } from "./expiry.ts";
-import { isToBeNoted, noteHandedOver, type OtherBox } from "./handed-over.ts";
+import { isToBeNoted, noteHandedOver, type OtherBox, unconfirmedOf } from "./handed-over.ts";
 import { Listeners } from "./listeners.ts";
 import { RefusedError, usedByAll } from "./make-room.ts";
 import { Moderation } from "./moderation.ts";
@@ -35,6 +35,8 @@ export interface BundleStoreOptions extends StoreClocks {
 }
 
 const MAX_BUNDLES = 250_000;
+/** Offered to each neighbour that comes: older ones were seen by many by then. */
+const MAX_UNCONFIRMED = 1_000;
 /** Where the medium cannot be written, all is in memory. */
 const MAX_BYTES_IN_MEMORY = 32 * 1024 * 1024;
 /** The age is written down as often at least. */
@@ -182,6 +184,11 @@ export class BundleStore implements Custody {
       const row = rowById(db, id);
       if (row) noteHandedOver(db, row, to);
     });
+  }
+
+  /** What was written here and no other box is noted to have: it may have it all the same, where a kill came between. */
+  unconfirmed(): BundleId[] {
+    return unconfirmedOf(this.db, MAX_UNCONFIRMED);
   }
 
   /** To be called when members have come: what they had taken away before goes now. @returns how many bundles went */

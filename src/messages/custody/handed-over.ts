@@ -33,3 +33,14 @@ export function boxesThatHave(db: Database, row: Pick<BundleRow, "seq" | "source
       .get(row.seq)?.boxes ?? 0
   );
 }
+
+/** Of what was written here, the newest that no other box is noted to have. */
+export function unconfirmedOf(db: Database, limit: number): string[] {
+  return db
+    .query<{ id: string }, [number]>(
+      `SELECT id FROM bundle WHERE (source = 'self' OR source LIKE 'guest %') AND length(encoded) > 0
+       AND NOT EXISTS (SELECT 1 FROM handed_over WHERE handed_over.seq = bundle.seq) ORDER BY seq DESC LIMIT ?`,
+    )
+    .all(limit)
+    .map(({ id }) => id);
+}

@@ -11,6 +11,20 @@ const speaksFor = (key: Uint8Array) => Buffer.from(key).equals(box.publicKey);
 
 const stateOf = ({ store }: ReturnType<typeof openStand>, id: string) => store.queries.progress([id])[0];
 
+describe("what was written here", () => {
+  test("is offered again as long as no other box is noted to have it, and what came from others is not", async () => {
+    const { store, take } = openStand();
+    const [own, other] = [ana.direct(bo, "one"), ana.direct(bo, "two")];
+    await take(own, STATION);
+    await take(other, PEER);
+    expect(store.unconfirmed()).toEqual([own.id]);
+    const noting = store.noteHandedOver(own.id, { by: "lora", address: 7 });
+    store.flush();
+    await noting;
+    expect(store.unconfirmed()).toEqual([]);
+  });
+});
+
 describe("a direct message", () => {
   test("goes when its recipient says that it has come, is known from then on, and its sender sees it", async () => {
     const stand = openStand();
