@@ -1,6 +1,6 @@
-import { filePath, rowsOf } from "../hostap-values/index.ts";
+import { filePath, readRows, rowsOf, type Section, writeRows } from "../hostap-syntax/index.ts";
+import { problem } from "./hostapd-conf-error.ts";
 import type { AccessList } from "./options.ts";
-import { problem, readRows, type Section, writeRows } from "./section.ts";
 
 interface Files {
   acceptFile?: string;

@@ -7,7 +7,7 @@ import {
   macAddress,
   rowsOf,
   ssidCodec,
-} from "../hostap-values/index.ts";
+} from "../hostap-syntax/index.ts";
 import type { BssOptions } from "./options.ts";
 
 const row = rowsOf<BssOptions>();

@@ -1,11 +1,9 @@
-import { filePath, isLocallyAdministered } from "../hostap-values/index.ts";
+import { type ConfProblem, filePath, isLocallyAdministered, rowProblems } from "../hostap-syntax/index.ts";
 import { ACL_ROWS } from "./acl-lines.ts";
 import { BSS_ROWS, INTERFACE_ROW, SSID_ROW } from "./bss-rows.ts";
-import type { ConfProblem } from "./conf-error.ts";
+import { MAX_BSS } from "./file-sections.ts";
 import { INTERWORKING_ROWS, LANGUAGE, URL_TEXT, VENUE_NAME, VENUE_ROWS } from "./interworking-lines.ts";
 import type { BssOptions, HostapdOptions, Interworking, RadioOptions, Security } from "./options.ts";
-import { rowProblems } from "./radio-rules.ts";
-import { MAX_BSS } from "./section.ts";
 import { OWE_ROWS, TRANSITION_ROWS, WPA2_ROWS, WPA2_WPA3_ROWS, WPA3_ROWS } from "./security-rows.ts";
 
 /** What is wrong with the networks of a radio, each and beside one another; the transition to OWE apart. */

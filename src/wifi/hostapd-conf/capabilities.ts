@@ -1,4 +1,4 @@
-import type { ValueCodec } from "../hostap-values/index.ts";
+import type { ValueCodec } from "../hostap-syntax/index.ts";
 
 /** What ht_capab of hostapd 2.10 knows, but for the width, which the channel says. */
 export const HT_CAPABILITIES = [

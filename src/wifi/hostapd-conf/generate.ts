@@ -1,14 +1,13 @@
-import { ssidBytes } from "../hostap-values/index.ts";
+import { ssidBytes, writeRows } from "../hostap-syntax/index.ts";
 import { aclLines } from "./acl-lines.ts";
 import { BSS_ROWS, INTERFACE_ROW, SSID_ROW } from "./bss-rows.ts";
 import { bssProblems } from "./bss-rules.ts";
-import { HostapdConfError } from "./conf-error.ts";
+import { HostapdConfError } from "./hostapd-conf-error.ts";
 import { interworkingLines } from "./interworking-lines.ts";
 import type { BssOptions, HostapdOptions } from "./options.ts";
 import { oweProblems } from "./owe-rules.ts";
 import { radioLines } from "./radio-lines.ts";
 import { radioProblems } from "./radio-rules.ts";
-import { writeRows } from "./section.ts";
 import { securityLines } from "./security-lines.ts";
 
 /**

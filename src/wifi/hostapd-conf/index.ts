@@ -1,3 +1,4 @@
+export type { ConfProblem, Ssid } from "../hostap-syntax/index.ts";
 export { macListFile } from "./acl-lines.ts";
 export {
   HT_CAPABILITIES,
@@ -13,8 +14,8 @@ export {
   secondaryOf,
   type WidthMhz,
 } from "./channel.ts";
-export { type ConfProblem, HostapdConfError } from "./conf-error.ts";
 export { generateHostapdConf, validateHostapdOptions } from "./generate.ts";
+export { HostapdConfError } from "./hostapd-conf-error.ts";
 export type {
   AccessList,
   BssOptions,

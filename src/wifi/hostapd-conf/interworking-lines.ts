@@ -5,13 +5,16 @@ import {
   integer,
   macAddress,
   quoted,
+  readRows,
   rowsOf,
+  type Section,
   text,
   unquoted,
   utf8Text,
-} from "../hostap-values/index.ts";
+  writeRows,
+} from "../hostap-syntax/index.ts";
+import { problem } from "./hostapd-conf-error.ts";
 import type { Interworking } from "./options.ts";
-import { problem, readRows, type Section, writeRows } from "./section.ts";
 
 const row = rowsOf<Interworking>();
 const venue = rowsOf<NonNullable<Interworking["venue"]>>();

@@ -1,4 +1,4 @@
-import type { Ssid } from "../hostap-values/index.ts";
+import type { Ssid } from "../hostap-syntax/index.ts";
 import type { HtCapability, VhtCapability } from "./capabilities.ts";
 import type { OperatingChannel } from "./channel.ts";
 

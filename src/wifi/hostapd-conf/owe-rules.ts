@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ConfProblem } from "./conf-error.ts";
+import type { ConfProblem } from "../hostap-syntax/index.ts";
 import type { BssOptions, OweTransition } from "./options.ts";
 
 /**

@@ -1,11 +1,12 @@
-import { faultText, ssidOf } from "../hostap-values/index.ts";
+import { faultText, readRows, type Section, ssidOf } from "../hostap-syntax/index.ts";
 import { readAcl } from "./acl-lines.ts";
 import { BSS_ROWS, INTERFACE_ROW, SSID_ROW } from "./bss-rows.ts";
+import { readSections } from "./file-sections.ts";
 import { validateHostapdOptions } from "./generate.ts";
+import { problem } from "./hostapd-conf-error.ts";
 import { readInterworking } from "./interworking-lines.ts";
 import type { BssOptions, HostapdOptions } from "./options.ts";
 import { readRadio } from "./radio-reading.ts";
-import { problem, readRows, readSections, type Section } from "./section.ts";
 import { readSecurity } from "./security-reading.ts";
 
 /**
@@ -17,10 +18,7 @@ export function parseHostapdConf(text: string): HostapdOptions {
   const sections = readSections(text);
   const radio = readRadio(sections[0]);
   const bss = sections.map((section, index) => readBss(section, `bss[${index}]`));
-  for (const section of sections) {
-    const left = section.left();
-    if (left !== undefined) throw problem(left.key, "is not known, or has no meaning here", left.number);
-  }
+  for (const section of sections) section.end();
   const options = { radio, bss };
   validateHostapdOptions(options);
   return options;

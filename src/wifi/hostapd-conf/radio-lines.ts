@@ -1,8 +1,8 @@
+import { writeRows } from "../hostap-syntax/index.ts";
 import { capabilityCodec, HT_CAPABILITIES } from "./capabilities.ts";
 import { CHANNEL_14, centreOf, type OperatingChannel, secondaryOf, type WidthMhz } from "./channel.ts";
 import type { RadioOptions } from "./options.ts";
 import { HE_ROWS, HT_ROWS, RADIO_ROWS, VHT_ROWS } from "./radio-rows.ts";
-import { writeRows } from "./section.ts";
 
 export const htCapab = capabilityCodec(HT_CAPABILITIES);
 

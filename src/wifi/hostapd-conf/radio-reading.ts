@@ -1,9 +1,9 @@
-import { faultText } from "../hostap-values/index.ts";
+import { faultText, type Line, readRows, type Section } from "../hostap-syntax/index.ts";
 import { CHANNEL_14, centreOf, type OperatingChannel, secondaryOf, type WidthMhz } from "./channel.ts";
+import { problem } from "./hostapd-conf-error.ts";
 import type { RadioOptions } from "./options.ts";
 import { CLASSES_6GHZ, htCapab } from "./radio-lines.ts";
 import { HE_ROWS, HT_ROWS, RADIO_ROWS, VHT_ROWS } from "./radio-rows.ts";
-import { type Line, problem, readRows, type Section } from "./section.ts";
 
 const HT40 = /\[HT40([+-])\]/g;
 

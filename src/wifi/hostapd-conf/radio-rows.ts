@@ -1,4 +1,4 @@
-import { choice, countryCode, flag, integer, rowsOf } from "../hostap-values/index.ts";
+import { choice, countryCode, flag, integer, rowsOf } from "../hostap-syntax/index.ts";
 import { capabilityCodec, VHT_CAPABILITIES } from "./capabilities.ts";
 import type { HeOptions, HtOptions, RadioOptions, VhtOptions } from "./options.ts";
 import { rates } from "./rates.ts";

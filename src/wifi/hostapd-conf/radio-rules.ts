@@ -1,20 +1,11 @@
-import type { Row } from "../hostap-values/index.ts";
+import { type ConfProblem, rowProblems } from "../hostap-syntax/index.ts";
 import { capabilityCodec, capabilityFault, HT_CAPABILITIES } from "./capabilities.ts";
 import { CHANNEL_14, centreOf, hasRadar, type OperatingChannel } from "./channel.ts";
-import type { ConfProblem } from "./conf-error.ts";
 import type { HtOptions, RadioOptions } from "./options.ts";
 import { HE_ROWS, HT_ROWS, RADIO_ROWS, VHT_ROWS } from "./radio-rows.ts";
 import { SLOW_RATES } from "./rates.ts";
 
 const htCapabilities = capabilityCodec(HT_CAPABILITIES);
-
-/** What is wrong with single options, by their rows. */
-export function* rowProblems<O>(options: O, rows: readonly Row<O>[], where: string): Generator<ConfProblem> {
-  for (const row of rows) {
-    const why = row.fault(options);
-    if (why !== undefined) yield { field: `${where}.${row.field}`, why };
-  }
-}
 
 /** What is wrong with a radio's options, alone and together. */
 export function* radioProblems(radio: RadioOptions): Generator<ConfProblem> {

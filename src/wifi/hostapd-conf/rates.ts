@@ -1,4 +1,4 @@
-import { integers, type ValueCodec } from "../hostap-values/index.ts";
+import { integers, type ValueCodec } from "../hostap-syntax/index.ts";
 
 /** Of 802.11b, in 100 kbit/s; they are for 2.4 GHz alone. */
 export const SLOW_RATES: readonly number[] = [10, 20, 55, 110];

@@ -1,4 +1,4 @@
-import { text } from "../hostap-values/index.ts";
+import { text } from "../hostap-syntax/index.ts";
 
 /** sae_password goes on after these, so that a password with one of them would be cut short. */
 const MARKS = /\|(?:mac|vlanid|pk|id)=/;

@@ -1,5 +1,5 @@
+import { writeRows } from "../hostap-syntax/index.ts";
 import type { Security, Wpa2 } from "./options.ts";
-import { writeRows } from "./section.ts";
 import { OWE_ROWS, TRANSITION_ROWS, WPA2_ROWS, WPA2_WPA3_ROWS, WPA3_ROWS } from "./security-rows.ts";
 
 /** hostapd's numbers for protected management frames (ieee80211w). */

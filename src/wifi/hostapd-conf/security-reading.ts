@@ -1,5 +1,6 @@
+import { type Line, readRows, type Section } from "../hostap-syntax/index.ts";
+import { problem } from "./hostapd-conf-error.ts";
 import type { OweTransition, Security } from "./options.ts";
-import { type Line, problem, readRows, type Section } from "./section.ts";
 import { PMF_CODES, type Pmf } from "./security-lines.ts";
 import { OWE_ROWS, TRANSITION_ROWS, WPA2_ROWS, WPA2_WPA3_ROWS, WPA3_ROWS } from "./security-rows.ts";
 

@@ -9,7 +9,7 @@ import {
   rowsOf,
   type Ssid,
   ssidCodec,
-} from "../hostap-values/index.ts";
+} from "../hostap-syntax/index.ts";
 import type { SaeOptions } from "./options.ts";
 import { saePassword } from "./sae-password.ts";
 

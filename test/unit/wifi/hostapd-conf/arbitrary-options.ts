@@ -14,7 +14,7 @@ import {
   arbitraryPsk,
   arbitrarySsid,
   some,
-} from "../hostap-values/arbitrary-values.ts";
+} from "../hostap-syntax/arbitrary-values.ts";
 import { arbitraryRadio } from "./arbitrary-radio.ts";
 
 const bool = fc.boolean();

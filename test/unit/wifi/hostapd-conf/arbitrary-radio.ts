@@ -10,7 +10,7 @@ import {
   VHT_CAPABILITIES,
   type VhtCapability,
 } from "../../../../src/wifi/hostapd-conf/index.ts";
-import { some } from "../hostap-values/arbitrary-values.ts";
+import { some } from "../hostap-syntax/arbitrary-values.ts";
 
 const bool = fc.boolean();
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { type Ssid, ssidCodec, ssidOf } from "../../../../src/wifi/hostap-values/index.ts";
+import { type Ssid, ssidCodec, ssidOf } from "../../../../src/wifi/hostap-syntax/index.ts";
 
 /** Names of networks: of every script, with every byte, and those whose letters mean something in a file. */
 export const arbitrarySsid: fc.Arbitrary<Ssid> = fc

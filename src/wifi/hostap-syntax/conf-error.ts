@@ -8,8 +8,7 @@ export interface ConfProblem {
 }
 
 /** Every problem found, together. */
-export class HostapdConfError extends Error {
-  override readonly name = "HostapdConfError";
+export abstract class ConfError extends Error {
   constructor(readonly problems: readonly ConfProblem[]) {
     super(problems.map(problemLine).join("\n"));
   }
