@@ -6,8 +6,12 @@ import { ONE_HOP } from "./neighbourhood.ts";
 import type { Carried } from "./stock.ts";
 
 /** How long an answer is awaited beyond the time that a frame of the same length takes, in frames of the largest size. */
-const ANSWER_FRAMES = 0.6;
-/** The wait doubles with each try, so often. */
+const ANSWER_FRAMES = 0.5;
+/**
+ * And at random up to so much longer, twice that with each try: two boxes that do not hear each other and send to a third
+ * would else go on at the same moments.
+ */
+const JITTER_FRAMES = 1.5;
 const MOST_DOUBLINGS = 4;
 /** Where nobody answers, the channel is full: then all wait longer, up to so many times. */
 const PATIENCE = 6;
@@ -81,7 +85,7 @@ export class HandingOn {
     carried.sent += 1;
     carried.awaited = hop;
     const patience = (1 + PATIENCE * this.pressure) * 2 ** Math.min(carried.tries, MOST_DOUBLINGS);
-    stock.plan(carried, nowMs + airMs + this.context.frames(ANSWER_FRAMES, 1) * patience);
+    stock.plan(carried, nowMs + airMs + this.context.frames(ANSWER_FRAMES, JITTER_FRAMES * patience));
   }
 
   /** A neighbour has it. @param hops how many had handed it on when it came there */

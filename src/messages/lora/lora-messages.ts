@@ -27,6 +27,8 @@ import { type Carried, carriedOf } from "./stock.ts";
 
 /** A neighbour waits to hear that something is here for so long, if it is to hear it go on from here anyway. */
 const HAVE_FRAMES = 0.8;
+/** A hello that crosses ours was made before ours was heard. */
+const HEARD_WITHIN_FRAMES = 8;
 /** From that share of unanswered frames on answers are repeated. */
 const PRESSED_FROM = 0.1;
 
@@ -66,6 +68,8 @@ export class LoraMessages {
   private readonly pace: HelloPace;
   private seqno: number;
   private isHelloDue = false;
+  /** When this box last said hello; before its first, nobody could have heard it. */
+  private helloAtMs = Number.POSITIVE_INFINITY;
   /** Somebody is near who has not heard our hellos. */
   private isNewAround = false;
   private ends: (() => void)[] = [];
@@ -196,8 +200,9 @@ export class LoraMessages {
     const wasSilent = neighbourhood.isSilent(from);
     if (neighbourhood.heard(from, frame.number)) {
       this.isNewAround = true;
-      this.pace.hurry();
+      this.pace.greet();
       this.handingOn.onNewNeighbour();
+      this.spreading.onNewNeighbour();
     }
     this.answers.onFrame(frame.items.filter(({ kind }) => kind === "bundle").length === 1);
     for (const item of frame.items) this.onItem(from, item);
@@ -248,7 +253,8 @@ export class LoraMessages {
   }
 
   private onHello(from: LinkAddress, { seqno, heard, routes, stored }: HelloItem): void {
-    this.context.neighbourhood.told(from, heard);
+    const { nowMs, neighbourhood } = this.context;
+    neighbourhood.told(from, heard, nowMs - this.helloAtMs > this.context.frames(HEARD_WITHIN_FRAMES));
     this.context.routes.onHello(from, seqno, routes);
     this.digests.onFingerprint(stored);
     if (this.context.routes.hasNews) this.pace.hurry();
@@ -370,6 +376,7 @@ export class LoraMessages {
     const { neighbourhood, routes, stock } = this.context;
     const isWhole = this.isNewAround;
     this.isHelloDue = false;
+    this.helloAtMs = this.context.nowMs;
     this.isNewAround = false;
     this.seqno = (this.seqno + 1) & 0xff;
     const hello = (most: number): HelloItem => ({

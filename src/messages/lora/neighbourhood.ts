@@ -73,14 +73,20 @@ export class Neighbourhood {
     return wasAway;
   }
 
-  /** What a box says of those that it hears. */
-  told(address: LinkAddress, heard: readonly HeardBox[]): void {
+  /**
+   * What a box says of those that it hears.
+   * @param couldHear whether it has had time to hear us: else its silence about us says nothing
+   */
+  told(address: LinkAddress, heard: readonly HeardBox[], couldHear: boolean): void {
     const box = this.boxes.get(address);
     if (!box) return;
     box.hears = new Map(heard.map((other) => [other.address, other.quality / 255]));
     const ofUs = box.hears.get(this.own);
-    box.isMutual = ofUs !== undefined;
-    if (ofUs !== undefined) box.outQuality = (box.outQuality + ofUs) / 2;
+    if (ofUs === undefined) box.isMutual = couldHear ? false : undefined;
+    else {
+      box.isMutual = true;
+      box.outQuality = (box.outQuality + ofUs) / 2;
+    }
   }
 
   /** It has, or has not, answered a frame in time. */

@@ -8,7 +8,7 @@ import type { Carried } from "./stock.ts";
 const TURN_FRAMES = 0.7;
 /** Time for somebody to be heard to repeat what was sent. */
 const REPEATED_WITHIN_FRAMES = 1.8;
-/** What nobody was heard to take on is sent so often again, later and later. */
+/** What nobody was heard to take on is sent so often again, each time over a longer span at random. */
 const MOST_REPEATS = 8;
 
 /** What goes to everyone: once by each box that reaches somebody whom no other has reached. */
@@ -17,6 +17,16 @@ export class Spreading {
     private readonly context: LoraContext,
     private readonly answers: Answers,
   ) {}
+
+  /** Somebody is near where nobody was: what is urgent and nobody has yet need not wait until all is compared. */
+  onNewNeighbour(): void {
+    const { stock, nowMs } = this.context;
+    for (const carried of stock.all()) {
+      const isUrgent = carried.priority === "sos" || carried.priority === "check-in";
+      if (!isUrgent || carried.person !== undefined || carried.has.size > 0) continue;
+      if (carried.dueMs === undefined) stock.plan(carried, nowMs + this.context.frames(0, 2));
+    }
+  }
 
   /** It has come from a neighbour, for the first time or again. */
   onHeard(carried: Carried, from: LinkAddress): void {
@@ -47,7 +57,7 @@ export class Spreading {
     const { neighbourhood, stock, nowMs } = this.context;
     carried.sent += 1;
     for (const address of neighbourhood.listeners()) carried.believed.add(address);
-    const againMs = this.context.frames(REPEATED_WITHIN_FRAMES, 1) * 2 ** carried.tries;
+    const againMs = this.context.frames(REPEATED_WITHIN_FRAMES, 2 ** carried.tries);
     stock.plan(carried, carried.isAskedFor ? undefined : nowMs + againMs);
     carried.isAskedFor = false;
   }

@@ -24,6 +24,31 @@ function arrivals(boxes: readonly MessagingBox[]): BundleId[][] {
   });
 }
 
+describe("two boxes that have just been switched on", () => {
+  test("have each other's calls for help within half a minute, though neither had heard of the other", async () => {
+    const { boxes, run } = messagingBoxes({ count: 2, seed: 11, ...IN_A_ROW });
+    const told = arrivals(boxes);
+    const [there, back] = [bundleOf(0, { kind: "sos", to: EVERYONE }), checkIn(1)];
+    submit(boxes[0], there);
+    submit(boxes[1], back);
+    await run(30_000);
+    expect(told[1]).toContain(bundleId(there));
+    expect(told[0]).toContain(bundleId(back));
+  });
+
+  test("say hello to one that comes back soon, and not again and again to one that comes and goes", async () => {
+    const { boxes, run, air } = messagingBoxes({ count: 2, seed: 12, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const before = air.stats().sent;
+    for (let time = 0; time < 20; time += 1) {
+      boxes[1]?.restart();
+      await run(10_000);
+    }
+    // Each start says hello once; who stays greets as often as hellos go at most.
+    expect(air.stats().sent - before).toBeLessThan(45);
+  });
+});
+
 describe("boxes in a row", () => {
   test("bring a message from one end to the other by those between, and nowhere else, once", async () => {
     const { boxes, run } = messagingBoxes({ count: 5, seed: 1, ...IN_A_ROW });
