@@ -24,10 +24,10 @@ export const HOSTAPD: ConfigurationReader = {
 };
 
 export const WPA_SUPPLICANT: ConfigurationReader = {
-  // Its driver "none" has no radio, yet wants an interface that is there. Twice -d: it shows what it has read.
+  // Its driver "none" has no radio, yet wants an interface that is there. -ddK: it shows what it has read, keys too.
   command: (paths) => [
     "wpa_supplicant",
-    "-dd",
+    "-ddK",
     ...paths.flatMap((path, index) => [...(index > 0 ? ["-N"] : []), "-Dnone", "-ilo", `-c${path}`]),
   ],
   refusal: /^Failed to read or parse configuration '(.*)'\.$/,

@@ -166,7 +166,7 @@ export interface Interworking {
   additionalStep?: boolean;
   emergencyServices?: boolean;
   unauthenticatedEmergency?: boolean;
-  /** Group and type of IEEE 802.11-2020, 9.4.1.34: 1.8 is a place of assembly's … */
+  /** Group and type of IEEE 802.11-2020, 9.4.1.34; 1 and 15: an emergency coordination centre. */
   venue?: { group: number; type: number };
   /** Language of ISO 639 (2 or 3 letters), and the place's name in it, up to 252 bytes. */
   venueNames?: readonly { language: string; name: string }[];
