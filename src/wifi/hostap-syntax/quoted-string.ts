@@ -26,11 +26,11 @@ export function utf8Bytes(text: string): Uint8Array | undefined {
 
 /**
  * A text as hostapd and wpa_supplicant take it for SSIDs and passwords: `"…"`, or printf's form `P"…"` where it has
- * what would end the line, the quotation or, in wpa_supplicant's files, begin a comment.
+ * what would end the line or the quotation. With no mark inside, a # in it begins no comment.
  */
 export function quoted(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not stand in a line
-  const printf = text.replace(/[\u0000-\u001f\u007f"\\#]/g, (character) => {
+  const printf = text.replace(/[\u0000-\u001f\u007f"\\]/g, (character) => {
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });
   return printf === text ? `"${text}"` : `P"${printf}"`;

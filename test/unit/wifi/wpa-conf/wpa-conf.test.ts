@@ -55,7 +55,7 @@ network={
 	disable_ht40=1
 	disable_vht=1
 	key_mgmt=SAE
-	sae_password=P"mesh secret \\x231"
+	sae_password="mesh secret #1"
 	ieee80211w=2
 }
 `,
@@ -181,6 +181,7 @@ describe("a file of wpa_supplicant that cannot be followed", () => {
     ["line 4: nonsense: is not known, or has no meaning here", `${head}key_mgmt=NONE\nnonsense=1\n}\n`],
     ["line 4: psk: is not known, or has no meaning here", `${head}key_mgmt=NONE\npsk="12345678"\n}\n`],
     ["line 2: is no key=value", "\n}\n"],
+    ['line 2: networks[0].ssid: "\\"a" is not', 'network={\nssid="a # no end\n}\n'],
     ["line 3: networks[0]: has no }", head],
     ["networks[0].security: key_mgmt is missing", `${head}}\n`],
     ["networks[0].ssid: is missing", "network={\n}\n"],
