@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { type Config, ConfigError, defaultConfig, parseConfig } from "../config/index.ts";
 import { RunError } from "../host/run.ts";
+import { lastHeard } from "../wifi/heard/index.ts";
 import { collectRadios, InventoryError, parseInventory } from "../wifi/inventory/index.ts";
 import { networkName, planRadios, planText } from "../wifi/plan/index.ts";
 import type { Radio, RadioInventory } from "../wifi/radio-inventory.ts";
@@ -77,13 +78,20 @@ function reported<T>(action: (options: T) => Promise<void>): (options: T) => Pro
 async function plan(options: PlanOptions): Promise<void> {
   const config = configFrom(options.config);
   const wifi = { ...config.wifi, ssid: networkName(config.wifi.ssid, config.box.name) };
-  const planned = planRadios(await inventoryFrom(options), wifi, []);
+  const inventory = await inventoryFrom(options);
+  // What is heard here tells nothing of radios elsewhere.
+  const heard = isHere(options) ? await lastHeard(inventory) : [];
+  const planned = planRadios(inventory, wifi, heard);
   process.stdout.write(options.json ? `${JSON.stringify(planned)}\n` : planText(planned));
 }
 
 async function list(options: SourceOptions): Promise<void> {
   const inventory = await inventoryFrom(options);
   process.stdout.write(options.json ? `${JSON.stringify(inventory)}\n` : listText(inventory));
+}
+
+function isHere({ inventory, add }: SourceOptions): boolean {
+  return inventory === undefined && add.length === 0;
 }
 
 function configFrom(file: string | undefined): Config {
