@@ -18,7 +18,7 @@ import { type Limits, SHARES, type Shares, sum } from "./room.ts";
 import { type Shelf, takeOff } from "./shelf.ts";
 import { StoreAge, type StoreClocks } from "./store-age.ts";
 import { MIGRATIONS, ROW_BYTES } from "./store-schema.ts";
-import { isKnown, takeIn } from "./taking-in.ts";
+import { hasNoRoomFor, isKnown, takeIn } from "./taking-in.ts";
 
 export interface BundleStoreOptions extends StoreClocks {
   path: string;
@@ -141,6 +141,10 @@ export class BundleStore implements Custody {
 
   knows(id: BundleId): boolean {
     return isKnown(this.shelf(), id);
+  }
+
+  isShutOut(id: BundleId): boolean {
+    return hasNoRoomFor(this.shelf(), id);
   }
 
   get(id: BundleId): Held | undefined {

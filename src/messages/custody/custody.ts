@@ -41,7 +41,7 @@ export type RefusalReason =
 
 export type Taken =
   | { state: "new"; id: BundleId }
-  /** It is here already, or was, and its recipient has it. Whoever hands it over can let go of it. */
+  /** It is here already, or is settled. Whoever hands it over can let go of it. */
   | { state: "known"; id: BundleId }
   | { state: "refused"; reason: RefusalReason; detail: string };
 
@@ -61,8 +61,13 @@ export interface Custody {
    * @param ageMs as the one that handed it over counted
    */
   take(encoded: Uint8Array, ageMs: number, source: Source): Promise<Taken>;
-  /** Whether it is here, or was here and need not come again. */
+  /**
+   * Whether it is here, or is settled: it has expired, was delivered, superseded or taken away. Whoever else has it can be told
+   * that this box needs it no more. What had to give way is not known.
+   */
   knows(id: BundleId): boolean;
+  /** Whether it had to give way and there is still no room: not to be asked for now, and never acknowledged. Default: nothing is. */
+  isShutOut?(id: BundleId): boolean;
   get(id: BundleId): Held | undefined;
   /**
    * All that others should have too, ids in ascending order: what is alive, not taken away, not delivered to its only recipient.

@@ -57,11 +57,17 @@ function isGone(shelf: Shelf, id: string): boolean {
   return gone !== null && gone.why !== "evicted";
 }
 
-/** Whether a bundle is here, or was and need not come again. */
+/** Whether a bundle is here, or was and need not come again. What had to give way is needed, though there may be no room. */
 export function isKnown(shelf: Shelf, id: string): boolean {
   if (shelf.db.query("SELECT 1 FROM bundle WHERE id = ?").get(id) !== null) return true;
   const gone = goneOf(shelf, id);
-  return gone !== null && (gone.why !== "evicted" || isShutOut(shelf, gone));
+  return gone !== null && gone.why !== "evicted";
+}
+
+/** Whether a bundle had to give way, and would have to again. */
+export function hasNoRoomFor(shelf: Shelf, id: string): boolean {
+  const gone = goneOf(shelf, id);
+  return gone !== null && isShutOut(shelf, gone);
 }
 
 /** What had to give way need not come again before there is room. */

@@ -18,7 +18,7 @@ const MAX_ANSWERS = 16_384;
 export interface FetchingOptions {
   /** The neighbour's peer id in the mesh. */
   peer: string;
-  custody: Pick<Custody, "take" | "knows">;
+  custody: Pick<Custody, "take" | "knows" | "isShutOut">;
   claims: Claims;
   mayLarge: () => boolean;
   /** This box did not want it of this peer a while ago. */
@@ -62,11 +62,11 @@ export class Fetching {
    * @throws {BreachError} when it offers more than can be answered
    */
   offered(rank: Rank, ids: readonly BundleId[]): boolean {
-    const { custody, isRefused, mayLarge } = this.options;
+    const { custody, mayLarge } = this.options;
     let isAny = false;
     for (const id of ids) {
       if (custody.knows(id)) this.say("known", id);
-      else if (isRefused(id) || this.left >= MAX_QUEUED || (rank === "large" && !mayLarge()))
+      else if (this.isUnwanted(id) || this.left >= MAX_QUEUED || (rank === "large" && !mayLarge()))
         this.say("later", id);
       else if (!this.asked.has(id) && !this.elsewhere.has(id)) {
         this.queued.add(id, rank);
@@ -149,6 +149,7 @@ export class Fetching {
       while (this.queued.count(rank) > 0) {
         const ids = this.queued.take(rank, room).filter((id) => {
           if (custody.knows(id)) this.say("known", id);
+          else if (custody.isShutOut?.(id)) this.say("later", id);
           else if (claims.claim(id, this)) return true;
           else this.elsewhere.add(id, rank);
           return false;
@@ -165,6 +166,12 @@ export class Fetching {
   stop(): void {
     this.isStopped = true;
     for (const { id } of this.asked.empty()) this.options.claims.release(id, this);
+  }
+
+  /** Not now: it may be offered again, and stays with the peer. */
+  private isUnwanted(id: BundleId): boolean {
+    const { custody, isRefused } = this.options;
+    return isRefused(id) || custody.isShutOut?.(id) === true;
   }
 
   private took(id: BundleId, taken: Taken): void {
