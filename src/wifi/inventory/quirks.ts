@@ -96,6 +96,14 @@ export const QUIRKS: readonly Quirk[] = [
       "https://github.com/morrownr/USB-WiFi/blob/main/home/USB_WiFi_Adapter_out-of-kernel_drivers_for_Linux.md",
   },
   {
+    drivers: ["mt76x0u"],
+    truth: {},
+    matters: "always",
+    words:
+      "this driver tells 2 dBm at 2.4 GHz of an adapter that was found to reach far: do not choose by the power that is told",
+    source: "https://github.com/morrownr/USB-WiFi/blob/main/home/iw_list/ALFA_AWUS036ACHM_mt7610u.md",
+  },
+  {
     drivers: ["mt76x2u"],
     truth: {},
     matters: "always",
