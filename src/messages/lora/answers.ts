@@ -1,5 +1,5 @@
 import type { LoraContext } from "./context.ts";
-import { ARRIVED, type HaveItem, type Item, type ShortId } from "./frame.ts";
+import { ARRIVED, type HaveItem, type Item, type ShortId } from "./items.ts";
 
 /** Whoever has handed something over leaves the word to us for so long, in frames of the largest size. */
 const WORD_FRAMES = 0.25;

@@ -10,7 +10,7 @@ import {
   MAX_PREFIX,
   type PartsItem,
   type ShortId,
-} from "./frame.ts";
+} from "./items.ts";
 
 /** What has come is named once more to the neighbours, in a frame of its own if none goes for so long. */
 const RECENT_AFTER_MS = 150_000;

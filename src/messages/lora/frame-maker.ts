@@ -5,7 +5,8 @@ import type { Answers } from "./answers.ts";
 import { encodeForm, keyHashOf } from "./bundle-form.ts";
 import type { LoraContext } from "./context.ts";
 import type { Digests } from "./digests.ts";
-import { type BundleItem, type HelloItem, hopTagOf, type Item, itemBytes, type ShortId } from "./frame.ts";
+import { itemBytes } from "./frame.ts";
+import { type BundleItem, type HelloItem, hopTagOf, type Item, type ShortId } from "./items.ts";
 import type { Carried } from "./stock.ts";
 
 /** A bundle that may go now. */

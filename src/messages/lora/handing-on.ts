@@ -1,7 +1,7 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import type { Answers } from "./answers.ts";
 import type { LoraContext } from "./context.ts";
-import { hopTagOf, type ShortId } from "./frame.ts";
+import { hopTagOf, type ShortId } from "./items.ts";
 import { ONE_HOP } from "./neighbourhood.ts";
 import type { Carried } from "./stock.ts";
 

@@ -5,7 +5,7 @@ import type { Taken } from "../custody/custody.ts";
 import type { Answers } from "./answers.ts";
 import { type BundleForm, decodeForm, type FullKeys, type KeyHash, rebuild } from "./bundle-form.ts";
 import type { LoraContext } from "./context.ts";
-import { type BundleItem, hopTagOf } from "./frame.ts";
+import { type BundleItem, hopTagOf } from "./items.ts";
 import { LoraFormError } from "./octets.ts";
 
 /** How a bundle came that is being taken into custody. */

@@ -6,20 +6,14 @@ import { Answers } from "./answers.ts";
 import { MAX_AIR_BYTES } from "./bundle-air.ts";
 import { LoraContext, type LoraMessagesOptions } from "./context.ts";
 import { Digests } from "./digests.ts";
-import {
-  decodeFrame,
-  type Frame,
-  type HelloItem,
-  hopTagOf,
-  type Item,
-  itemBytes,
-  MAX_ROUTES,
-  shortIdOf,
-} from "./frame.ts";
+import { etaMs } from "./eta.ts";
+import { isForLora } from "./for-lora.ts";
+import { decodeFrame } from "./frame.ts";
 import { FrameMaker } from "./frame-maker.ts";
+import { Greeting } from "./greeting.ts";
 import { HandingOn } from "./handing-on.ts";
-import { HelloPace } from "./hello-pace.ts";
 import { type Arrival, type HeardBundle, Intake } from "./intake.ts";
+import { type Frame, type HelloItem, hopTagOf, type Item, shortIdOf } from "./items.ts";
 import { LoraFormError } from "./octets.ts";
 import { Speaker } from "./speaker.ts";
 import { Spreading } from "./spreading.ts";
@@ -27,16 +21,9 @@ import { type Carried, carriedOf } from "./stock.ts";
 
 /** A neighbour waits to hear that something is here for so long, if it is to hear it go on from here anyway. */
 const HAVE_FRAMES = 0.8;
-/** A hello that crosses ours was made before ours was heard. */
-const HEARD_WITHIN_FRAMES = 8;
 /** From that share of unanswered frames on answers are repeated. */
 const PRESSED_FROM = 0.1;
 
-/** A hello waits for a frame that has room for it. */
-const LEAST_HELLO_BYTES = 120;
-/** Of the boxes that are heard the nearest are named. */
-const MOST_HEARD = 20;
-const ROUTE_BYTES = 5;
 /** Bundles that are taken up again in one go. */
 const RESUMED_AT_A_TIME = 64;
 const RESUME_EVERY_MS = 20;
@@ -65,26 +52,21 @@ export class LoraMessages {
   private readonly handingOn: HandingOn;
   private readonly intake: Intake;
   private readonly speaker: Speaker;
-  private readonly pace: HelloPace;
-  private seqno: number;
-  private isHelloDue = false;
-  /** When this box last said hello; before its first, nobody could have heard it. */
-  private helloAtMs = Number.POSITIVE_INFINITY;
-  /** Somebody is near who has not heard our hellos. */
-  private isNewAround = false;
+  private readonly greeting: Greeting;
   private ends: (() => void)[] = [];
   private endResuming = () => {};
 
   constructor(private readonly options: LoraMessagesOptions) {
-    const { timers, random } = options;
     const context = new LoraContext(options);
     const answers = new Answers(context);
     const digests = new Digests(context);
     const spreading = new Spreading(context, answers);
-    const handingOn = new HandingOn(context, answers, () => this.pace.hurry());
-    const frames = new FrameMaker(context, answers, digests, (bytes) => this.hello(bytes));
-    const isHelloDue = () => this.isHelloDue;
+    const greeting = new Greeting(context, () => this.speaker.pump());
+    const handingOn = new HandingOn(context, answers, () => greeting.hurry());
+    const frames = new FrameMaker(context, answers, digests, (bytes) => greeting.take(bytes));
+    const isHelloDue = () => greeting.isDue;
     this.context = context;
+    this.greeting = greeting;
     this.answers = answers;
     this.digests = digests;
     this.spreading = spreading;
@@ -95,17 +77,6 @@ export class LoraMessages {
       answers,
       (heard) => this.onBundle(heard),
       (id, arrival, taken) => this.onTaken(id, arrival, taken),
-    );
-    this.seqno = Math.floor(random() * 256);
-    this.pace = new HelloPace(
-      timers,
-      random,
-      () => context.frameMs,
-      () => context.neighbourhood.near().length,
-      () => {
-        this.isHelloDue = true;
-        this.speaker.pump();
-      },
     );
   }
 
@@ -134,14 +105,14 @@ export class LoraMessages {
     if (from + RESUMED_AT_A_TIME < ids.length)
       this.endResuming = timers.after(RESUME_EVERY_MS, () => this.resumeSome(ids, from + RESUMED_AT_A_TIME));
     else {
-      this.pace.start();
+      this.greeting.start();
       this.speaker.pump();
     }
   }
 
   stop(): void {
     this.endResuming();
-    this.pace.stop();
+    this.greeting.stop();
     this.speaker.stop();
     for (const end of this.ends) end();
     this.ends = [];
@@ -169,17 +140,7 @@ export class LoraMessages {
     const outlook = options.air.outlook();
     if (!outlook || carried.dueMs === undefined || this.context.neighbourhood.listeners().length === 0)
       return { etaMs: undefined };
-    const rank = rankOf(carried.priority);
-    const ahead = [...stock.waiting].filter(
-      (other) =>
-        rankOf(other.priority) < rank ||
-        (other.priority === carried.priority && other.sinceMs <= carried.sinceMs),
-    );
-    const airMs = ahead.reduce(
-      (sum, { airBytes }) => sum + outlook.airtimeMs(Math.min(airBytes, outlook.frameBytes)),
-      0,
-    );
-    return { etaMs: outlook.etaMs(airMs, carried.priority) };
+    return { etaMs: etaMs(carried, stock.waiting, outlook) };
   }
 
   /** A person is at this box now, and sends nothing: what is for them is to come here. */
@@ -199,8 +160,7 @@ export class LoraMessages {
     }
     const wasSilent = neighbourhood.isSilent(from);
     if (neighbourhood.heard(from, frame.number)) {
-      this.isNewAround = true;
-      this.pace.greet();
+      this.greeting.onNewNeighbour();
       this.handingOn.onNewNeighbour();
       this.spreading.onNewNeighbour();
     }
@@ -253,11 +213,10 @@ export class LoraMessages {
   }
 
   private onHello(from: LinkAddress, { seqno, heard, routes, stored }: HelloItem): void {
-    const { nowMs, neighbourhood } = this.context;
-    neighbourhood.told(from, heard, nowMs - this.helloAtMs > this.context.frames(HEARD_WITHIN_FRAMES));
+    this.context.neighbourhood.told(from, heard, this.greeting.isHeard);
     this.context.routes.onHello(from, seqno, routes);
     this.digests.onFingerprint(stored);
-    if (this.context.routes.hasNews) this.pace.hurry();
+    if (this.context.routes.hasNews) this.greeting.hurry();
   }
 
   private onHas(from: LinkAddress, carried: Carried | undefined, hops: number): void {
@@ -342,7 +301,7 @@ export class LoraMessages {
   private carried({ id, bundle, encoded }: Held, arrival: Arrival | undefined): Carried | undefined {
     const { keys, stock, homes, address, nowMs } = this.context;
     keys.addAllOf(bundle);
-    if (bundle.kind === "photo" || encoded.length > MAX_AIR_BYTES) return undefined;
+    if (!isForLora(bundle, encoded.length)) return undefined;
     if (stock.size >= MAX_CARRIED && rankOf(bundle.priority) > rankOf("check-in")) return undefined;
     const { kind, priority, to } = bundle;
     const person = to.kind === "person" ? to.key : undefined;
@@ -368,25 +327,5 @@ export class LoraMessages {
     const isHere = source.by === "guest" || source.by === "self";
     if (isHere || (source.by !== "lora" && homes.of(key) === undefined))
       homes.note(key, address, nowMs - ageMs);
-  }
-
-  /** The hello that is due, if one is, in no more than so many bytes. */
-  private hello(bytes: number): HelloItem | undefined {
-    if (!this.isHelloDue || bytes < LEAST_HELLO_BYTES) return undefined;
-    const { neighbourhood, routes, stock } = this.context;
-    const isWhole = this.isNewAround;
-    this.isHelloDue = false;
-    this.helloAtMs = this.context.nowMs;
-    this.isNewAround = false;
-    this.seqno = (this.seqno + 1) & 0xff;
-    const hello = (most: number): HelloItem => ({
-      kind: "hello",
-      seqno: this.seqno,
-      heard: neighbourhood.heardBoxes(MOST_HEARD),
-      routes: routes.offers(isWhole, most),
-      stored: stock.fingerprint(),
-    });
-    const leftBytes = bytes - itemBytes(hello(0));
-    return hello(Math.min(MAX_ROUTES, Math.floor(leftBytes / ROUTE_BYTES)));
   }
 }

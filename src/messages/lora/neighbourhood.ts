@@ -1,5 +1,5 @@
 import type { LinkAddress } from "../../lora/index.ts";
-import type { HeardBox } from "./frame.ts";
+import type { HeardBox } from "./items.ts";
 
 /** A box that has not been heard for so long is not near any more: it says hello more often than that. */
 const AWAY_AFTER_MS = 50 * 60_000;

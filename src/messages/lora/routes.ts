@@ -1,5 +1,5 @@
 import type { LinkAddress } from "../../lora/index.ts";
-import { MAX_ROUTES, type RouteOffer } from "./frame.ts";
+import { MAX_ROUTES, type RouteOffer } from "./items.ts";
 
 export const UNREACHABLE = 255;
 /** What a neighbour has said is no longer true. */

@@ -1,7 +1,7 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import type { BundleId, Kind, Priority } from "../bundle/bundle.ts";
 import type { FullKeys } from "./bundle-form.ts";
-import { type Fingerprint, MAX_IDS, type ShortId, shortIdOf } from "./frame.ts";
+import { type Fingerprint, MAX_IDS, type ShortId, shortIdOf } from "./items.ts";
 
 /** What LoRa does with a bundle in custody. */
 export interface Carried {

@@ -3,11 +3,11 @@ import fc from "fast-check";
 import {
   decodeFrame,
   encodeFrame,
-  type Item,
   itemBytes,
   longAge,
   shortAge,
 } from "../../../../src/messages/lora/frame.ts";
+import type { Item } from "../../../../src/messages/lora/items.ts";
 import { LoraFormError } from "../../../../src/messages/lora/octets.ts";
 
 const id = fc.integer({ min: 0, max: 2 ** 32 - 1 });
