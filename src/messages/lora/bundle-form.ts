@@ -3,6 +3,7 @@ import type { MessageCode } from "../../lora/index.ts";
 import {
   type Bundle,
   type Destination,
+  KINDS,
   type Kind,
   MAX_LIFETIME_S,
   MAX_TEXT_BODY_BYTES,
@@ -32,18 +33,20 @@ export interface FullKeys {
   to: boolean;
 }
 
-const KINDS: readonly Kind[] = [
-  "sos",
-  "check-in",
-  "direct",
-  "post",
-  "notice",
-  "receipt",
-  "lookup",
-  "card",
-  "removal",
-  "photo",
-];
+/** How each kind is written; a number once given stays. 15 is free. */
+const KIND_NUMBERS: Readonly<Record<Kind, number>> = {
+  sos: 0,
+  "check-in": 1,
+  direct: 2,
+  post: 3,
+  notice: 4,
+  receipt: 5,
+  lookup: 6,
+  card: 7,
+  removal: 8,
+  photo: 9,
+  credentials: 10,
+};
 const SENDERS: readonly Sender["as"][] = ["person", "guest", "box"];
 const DESTINATIONS: readonly Destination["kind"][] = ["everyone", "person", "room", "service", "outside"];
 /** In hours, by their number; what is not here is written out. */
@@ -83,7 +86,7 @@ export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): 
   const usual = lifetimeS % 3600 === 0 ? USUAL_LIFETIMES_H.indexOf(lifetimeS / 3600) : -1;
   const out = new OctetWriter()
     .uint(
-      (KINDS.indexOf(kind) << 4) |
+      (KIND_NUMBERS[kind] << 4) |
         (SENDERS.indexOf(sender.as) << 2) |
         (Number(isSigned) << 1) |
         Number(isCoded),
@@ -112,7 +115,7 @@ export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): 
 export function decodeForm(bytes: Uint8Array, code?: MessageCode): BundleForm {
   const from = new OctetReader(bytes, "bundle");
   const [first, second, third] = [from.uint("kind", 1), from.uint("priority", 1), from.uint("lifetimeS", 1)];
-  const kind = named(from, "kind", KINDS, first >> 4);
+  const kind = kindOf(from, first >> 4);
   const as = named(from, "as", SENDERS, (first >> 2) & 3);
   const priority = named(from, "priority", PRIORITIES, second >> 5);
   const toKind = named(from, "destination", DESTINATIONS, (second >> 2) & 7);
@@ -198,6 +201,12 @@ function decoded(from: OctetReader, isCoded: boolean, code: MessageCode | undefi
   } catch {
     throw from.fail("body", "does not decode");
   }
+}
+
+function kindOf(from: OctetReader, number: number): Kind {
+  const kind = KINDS.find((one) => KIND_NUMBERS[one] === number);
+  if (kind === undefined) throw from.fail("kind", `${number} is not known here`);
+  return kind;
 }
 
 function named<T>(from: OctetReader, field: string, all: readonly T[], number: number): T {

@@ -106,6 +106,18 @@ describe("boxes in a row", () => {
     expect(told[2]?.toSorted()).toEqual([bundleId(message), bundleId(news)].toSorted());
   });
 
+  test("bring certificates, and are silent about them afterwards", async () => {
+    const { boxes, run, air } = messagingBoxes({ count: 2, seed: 4, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const bundle = bundleOf(0, { kind: "credentials", to: EVERYONE, body: new Uint8Array(400).fill(5) });
+    submit(boxes[0], bundle);
+    await run(60_000);
+    expect(boxes[1]?.custody.get(bundleId(bundle))?.bundle).toEqual(bundle);
+    const beforeMs = air.stats().airtimeMs;
+    await run(HOUR_MS);
+    expect(air.stats().airtimeMs - beforeMs).toBeLessThan(20_000);
+  });
+
   test("find a way for whom nobody has heard of yet", async () => {
     const { boxes, run } = messagingBoxes({ count: 4, seed: 5, ...IN_A_ROW });
     await run(HOUR_MS);
