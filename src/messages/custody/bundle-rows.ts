@@ -21,6 +21,8 @@ export interface BundleRow {
   holder: string;
   source: string;
   born_ms: number;
+  /** When it first came here: whatever ages others count, it is no younger. */
+  came_ms: number;
   expires_ms: number;
   cost: number;
   about: BundleId | null;
@@ -43,12 +45,21 @@ const RANKS_A_SECOND = 2 ** 20;
 export const ageOfRank = (rank: number, nowMs: number): number =>
   Math.max(0, nowMs - Math.floor(rank / RANKS_A_SECOND) * 1_000);
 
-export function rowOf(read: ReadBundle, seq: number, bornMs: number, source: Source): BundleRow {
+export const rankOf = (bornMs: number, seq: number): number =>
+  Math.floor(bornMs / 1_000) * RANKS_A_SECOND + (seq % RANKS_A_SECOND);
+
+/** When a bundle was made and when it first came here, by the store's age. */
+export interface Times {
+  bornMs: number;
+  cameMs: number;
+}
+
+export function rowOf(read: ReadBundle, seq: number, { bornMs, cameMs }: Times, source: Source): BundleRow {
   const { id, bundle, encoded, facts } = read;
   return {
     seq,
     id,
-    rank: Math.floor(bornMs / 1_000) * RANKS_A_SECOND + (seq % RANKS_A_SECOND),
+    rank: rankOf(bornMs, seq),
     kind: bundle.kind,
     priority: PRIORITIES.indexOf(bundle.priority),
     sender: hex(bundle.sender.key),
@@ -58,6 +69,7 @@ export function rowOf(read: ReadBundle, seq: number, bornMs: number, source: Sou
     holder: holderOf(bundle, source),
     source: sourceText(source),
     born_ms: bornMs,
+    came_ms: cameMs,
     expires_ms: bornMs + bundle.lifetimeS * 1_000,
     cost: ROW_BYTES + encoded.length,
     ...facts,
@@ -82,6 +94,7 @@ const COLUMNS: readonly (keyof BundleRow)[] = [
   "holder",
   "source",
   "born_ms",
+  "came_ms",
   "expires_ms",
   "cost",
   "about",

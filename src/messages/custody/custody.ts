@@ -62,7 +62,7 @@ export interface Custody {
    */
   take(encoded: Uint8Array, ageMs: number, source: Source): Promise<Taken>;
   /**
-   * Whether it is here, or is settled: it has expired, was delivered, superseded or taken away. Whoever else has it can be told
+   * Whether it is here, or is settled: its lifetime is over since it first came here, it was delivered, superseded or taken away. Whoever else has it can be told
    * that this box needs it no more. What had to give way is not known.
    */
   knows(id: BundleId): boolean;

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { type BundleId, MAX_LIFETIME_S } from "../bundle/bundle.ts";
-import { type BundleRow, insertRow } from "./bundle-rows.ts";
+import { type BundleRow, insertRow, rankOf } from "./bundle-rows.ts";
 import type { Limits } from "./room.ts";
 import { gramsOf } from "./search-name.ts";
 import { ROW_BYTES } from "./store-schema.ts";
@@ -47,6 +47,22 @@ export function takeOff({ db, gone }: Shelf, row: BundleRow): void {
   gone.push(row.id);
 }
 
+/** A younger copy has come: whoever said that the bundle was older was wrong, or lied so that it would soon be gone. */
+export function makeYounger(shelf: Shelf, row: BundleRow, bornMs: number): void {
+  const { db } = shelf;
+  const younger: BundleRow = { ...row, rank: rankOf(bornMs, row.seq), latest: 0 };
+  forgetName(db, row);
+  db.query("UPDATE bundle SET born_ms = ?, expires_ms = ?, rank = ?, latest = 0 WHERE seq = ?").run(
+    bornMs,
+    bornMs + row.expires_ms - row.born_ms,
+    younger.rank,
+    row.seq,
+  );
+  db.query("UPDATE receipt SET rank = ? WHERE seq = ?").run(younger.rank, row.seq);
+  if (row.kind === "card" && row.name !== null) addName(db, "card", younger);
+  if (row.subject !== null) electLatest(db, row.subject);
+}
+
 /** Why a bundle was taken away, and on whose behalf. */
 export interface Removed {
   by: "sender" | "operator";
@@ -79,13 +95,22 @@ export function emptyOut({ db, gone }: Shelf, row: BundleRow, removed: Removed):
 /** Remembers a bundle as one that need not come again, for as long as a box may have it that was off and counted less of its age. */
 export function remember(
   { db }: Shelf,
-  row: Pick<BundleRow, "id" | "priority" | "expires_ms">,
+  row: Pick<BundleRow, "id" | "priority" | "born_ms" | "came_ms" | "expires_ms">,
   why: Departure,
   who = "",
 ): void {
   const { lastInsertRowid } = db
-    .query("INSERT OR REPLACE INTO gone (id, why, who, priority, until_ms) VALUES (?, ?, ?, ?, ?)")
-    .run(row.id, why, who, row.priority, row.expires_ms + REMEMBERED_MS);
+    .query(
+      "INSERT OR REPLACE INTO gone (id, why, who, priority, until_ms, ends_ms) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .run(
+      row.id,
+      why,
+      who,
+      row.priority,
+      row.expires_ms + REMEMBERED_MS,
+      row.came_ms + row.expires_ms - row.born_ms,
+    );
   db.query("DELETE FROM gone WHERE seq <= ?").run(Number(lastInsertRowid) - MAX_GONE);
 }
 

@@ -8,6 +8,8 @@ export const ROW_BYTES = 1_024;
  * `ROW_BYTES` and the bytes of `encoded`; a bundle that was taken away leaves its row as a trace, with nothing in `encoded`.
  * `subject` is whose check-in it is, `latest` 1 for the newest of those. `about` is what a photo or a post belongs to.
  *
+ * `gone.ends_ms` is when a lifetime is over at the latest, counted from when the bundle first came.
+ *
  * `usage` is kept by triggers, so that it can't be another than what is there.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -146,4 +148,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE VIRTUAL TABLE card_name USING fts5 (
     grams, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
   )`,
+
+  // Of what came before, no younger copy counts.
+  `ALTER TABLE bundle ADD COLUMN came_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE gone ADD COLUMN ends_ms INTEGER NOT NULL DEFAULT 0`,
 ];

@@ -1,13 +1,16 @@
 import type { ReceiptBody, RemovalBody } from "../bundle/bodies.ts";
 import { PRIORITIES } from "../bundle/bundle.ts";
-import { type BundleRow, isTrace, rowById, rowOf } from "./bundle-rows.ts";
+import { type BundleRow, isTrace, rowById, rowOf, type Times } from "./bundle-rows.ts";
 import type { Source, Taken } from "./custody.ts";
 import { noteHandedOver } from "./handed-over.ts";
 import { makeRoom, RefusedError, usedByAll } from "./make-room.ts";
 import type { ReadBundle } from "./opened-bundle.ts";
 import { leavesTrace, removalOf, removes, takeAway } from "./removing.ts";
 import { isTight } from "./room.ts";
-import { type Departure, drop, putOnShelf, remember, type Shelf, traceRow } from "./shelf.ts";
+import { type Departure, drop, makeYounger, putOnShelf, remember, type Shelf, traceRow } from "./shelf.ts";
+
+/** By how much a copy has to be younger to count: boxes on two ways round their ages, and count a little differently. */
+const YOUNGER_BY_MS = 60_000;
 
 /**
  * Puts a bundle, checked, on the shelf, and does what it says to others there. All of it is one write.
@@ -21,10 +24,13 @@ export function takeIn(shelf: Shelf, read: ReadBundle, seq: number, ageMs: numbe
   if (here) {
     if (isTrace(here)) throw new RefusedError("blocked", "was taken away");
     noteHandedOver(db, here, source);
+    const bornMs = Math.min(Math.floor(shelf.nowMs - ageMs), here.came_ms);
+    if (bornMs > here.born_ms + YOUNGER_BY_MS) makeYounger(shelf, here, bornMs);
     return { state: "known", id };
   }
-  if (isGone(shelf, id)) return { state: "known", id };
-  const row = rowOf(read, seq, Math.floor(shelf.nowMs - ageMs), source);
+  const times = timesOf(shelf, read, ageMs);
+  if (times === undefined) return { state: "known", id };
+  const row = rowOf(read, seq, times, source);
   const settled = isSettled(shelf, row, read);
   if (settled) {
     remember(shelf, row, settled.why, settled.who);
@@ -48,20 +54,34 @@ export function takeIn(shelf: Shelf, read: ReadBundle, seq: number, ageMs: numbe
 }
 
 /**
- * Whether a bundle was here and need not come again.
+ * When a bundle that is not here was made, and when it first came.
+ * @returns undefined where it was here and need not come again
  * @throws {RefusedError} where it had to give way, and there is no room yet
  */
-function isGone(shelf: Shelf, id: string): boolean {
+function timesOf(shelf: Shelf, { id, bundle }: ReadBundle, ageMs: number): Times | undefined {
+  const { nowMs } = shelf;
+  const bornMs = Math.floor(nowMs - ageMs);
   const gone = goneOf(shelf, id);
-  if (gone && isShutOut(shelf, gone)) throw new RefusedError("full", "had to give way to others");
-  return gone !== null && gone.why !== "evicted";
+  if (gone === null) return { bornMs, cameMs: nowMs };
+  if (isShutOut(shelf, gone)) throw new RefusedError("full", "had to give way to others");
+  if (isSettledFor(shelf, gone)) return undefined;
+  const cameMs = Math.min(nowMs, gone.ends_ms - bundle.lifetimeS * 1_000);
+  const times = { bornMs: Math.min(bornMs, cameMs), cameMs };
+  return times.bornMs + bundle.lifetimeS * 1_000 > nowMs ? times : undefined;
 }
+
+/**
+ * Whether what was here need not come again. What expired sooner than its lifetime after it came was old by the word of whoever
+ * handed it over: a younger copy may come, until it has been known for its whole lifetime.
+ */
+const isSettledFor = ({ nowMs }: Shelf, { why, ends_ms }: Gone): boolean =>
+  why !== "evicted" && !(why === "expired" && ends_ms > nowMs);
 
 /** Whether a bundle is here, or was and need not come again. What had to give way is needed, though there may be no room. */
 export function isKnown(shelf: Shelf, id: string): boolean {
   if (shelf.db.query("SELECT 1 FROM bundle WHERE id = ?").get(id) !== null) return true;
   const gone = goneOf(shelf, id);
-  return gone !== null && gone.why !== "evicted";
+  return gone !== null && isSettledFor(shelf, gone);
 }
 
 /** Whether a bundle had to give way, and would have to again. */
@@ -79,10 +99,12 @@ interface Gone {
   /** By whom, where that matters: hex of a key. */
   who: string;
   priority: number;
+  /** When its lifetime is over at the latest. */
+  ends_ms: number;
 }
 
 export function goneOf({ db }: Pick<Shelf, "db">, id: string): Gone | null {
-  return db.query<Gone, [string]>("SELECT why, who, priority FROM gone WHERE id = ?").get(id);
+  return db.query<Gone, [string]>("SELECT why, who, priority, ends_ms FROM gone WHERE id = ?").get(id);
 }
 
 /** Whether what is known already says that nobody needs the bundle: its recipient has it, or a newer card is here. */

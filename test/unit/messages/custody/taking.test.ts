@@ -167,6 +167,7 @@ describe("taking a bundle into custody", () => {
     expect([store.ids(), gone, store.get(post.id)]).toEqual([[], [post.id], undefined]);
     expect(store.queries.posts("square").items).toEqual([]);
     // Another box that was off for a while counted less of its age.
+    await pass(40_000);
     expect(store.knows(post.id)).toBe(true);
     expect(await take(post, PEER, 10_000)).toEqual({ state: "known", id: post.id });
     await pass(29 * DAY_MS);
