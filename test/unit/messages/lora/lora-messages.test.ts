@@ -214,6 +214,23 @@ describe("what is most urgent", () => {
   });
 });
 
+describe("what does not go by LoRa", () => {
+  test("is where somebody outside is reached: all who listen would read it", async () => {
+    const { boxes, run } = messagingBoxes({ count: 2, seed: 5, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const heard: string[] = [];
+    boxes[1]?.link.on("message", ({ payload }) => heard.push(Buffer.from(payload).toString("latin1")));
+    const outside = { kind: "outside", uri: "mailto:mother@example.org" } as const;
+    const bundle = bundleOf(0, { kind: "check-in", to: outside });
+    submit(boxes[0], bundle);
+    await run(3 * HOUR_MS);
+    expect(heard.length).toBeGreaterThan(0);
+    expect(heard.filter((said) => said.includes("mother"))).toEqual([]);
+    expect(boxes[1]?.custody.knows(bundleId(bundle))).toBe(false);
+    expect(boxes[0]?.messages.underWay(bundleId(bundle))).toBeUndefined();
+  });
+});
+
 describe("what is told of a bundle", () => {
   test("is when it will have gone, until a neighbour has it", async () => {
     const { boxes, run, time } = messagingBoxes({ count: 2, seed: 9, ...IN_A_ROW });
