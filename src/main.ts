@@ -56,7 +56,7 @@ export interface BenchOptions {
   consolePort: number;
   /** The serial line of a virtual LoRa case on Europe's usual channel; undefined: the box has none. */
   loraPort: string | undefined;
-  /** Boxes that LoRa alone connects: this one has no mesh. */
+  /** Boxes that LoRa alone connects: this one has no mesh. It belongs to the networks of its invites all the same. */
   isByLoraAlone?: boolean;
   /** What runs beside the box's own parts: before them, and after them. */
   before?: readonly Part[];
@@ -149,6 +149,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   });
   const texts = new LoraTexts(lora, clock);
   const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
+  if (bench?.isByLoraAlone) for (const link of config.mesh.invites) memberships.join(link, config.box.name);
   const { mesh, parts, clearLeftovers } = composeMesh({
     config,
     onBoard,

@@ -17,6 +17,8 @@ export interface NeighbourOptions {
   runFolder: string;
   /** The serial line of its LoRa case. */
   loraPort: string;
+  /** To the network of both: what an operator says is believed within it. */
+  invite: string;
   log: Logger;
   /** A free port, this one or above. */
   portFrom: (port: number) => number;
@@ -31,7 +33,7 @@ export async function virtualAir(firmware: VirtualFirmware, runFolder: string): 
 /** Another box in this process, as real as the first one, that LoRa alone connects with it. */
 export async function startNeighbour(options: NeighbourOptions): Promise<Box> {
   const { Greeter } = await import("../bench/greeter.ts");
-  const { loraPort, portFrom } = options;
+  const { loraPort, invite, portFrom } = options;
   const log = options.log.child({}, { level: "error" });
   const stateFolder = join(options.stateFolder, "neighbour");
   const runFolder = join(options.runFolder, "neighbour");
@@ -44,6 +46,7 @@ export async function startNeighbour(options: NeighbourOptions): Promise<Box> {
     log,
     giveUp: () => log.error("the neighbour’s box has too many errors"),
     name: NAME,
+    invites: [invite],
     bench: {
       address: ADDRESS,
       portalPort: portFrom(PORTAL_PORT),

@@ -3,6 +3,12 @@ import type { Box } from "../main.ts";
 
 const NETWORK_NAME = "Bench";
 
+/** A link to join the network of boxes on this machine by, which is made where there is none. */
+export async function benchInvite({ mesh }: Pick<Box, "mesh">): Promise<string> {
+  const network = mesh.networks().find(({ canInvite }) => canInvite) ?? (await mesh.found(NETWORK_NAME));
+  return mesh.invite(network.id, { role: "box", once: false, hours: 24 }).link;
+}
+
 /**
  * Starts more boxes on this machine, each a process of its own with its own state, and lets them join a network that the
  * first one may invite to, a new one where there is none. They find each other by themselves.
@@ -10,10 +16,9 @@ const NETWORK_NAME = "Bench";
 export async function startOtherBoxes(
   count: number,
   { stateFolder, runFolder }: { stateFolder: string; runFolder: string },
-  { mesh }: Pick<Box, "mesh">,
+  box: Pick<Box, "mesh">,
 ): Promise<{ stop(): Promise<void> }> {
-  const network = mesh.networks().find(({ canInvite }) => canInvite) ?? (await mesh.found(NETWORK_NAME));
-  const { link } = mesh.invite(network.id, { role: "box", once: false, hours: 24 });
+  const link = await benchInvite(box);
   const children = Array.from({ length: count }, (_, index) => {
     const number = index + 2;
     const command = [process.execPath, join(import.meta.dir, "main.ts"), "run", "--mode", "bench"];

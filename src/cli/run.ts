@@ -6,7 +6,7 @@ import { createLog } from "../host/log.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
 import { EXIT } from "./exit.ts";
 import { startNeighbour, virtualAir } from "./neighbour.ts";
-import { startOtherBoxes } from "./other-boxes.ts";
+import { benchInvite, startOtherBoxes } from "./other-boxes.ts";
 import { untilSignal } from "./signals.ts";
 
 /** Where a box keeps its state when it was not told. */
@@ -104,7 +104,14 @@ async function runBox(options: RunOptions): Promise<void> {
   await box.start();
   const neighbour =
     air &&
-    (await startNeighbour({ stateFolder, runFolder, loraPort: air.ports[1], log, portFrom: freePort }));
+    (await startNeighbour({
+      stateFolder,
+      runFolder,
+      loraPort: air.ports[1],
+      invite: await benchInvite(box),
+      log,
+      portFrom: freePort,
+    }));
   if (bench) {
     await Promise.all([box, neighbour].map((one) => one && answers(one.portalUrl)));
     process.stdout.write(welcomeText(box, neighbour));
