@@ -46,6 +46,8 @@ export interface BundleQueriesOptions {
 }
 
 const PAGE = 20;
+/** Calls for help that are looked through for the board. */
+const MAX_CALLS = 10_000;
 
 /** What the store is asked for. Lists are pages, the newest first by when it was made; what has expired is in none. */
 export class BundleQueries {
@@ -108,6 +110,28 @@ export class BundleQueries {
     });
   }
 
+  /**
+   * Calls for help as they are to be dealt with: those that nobody has answered, the longest waiting first, and then those that
+   * somebody has, likewise. Later ones, however many, push none off.
+   */
+  openCalls(limit: number): SosEntry[] {
+    const waiting: SosEntry[] = [];
+    const answered: SosEntry[] = [];
+    let from = -1;
+    for (let looked = 0; looked < MAX_CALLS && waiting.length < limit; looked += PAGE) {
+      const rows = this.rows("kind = 'sos' AND rank > ? ORDER BY rank", [from], PAGE);
+      for (const row of rows) {
+        from = row.rank;
+        const held = row.expires_ms > this.options.nowMs() ? this.held(row) : undefined;
+        const entry = held && this.sosEntry(held);
+        if (entry?.state === "acknowledged") answered.push(entry);
+        else if (entry && entry.state !== "closed") waiting.push(entry);
+      }
+      if (rows.length < PAGE) break;
+    }
+    return [...waiting, ...answered].slice(0, limit);
+  }
+
   sos(id: BundleId): SosEntry | undefined {
     const held = this.get(id);
     return held?.bundle.kind === "sos" ? this.sosEntry(held) : undefined;
@@ -115,6 +139,31 @@ export class BundleQueries {
 
   notices(before?: string, limit = PAGE): Page<Held> {
     return this.heldPage("kind = 'notice'", [], before, limit);
+  }
+
+  /** Notices that count as an operator's word, the newest first, however many others there are. */
+  noticesSpokenFor(limit: number): Held[] {
+    const signers = this.options
+      .db()
+      .query<{ sender: string }, []>("SELECT DISTINCT sender FROM bundle WHERE kind = 'notice'")
+      .all()
+      .filter(({ sender }) => this.options.speaksFor(Buffer.from(sender, "hex")));
+    return signers
+      .flatMap(({ sender }) => this.all("kind = 'notice' AND sender = ?", "rank DESC", [sender], limit))
+      .sort((a, b) => a.ageMs - b.ageMs || b.order - a.order)
+      .slice(0, limit);
+  }
+
+  /** Ids of what is here and begins so. @param prefix hex digits */
+  idsThatBegin(prefix: string, kinds: readonly Kind[], limit: number): BundleId[] {
+    if (!/^[0-9a-f]+$/.test(prefix)) return [];
+    return this.rows(
+      `id >= ? AND id < ? AND +kind IN (${kinds.map(() => "?").join(", ")})
+       AND +expires_ms > ? AND cost > ${ROW_BYTES} ORDER BY id`,
+      // Above every digit.
+      [prefix, `${prefix}g`, ...kinds, this.options.nowMs()],
+      limit,
+    ).map(({ id }) => id);
   }
 
   /** Bundles of one kind. */

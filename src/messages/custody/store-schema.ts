@@ -152,4 +152,6 @@ export const MIGRATIONS: readonly string[] = [
   // Of what came before, no younger copy counts.
   `ALTER TABLE bundle ADD COLUMN came_ms INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE gone ADD COLUMN ends_ms INTEGER NOT NULL DEFAULT 0`,
+
+  `CREATE INDEX bundle_notice ON bundle (sender, rank) WHERE kind = 'notice'`,
 ];

@@ -1,6 +1,6 @@
 import { fingerprint } from "../../identity/index.ts";
 import type { NoticeLevel, ReceiptState } from "../bundle/bodies.ts";
-import { type Bundle, BundleError, type BundleId, ID_BYTES } from "../bundle/bundle.ts";
+import { type Bundle, BundleError, type BundleId, ID_BYTES, type Kind } from "../bundle/bundle.ts";
 import { encodeBundle } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
 import type { BundleMaker } from "./bundle-maker.ts";
@@ -30,6 +30,7 @@ export interface OperatorDeskOptions {
 const STATION = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 const KEY = /^[0-9a-f]{64}$/;
 const FULL_ID_DIGITS = ID_BYTES * 2;
+const PUBLIC_KINDS: readonly Kind[] = ["sos", "check-in", "post", "notice", "card", "photo"];
 
 /** What an operator does with messages. What they say to everybody is signed by the box. */
 export class OperatorDesk implements OperatorMessages {
@@ -143,17 +144,16 @@ export class OperatorDesk implements OperatorMessages {
   }
 
   private async answerSos(prefix: BundleId, state: ReceiptState, note: string): Promise<BundleId | NotSent> {
-    const board = this.sosBoard(true).filter(({ id }) => id.startsWith(prefix));
-    const [sos, ...others] = board;
+    const [sos, ...others] = this.options.store.queries.idsThatBegin(prefix, ["sos"], 2);
     if (sos === undefined || others.length > 0) return notFound("call for help", prefix, others.length);
     const make = () =>
       this.options.maker.make(
         "receipt",
-        { state, of: [sos.id], note },
+        { state, of: [sos], note },
         { as: "box", to: { kind: "everyone" }, priority: "sos" },
       );
-    const said = await this.say(make, `sos-${state}`, { of: sos.id, note });
-    return typeof said === "string" ? sos.id : said;
+    const said = await this.say(make, `sos-${state}`, { of: sos, note });
+    return typeof said === "string" ? sos : said;
   }
 
   private async say(
@@ -174,22 +174,12 @@ export class OperatorDesk implements OperatorMessages {
     return taken.id;
   }
 
-  /** A public bundle by its id or the first digits of it, of those that an operator's pages show. */
+  /** A public bundle by its id or the first digits of it. */
   private findPublic(prefix: string): BundleId | NotSent {
     if (prefix.length === FULL_ID_DIGITS) {
       return this.options.store.get(prefix) ? prefix : notFound("message", prefix, 0);
     }
-    const { pages, store } = this.options;
-    const rooms = pages.rooms().flatMap(({ room }) => pages.posts(room).items);
-    const shown = [
-      ...rooms,
-      ...this.notices(),
-      ...this.sosBoard(true),
-      ...pages.checkIns("").items,
-      ...store.moderation.reports(),
-    ];
-    const ids = [...new Set(shown.map(({ id }) => id).filter((id) => id.startsWith(prefix)))];
-    const [id, ...others] = ids;
+    const [id, ...others] = this.options.store.queries.idsThatBegin(prefix, PUBLIC_KINDS, 2);
     return id === undefined || others.length > 0 ? notFound("message", prefix, others.length) : id;
   }
 

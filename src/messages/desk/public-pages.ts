@@ -17,12 +17,14 @@ import type { Trust } from "./trust.ts";
 
 /** Of what is looked at without pages: beyond that nobody reads. */
 const MAX_LISTED = 200;
+/** Of notices that nobody vouches for. */
+const MAX_UNTRUSTED = 20;
 
 /** What everybody may read, in the words and order in which pages show it. */
 export class PublicPages {
   constructor(
     private readonly queries: BundleQueries,
-    private readonly trust: Trust,
+    private readonly trust: Pick<Trust, "speaksFor" | "isOwn" | "nameOf">,
     /** Rooms that are there though nobody has written in them yet, beside the town square. */
     private readonly standing: readonly string[],
   ) {}
@@ -50,19 +52,26 @@ export class PublicPages {
     return page(shown, next);
   }
 
+  /** What nobody vouches for is shown last, and takes no place from a word that somebody does. */
   notices(): ShownNotice[] {
-    const shown = this.queries.notices(undefined, MAX_LISTED).items.map((held) => ({
-      ...this.shown(held),
-      ...decodeBody("notice", held.bundle.body),
-      trusted: this.trust.speaksFor(held.bundle.sender.key),
-    }));
-    // What nobody vouches for is shown last, and never before a word that somebody does.
-    return [...shown.filter(({ trusted }) => trusted), ...shown.filter(({ trusted }) => !trusted)];
+    const trusted = this.queries.noticesSpokenFor(MAX_LISTED).map((held) => this.shownNotice(held));
+    const others = this.queries
+      .notices(undefined, MAX_LISTED)
+      .items.map((held) => this.shownNotice(held))
+      .filter((notice) => !notice.trusted);
+    return [...trusted, ...others.slice(0, MAX_UNTRUSTED)];
   }
 
-  /** @param all also those that an operator has closed */
+  /**
+   * Those that nobody has answered first, the longest waiting before the others.
+   * @param all also those that an operator has closed, at the end
+   */
   sosBoard(all: boolean): ShownSos[] {
-    return this.queries.sosBoard(all, undefined, MAX_LISTED).items.map((entry) => this.shownSos(entry));
+    const open = this.queries.openCalls(MAX_LISTED);
+    const closed = all
+      ? this.queries.sosBoard(true, undefined, MAX_LISTED).items.filter(({ state }) => state === "closed")
+      : [];
+    return [...open, ...closed].map((entry) => this.shownSos(entry));
   }
 
   /** What a public bundle says, in one line: for operators that look at what was reported. */
@@ -87,6 +96,11 @@ export class PublicPages {
     const { to, body } = listed.bundle;
     const room = to.kind === "room" ? to.room : "";
     return { ...this.shown(listed), ...decodeBody("post", body), room };
+  }
+
+  private shownNotice(held: Held): ShownNotice {
+    const trusted = this.trust.speaksFor(held.bundle.sender.key);
+    return { ...this.shown(held), ...decodeBody("notice", held.bundle.body), trusted };
   }
 
   private shownSos({ held, state, receipts }: SosEntry): ShownSos {
