@@ -19,6 +19,7 @@ import { type Shelf, takeOff } from "./shelf.ts";
 import { StoreAge, type StoreClocks } from "./store-age.ts";
 import { MIGRATIONS, ROW_BYTES } from "./store-schema.ts";
 import { hasNoRoomFor, isKnown, takeIn } from "./taking-in.ts";
+import { needsOperator } from "./urgency.ts";
 
 export interface BundleStoreOptions extends StoreClocks {
   path: string;
@@ -240,6 +241,8 @@ export class BundleStore implements Custody {
     const senders = [hex(bundle.sender.key), ...(source.by === "guest" ? [source.station] : [])];
     if (senders.some((who) => this.moderation.isBlocked(who)))
       return refused("blocked", "its sender is blocked");
+    if (needsOperator(bundle) && !this.speaksFor(bundle.sender.key))
+      return refused("not-allowed", `is no operator's, and more urgent than a ${bundle.kind} is`);
     const reason = this.options.mayTake?.(bundle);
     return reason === undefined ? undefined : refused("not-allowed", reason);
   }

@@ -36,7 +36,11 @@ export type RefusalReason =
   | "full"
   /** Its sender, or this bundle, was blocked or taken away. */
   | "blocked"
-  /** Signed by somebody who may not say so: a notice by no member of the network. */
+  /**
+   * Signed by somebody who may not say so: a notice, receipt or removal that is more urgent than its kind usually is, by no box or
+   * operator that this box knows of. Their certificates may still come, so it may be handed over again later; what is of its usual
+   * urgency is taken from anybody.
+   */
   | "not-allowed";
 
 export type Taken =

@@ -8,6 +8,10 @@ import { batchesIn, messagesFolder, mustBeFolder, readBatch } from "./bundle-fol
 const AT_ONCE = 64;
 /** A file with more that is no bundle is left: nobody's box may be kept busy by a stick. */
 const MAX_MALFORMED = 100;
+/** Tried again when the rest is in: the certificates of those who signed them may have come with it. */
+const MAX_TRIED_AGAIN = 10_000;
+
+type Take = () => Promise<Taken>;
 
 export interface ImportOptions {
   custody: Pick<Custody, "knows" | "take">;
@@ -45,6 +49,7 @@ export async function importFolder(options: ImportOptions): Promise<ImportReport
   const source: Source = { by: "folder", label };
   const report: ImportReport = { taken: 0, known: 0, refused: 0, reasons: {}, damagedFiles: 0 };
   const { names } = await batchesIn(folder);
+  const notYet: Take[] = [];
   for (const { name } of names) {
     const batch = await readBatch(folder, name);
     if (batch === undefined || batch.damaged) report.damagedFiles += 1;
@@ -52,8 +57,9 @@ export async function importFolder(options: ImportOptions): Promise<ImportReport
     const onTheWayS = timeOnTheWayS(batch.writtenS, nowS());
     const take = ({ ageS, encoded }: BatchRecord) =>
       custody.take(encoded, (ageS + onTheWayS) * 1_000, source);
-    await takeAll(batch.records, custody, take, report);
+    await takeAll(batch.records, custody, take, report, notYet);
   }
+  for (const again of notYet) count(await again(), report);
   return report;
 }
 
@@ -65,14 +71,18 @@ async function takeAll(
   custody: Pick<Custody, "knows">,
   take: (record: BatchRecord) => Promise<Taken>,
   report: ImportReport,
+  notYet: Take[],
 ): Promise<void> {
   let malformed = 0;
   for (let from = 0; from < records.length && malformed <= MAX_MALFORMED; from += AT_ONCE) {
     const some = records.slice(from, from + AT_ONCE);
     const strange = some.filter(({ encoded }) => !custody.knows(idOfEncoded(encoded)));
     report.known += some.length - strange.length;
-    for (const taken of await Promise.all(strange.map(take))) {
-      count(taken, report);
+    for (const [index, taken] of (await Promise.all(strange.map(take))).entries()) {
+      const record = strange[index];
+      const isEarly = taken.state === "refused" && taken.reason === "not-allowed";
+      if (isEarly && record && notYet.length < MAX_TRIED_AGAIN) notYet.push(() => take(record));
+      else count(taken, report);
       if (taken.state === "refused" && taken.reason === "malformed") malformed += 1;
     }
     // Those who are known cost no waiting: others get their turn in between all the same.

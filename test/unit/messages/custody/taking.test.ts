@@ -128,6 +128,21 @@ describe("taking a bundle into custody", () => {
     expect(await take(ana.post("sorry"))).toMatchObject({ state: "new" });
   });
 
+  test("takes from nobody but an operator what is more urgent than its kind usually is", async () => {
+    const { take } = openStand({ speaksFor: (key) => Buffer.from(key).equals(box.publicKey) });
+    const stranger = new Writer(99, "box");
+    const urgent = (writer: Writer) => [
+      writer.notice("leave the valley", { priority: "sos" }),
+      writer.receipt("closed", [ana.post("x").id], { priority: "sos" }),
+      writer.removal(ana.post("x").id, "", { priority: "check-in" }),
+    ];
+    for (const one of urgent(stranger)) expect(await take(one)).toMatchObject({ reason: "not-allowed" });
+    for (const one of urgent(box)) expect(await take(one)).toMatchObject({ state: "new" });
+    expect(await take(stranger.notice("hello"))).toMatchObject({ state: "new" });
+    expect(await take(stranger.receipt("closed", [ana.post("x").id]))).toMatchObject({ state: "new" });
+    expect(await take(ana.sos("help"))).toMatchObject({ state: "new" });
+  });
+
   test("goes on where one listener fails", async () => {
     const { store, take, lines } = openStand();
     const heard: string[] = [];

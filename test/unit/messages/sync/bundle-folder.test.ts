@@ -22,6 +22,7 @@ import { importFolder } from "../../../../src/messages/sync/folder-import.ts";
 import { describeNeeding } from "../../../needs.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { openStand } from "../custody/store-stand.ts";
+import { Writer } from "../custody/writers.ts";
 import { bundleNumber, heldIn, holding, newStore, numbered } from "./numbered-bundles.ts";
 
 const newFolder = scratchFolders();
@@ -52,6 +53,20 @@ describe("A stick", () => {
     // Of 1.5 s at the export the next whole second: no bundle grows younger on its way.
     expect(heldIn(other).map(({ ageMs }) => ageMs)).toEqual(Array(20).fill(2_000));
     expect(await fetch(other, stick)).toMatchObject({ taken: 0, known: 20 });
+  });
+
+  test("brings what only an operator may say together with the certificates by which they may", async () => {
+    const stick = newFolder();
+    const operator = new Writer(90, "box");
+    const notice = operator.notice("leave the valley", { priority: "sos" });
+    mkdirSync(messages(stick));
+    const chain = operator.write("credentials", { chain: new Uint8Array([1]) });
+    writeFileSync(join(messages(stick), "messages-00001.omb"), batch(notice.encoded, chain.encoded));
+    const known = new Set<string>();
+    const { store } = openStand({ speaksFor: (key) => known.has(Buffer.from(key).toString("hex")) });
+    store.onNew(({ bundle }) => void (bundle.kind === "credentials" && known.add(operator.hex)));
+    expect(await fetch(store, stick)).toMatchObject({ taken: 2, refused: 0 });
+    expect(store.get(notice.id)).toBeDefined();
   });
 
   test("gets what it has not, leaves what it has as it is, and says what it is for", async () => {
