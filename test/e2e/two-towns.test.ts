@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { VirtualAir } from "../../src/bench/virtual-air.ts";
+import { systemClock } from "../../src/host/clock.ts";
+import { systemTimers } from "../../src/host/timers.ts";
+import { Memberships, openDeviceKey } from "../../src/identity/index.ts";
+import type { ShownSos } from "../../src/messages/index.ts";
+import { type LabBox, startBox } from "../lab/box.ts";
+import { type Page, screenshot } from "../lab/browser.ts";
+import { Lab, until } from "../lab/lab.ts";
+import { Swarm } from "../lab/swarm.ts";
+import { describeNeeding, LAB_NEEDS } from "../needs.ts";
+import { inspect, joins, type PhoneWithBrowser, PORTAL, tap, textsOf, visit } from "./person.ts";
+
+const START_MS = 60_000;
+const TIMEOUT_MS = 150_000;
+/** A few bundles on LongFast, and the hellos before them. */
+const ON_AIR_MS = 120_000;
+const t = textsOf("en");
+
+/** Both belong to one network, and nothing but LoRa is between them. */
+const configOf = (name: string, loraPort: string, invite: string) => `
+[box]
+name = "${name}"
+[lora]
+region = "EU868"
+ports = ["${loraPort}"]
+[mesh]
+invites = ["${invite}"]
+`;
+
+/** A network made aside, on no box. */
+function networkInvite(folder: string): string {
+  mkdirSync(folder);
+  const told = (message: string) => {
+    throw new Error(message);
+  };
+  const founded = new Memberships(folder, openDeviceKey(folder, told), systemClock, told).found("Valley");
+  return founded.invite({ role: "box", uses: 0, expiresS: 86_400, peers: [], grants: ["person"] });
+}
+
+interface Town {
+  box: LabBox;
+  swarm: Swarm;
+  phone: PhoneWithBrowser;
+  page: Page;
+}
+
+describeNeeding([...LAB_NEEDS, "chromium"], "Two people in two towns that LoRa alone connects", () => {
+  const lab = new Lab("towns");
+  let air: VirtualAir;
+  let mill: Town;
+  let tower: Town;
+
+  const town = async (name: string, loraPort: string, invite: string): Promise<Town> => {
+    const box = await startBox(lab, name.toLowerCase(), { config: configOf(name, loraPort, invite) });
+    const swarm = new Swarm(lab, box.host, box.bridge);
+    const phone = await joins(swarm);
+    return { box, swarm, phone, page: await phone.browser.page() };
+  };
+
+  const agree = async ({ page }: Town) => {
+    await visit(page, `${PORTAL}/?lang=en`);
+    await tap(page, t("consent.button"));
+  };
+
+  /** Loads a page again until it has these words. */
+  const untilShown = (page: Page, path: string, words: string | RegExp) =>
+    until(
+      `"${words}" on ${path}`,
+      async () => {
+        await visit(page, `${PORTAL}${path}`);
+        const text = (await page.locator("main").textContent()) ?? "";
+        return typeof words === "string" ? text.includes(words) : words.test(text);
+      },
+      ON_AIR_MS,
+    );
+
+  const operator = async <T>({ box }: Town, path: string, body?: unknown): Promise<T> => {
+    const response = await fetch(`http://box/api/messages/${path}`, {
+      unix: `${box.runFolder}/control.sock`,
+      ...(body === undefined
+        ? {}
+        : { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    return (await response.json()) as T;
+  };
+
+  beforeAll(async () => {
+    await lab.open();
+    air = new VirtualAir({
+      firmware: "rnode",
+      runFolder: lab.folder,
+      timers: systemTimers,
+      random: Math.random,
+    });
+    await air.start();
+    const invite = networkInvite(join(lab.folder, "founder"));
+    [mill, tower] = [await town("Mill", air.ports[0], invite), await town("Tower", air.ports[1], invite)];
+  }, START_MS);
+
+  afterAll(async () => {
+    for (const one of [mill, tower]) {
+      await one?.phone.browser.close();
+      one?.swarm.close();
+    }
+    await lab.close();
+    await air?.stop();
+  }, START_MS);
+
+  test(
+    "one calls for help before agreeing to anything; the other town's operator answers, and the answer is seen",
+    async () => {
+      const { page } = mill;
+      await visit(page, `${PORTAL}/?lang=en`);
+      await tap(page, t("home.help"));
+      await inspect(page, "towns-sos");
+      await page.getByLabel(t("sos.text")).fill("The bridge is down, two of us are on the island");
+      await page.getByLabel(t("form.place")).fill("Mill island");
+      await tap(page, t("sos.send"));
+      await inspect(page, "towns-sos-sent", ["meta-refresh"]);
+      const mine = new URL(page.url());
+      const board = await until(
+        "the other town to have it",
+        async () => {
+          const all = await operator<ShownSos[]>(tower, "sos");
+          return all.length > 0 ? all : undefined;
+        },
+        ON_AIR_MS,
+      );
+      const [call] = board;
+      expect(call).toMatchObject({
+        text: "The bridge is down, two of us are on the island",
+        place: { words: "Mill island" },
+      });
+      await untilShown(page, mine.pathname + mine.search, t("mine.handedOver"));
+      await screenshot(page, "towns-sos-handed-over");
+      const answer = await operator(tower, "acknowledge", { id: call?.id, note: "A boat leaves now" });
+      expect(answer).toEqual({ id: call?.id });
+      await untilShown(page, mine.pathname + mine.search, "A boat leaves now");
+      await screenshot(page, "towns-sos-answered");
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "one checks in, and is found by name in the other town",
+    async () => {
+      const { page } = mill;
+      await agree(mill);
+      await visit(page, `${PORTAL}/check-in?lang=en`);
+      await page.getByLabel(t("checkIn.name")).fill("Ada Lovelace");
+      await inspect(page, "towns-check-in");
+      await tap(page, t("checkIn.send"));
+      await agree(tower);
+      await untilShown(tower.page, "/people?lang=en&name=lovel", "Ada Lovelace");
+      await inspect(tower.page, "towns-people");
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "what one writes in the town square is read in the other town's, and answered",
+    async () => {
+      await visit(mill.page, `${PORTAL}/write?lang=en`);
+      await mill.page.locator("textarea").fill("We have bread for forty people");
+      await tap(mill.page, t("square.send"));
+      await untilShown(tower.page, "/square?lang=en", "We have bread for forty people");
+      await inspect(tower.page, "towns-square");
+    },
+    TIMEOUT_MS,
+  );
+});
