@@ -10,6 +10,11 @@ import { PERSON_HEADER, startAppBox } from "./app-box.ts";
 const TIMEOUT_MS = 60_000;
 const scratch = scratchFolders();
 
+/** Chrome 80, as far as a newer browser can be made to be it. */
+const WITHOUT_NEWER_FUNCTIONS = `
+  delete Object.hasOwn; delete String.prototype.replaceAll; delete Array.prototype.at;
+  delete DataView.prototype.setBigUint64; delete Element.prototype.replaceChildren;`;
+
 /** Somebody with a browser of their own. */
 interface Person {
   page: Page;
@@ -32,8 +37,10 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
 
   let people = 10;
 
-  async function open(hash = ""): Promise<Person> {
+  /** @param before runs before the page's own script */
+  async function open(hash = "", before = ""): Promise<Person> {
     const page = await browser.page();
+    await page.addInitScript(before);
     people += 1;
     await page.setExtraHTTPHeaders({ [PERSON_HEADER]: String(people) });
     const complaints: string[] = [];
@@ -73,6 +80,22 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
   }
 
   const said = (page: Page, text: string) => page.locator(".xm", { hasText: text });
+
+  test(
+    "makes a key and writes where the browser has none of the newer functions",
+    async () => {
+      const lena = await open("", WITHOUT_NEWER_FUNCTIONS);
+      const mia = await open();
+      await makeKey(mia, "Mia");
+      await makeKey(lena, "Lena");
+      await writeTo(lena, "Mia", "from an old phone");
+      await said(lena.page, "has arrived").waitFor();
+      expect(lena.complaints).toEqual([]);
+      await lena.page.context().close();
+      await mia.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
 
   test(
     "brings what one writes to the other, who answers; each sees how far it has come, and all is there after a reload",
