@@ -2,8 +2,10 @@ import type { Kind } from "../bundle/bundle.ts";
 import type { BundleRow } from "./bundle-rows.ts";
 import { drop, emptyOut, type Removed, type Shelf } from "./shelf.ts";
 
-/** What an operator may take away, and what leaves a trace when it is taken away: what everybody reads. */
+/** What leaves a trace when it is taken away: what everybody reads. */
 const PUBLIC: readonly string[] = ["sos", "check-in", "post", "notice", "photo", "card"] satisfies Kind[];
+/** A call for help is closed by operators, where all can see by whom, and never taken away but by who called: one box that is in wrong hands must not silence all. */
+const CLOSED_NOT_REMOVED: Kind = "sos";
 /** What stays, whoever wants it away: it says what has become of others. */
 const LASTING: readonly string[] = ["removal", "receipt"] satisfies Kind[];
 
@@ -24,8 +26,10 @@ export function removes(
   if (LASTING.includes(target.kind)) return undefined;
   if (removal.sender === target.sender) {
     // The box signs for its guests: as `guest` it takes back for one of them, as `box` for its operator.
-    return removal.sender_as === "box" && target.sender_as === "guest" ? "operator" : "sender";
+    if (removal.sender_as !== "box" || target.sender_as !== "guest") return "sender";
+    return target.kind === CLOSED_NOT_REMOVED ? undefined : "operator";
   }
+  if (target.kind === CLOSED_NOT_REMOVED) return undefined;
   const isOperator = removal.sender_as === "box" && speaksFor(Buffer.from(removal.sender, "hex"));
   return isOperator && PUBLIC.includes(target.kind) ? "operator" : undefined;
 }

@@ -97,6 +97,8 @@ export class OperatorDesk implements OperatorMessages {
   async remove(prefix: BundleId, reason: string): Promise<BundleId | NotSent> {
     const id = this.findPublic(prefix);
     if (typeof id !== "string") return id;
+    // No box takes another's call for help away.
+    if (this.options.store.get(id)?.bundle.kind === "sos") return await this.close(id, reason);
     const make = () =>
       this.options.maker.make(
         "removal",

@@ -162,6 +162,14 @@ describe("an operator", () => {
     expect(operator.reported()).toEqual([]);
   });
 
+  test("who removes a call for help has closed it", async () => {
+    const { guests, operator } = await started();
+    const call = sent(await guests.sos(PHONE, SOS));
+    expect(await operator.remove(call.id, "a joke")).toBe(call.id);
+    expect(operator.sosBoard()).toEqual([]);
+    expect(operator.sosBoard(true)).toMatchObject([{ id: call.id, state: "closed", note: "a joke" }]);
+  });
+
   test("blocks a device, which then writes nothing, and lets it write again", async () => {
     const { guests, operator } = await started();
     expect(await operator.block(PHONE.station)).toEqual({ blocked: PHONE.station });

@@ -51,6 +51,20 @@ describe("a removal", () => {
     expect(heard).toEqual([]);
   });
 
+  test("of an operator leaves a call for help where it is, and its sender's takes it back", async () => {
+    const { store, take } = openStand({ speaksFor });
+    const [own, guests] = [ana.sos("help"), box.sos("help", { as: "guest" })];
+    for (const one of [own, guests]) {
+      await take(one);
+      await take(box.removal(one.id, "quiet"));
+      expect(store.get(one.id)).toBeDefined();
+    }
+    expect(store.queries.openCalls(10)).toHaveLength(2);
+    await take(ana.removal(own.id));
+    await take(box.removal(guests.id, "", { as: "guest" }));
+    expect([store.get(own.id), store.get(guests.id)]).toEqual([undefined, undefined]);
+  });
+
   test("takes nothing away that another person wrote, nor by a box that is no member", async () => {
     const stand = openStand({ speaksFor });
     const { take } = stand;
