@@ -3,6 +3,7 @@ import type { Timers } from "../../host/timers.ts";
 import type { LinkAddress, MessageCode } from "../../lora/index.ts";
 import type { BundleId } from "../bundle/bundle.ts";
 import type { Custody } from "../custody/custody.ts";
+import { AskedAir } from "./asked-air.ts";
 import type { BundleAir } from "./bundle-air.ts";
 import { Homes } from "./homes.ts";
 import { KeyBook } from "./key-book.ts";
@@ -35,11 +36,13 @@ export class LoraContext {
   readonly homes = new Homes();
   readonly stock = new Stock();
   readonly keys = new KeyBook();
+  readonly asked: AskedAir;
 
   constructor(readonly options: LoraMessagesOptions) {
     const nowMs = () => this.nowMs;
     this.neighbourhood = new Neighbourhood(this.address, nowMs);
     this.routes = new Routes(this.address, nowMs, (address) => this.neighbourhood.cost(address));
+    this.asked = new AskedAir(nowMs, (bytes) => this.airMs(bytes));
   }
 
   /** This box. */
@@ -53,8 +56,13 @@ export class LoraContext {
 
   /** Time on the air of the largest frame: what everything here waits by. */
   get frameMs(): number {
+    return this.airMs(Number.POSITIVE_INFINITY);
+  }
+
+  /** Time on the air of one frame of so many bytes, at most of the largest. */
+  airMs(bytes: number): number {
     const outlook = this.options.air.outlook();
-    return outlook ? outlook.airtimeMs(outlook.frameBytes) : USUAL_FRAME_MS;
+    return outlook ? outlook.airtimeMs(Math.min(bytes, outlook.frameBytes)) : USUAL_FRAME_MS;
   }
 
   /** So many frames of the largest size, in ms, and at random up to so many more. */

@@ -1,4 +1,5 @@
 import type { LinkAddress } from "../../lora/index.ts";
+import { rankOf } from "../../lora/priority.ts";
 import type { LoraContext } from "./context.ts";
 import {
   type AskItem,
@@ -24,6 +25,14 @@ const MOST_COMPARED = 64;
 const MOST_TRIES = 6;
 /** Of one holder, in one question. */
 const MOST_WANTED = 12;
+/** How long lists of a part are awaited, from when it was named in a comparison. */
+const OPEN_MS = 10 * 60_000;
+const MOST_OPEN = 512;
+/** What is said about one part, about. */
+const COMPARE_BYTES = 50;
+const WANT_BYTES = 5;
+const ID_BYTES = 4;
+const GRANTED_TRIES = 3;
 
 interface Gap {
   holder: LinkAddress;
@@ -41,6 +50,8 @@ export class Digests {
   private readonly gaps = new Map<ShortId, Gap>();
   /** Parts that are to be told, by the prefix of their ids, and when. */
   private readonly compares = new Map<string, number>();
+  /** Parts that are compared here now, by the prefix of their ids, and until when: only lists of these are answered. */
+  private readonly opened = new Map<string, number>();
   private lastNewMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly context: LoraContext) {}
@@ -62,11 +73,14 @@ export class Digests {
   }
 
   onRecent(from: LinkAddress, ids: readonly ShortId[]): void {
+    const missing: ShortId[] = [];
     for (const id of ids) {
       const carried = this.context.stock.byShortId(id);
       if (carried) this.context.noteHas(from, carried);
-      else this.noteGap(id, from);
+      else if (!this.gaps.has(id)) missing.push(id);
     }
+    for (let at = 0; at < missing.length; at += MOST_WANTED)
+      this.noteGaps(missing.slice(at, at + MOST_WANTED), from);
   }
 
   /** Another box asks for these, and all will hear the answer. */
@@ -77,23 +91,25 @@ export class Digests {
     }
   }
 
-  onFingerprint({ count, sum }: Fingerprint): void {
+  onFingerprint(from: LinkAddress, { count, sum }: Fingerprint): void {
     const own = this.context.stock.fingerprint();
     if (own.count === count && own.sum === sum) return;
-    if (this.context.nowMs - this.lastNewMs > QUIET_MS) this.compareLater("", this.context.frames(1, 6));
+    if (this.context.nowMs - this.lastNewMs > QUIET_MS)
+      this.compareLater(from, "", this.context.frames(1, 6));
   }
 
-  onParts({ prefix, sums }: PartsItem): void {
+  onParts(from: LinkAddress, { prefix, sums }: PartsItem): void {
     this.compares.delete(prefix);
     if (prefix.length >= MAX_PREFIX) return;
     const own = this.context.stock.parts(prefix);
     for (const [digit, sum] of sums.entries())
-      if (own[digit] !== sum) this.compareLater(prefix + digit.toString(16), this.context.frames(1, 4));
+      if (own[digit] !== sum) this.compareLater(from, prefix + digit.toString(16), this.context.frames(1, 4));
   }
 
   /** All that a neighbour has of one part: what it lacks goes to it, what we lack is asked for. */
   onList(from: LinkAddress, { prefix, ids }: ListItem): void {
-    const { stock } = this.context;
+    if (!this.isOpen(prefix)) return;
+    const { stock, asked } = this.context;
     const theirs = new Set(ids);
     let isSame = true;
     for (const id of theirs) if (!stock.byShortId(id)) isSame = false;
@@ -101,7 +117,9 @@ export class Digests {
     // A list that is full may not be all.
     const lacking =
       ids.length >= MAX_IDS ? [] : stock.forAll(prefix).filter(({ short }) => !theirs.has(short));
+    lacking.sort((a, b) => rankOf(a.priority) - rankOf(b.priority));
     for (const carried of lacking) {
+      if (carried.dueMs === undefined && !asked.grantsAgain(from, carried)) continue;
       carried.believed.delete(from);
       carried.has.delete(from);
       carried.isAskedFor = true;
@@ -158,26 +176,55 @@ export class Digests {
 
   onSaid(item: IdsItem | AskItem | PartsItem | ListItem): void {
     if (item.kind === "recent") for (const id of item.ids) this.recents.delete(id);
-    if (item.kind === "want") for (const id of item.ids) this.onAsked(id);
-    if (item.kind === "parts" || item.kind === "list") this.compares.delete(item.prefix);
+    if (item.kind === "want") this.onAsked(item.ids);
+    if (item.kind !== "parts" && item.kind !== "list") return;
+    this.compares.delete(item.prefix);
+    this.open(item.prefix);
   }
 
-  private onAsked(id: ShortId): void {
-    const gap = this.gaps.get(id);
-    if (!gap) return;
-    gap.tries += 1;
-    gap.dueMs = this.context.nowMs + this.context.frames(8, 8) * 2 ** gap.tries;
-    // Whoever named it cannot be heard, or has it no more: comparing finds it again.
-    if (gap.tries >= MOST_TRIES) this.gaps.delete(id);
+  private onAsked(ids: readonly ShortId[]): void {
+    // What was asked for together is asked for again together.
+    const waitMs = this.context.frames(8, 8);
+    for (const id of ids) {
+      const gap = this.gaps.get(id);
+      if (!gap) continue;
+      gap.tries += 1;
+      gap.dueMs = this.context.nowMs + waitMs * 2 ** gap.tries;
+      // Whoever named it cannot be heard, or has it no more: comparing finds it again.
+      if (gap.tries >= MOST_TRIES) this.gaps.delete(id);
+    }
   }
 
-  private noteGap(id: ShortId, holder: LinkAddress): void {
-    if (this.gaps.has(id) || this.gaps.size >= MOST_GAPS) return;
-    this.gaps.set(id, { holder, tries: 0, dueMs: this.context.nowMs + this.context.frames(1, 2) });
+  /** Lists of this part are awaited, or of parts of it. */
+  private open(prefix: string): void {
+    this.opened.delete(prefix);
+    this.opened.set(prefix, this.context.nowMs + OPEN_MS);
+    for (const [oldest, untilMs] of this.opened) {
+      if (this.opened.size <= MOST_OPEN && untilMs > this.context.nowMs) break;
+      this.opened.delete(oldest);
+    }
   }
 
-  private compareLater(prefix: string, waitMs: number): void {
+  /** Whether it, or what it is a part of, is compared here; all at once never is. */
+  private isOpen(prefix: string): boolean {
+    const isNow = (part: string) => (this.opened.get(part) ?? 0) > this.context.nowMs;
+    return prefix !== "" && (isNow(prefix) || isNow(prefix.slice(0, -1)));
+  }
+
+  /** As many as one question asks for. */
+  private noteGaps(ids: readonly ShortId[], holder: LinkAddress): void {
+    if (this.gaps.size + ids.length > MOST_GAPS) return;
+    // It may have to be asked again.
+    for (let time = 0; time < GRANTED_TRIES; time += 1)
+      if (!this.context.asked.grants(holder, WANT_BYTES + ids.length * ID_BYTES)) return;
+    const dueMs = this.context.nowMs + this.context.frames(1, 2);
+    for (const id of ids) this.gaps.set(id, { holder, tries: 0, dueMs });
+  }
+
+  private compareLater(from: LinkAddress, prefix: string, waitMs: number): void {
     if (this.compares.has(prefix) || this.compares.size >= MOST_COMPARED) return;
+    if (!this.context.asked.grants(from, COMPARE_BYTES)) return;
+    this.open(prefix);
     this.compares.set(prefix, this.context.nowMs + waitMs);
   }
 }

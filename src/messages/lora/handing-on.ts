@@ -16,6 +16,8 @@ const MOST_DOUBLINGS = 4;
 /** Where nobody answers, the channel is full: then all wait longer, up to so many times. */
 const PATIENCE = 6;
 const WEIGHT = 0.1;
+/** What an offer is answered with, for each that is offered. */
+const ANSWER_BYTES = 5;
 /** After so many offers that nobody answered the bundle itself goes. */
 const MOST_OFFERS = 3;
 /** Without a path for so long, whoever is near takes it along: they may meet whom it is for. */
@@ -129,16 +131,18 @@ export class HandingOn {
 
   /** A neighbour asks whether these are to go on from here. */
   onOffer(from: LinkAddress, ids: readonly ShortId[]): void {
+    if (!this.context.asked.grants(from, ids.length * ANSWER_BYTES)) return;
     const lacking = ids.filter((id) => !this.context.stock.byShortId(id));
     for (const id of ids) if (!lacking.includes(id)) this.answers.owe(id, 0);
     if (lacking.length > 0) this.answers.ask({ kind: "want", of: hopTagOf(from), ids: lacking });
   }
 
   /** A neighbour wants what it was offered. */
-  onWanted(carried: Carried): void {
+  onWanted(carried: Carried, from: LinkAddress): void {
+    if (carried.isHandedOn || !this.context.asked.grantsAgain(from, carried)) return;
     carried.isDoubtful = false;
     carried.awaited = undefined;
-    if (!carried.isHandedOn) this.context.stock.plan(carried, this.context.nowMs);
+    this.context.stock.plan(carried, this.context.nowMs);
   }
 
   /** Somebody is near again, or has told of paths: what had none may have one now. */
@@ -153,10 +157,11 @@ export class HandingOn {
   }
 
   /** Somebody is near who was not: what finds no way may go with them. */
-  onNewNeighbour(): void {
-    const { stock, nowMs } = this.context;
+  onNewNeighbour(from: LinkAddress): void {
+    const { stock, asked, nowMs } = this.context;
     for (const carried of stock.all()) {
       if (carried.person === undefined || carried.isHandedOn || !carried.isSought) continue;
+      if (!asked.grantsAgain(from, carried)) continue;
       carried.isAskedFor = true;
       stock.plan(carried, nowMs + this.context.frames(1, 4));
     }

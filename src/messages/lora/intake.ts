@@ -30,6 +30,7 @@ export interface HeardBundle {
 /** Bundles whose keys are asked for, and how long they wait. */
 const MAX_PENDING = 32;
 const PENDING_MS = 120_000;
+const KEY_BYTES = 32;
 
 /** Makes bundles of what is heard, asks for keys that it lacks, and puts into custody what is for this box. */
 export class Intake {
@@ -86,8 +87,9 @@ export class Intake {
       if (this.context.nowMs - sinceMs < PENDING_MS) this.onItem(from, item);
   }
 
-  onWantKeys(hashes: readonly KeyHash[]): void {
+  onWantKeys(from: LinkAddress, hashes: readonly KeyHash[]): void {
     const keys = hashes.map((hash) => this.context.keys.get(hash)).filter((key) => key !== undefined);
+    if (!this.context.asked.grants(from, keys.length * KEY_BYTES)) return;
     for (let at = 0; at < keys.length; at += 4)
       this.answers.ask({ kind: "keys", keys: keys.slice(at, at + 4) });
   }

@@ -161,8 +161,8 @@ export class LoraMessages {
     const wasSilent = neighbourhood.isSilent(from);
     if (neighbourhood.heard(from, frame.number)) {
       this.greeting.onNewNeighbour();
-      this.handingOn.onNewNeighbour();
-      this.spreading.onNewNeighbour();
+      this.spreading.onNewNeighbour(from);
+      this.handingOn.onNewNeighbour(from);
     }
     this.answers.onFrame(frame.items.filter(({ kind }) => kind === "bundle").length === 1);
     for (const item of frame.items) this.onItem(from, item);
@@ -189,10 +189,10 @@ export class LoraMessages {
         return;
       case "want":
         if (!isToUs) this.digests.onOthersWant(item.ids);
-        else for (const id of item.ids) this.onWant(stock.byShortId(id));
+        else for (const id of item.ids) this.onWant(from, stock.byShortId(id));
         return;
       case "want-keys":
-        if (isToUs) this.intake.onWantKeys(item.hashes);
+        if (isToUs) this.intake.onWantKeys(from, item.hashes);
         return;
       case "keys":
         this.intake.onKeys(item.keys);
@@ -201,7 +201,7 @@ export class LoraMessages {
         this.digests.onRecent(from, item.ids);
         return;
       case "parts":
-        this.digests.onParts(item);
+        this.digests.onParts(from, item);
         return;
       case "list":
         this.digests.onList(from, item);
@@ -215,7 +215,7 @@ export class LoraMessages {
   private onHello(from: LinkAddress, { seqno, heard, routes, stored }: HelloItem): void {
     this.context.neighbourhood.told(from, heard, this.greeting.isHeard);
     this.context.routes.onHello(from, seqno, routes);
-    this.digests.onFingerprint(stored);
+    this.digests.onFingerprint(from, stored);
     if (this.context.routes.hasNews) this.greeting.hurry();
   }
 
@@ -231,10 +231,10 @@ export class LoraMessages {
     this.handingOn.onRefused(carried, from);
   }
 
-  private onWant(carried: Carried | undefined): void {
+  private onWant(from: LinkAddress, carried: Carried | undefined): void {
     if (!carried) return;
-    if (carried.person === undefined || carried.isSought) this.spreading.onWanted(carried);
-    else this.handingOn.onWanted(carried);
+    if (carried.person === undefined || carried.isSought) this.spreading.onWanted(carried, from);
+    else this.handingOn.onWanted(carried, from);
   }
 
   private onBundle(heard: HeardBundle): void {

@@ -19,12 +19,13 @@ export class Spreading {
   ) {}
 
   /** Somebody is near where nobody was: what is urgent and nobody has yet need not wait until all is compared. */
-  onNewNeighbour(): void {
-    const { stock, nowMs } = this.context;
+  onNewNeighbour(from: LinkAddress): void {
+    const { stock, asked, nowMs } = this.context;
     for (const carried of stock.all()) {
       const isUrgent = carried.priority === "sos" || carried.priority === "check-in";
       if (!isUrgent || carried.person !== undefined || carried.has.size > 0) continue;
-      if (carried.dueMs === undefined) stock.plan(carried, nowMs + this.context.frames(0, 2));
+      if (carried.dueMs === undefined && asked.grantsAgain(from, carried))
+        stock.plan(carried, nowMs + this.context.frames(0, 2));
     }
   }
 
@@ -63,7 +64,8 @@ export class Spreading {
   }
 
   /** A neighbour has asked for it. */
-  onWanted(carried: Carried): void {
+  onWanted(carried: Carried, from: LinkAddress): void {
+    if (!this.context.asked.grantsAgain(from, carried)) return;
     carried.believed.clear();
     carried.isAskedFor = true;
     this.answers.takeWordNow(carried.short);

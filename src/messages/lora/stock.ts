@@ -20,6 +20,8 @@ export interface Carried {
   readonly has: Set<LinkAddress>;
   /** Neighbours that have most likely heard it. */
   readonly believed: Set<LinkAddress>;
+  /** When it was last repeated because somebody asked; see `asked-air.ts`. */
+  repeatedAtMs: number;
   /** A neighbour has asked for it, or is known to lack it. */
   isAskedFor: boolean;
   /** Neighbours that did not take it, or gave it back. */
@@ -137,6 +139,7 @@ export const carriedOf = (
   has: new Set(),
   believed: new Set(),
   refusedBy: new Set(),
+  repeatedAtMs: Number.NEGATIVE_INFINITY,
   isAskedFor: false,
   isSought: false,
   full: undefined,

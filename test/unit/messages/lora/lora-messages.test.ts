@@ -1,8 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { type MessagingBox, messagingBoxes } from "../../../../src/bench/lora/messaging-boxes.ts";
+import { BUNDLE_PAYLOAD } from "../../../../src/lora/index.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { BundleId } from "../../../../src/messages/bundle/bundle.ts";
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
+import { encodeFrame } from "../../../../src/messages/lora/frame.ts";
+import { hopTagOf, type Item, shortIdOf } from "../../../../src/messages/lora/items.ts";
 import { bundleOf, keyOf, submit } from "./some-bundles.ts";
 
 const HOUR_MS = 3_600_000;
@@ -211,6 +214,76 @@ describe("what is most urgent", () => {
     submit(boxes[0], sos);
     await run(HOUR_MS, () => told[2]?.includes(bundleId(sos)) === true);
     expect(told[2]?.indexOf(bundleId(sos))).toBeLessThan(3);
+  });
+});
+
+describe("whoever makes frames up", () => {
+  /** Two boxes that both have a hundred bundles, and are silent but for hellos. */
+  async function twoWithMuch() {
+    const made = messagingBoxes({ count: 2, seed: 1, ...IN_A_ROW });
+    const { boxes, run, air, time } = made;
+    await run(HOUR_MS / 2);
+    for (let count = 0; count < 100; count += 1) submit(boxes[0], checkIn(0));
+    await run(3 * HOUR_MS);
+    expect(boxes[1]?.custody.ids()).toHaveLength(100);
+    const own = boxes[0]?.link.address ?? 0;
+    /** As if the second box, or anybody, had sent it. */
+    const forge = async (from: number, item: Item) => {
+      const payload = Uint8Array.of(
+        BUNDLE_PAYLOAD,
+        ...encodeFrame({ number: time.monotonicMs() & 255, items: [item] }),
+      );
+      boxes[0]?.link.emit("message", {
+        from,
+        payload,
+        isToEveryone: true,
+        received: { payload, from: undefined, to: undefined, rssiDbm: undefined, snrDb: undefined, hops: 0 },
+      });
+      await run(5_000);
+    };
+    const airS = async (wait: () => Promise<void>) => {
+      const beforeMs = air.stats().airtimeMs;
+      await wait();
+      return (air.stats().airtimeMs - beforeMs) / 1_000;
+    };
+    return { ...made, own, forge, airS, ids: boxes[0]?.custody.ids().map(shortIdOf) ?? [] };
+  }
+
+  test("gets nothing for an empty list of everything", async () => {
+    const { boxes, run, forge, airS } = await twoWithMuch();
+    const quietS = await airS(() => run(HOUR_MS));
+    const spentS = await airS(async () => {
+      await forge(boxes[1]?.link.address ?? 0, { kind: "list", prefix: "", ids: [] });
+      await run(HOUR_MS);
+    });
+    expect(spentS).toBeLessThan(quietS + 20);
+  });
+
+  test("gets no more than a share of the air, whatever is asked for and by how many", async () => {
+    const { run, forge, airS, own, ids } = await twoWithMuch();
+    const of = hopTagOf(own);
+    const quietS = await airS(() => run(HOUR_MS));
+    const spentS = await airS(async () => {
+      for (let count = 0; count < 180; count += 1) {
+        await forge(0x400000 + count, { kind: "want", of, ids: ids.slice(0, 60) });
+        await forge(0x500000 + count, { kind: "parts", prefix: "", sums: Array(16).fill(count) });
+        await forge(0x600000 + count, { kind: "list", prefix: (count % 16).toString(16), ids: [] });
+        await forge(0x700000, { kind: "recent", ids: ids.slice(0, 60).map((id) => id + count) });
+      }
+    });
+    // What may go at once, and a twentieth of an hour; greetings to whoever seems to have come.
+    expect(spentS).toBeLessThan(quietS + 180 + 180 + 60);
+  });
+
+  test("gets a bundle repeated once, however often it is asked for", async () => {
+    const { forge, airS, own, ids } = await twoWithMuch();
+    const oneS = await airS(() => forge(9, { kind: "want", of: hopTagOf(own), ids: ids.slice(0, 1) }));
+    const moreS = await airS(async () => {
+      for (let from = 10; from < 13; from += 1)
+        await forge(from, { kind: "want", of: hopTagOf(own), ids: ids.slice(0, 1) });
+    });
+    expect(oneS).toBeGreaterThan(0.5);
+    expect(moreS).toBeLessThan(oneS);
   });
 });
 
