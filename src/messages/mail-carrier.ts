@@ -36,6 +36,7 @@ export class MailCarrier {
       path: join(stateFolder, "outbox.sqlite"),
       custody: store,
       outside: (after, limit) => store.queries.outside(after, limit),
+      isSent: (id) => store.queries.receipts(id).some(({ state }) => state === "delivered"),
       bridges,
       timers,
       random,

@@ -12,6 +12,8 @@ const FIRST_RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 3_600_000;
 /** A share of a wait by which it may be longer, so that boxes do not come back at the same moment. */
 const SPREAD = 0.2;
+/** What came from another box waits for up to so long, at random: of many boxes that could send it one does, and the others hear of that. */
+const OTHERS_TURN_MS = 5 * 60_000;
 const HOUR_MS = 3_600_000;
 const PAGE = 50;
 /** What is said of an item between the sending of it and the telling. */
@@ -23,6 +25,8 @@ export interface OutboxOptions {
   custody: Pick<Custody, "get" | "onNew" | "onGone">;
   /** What is in custody for somebody outside, in the order in which it came, after an order; at most `limit`. */
   outside: (after: number, limit: number) => readonly Held[];
+  /** Whether a box is known to have told that it has sent it, this one or another. */
+  isSent: (id: BundleId) => boolean;
   bridges: readonly Bridge[];
   /** Attempts in an hour, so that no flood of guests makes the mail server refuse the box. Default 200. */
   perHour?: number;
@@ -45,6 +49,8 @@ export interface OutboxOptions {
 export class Outbox {
   private readonly rows: OutboxRows;
   private readonly notBeforeMs = new Map<BundleId, number>();
+  /** When it is this box's turn to send what another box had first; no uplink that comes makes that sooner. */
+  private readonly turnMs = new Map<BundleId, number>();
   private readonly pauses = new Map<Bridge, { untilMs: number; failures: number }>();
   private attemptsMs: number[] = [];
   private abort = new AbortController();
@@ -129,13 +135,19 @@ export class Outbox {
     }
   }
 
-  private async offer({ id, bundle }: Held): Promise<void> {
+  private async offer({ id, bundle, source }: Held): Promise<void> {
     if (bundle.to.kind !== "outside") return;
+    const { isSent, random, timers } = this.options;
+    if (source.by !== "guest" && source.by !== "self")
+      this.turnMs.set(id, timers.monotonicMs() + random() * OTHERS_TURN_MS);
     await this.rows.add(id, bundle.to.uri, PRIORITIES.indexOf(bundle.priority));
+    // What another box told may be here before that of which it told.
+    if (isSent(id)) await this.sentElsewhere(id);
   }
 
   private async drop(id: BundleId): Promise<void> {
     this.notBeforeMs.delete(id);
+    this.turnMs.delete(id);
     await this.rows.remove(id);
   }
 
@@ -165,7 +177,8 @@ export class Outbox {
     for (const row of this.rows.inState("waiting")) {
       const bridge = this.bridgeFor(row.uri);
       if (bridge === undefined) continue;
-      const atMs = Math.max(freeMs, this.notBeforeMs.get(row.id) ?? 0, this.pauses.get(bridge)?.untilMs ?? 0);
+      const mineMs = Math.max(this.notBeforeMs.get(row.id) ?? 0, this.turnMs.get(row.id) ?? 0);
+      const atMs = Math.max(freeMs, mineMs, this.pauses.get(bridge)?.untilMs ?? 0);
       if (atMs <= nowMs) return { row, bridge, atMs };
       if (atMs < soonest.atMs) soonest = { row, bridge, atMs };
     }
@@ -185,9 +198,10 @@ export class Outbox {
   }
 
   private async send(row: OutboxRow, bridge: Bridge): Promise<void> {
-    const { custody, timers, log } = this.options;
+    const { custody, isSent, timers, log } = this.options;
     const held = custody.get(row.id);
     if (held === undefined) return await this.drop(row.id);
+    if (isSent(row.id)) return await this.sentElsewhere(row.id);
     await this.rows.update({ ...row, state: "sending" });
     this.attemptsMs.push(timers.monotonicMs());
     const item = { id: row.id, bundle: held.bundle, uri: row.uri, ageMs: held.ageMs };

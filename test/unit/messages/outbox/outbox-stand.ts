@@ -4,6 +4,7 @@ import type { Bridge, BridgeOutcome, OutsideItem } from "../../../../src/message
 import { Outbox } from "../../../../src/messages/outbox/outbox.ts";
 import { capturedLog } from "../../captured-log.ts";
 import { openStand, StandClocks } from "../custody/store-stand.ts";
+import { Writer } from "../custody/writers.ts";
 
 /** A bridge that answers as a test says; `sent` where it says nothing. */
 export class ScriptedBridge implements Bridge {
@@ -21,9 +22,18 @@ export class ScriptedBridge implements Bridge {
   }
 }
 
+/** A box of the same network. */
+export const OTHER_BOX = new Writer(77, "box");
+
 /** A box's store and its outbox in one folder; opened again, they are the same box after a restart. */
-export async function openOutbox(folder: string, clocks = new StandClocks(), perHour = 1_000) {
-  const { store } = openStand({ folder, clocks });
+export async function openOutbox(
+  folder: string,
+  clocks = new StandClocks(),
+  perHour = 1_000,
+  random = () => 0,
+) {
+  const speaksFor = (key: Uint8Array) => Buffer.from(key).equals(OTHER_BOX.publicKey);
+  const { store } = openStand({ folder, clocks, speaksFor });
   const bridge = new ScriptedBridge();
   const sent: BundleId[] = [];
   const telling = { fails: false };
@@ -32,10 +42,11 @@ export async function openOutbox(folder: string, clocks = new StandClocks(), per
     path: join(folder, "outbox.sqlite"),
     custody: store,
     outside: (after, limit) => store.queries.outside(after, limit),
+    isSent: (id) => store.queries.receipts(id).some(({ state }) => state === "delivered"),
     bridges: [bridge],
     perHour,
     timers: clocks.timers,
-    random: () => 0,
+    random,
     log,
     sent: async (id) => {
       if (telling.fails) throw new Error("cannot be told");

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import type { Bundle } from "../../../../src/messages/bundle/bundle.ts";
-import { encodeBundle } from "../../../../src/messages/bundle/bundle-codec.ts";
+import { bundleId, encodeBundle } from "../../../../src/messages/bundle/bundle-codec.ts";
 import { scratchFolders } from "../../scratch.ts";
+import { PEER } from "../custody/store-stand.ts";
 import { bundleNumber } from "../sync/numbered-bundles.ts";
-import { openOutbox, until } from "./outbox-stand.ts";
+import { OTHER_BOX, openOutbox, until } from "./outbox-stand.ts";
 
 const newFolder = scratchFolders();
 const MINUTE_MS = 60_000;
@@ -40,6 +41,36 @@ describe("The outbox", () => {
     await until("all sent", () => box.sent.length === 61);
     expect(uris(box)[0]).toBe("mailto:kin99@example.org");
     expect(new Set(uris(box)).size).toBe(61);
+    await box.close();
+  });
+
+  test("does not send what another box has told that it sent, whatever came first", async () => {
+    const box = await openOutbox(newFolder());
+    await box.outbox.start();
+    const [told, untold] = [toMail(1), toMail(2)];
+    const receipt = OTHER_BOX.receipt("delivered", [bundleId(told)]);
+    await box.store.take(receipt.encoded, 0, PEER);
+    for (const one of [told, untold]) await box.store.take(encodeBundle(one), 0, PEER);
+    await until("sent", () => box.sent.length === 1);
+    await until("told", () => box.outbox.status().sent === 2);
+    expect(uris(box)).toEqual(["mailto:kin2@example.org"]);
+    await box.close();
+  });
+
+  test("leaves what came from another box to that one for a while, and then asks once more whether it was sent", async () => {
+    const box = await openOutbox(newFolder(), undefined, 1_000, () => 0.5);
+    await box.outbox.start();
+    const [told, untold, own] = [toMail(1), toMail(2), toMail(3)];
+    for (const one of [told, untold]) await box.store.take(encodeBundle(one), 0, PEER);
+    await take(box, own);
+    await until("sent", () => box.sent.length === 1);
+    box.outbox.tryNow();
+    await box.store.take(OTHER_BOX.receipt("delivered", [bundleId(told)]).encoded, 0, PEER);
+    await until("planned", () => box.clocks.time.waiting === 2);
+    expect(uris(box)).toEqual(["mailto:kin3@example.org"]);
+    await box.clocks.time.advanceAsync(2.5 * MINUTE_MS);
+    await until("sent", () => box.sent.length === 2);
+    expect(uris(box)).toEqual(["mailto:kin3@example.org", "mailto:kin2@example.org"]);
     await box.close();
   });
 
