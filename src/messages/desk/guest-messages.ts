@@ -142,7 +142,7 @@ export interface GuestMessages {
   // With a key: the page in the browser makes, signs and seals bundles.
   /** Puts the person's device into custody of a bundle; see {@link Taken}. */
   submit(writer: Writer, encoded: Uint8Array): Promise<Taken | NotSent>;
-  /** The newest card of a person, as the encoded bundle; asks other boxes for it where this one has none. */
+  /** The newest card of a person, as the encoded bundle; undefined where this box has none: cards come with what other boxes have. */
   card(key: Uint8Array): Uint8Array | undefined;
   /** Cards of people by the name that they chose, at most 20. */
   cards(name: string): { key: Uint8Array; name: string; encoded: Uint8Array }[];
