@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { appPage, appStyle } from "../../portal/guest/app-page.tsx";
 import type { PageContext } from "../../portal/guest/pages.tsx";
+import { SourceLimiter } from "../host/source-limiter.ts";
 import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
 import { empty, NO_STORE } from "./answers.ts";
 import type { AppScript } from "./app-script.ts";
@@ -13,6 +14,9 @@ export type AskDesk = (path: string, init?: RequestInit) => Promise<Response>;
 
 /** A photo takes its time on a slow radio; an answer of the daemon's does not. */
 const TIMEOUT_MS = 10_000;
+
+/** What the daemon is asked for one guest. A page that gets much at once asks three times for each 50 messages. */
+const ASKING = { burst: 60, perSecond: 4, totalPerSecond: 200, maxSources: 4_096 };
 
 /** @param socket the daemon's for the portal */
 export function deskAsker(socket: string): AskDesk {
@@ -28,7 +32,9 @@ export function appRoutes(
   facts: () => PortalFacts | undefined,
   script: () => Promise<AppScript>,
   ask: AskDesk,
+  nowMs: () => number,
 ) {
+  const asking = new SourceLimiter(ASKING, nowMs());
   /** @param names of the query's fields that go on */
   const passedOn = async (c: Context<{ Bindings: Peer }>, names: readonly string[], init?: RequestInit) => {
     const query = new URLSearchParams();
@@ -51,6 +57,12 @@ export function appRoutes(
   };
 
   const app = new Hono<{ Bindings: Peer }>();
+  const get = (path: string, names: readonly string[]) =>
+    app.get(path, (c) => {
+      if (!asking.takes(c.env.address, nowMs())) return empty(429);
+      // A stream ends when the guest's browser goes.
+      return passedOn(c, names, path === "/app/events" ? { signal: c.req.raw.signal } : undefined);
+    });
 
   app.get("/app", async (c) => {
     const known = facts();
@@ -75,16 +87,13 @@ export function appRoutes(
     });
   });
 
-  app.get("/app/challenge", (c) => passedOn(c, []));
-  app.get("/app/network", (c) => passedOn(c, []));
-  app.get("/app/inbox", (c) => passedOn(c, ["address", "key", "proof", "after"]));
-  app.get("/app/card", (c) => passedOn(c, ["key"]));
-  app.get("/app/people", (c) => passedOn(c, ["name"]));
-  app.get("/app/deliveries", (c) => passedOn(c, ["ids"]));
-  // It ends when the guest's browser goes.
-  app.get("/app/events", (c) =>
-    passedOn(c, ["address", "key", "proof", "after"], { signal: c.req.raw.signal }),
-  );
+  get("/app/challenge", []);
+  get("/app/network", []);
+  get("/app/inbox", ["address", "key", "proof", "after"]);
+  get("/app/card", ["key"]);
+  get("/app/people", ["name"]);
+  get("/app/deliveries", ["ids"]);
+  get("/app/events", ["address", "key", "proof", "after"]);
   const limited = bodyLimit({ maxSize: MAX_BUNDLE_BYTES, onError: () => empty(413) });
   app.post("/app/submit", limited, async (c) =>
     passedOn(c, ["address"], { method: "POST", body: await c.req.arrayBuffer() }),

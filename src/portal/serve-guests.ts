@@ -27,8 +27,9 @@ export function serveGuests(options: GuestServerOptions): { stop(): Promise<void
   const desk = new DeskClient(options.desk);
   const directory = new GuestDirectory(desk);
   const messages = new DeskMessagesClient(overSocket(options.desk));
-  const onePerson = appRoutes(() => directory.facts, builtOnce(), deskAsker(options.desk));
-  const app = guestApp(directory, desk, messages, () => performance.now(), onePerson);
+  const nowMs = () => performance.now();
+  const onePerson = appRoutes(() => directory.facts, builtOnce(), deskAsker(options.desk), nowMs);
+  const app = guestApp(directory, desk, messages, nowMs, onePerson);
   const following = directory.follow();
   const common = { maxRequestBodySize: MAX_REQUEST_BYTES, development: false };
   const servers: Server<undefined>[] = options.listens.map(({ address, port }) =>

@@ -31,6 +31,7 @@ export async function startAppBox(folder: string) {
       if (isAway) throw new Error("the daemon is away");
       return desk.fetch(new Request(`http://desk${path}`, init));
     },
+    () => performance.now(),
   );
   const server = Bun.serve({
     port: 0,

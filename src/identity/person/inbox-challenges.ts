@@ -28,16 +28,20 @@ export class InboxChallenges {
     return this.challenge(this.given);
   }
 
-  /** Whether it was given here, is among the last {@link WINDOW}, and comes back for the first time. */
-  takeBack(challenge: Uint8Array): boolean {
+  /** Whether it was given here, is among the last {@link WINDOW}, and was not taken back yet. */
+  isGood(challenge: Uint8Array): boolean {
     if (challenge.length !== CHALLENGE_BYTES) return false;
-    const { buffer, byteOffset } = challenge;
-    const number = Number(new DataView(buffer, byteOffset).getBigUint64(0));
+    const number = numberOf(challenge);
     if (number > this.given || number <= this.given - WINDOW || this.used.has(number)) return false;
     const own = this.challenge(number);
     // All bytes are compared, so that the time tells nothing of the tag.
-    if (own.reduce((differ, byte, index) => differ | (byte ^ (challenge[index] ?? 0)), 0) !== 0) return false;
-    this.used.add(number);
+    return own.reduce((differ, byte, index) => differ | (byte ^ (challenge[index] ?? 0)), 0) === 0;
+  }
+
+  /** Uses a challenge up. @returns whether it was good until now */
+  takeBack(challenge: Uint8Array): boolean {
+    if (!this.isGood(challenge)) return false;
+    this.used.add(numberOf(challenge));
     return true;
   }
 
@@ -47,3 +51,6 @@ export class InboxChallenges {
     return concatBytes(bytes, hmac(sha256, this.secret, bytes).subarray(0, TAG_BYTES));
   }
 }
+
+const numberOf = ({ buffer, byteOffset }: Uint8Array): number =>
+  Number(new DataView(buffer, byteOffset).getBigUint64(0));

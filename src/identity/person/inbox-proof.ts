@@ -1,5 +1,5 @@
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
-import { CHALLENGE_BYTES } from "./inbox-challenges.ts";
+import { CHALLENGE_BYTES, type InboxChallenges } from "./inbox-challenges.ts";
 import { verifyBy } from "./person-key.ts";
 
 // Browsers run this too: no Buffer, nothing of Node's.
@@ -38,17 +38,22 @@ export function makeInboxProof(
 
 /**
  * Whether a proof holds. The challenge is used up by it only if the signature is the person's: nobody can use up another's.
- * @param takeBack whether this box has given this challenge, and it was not used: `InboxChallenges.takeBack`
+ * The challenge is looked at first: a signature costs a small board a hundred times as much, and whoever asks has to fetch one for each.
+ * @param challenges of this box
  */
 export function checkInboxProof(
   request: InboxRequest,
   proof: Uint8Array,
-  takeBack: (challenge: Uint8Array) => boolean,
+  challenges: Pick<InboxChallenges, "isGood" | "takeBack">,
 ): boolean {
   if (proof.length !== PROOF_BYTES || request.key.length !== KEY_BYTES) return false;
   const challenge = proof.subarray(0, CHALLENGE_BYTES);
   const signature = proof.subarray(CHALLENGE_BYTES);
-  return verifyBy(request.key, signedBytes(request, challenge), signature) && takeBack(challenge);
+  return (
+    challenges.isGood(challenge) &&
+    verifyBy(request.key, signedBytes(request, challenge), signature) &&
+    challenges.takeBack(challenge)
+  );
 }
 
 function signedBytes({ box, key, after }: InboxRequest, challenge: Uint8Array): Uint8Array {

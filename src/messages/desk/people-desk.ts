@@ -81,7 +81,7 @@ export class PeopleDesk {
   ): { order: number; encoded: Uint8Array; ageS: number }[] | NotSent {
     const { boxKey, challenges, store } = this.options;
     const request = { box: boxKey(), key, after };
-    if (!checkInboxProof(request, proof, (challenge) => challenges.takeBack(challenge)))
+    if (!checkInboxProof(request, proof, challenges))
       return { refused: "unknown", detail: "the proof does not hold" };
     return store.queries
       .inbox(key, after, MAX_INBOX)

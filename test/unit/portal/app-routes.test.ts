@@ -44,6 +44,7 @@ async function stand({ agreed = true, messages = true } = {}) {
     capturedLog().log,
   );
   let isAway = false;
+  let nowMs = 0;
   const app = appRoutes(
     () => ({ ...FACTS, messages }),
     async () => SCRIPT,
@@ -51,19 +52,20 @@ async function stand({ agreed = true, messages = true } = {}) {
       if (isAway) throw new Error("away");
       return desk.fetch(new Request(`http://desk${path}`, init));
     },
+    () => nowMs,
   );
   return {
     ...box,
     asked,
+    wait: (ms: number) => {
+      nowMs += ms;
+    },
     goAway: () => {
       isAway = true;
     },
-    get: (path: string, init: RequestInit = {}) =>
+    get: (path: string, init: RequestInit = {}, address = "10.20.0.7") =>
       Promise.resolve(
-        app.fetch(new Request(`http://omerta.internal${path}`, init), {
-          address: "10.20.0.7",
-          secure: false,
-        }),
+        app.fetch(new Request(`http://omerta.internal${path}`, init), { address, secure: false }),
       ),
   };
 }
@@ -173,6 +175,16 @@ describe("what the page asks the box", () => {
     expect(new Set(box.asked)).toEqual(new Set(["10.20.0.7"]));
   });
 
+  test("asking for people whom nobody knows leaves nothing in the store", async () => {
+    const box = await stand();
+    const before = box.operator.status();
+    for (let n = 0; n < 5; n += 1) {
+      const key = encodeURIComponent(base64(new Uint8Array(32).fill(100 + n)));
+      expect(await (await box.get(`/app/card?key=${key}`)).json()).toEqual({ bundle: "" });
+    }
+    expect(box.operator.status()).toEqual(before);
+  });
+
   test("nothing is taken in from who has not agreed, nor what is no bundle, nor what is too long", async () => {
     expect(await submit(await stand({ agreed: false }), card())).toEqual({ refused: "consent", detail: "" });
     const box = await stand();
@@ -249,6 +261,7 @@ describe("what the page asks the box", () => {
       () => ({ ...FACTS, messages: true }),
       async () => SCRIPT,
       deskAsker(`${folder}/desk.sock`),
+      () => performance.now(),
     );
     const portal = Bun.serve({
       port: 0,
@@ -273,6 +286,18 @@ describe("what the page asks the box", () => {
       }
       abort.abort();
     }
+  });
+
+  test("no guest asks the daemon without end, and none takes another's share", async () => {
+    const box = await stand();
+    const ask = async (address?: string) => (await box.get("/app/people?name=a", {}, address)).status;
+    const statuses = await Promise.all(Array.from({ length: 70 }, () => ask()));
+    expect(statuses.filter((status) => status === 200).length).toBe(60);
+    expect(await ask()).toBe(429);
+    expect((await box.get("/app/card?key=AA")).status).toBe(429);
+    expect(await ask("10.20.0.8")).toBe(200);
+    box.wait(1_000);
+    expect(await ask()).toBe(200);
   });
 
   test("gets 503 while the daemon is away", async () => {

@@ -13,16 +13,14 @@ const challengesOf = (fill: number) => new InboxChallenges(new Uint8Array(32).fi
 describe("a proof for an inbox", () => {
   test("is taken once", () => {
     const challenges = challengesOf(4);
-    const takeBack = (challenge: Uint8Array) => challenges.takeBack(challenge);
     const proof = makeInboxProof(request, challenges.give(), anna.sign);
     expect(proof.length).toBe(PROOF_BYTES);
-    expect(checkInboxProof(request, proof, takeBack)).toBe(true);
-    expect(checkInboxProof(request, proof, takeBack)).toBe(false);
+    expect(checkInboxProof(request, proof, challenges)).toBe(true);
+    expect(checkInboxProof(request, proof, challenges)).toBe(false);
   });
 
   test("is none for another person, another box or another place in the inbox", () => {
     const challenges = challengesOf(4);
-    const takeBack = (challenge: Uint8Array) => challenges.takeBack(challenge);
     const challenge = challenges.give();
     const proof = makeInboxProof(request, challenge, anna.sign);
     for (const other of [
@@ -31,17 +29,39 @@ describe("a proof for an inbox", () => {
       { ...request, after: 8 },
       { ...request, key: new Uint8Array(0) },
     ]) {
-      expect(checkInboxProof(other, proof, takeBack)).toBe(false);
+      expect(checkInboxProof(other, proof, challenges)).toBe(false);
     }
-    expect(checkInboxProof(request, makeInboxProof(request, challenge, ben.sign), takeBack)).toBe(false);
+    expect(checkInboxProof(request, makeInboxProof(request, challenge, ben.sign), challenges)).toBe(false);
     // None of these has used the challenge up.
-    expect(checkInboxProof(request, proof, takeBack)).toBe(true);
+    expect(checkInboxProof(request, proof, challenges)).toBe(true);
+  });
+
+  test("costs no signature where the challenge is not good, or is used up", () => {
+    const challenges = challengesOf(4);
+    let looks = 0;
+    // What is signed names the box: it is put together for the signature alone.
+    const watched = {
+      ...{ key: anna.publicKey, after: 7 },
+      get box() {
+        looks += 1;
+        return box;
+      },
+    };
+    const proof = makeInboxProof(request, challenges.give(), anna.sign);
+    const foreign = makeInboxProof(request, challengesOf(5).give(), anna.sign);
+    expect(checkInboxProof(watched, foreign, challenges)).toBe(false);
+    expect(looks).toBe(0);
+    expect(checkInboxProof(watched, proof, challenges)).toBe(true);
+    expect(looks).toBe(1);
+    expect(checkInboxProof(watched, proof, challenges)).toBe(false);
+    expect(looks).toBe(1);
   });
 
   test("of garbage is none", () => {
+    const good = { isGood: () => true, takeBack: () => true };
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 120 }), (proof) => {
-        expect(checkInboxProof(request, proof, () => true)).toBe(false);
+        expect(checkInboxProof(request, proof, good)).toBe(false);
       }),
     );
   });
