@@ -131,4 +131,4 @@ async function ask<T>(path: string, query: Record<string, string> = {}, init: Re
   }
 }
 
-const toBlob = (bytes: Uint8Array): Blob => new Blob([bytes.slice()]);
+const toBlob = (bytes: Uint8Array): Blob => new Blob([bytes.slice()], { type: "application/octet-stream" });

@@ -15,6 +15,7 @@ export type AskDesk = (path: string, init?: RequestInit) => Promise<Response>;
 /** A photo takes its time on a slow radio; an answer of the daemon's does not. */
 const TIMEOUT_MS = 10_000;
 
+const JSON_TYPE = "application/json";
 /** What the daemon is asked for one guest. A page that gets much at once asks three times for each 50 messages. */
 const ASKING = { burst: 60, perSecond: 4, totalPerSecond: 200, maxSources: 4_096 };
 
@@ -95,19 +96,32 @@ export function appRoutes(
   get("/app/deliveries", ["ids"]);
   get("/app/events", ["address", "key", "proof", "after"]);
   const limited = bodyLimit({ maxSize: MAX_BUNDLE_BYTES, onError: () => empty(413) });
-  app.post("/app/submit", limited, async (c) =>
-    passedOn(c, ["address"], { method: "POST", body: await c.req.arrayBuffer() }),
-  );
+  app.post("/app/submit", limited, async (c) => {
+    if (!isOwnPost(c.req.raw, "application/octet-stream")) return empty(403);
+    return passedOn(c, ["address"], { method: "POST", body: await c.req.arrayBuffer() });
+  });
   for (const path of ["/app/report", "/app/join", "/app/take-along"]) {
-    app.post(path, limited, async (c) =>
-      passedOn(c, ["address"], {
+    app.post(path, limited, async (c) => {
+      if (!isOwnPost(c.req.raw, JSON_TYPE)) return empty(403);
+      return passedOn(c, ["address"], {
         method: "POST",
         body: await c.req.arrayBuffer(),
-        headers: { "Content-Type": "application/json" },
-      }),
-    );
+        headers: { "Content-Type": JSON_TYPE },
+      });
+    });
   }
   return app;
+}
+
+/**
+ * Whether a post is from this page. No form sends these types, and no other site's script without asking first, which is never
+ * allowed here (Fetch, section 4.8). Sandboxed frames of any site say `Origin: null`: that is not ours either. Not all browsers name
+ * an origin to the site itself.
+ */
+function isOwnPost({ url, headers }: Request, type: string): boolean {
+  const origin = headers.get("origin");
+  const isOurs = origin === null || (URL.canParse(origin) && new URL(origin).host === new URL(url).host);
+  return isOurs && (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() === type;
 }
 
 /** Of scripts only our own, from here; no frames, no forms, nothing of any other site. Photos are shown from memory. */

@@ -99,8 +99,11 @@ function direct(sequence: number): Uint8Array {
   );
 }
 
-const submit = async ({ get }: Stand, bytes: Uint8Array) =>
-  (await get("/app/submit", { method: "POST", body: Buffer.from(bytes) })).json();
+const posted = (bytes: Uint8Array, headers: Record<string, string> = {}): RequestInit => ({
+  ...{ method: "POST", body: Buffer.from(bytes) },
+  headers: { "content-type": "application/octet-stream", ...headers },
+});
+const submit = async ({ get }: Stand, bytes: Uint8Array) => (await get("/app/submit", posted(bytes))).json();
 
 /** The query that asks for what is for somebody. */
 async function inboxQuery({ get }: Pick<Stand, "get">, key = ben, after = 0, by = key): Promise<string> {
@@ -189,8 +192,34 @@ describe("what the page asks the box", () => {
     expect(await submit(await stand({ agreed: false }), card())).toEqual({ refused: "consent", detail: "" });
     const box = await stand();
     expect(await submit(box, new Uint8Array(20))).toMatchObject({ refused: "form" });
-    const long = await box.get("/app/submit", { method: "POST", body: Buffer.alloc(70_000) });
+    const long = await box.get("/app/submit", posted(new Uint8Array(70_000)));
     expect(long.status).toBe(413);
+  });
+
+  test("nothing is taken in from another site's page, nor from a form", async () => {
+    const box = await stand();
+    for (const headers of [
+      { origin: "null" },
+      { origin: "http://evil.example" },
+      { origin: "http://omerta.internal:8080" },
+      { origin: "nonsense" },
+      { "content-type": "text/plain" },
+      { "content-type": "application/x-www-form-urlencoded" },
+    ]) {
+      expect([headers, (await box.get("/app/submit", posted(card(), headers))).status]).toEqual([
+        headers,
+        403,
+      ]);
+      for (const path of ["/app/report", "/app/join", "/app/take-along"]) {
+        const json = { "content-type": "application/json", ...headers };
+        expect([path, (await box.get(path, posted(new Uint8Array(), json))).status]).toEqual([path, 403]);
+      }
+    }
+    expect(await (await box.get("/app/people?name=anna")).json()).toEqual({ people: [] });
+    const own = posted(card(), { origin: "http://omerta.internal" });
+    expect(await (await box.get("/app/submit", own)).json()).toMatchObject({ state: "new" });
+    const report = posted(Buffer.from("{}"), { "content-type": "application/json; charset=utf-8" });
+    expect((await box.get("/app/report", report)).status).toBe(400);
   });
 
   test("messages are given to whom they are for, who proves it, once for each proof", async () => {
