@@ -33,7 +33,7 @@ const USUAL_FRAME_MS = 2_000;
 export class LoraContext {
   readonly neighbourhood: Neighbourhood;
   readonly routes: Routes;
-  readonly homes = new Homes();
+  readonly homes: Homes;
   readonly stock = new Stock();
   readonly keys = new KeyBook();
   readonly asked: AskedAir;
@@ -41,6 +41,7 @@ export class LoraContext {
   constructor(readonly options: LoraMessagesOptions) {
     const nowMs = () => this.nowMs;
     this.neighbourhood = new Neighbourhood(this.address, nowMs);
+    this.homes = new Homes(this.address, nowMs);
     this.routes = new Routes(this.address, nowMs, (address) => this.neighbourhood.cost(address));
     this.asked = new AskedAir(nowMs, (bytes) => this.airMs(bytes));
   }

@@ -47,9 +47,8 @@ export class Intake {
   onItem(from: LinkAddress, item: BundleItem): void {
     const whole = this.rebuilt(from, item);
     if (!whole) return;
-    const { homes, address, nowMs } = this.context;
+    const { homes, address } = this.context;
     const { bundle, full } = whole;
-    homes.note(bundle.sender.key, item.origin, nowMs - item.ageS * 1000);
     const isOurs = item.hop === hopTagOf(address);
     const isForHere = bundle.to.kind === "person" && homes.of(bundle.to.key) === address;
     const arrival: Arrival = {
@@ -63,13 +62,18 @@ export class Intake {
   /** Puts it into custody; told when that is done, or refused. */
   take({ id, bundle, ageMs, arrival }: HeardBundle): void {
     if (this.arrivals.has(id)) return;
-    const { custody, log } = this.context.options;
+    const { homes, nowMs, options } = this.context;
+    const { custody, log } = options;
     const encoded = orUndefined(() => encodeBundle(bundle));
     if (!encoded) return;
     this.arrivals.set(id, arrival);
     custody
       .take(encoded, ageMs, { by: "lora", address: arrival.from })
-      .then((taken) => this.taken(id, arrival, taken))
+      .then((taken) => {
+        // Only now is it sure that its sender has signed it.
+        if (taken.state !== "refused") homes.noteHeard(bundle.sender.key, arrival.origin, nowMs - ageMs);
+        this.taken(id, arrival, taken);
+      })
       .catch((error) => log.debug({ error }, "a bundle from LoRa was not taken"))
       .finally(() => this.arrivals.delete(id));
   }

@@ -145,7 +145,7 @@ export class LoraMessages {
 
   /** A person is at this box now, and sends nothing: what is for them is to come here. */
   personIsHere(key: Uint8Array): void {
-    this.context.homes.note(key, this.context.address, this.context.nowMs);
+    this.context.homes.noteHere(key, this.context.nowMs);
   }
 
   private onFrame(from: LinkAddress, bytes: Uint8Array): void {
@@ -322,10 +322,9 @@ export class LoraMessages {
 
   /** Whoever wrote something at this box is here; whoever wrote what other carriers brought is reached by it, if by nobody nearer. */
   private noteHome({ bundle, source, ageMs }: Held): void {
-    const { homes, address, nowMs } = this.context;
+    const { homes, nowMs } = this.context;
     const { key } = bundle.sender;
     const isHere = source.by === "guest" || source.by === "self";
-    if (isHere || (source.by !== "lora" && homes.of(key) === undefined))
-      homes.note(key, address, nowMs - ageMs);
+    if (isHere || (source.by !== "lora" && homes.of(key) === undefined)) homes.noteHere(key, nowMs - ageMs);
   }
 }

@@ -4,6 +4,7 @@ import { BUNDLE_PAYLOAD } from "../../../../src/lora/index.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { BundleId } from "../../../../src/messages/bundle/bundle.ts";
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
+import { encodeForm } from "../../../../src/messages/lora/bundle-form.ts";
 import { encodeFrame } from "../../../../src/messages/lora/frame.ts";
 import { hopTagOf, type Item, shortIdOf } from "../../../../src/messages/lora/items.ts";
 import { bundleOf, keyOf, submit } from "./some-bundles.ts";
@@ -17,6 +18,16 @@ const person = (number: number) => ({ kind: "person", key: keyOf(number) }) as c
 const card = (from: number) => bundleOf(from, { kind: "card", to: EVERYONE });
 const checkIn = (from: number) => bundleOf(from, { kind: "check-in", to: EVERYONE });
 const direct = (from: number, to: number) => bundleOf(from, { kind: "direct", to: person(to) });
+
+let heard = 0;
+
+/** As if this had come from whoever says that they are `from`. */
+function hear(box: MessagingBox | undefined, from: number, item: Item): void {
+  heard += 1;
+  const payload = Uint8Array.of(BUNDLE_PAYLOAD, ...encodeFrame({ number: heard & 255, items: [item] }));
+  const received = { payload, from: undefined, to: undefined, rssiDbm: undefined, snrDb: undefined, hops: 0 };
+  box?.link.emit("message", { from, payload, isToEveryone: true, received });
+}
 
 /** Which of them each box has told of as new, as often as it did. */
 function arrivals(boxes: readonly MessagingBox[]): BundleId[][] {
@@ -221,7 +232,7 @@ describe("whoever makes frames up", () => {
   /** Two boxes that both have a hundred bundles, and are silent but for hellos. */
   async function twoWithMuch() {
     const made = messagingBoxes({ count: 2, seed: 1, ...IN_A_ROW });
-    const { boxes, run, air, time } = made;
+    const { boxes, run, air } = made;
     await run(HOUR_MS / 2);
     for (let count = 0; count < 100; count += 1) submit(boxes[0], checkIn(0));
     await run(3 * HOUR_MS);
@@ -229,16 +240,7 @@ describe("whoever makes frames up", () => {
     const own = boxes[0]?.link.address ?? 0;
     /** As if the second box, or anybody, had sent it. */
     const forge = async (from: number, item: Item) => {
-      const payload = Uint8Array.of(
-        BUNDLE_PAYLOAD,
-        ...encodeFrame({ number: time.monotonicMs() & 255, items: [item] }),
-      );
-      boxes[0]?.link.emit("message", {
-        from,
-        payload,
-        isToEveryone: true,
-        received: { payload, from: undefined, to: undefined, rssiDbm: undefined, snrDb: undefined, hops: 0 },
-      });
+      hear(boxes[0], from, item);
       await run(5_000);
     };
     const airS = async (wait: () => Promise<void>) => {
@@ -273,6 +275,23 @@ describe("whoever makes frames up", () => {
     });
     // What may go at once, and a twentieth of an hour; greetings to whoever seems to have come.
     expect(spentS).toBeLessThan(quietS + 180 + 180 + 60);
+  });
+
+  test("moves nobody elsewhere by a bundle that its sender has not signed", async () => {
+    const { boxes, run } = messagingBoxes({ count: 3, seed: 2, ...IN_A_ROW });
+    submit(boxes[2], card(2));
+    await run(HOUR_MS);
+    const [first] = boxes;
+    const forged = bundleOf(2, { kind: "post", to: { kind: "room", room: "square" } });
+    const form = encodeForm(forged, { sender: true, to: false });
+    for (const origin of [first?.link.address ?? 0, 0x123456]) {
+      const item: Item = { kind: "bundle", hop: 0x1234, hops: 1, origin, ageS: 0, form };
+      hear(first, 0x777777, item);
+    }
+    const message = direct(0, 2);
+    submit(first, message);
+    await run(HOUR_MS);
+    expect(boxes[2]?.custody.knows(bundleId(message))).toBe(true);
   });
 
   test("gets a bundle repeated once, however often it is asked for", async () => {
