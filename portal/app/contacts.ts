@@ -71,21 +71,38 @@ export function changeContact(key: string, change: Partial<Contact>): void {
 
 export const entries = (key: string): Entry[] => kept<Entry[]>(`log.${key}`) ?? [];
 
-/** Where there is no room left, old photos go first. @throws ShelfFullError where that is not enough */
+/**
+ * Where there is no room left, photos go first: those of people whom this person never wrote to, then old ones.
+ * @throws ShelfFullError where that is not enough
+ */
 export function keepEntries(key: string, all: readonly Entry[]): void {
   const list = all.slice(-MAX_ENTRIES);
-  try {
-    keep(`log.${key}`, list);
-  } catch (error) {
-    if (!(error instanceof ShelfFullError)) throw error;
-    for (const { key: other } of contacts()) keep(`log.${other}`, withoutOldPhotos(entries(other)));
-    keep(`log.${key}`, withoutOldPhotos(list));
+  for (const without of [withoutStrangersPhotos, withoutOldPhotos]) {
+    try {
+      keep(`log.${key}`, list);
+      return;
+    } catch (error) {
+      if (!(error instanceof ShelfFullError)) throw error;
+      for (const { key: other } of contacts()) keep(`log.${other}`, without(entries(other)));
+    }
   }
+  keep(`log.${key}`, withoutOldPhotos(withoutStrangersPhotos(list)));
+}
+
+/** Makes room by photos alone. */
+export function makeRoom(): void {
+  for (const { key } of contacts())
+    keep(`log.${key}`, withoutOldPhotos(withoutStrangersPhotos(entries(key))));
 }
 
 /** Changes one's own messages by their ids. */
 export function changeEntries(key: string, change: (entry: Entry) => Entry): void {
   keepEntries(key, entries(key).map(change));
+}
+
+function withoutStrangersPhotos(list: readonly Entry[]): Entry[] {
+  if (list.some(({ isMine }) => isMine)) return [...list];
+  return list.map((entry) => (entry.image === undefined ? entry : { ...entry, image: "" }));
 }
 
 function withoutOldPhotos(list: readonly Entry[]): Entry[] {

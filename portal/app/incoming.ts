@@ -5,9 +5,9 @@ import { bundleId, decodeBundle, verifyBundle } from "../../src/messages/bundle/
 import { asStale, open } from "../../src/messages/sealed/conversation.ts";
 import type { SealedBody } from "../../src/messages/sealed/sealed-body.ts";
 import { SealedError } from "../../src/messages/sealed/sealed-error.ts";
-import { type Account, keyOf, LIFETIME_S, prekeysOf, receiptBundle } from "./account.ts";
+import { type Account, keyOf, LIFETIME_S, prekeysOf } from "./account.ts";
 import type { Inbox, InboxItem } from "./box.ts";
-import { bytesToHex, hexToBytes, nowS, random, toBase64 } from "./bytes.ts";
+import { bytesToHex, nowS, random, toBase64 } from "./bytes.ts";
 import {
   changeContact,
   contact,
@@ -16,12 +16,18 @@ import {
   entries,
   keepConversation,
   keepEntries,
+  makeRoom,
 } from "./contacts.ts";
 import { advance, sendAgain } from "./progress.ts";
-import { noteSeen, queue, wasSeen } from "./queue.ts";
-import { keep } from "./shelf.ts";
+import { noteDue, noteSeen, wasSeen } from "./queue.ts";
+import { keep, kept, ShelfFullError } from "./shelf.ts";
 
-const MAX_RECEIPTS = 32;
+/** How far each box's inbox was gone through since the page was opened, and whether something found no room. By the boxes' keys. */
+const places = new Map<string, { order: number; isWhole: boolean }>();
+
+/** From where on a box is asked: a page that is opened anew tries again what found no room. */
+export const placeAt = (boxKey: string): number =>
+  places.get(boxKey)?.order ?? kept<number>(`after.${boxKey}`) ?? 0;
 
 /** What has to be done besides. */
 export interface Followed {
@@ -29,41 +35,50 @@ export interface Followed {
   nameless: Set<string>;
   /** People who are to begin a new session, for something of theirs could not be opened. */
   lost: Set<string>;
+  /** Something found no room. */
+  isFull: boolean;
 }
 
-/** Takes in what has come for a person, keeps it, and queues the receipts. */
+/** Takes in what has come for a person, keeps it, and notes the receipts that are due. What finds no room is left at the box. */
 export function takeIn(me: Account, inbox: Inbox): Followed {
-  const followed: Followed = { nameless: new Set(), lost: new Set() };
-  const arrived = new Map<string, string[]>();
+  const followed: Followed = { nameless: new Set(), lost: new Set(), isFull: false };
+  const boxKey = bytesToHex(inbox.box);
   for (const item of inbox.items) {
-    const from = takeItem(me, item, followed);
-    if (from !== undefined) arrived.set(from.key, [...(arrived.get(from.key) ?? []), from.id]);
-    keep(`after.${bytesToHex(inbox.box)}`, item.order);
-  }
-  for (const [key, ids] of arrived) {
-    for (let at = 0; at < ids.length; at += MAX_RECEIPTS) {
-      queue(receiptBundle(me, hexToBytes(key), ids.slice(at, at + MAX_RECEIPTS)));
-    }
+    const hadRoom = fits(() => takeItem(me, item, followed));
+    if (!hadRoom) followed.isFull = true;
+    const isWhole = hadRoom && (places.get(boxKey)?.isWhole ?? true);
+    places.set(boxKey, { order: item.order, isWhole });
+    if (isWhole) fits(() => keep(`after.${boxKey}`, item.order));
   }
   return followed;
 }
 
-/** @returns whose receipt is due, and for what */
-function takeItem(
-  me: Account,
-  { bundle: bytes, ageS }: InboxItem,
-  followed: Followed,
-): { key: string; id: string } | undefined {
+/** Whether there was room for something, by throwing photos away if need be: then it is done once more. */
+function fits(act: () => void): boolean {
+  for (const make of [makeRoom, () => {}]) {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ShelfFullError)) throw error;
+      make();
+    }
+  }
+  return false;
+}
+
+function takeItem(me: Account, { bundle: bytes, ageS }: InboxItem, followed: Followed): void {
   const bundle = readBundle(bytes);
-  if (bundle === undefined || bundle.sender.as !== "person" || bundle.to.kind !== "person") return undefined;
-  if (bytesToHex(bundle.to.key) !== bytesToHex(keyOf(me).publicKey)) return undefined;
+  if (bundle === undefined || bundle.sender.as !== "person" || bundle.to.kind !== "person") return;
+  if (bytesToHex(bundle.to.key) !== bytesToHex(keyOf(me).publicKey)) return;
   const id = bundleId(bundle);
   const key = bytesToHex(bundle.sender.key);
-  if (wasSeen(id) || contact(key).isBlocked) return undefined;
+  if (wasSeen(id) || contact(key).isBlocked) return;
   if (bundle.kind === "receipt") takeReceipt(key, bundle);
-  else if (bundle.kind !== "direct" || !takeMessage(me, key, id, bundle, ageS, followed)) return undefined;
+  else if (bundle.kind !== "direct" || !takeMessage(me, key, id, bundle, ageS, followed)) return;
+  // Before it is noted as seen: should the page end between the two, it comes again, and is due once all the same.
+  if (bundle.kind === "direct") noteDue(key, id);
   noteSeen(id);
-  return bundle.kind === "direct" ? { key, id } : undefined;
 }
 
 function readBundle(bytes: Uint8Array): Bundle | undefined {
@@ -81,6 +96,7 @@ function takeReceipt(key: string, bundle: Bundle): void {
     const { state, of } = decodeBody("receipt", bundle.body);
     if (state === "delivered" || state === "read") advance(key, of, state);
   } catch (error) {
+    if (error instanceof ShelfFullError) throw error;
     console.warn("a receipt was left out", error);
   }
 }

@@ -52,9 +52,10 @@ function show(): void {
 }
 
 function refresh(): void {
-  const key = messenger.trouble;
-  trouble.hidden = key === undefined || account() === undefined;
-  trouble.textContent = key === undefined ? "" : t(`app.trouble.${key}`);
+  const { isFull, trouble: key } = messenger;
+  trouble.hidden = (key === undefined && !isFull) || account() === undefined;
+  if (isFull) trouble.textContent = t("app.full");
+  else trouble.textContent = key === undefined ? "" : t(`app.trouble.${key}`);
   page?.refresh?.();
 }
 

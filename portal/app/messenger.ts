@@ -7,6 +7,7 @@ import {
   credentialsBundle,
   keepAccount,
   keyOf,
+  receiptBundle,
   refreshed,
 } from "./account.ts";
 import { box, type Challenge, type Inbox, isRefused, type Submitted, UnreachableError } from "./box.ts";
@@ -25,11 +26,10 @@ import {
   learnCard,
   STATES,
 } from "./contacts.ts";
-import { takeIn } from "./incoming.ts";
+import { placeAt, takeIn } from "./incoming.ts";
 import { advance, isAtLeast, newEntryId } from "./progress.ts";
-import { queue, queued, unqueue } from "./queue.ts";
+import { dropDue, dueReceipts, queue, queued, unqueue } from "./queue.ts";
 import { sealEntry, sealedTo } from "./sealing.ts";
-import { kept } from "./shelf.ts";
 
 /** Another is asked to begin anew so often at most. */
 const RENEW_EVERY_S = 600;
@@ -48,6 +48,8 @@ export type Trouble = "unreachable" | "consent" | "refused";
 export class Messenger {
   /** Why nothing goes out, or undefined. */
   trouble: Trouble | undefined;
+  /** Something of what came last found no room here. */
+  isFull = false;
   /** The box that this page talks to, by its key; "" until it has said so. */
   private present = "";
   private isBusy = false;
@@ -119,7 +121,7 @@ export class Messenger {
     if (me === undefined) return undefined;
     const key = keyOf(me);
     this.present = bytesToHex(boxKey);
-    const after = kept<number>(`after.${this.present}`) ?? 0;
+    const after = placeAt(this.present);
     const request = { box: boxKey, key: key.publicKey, after };
     return [key.publicKey, makeInboxProof(request, challenge, key.sign), after];
   }
@@ -127,7 +129,8 @@ export class Messenger {
   takeIn(inbox: Inbox): void {
     const me = account();
     if (me === undefined) return;
-    const { nameless, lost } = takeIn(me, inbox);
+    const { nameless, lost, isFull } = takeIn(me, inbox);
+    if (inbox.items.length > 0) this.isFull = isFull;
     for (const key of nameless) void this.card(key).then(() => this.changed());
     for (const key of lost) void this.askToRenew(key);
     this.changed();
@@ -162,6 +165,13 @@ export class Messenger {
     const me = refreshed(before);
     if (me !== before) keepAccount(me);
     await this.publish(me);
+    for (const [key, all] of Object.entries(dueReceipts())) {
+      for (let at = 0; at < all.length; at += MAX_MARKS) {
+        const ids = all.slice(at, at + MAX_MARKS);
+        nowOrNever(await box.submit(receiptBundle(me, hexToBytes(key), ids)));
+        dropDue(key, ids);
+      }
+    }
     for (let bundle = queued()[0]; bundle !== undefined; bundle = queued()[0]) {
       nowOrNever(await box.submit(fromBase64(bundle)));
       unqueue(bundle);
