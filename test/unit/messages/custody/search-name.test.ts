@@ -29,6 +29,7 @@ describe("a name as it is searched", () => {
   });
 
   test("does not change when it is made anew, and is bounded", () => {
+    expect([searchable("STRAẞE"), searchable("Straße")]).toEqual(["strasse", "strasse"]);
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 200 }), (name) => {
         const once = searchable(name);
