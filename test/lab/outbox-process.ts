@@ -40,6 +40,7 @@ if (import.meta.main) {
     path: join(folder, "outbox.sqlite"),
     custody: store,
     outside: (after, limit) => store.queries.outside(after, limit),
+    isSent: () => false,
     bridges: [smtpBridge(smtp)],
     timers: systemTimers,
     random: Math.random,
