@@ -20,7 +20,7 @@ export const FIRST_AGE_MS = 10_000_000_000;
 const EARLIEST_WALL_MS = Date.UTC(2026, 0, 1);
 const LEAST_SUSPENDED_MS = 1_000;
 /** A box that was off for longer has a clock that jumped, or nothing in it that still lives. */
-const LONGEST_OFF_MS = 60 * 86_400_000;
+const LONGEST_OFF_MS = 30 * 86_400_000;
 
 /**
  * How much time passed between what was kept and now, as far as can be told. In one boot the time since boot tells. Between two
@@ -37,6 +37,10 @@ export function passedMs(kept: Moment, now: Moment): number {
   return Math.max(0, now.bootMs, isPlausible ? wallMs : 0);
 }
 
+/** Of what {@link passedMs} says, what the wall clock alone says. */
+const guessedMs = (kept: Moment, now: Moment): number =>
+  kept.bootId === now.bootId ? 0 : passedMs(kept, now) - Math.max(0, now.bootMs);
+
 export interface AgeKeeperOptions {
   /** What was kept last; undefined for a new store. */
   kept: KeptAge | undefined;
@@ -51,6 +55,8 @@ export interface AgeKeeperOptions {
  * difference to the store's age when it was made.
  */
 export class AgeKeeper {
+  /** By how much the age has grown at the start by the word of the wall clock alone, which may have jumped. */
+  readonly guessedMs: number;
   private ageMs: number;
   /** When it was that, by both clocks. */
   private countedMs: number;
@@ -60,6 +66,7 @@ export class AgeKeeper {
     const { kept, moment, monotonicMs } = options;
     const now = moment();
     this.ageMs = kept ? kept.ageMs + passedMs(kept, now) : FIRST_AGE_MS;
+    this.guessedMs = kept ? guessedMs(kept, now) : 0;
     this.countedMs = monotonicMs();
     this.countedBootMs = now.bootMs;
   }

@@ -123,11 +123,13 @@ export const isTrace = ({ encoded }: Pick<BundleRow, "encoded">): boolean => enc
 export function heldOf(row: BundleRow, nowMs: number): Held {
   const encoded = Uint8Array.from(row.encoded);
   if (crc32(encoded) !== row.crc) throw new BundleError("bundle", "is not as it was written");
+  const bundle = decodeBundle(encoded);
   return {
     id: row.id,
-    bundle: decodeBundle(encoded),
+    bundle,
     encoded,
-    ageMs: Math.max(0, nowMs - row.born_ms),
+    // By what is left: of time off that is guessed, not all may have counted.
+    ageMs: Math.max(0, nowMs - row.expires_ms + bundle.lifetimeS * 1_000),
     source: sourceOf(row.source),
     order: row.seq,
   };

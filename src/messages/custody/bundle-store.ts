@@ -7,7 +7,7 @@ import { verifyBundle } from "../bundle/bundle-codec.ts";
 import { BundleQueries } from "./bundle-queries.ts";
 import { rowById } from "./bundle-rows.ts";
 import type { Custody, Held, Outline, RefusalReason, Source, Taken } from "./custody.ts";
-import { sweep } from "./expiry.ts";
+import { spare, sweep } from "./expiry.ts";
 import { isToBeNoted, noteHandedOver, type OtherBox, unconfirmedOf } from "./handed-over.ts";
 import { Listeners } from "./listeners.ts";
 import { RefusedError, usedByAll } from "./make-room.ts";
@@ -98,6 +98,7 @@ export class BundleStore implements Custody {
     this.nextSeq = this.queries.newestOrder() + 1;
     this.db.transaction(() => {
       age.keep();
+      spare(this.db, age.nowMs(), age.guessedMs);
       while (sweep(this.shelf()));
     })();
     this.sleep();

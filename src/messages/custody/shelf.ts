@@ -48,13 +48,13 @@ export function takeOff({ db, gone }: Shelf, row: BundleRow): void {
 }
 
 /** A younger copy has come: whoever said that the bundle was older was wrong, or lied so that it would soon be gone. */
-export function makeYounger(shelf: Shelf, row: BundleRow, bornMs: number): void {
+export function makeYounger(shelf: Shelf, row: BundleRow, bornMs: number, expiresMs: number): void {
   const { db } = shelf;
   const younger: BundleRow = { ...row, rank: rankOf(bornMs, row.seq), latest: 0 };
   forgetName(db, row);
   db.query("UPDATE bundle SET born_ms = ?, expires_ms = ?, rank = ?, latest = 0 WHERE seq = ?").run(
     bornMs,
-    bornMs + row.expires_ms - row.born_ms,
+    expiresMs,
     younger.rank,
     row.seq,
   );

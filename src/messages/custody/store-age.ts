@@ -29,6 +29,11 @@ export class StoreAge {
     });
   }
 
+  /** See {@link AgeKeeper.guessedMs}. */
+  get guessedMs(): number {
+    return this.keeper.guessedMs;
+  }
+
   nowMs(): number {
     return this.keeper.nowMs();
   }

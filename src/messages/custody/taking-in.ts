@@ -25,7 +25,8 @@ export function takeIn(shelf: Shelf, read: ReadBundle, seq: number, ageMs: numbe
     if (isTrace(here)) throw new RefusedError("blocked", "was taken away");
     noteHandedOver(db, here, source);
     const bornMs = Math.min(Math.floor(shelf.nowMs - ageMs), here.came_ms);
-    if (bornMs > here.born_ms + YOUNGER_BY_MS) makeYounger(shelf, here, bornMs);
+    const expiresMs = bornMs + read.bundle.lifetimeS * 1_000;
+    if (expiresMs > here.expires_ms + YOUNGER_BY_MS) makeYounger(shelf, here, bornMs, expiresMs);
     return { state: "known", id };
   }
   const times = timesOf(shelf, read, ageMs);

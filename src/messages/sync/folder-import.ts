@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { idOfEncoded } from "../bundle/bundle-codec.ts";
+import { BundleError, MAX_LIFETIME_S } from "../bundle/bundle.ts";
+import { decodeBundle, idOfEncoded } from "../bundle/bundle-codec.ts";
 import type { Custody, RefusalReason, Source, Taken } from "../custody/custody.ts";
 import type { BatchRecord } from "./batch-file.ts";
 import { batchesIn, messagesFolder, mustBeFolder, readBatch } from "./bundle-folder.ts";
@@ -10,6 +11,8 @@ const AT_ONCE = 64;
 const MAX_MALFORMED = 100;
 /** Tried again when the rest is in: the certificates of those who signed them may have come with it. */
 const MAX_TRIED_AGAIN = 10_000;
+/** Nothing lives longer: one of the two clocks is wrong. */
+const LONGEST_ON_THE_WAY_S = MAX_LIFETIME_S;
 
 type Take = () => Promise<Taken>;
 
@@ -38,7 +41,8 @@ export interface ImportReport {
  * was cut off goes on where it ended when it is done again.
  *
  * A bundle has aged on its way by an unknown time. Where both boxes trust their clocks, the time between export and import is
- * added; otherwise it goes on from the age at the export, and lives longer than it should by the time on the way.
+ * added, up to half of what the bundle had left: one of the two clocks may be wrong all the same, and must not make a call for
+ * help expire. Otherwise it goes on from the age at the export, and lives longer than it should by the time on the way.
  * @throws {FolderError}
  */
 export async function importFolder(options: ImportOptions): Promise<ImportReport> {
@@ -56,15 +60,30 @@ export async function importFolder(options: ImportOptions): Promise<ImportReport
     if (batch === undefined) continue;
     const onTheWayS = timeOnTheWayS(batch.writtenS, nowS());
     const take = ({ ageS, encoded }: BatchRecord) =>
-      custody.take(encoded, (ageS + onTheWayS) * 1_000, source);
+      custody.take(encoded, (ageS + countedS(onTheWayS, ageS, encoded)) * 1_000, source);
     await takeAll(batch.records, custody, take, report, notYet);
   }
   for (const again of notYet) count(await again(), report);
   return report;
 }
 
-const timeOnTheWayS = (writtenS: number, nowS: number): number =>
-  writtenS === 0 || nowS === 0 ? 0 : Math.max(0, Math.floor(nowS - writtenS));
+function timeOnTheWayS(writtenS: number, nowS: number): number {
+  if (writtenS === 0 || nowS === 0) return 0;
+  const onTheWayS = Math.max(0, Math.floor(nowS - writtenS));
+  return onTheWayS > LONGEST_ON_THE_WAY_S ? 0 : onTheWayS;
+}
+
+function countedS(onTheWayS: number, ageS: number, encoded: Uint8Array): number {
+  if (onTheWayS === 0) return 0;
+  try {
+    const leftS = decodeBundle(encoded).lifetimeS - ageS;
+    return Math.min(onTheWayS, Math.max(0, Math.floor(leftS / 2)));
+  } catch (error) {
+    // Custody says what is wrong with it.
+    if (error instanceof BundleError) return 0;
+    throw error;
+  }
+}
 
 async function takeAll(
   records: readonly BatchRecord[],
