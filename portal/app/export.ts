@@ -6,7 +6,7 @@ import { contacts, entries, makeStale } from "./contacts.ts";
 import { forgetAll, keep, kept, keptNames, ShelfFullError } from "./shelf.ts";
 
 /** What goes along: all but photos, which are too long, and what was left at boxes. */
-const PARTS = /^(account|contact\.|session\.|log\.|seen$)/;
+const PARTS = /^(account|contact\.|session\.|log\.|seen$|due$)/;
 
 /** The whole of this page as a file that the passphrase opens. @throws {ExportError} */
 export function exported(me: Account, passphrase: string): Promise<Uint8Array> {

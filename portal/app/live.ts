@@ -20,6 +20,8 @@ export class Live {
   private source: EventSource | undefined;
   private retryMs = FIRST_RETRY_MS;
   private timer = 0;
+  /** Counts the beginnings: one that was overtaken while it waited for the box opens no stream. */
+  private generation = 0;
 
   constructor(private readonly messenger: Messenger) {}
 
@@ -36,6 +38,7 @@ export class Live {
   }
 
   private end(): void {
+    this.generation += 1;
     clearTimeout(this.timer);
     this.source?.close();
     this.source = undefined;
@@ -43,8 +46,11 @@ export class Live {
 
   private async begin(): Promise<void> {
     this.end();
+    const { generation } = this;
     try {
-      const proof = this.messenger.proof(await box.challenge());
+      const challenge = await box.challenge();
+      if (generation !== this.generation) return;
+      const proof = this.messenger.proof(challenge);
       if (proof === undefined) return;
       const source = new EventSource(`/app/events?${new URLSearchParams(inboxQuery(...proof))}`);
       this.source = source;
@@ -63,7 +69,7 @@ export class Live {
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       this.messenger.trouble = "unreachable";
-      this.later();
+      if (generation === this.generation) this.later();
     }
   }
 

@@ -36,6 +36,9 @@ const RENEW_EVERY_S = 600;
 const MAX_MARKS = 32;
 const MAX_IDS = 100;
 const MAX_BOXES = 50;
+/** What was not sent is tried again, later and later. */
+const FIRST_RETRY_MS = 4_000;
+const LAST_RETRY_MS = 120_000;
 /** What is refused for these reasons may be taken later. */
 const LATER = ["slow-down", "full", "quota", "consent", "unknown-station"];
 
@@ -54,6 +57,8 @@ export class Messenger {
   private present = "";
   private isBusy = false;
   private isAsked = false;
+  private retryMs = FIRST_RETRY_MS;
+  private retryTimer = 0;
 
   /** @param changed what is shown may have changed */
   constructor(private readonly changed: () => void) {}
@@ -71,11 +76,12 @@ export class Messenger {
     void this.send();
   }
 
-  /** Hands everything that waits here to the box, one after the other; the rest is tried again at the next occasion. */
+  /** Hands everything that waits here to the box, one after the other; the rest is tried again a while later. */
   async send(): Promise<void> {
     this.isAsked = true;
     if (this.isBusy) return;
     this.isBusy = true;
+    clearTimeout(this.retryTimer);
     try {
       while (this.isAsked) {
         this.isAsked = false;
@@ -88,8 +94,19 @@ export class Messenger {
       else throw error;
     } finally {
       this.isBusy = false;
+      this.retryLater();
       this.changed();
     }
+  }
+
+  /** While anything is unsent: the stream from the box may stand all the while, and give no occasion. */
+  private retryLater(): void {
+    if (!isAnythingUnsent()) {
+      this.retryMs = FIRST_RETRY_MS;
+      return;
+    }
+    this.retryTimer = setTimeout(() => void this.send(), this.retryMs);
+    this.retryMs = Math.min(this.retryMs * 2, LAST_RETRY_MS);
   }
 
   /** Takes in what has come. @param challenge for the proof; the box is asked for one where there is none */
@@ -165,6 +182,8 @@ export class Messenger {
     const me = refreshed(before);
     if (me !== before) keepAccount(me);
     await this.publish(me);
+    for (const { key } of contacts()) await this.sendTo(me, key);
+    // After what somebody wrote, which people wait for.
     for (const [key, all] of Object.entries(dueReceipts())) {
       for (let at = 0; at < all.length; at += MAX_MARKS) {
         const ids = all.slice(at, at + MAX_MARKS);
@@ -176,7 +195,6 @@ export class Messenger {
       nowOrNever(await box.submit(fromBase64(bundle)));
       unqueue(bundle);
     }
-    for (const { key } of contacts()) await this.sendTo(me, key);
   }
 
   /** Leaves the person's card, and their certificates, at a box that does not have them. */
@@ -232,6 +250,11 @@ export class Messenger {
     }
   }
 }
+
+const isAnythingUnsent = (): boolean =>
+  queued().length > 0 ||
+  Object.keys(dueReceipts()).length > 0 ||
+  contacts().some(({ key }) => entries(key).some(({ state }) => state === "unsent"));
 
 /** The box takes nothing now. */
 class NotNowError extends Error {
