@@ -16,6 +16,16 @@ interface Bucket {
   atMs: number;
 }
 
+/** What it is counted by. */
+export interface AirTimes {
+  /** Monotonic. */
+  readonly nowMs: number;
+  /** Time on the air of the largest frame. */
+  readonly frameMs: number;
+  /** Time on the air of so many bytes, in as many frames as they take. */
+  airMs(bytes: number): number;
+}
+
 /** What can be asked for, see {@link AskedAir.grantsAgain}. */
 export interface Repeatable {
   /** On the air, about. */
@@ -32,15 +42,11 @@ export class AskedAir {
   private readonly all: Bucket = { leftMs: BURST_MS, atMs: 0 };
   private readonly senders = new Map<LinkAddress, Bucket>();
 
-  constructor(
-    private readonly nowMs: () => number,
-    /** Time on the air of so many bytes, at most of the largest frame. */
-    private readonly airMs: (bytes: number) => number,
-  ) {}
+  constructor(private readonly times: AirTimes) {}
 
   /** Whether this neighbour may make this box send so many bytes; takes them off what it has left. */
   grants(from: LinkAddress, bytes: number): boolean {
-    const costMs = this.airMs(bytes);
+    const costMs = this.times.airMs(bytes);
     const { all } = this;
     const sender = this.senderOf(from);
     this.refill(all, 1);
@@ -53,21 +59,21 @@ export class AskedAir {
 
   /** Whether a bundle that has gone goes once more because this neighbour asks. */
   grantsAgain(from: LinkAddress, bundle: Repeatable): boolean {
-    const nowMs = this.nowMs();
-    if (nowMs - bundle.repeatedAtMs < AGAIN_AFTER_FRAMES * this.airMs(Number.POSITIVE_INFINITY)) return false;
+    const nowMs = this.times.nowMs;
+    if (nowMs - bundle.repeatedAtMs < AGAIN_AFTER_FRAMES * this.times.frameMs) return false;
     if (!this.grants(from, bundle.airBytes)) return false;
     bundle.repeatedAtMs = nowMs;
     return true;
   }
 
   private refill(bucket: Bucket, share: number): void {
-    const nowMs = this.nowMs();
+    const nowMs = this.times.nowMs;
     bucket.leftMs = Math.min(BURST_MS * share, bucket.leftMs + (nowMs - bucket.atMs) * SHARE * share);
     bucket.atMs = nowMs;
   }
 
   private senderOf(from: LinkAddress): Bucket {
-    const bucket = this.senders.get(from) ?? { leftMs: BURST_MS * SENDER_SHARE, atMs: this.nowMs() };
+    const bucket = this.senders.get(from) ?? { leftMs: BURST_MS * SENDER_SHARE, atMs: this.times.nowMs };
     this.senders.delete(from);
     this.senders.set(from, bucket);
     for (const oldest of this.senders.keys()) {

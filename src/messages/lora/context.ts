@@ -43,7 +43,7 @@ export class LoraContext {
     this.neighbourhood = new Neighbourhood(this.address, nowMs);
     this.homes = new Homes(this.address, nowMs);
     this.routes = new Routes(this.address, nowMs, (address) => this.neighbourhood.cost(address));
-    this.asked = new AskedAir(nowMs, (bytes) => this.airMs(bytes));
+    this.asked = new AskedAir(this);
   }
 
   /** This box. */
@@ -57,13 +57,18 @@ export class LoraContext {
 
   /** Time on the air of the largest frame: what everything here waits by. */
   get frameMs(): number {
-    return this.airMs(Number.POSITIVE_INFINITY);
+    const outlook = this.options.air.outlook();
+    return outlook ? outlook.airtimeMs(outlook.frameBytes) : USUAL_FRAME_MS;
   }
 
-  /** Time on the air of one frame of so many bytes, at most of the largest. */
+  /** Time on the air of so many bytes, in as many frames as they take. */
   airMs(bytes: number): number {
     const outlook = this.options.air.outlook();
-    return outlook ? outlook.airtimeMs(Math.min(bytes, outlook.frameBytes)) : USUAL_FRAME_MS;
+    if (!outlook) return USUAL_FRAME_MS;
+    const { frameBytes } = outlook;
+    const rest = bytes % frameBytes;
+    const frames = Math.floor(bytes / frameBytes);
+    return frames * outlook.airtimeMs(frameBytes) + (rest > 0 ? outlook.airtimeMs(rest) : 0);
   }
 
   /** So many frames of the largest size, in ms, and at random up to so many more. */

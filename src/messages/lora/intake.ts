@@ -1,6 +1,7 @@
+import { verify } from "../../identity/index.ts";
 import type { LinkAddress } from "../../lora/index.ts";
 import { type Bundle, BundleError, type BundleId } from "../bundle/bundle.ts";
-import { bundleId, encodeBundle } from "../bundle/bundle-codec.ts";
+import { bundleId, encodeBundle, verifyBundle } from "../bundle/bundle-codec.ts";
 import type { Taken } from "../custody/custody.ts";
 import type { Answers } from "./answers.ts";
 import { type BundleForm, decodeForm, type FullKeys, type KeyHash, rebuild } from "./bundle-form.ts";
@@ -31,6 +32,7 @@ export interface HeardBundle {
 const MAX_PENDING = 32;
 const PENDING_MS = 120_000;
 const KEY_BYTES = 32;
+const KEYS_AT_A_TIME = 4;
 
 /** Makes bundles of what is heard, asks for keys that it lacks, and puts into custody what is for this box. */
 export class Intake {
@@ -92,21 +94,23 @@ export class Intake {
   }
 
   onWantKeys(from: LinkAddress, hashes: readonly KeyHash[]): void {
-    const keys = hashes.map((hash) => this.context.keys.get(hash)).filter((key) => key !== undefined);
-    if (!this.context.asked.grants(from, keys.length * KEY_BYTES)) return;
-    for (let at = 0; at < keys.length; at += 4)
-      this.answers.ask({ kind: "keys", keys: keys.slice(at, at + 4) });
+    const keys = hashes.flatMap((hash) => this.context.keys.get(hash));
+    for (let at = 0; at < keys.length; at += KEYS_AT_A_TIME) {
+      const some = keys.slice(at, at + KEYS_AT_A_TIME);
+      if (!this.context.asked.grants(from, some.length * KEY_BYTES)) return;
+      this.answers.ask({ kind: "keys", keys: some });
+    }
   }
 
   private rebuilt(
     from: LinkAddress,
     item: BundleItem,
   ): { id: BundleId; bundle: Bundle; full: FullKeys } | undefined {
-    const { keys, options, address, nowMs } = this.context;
+    const { options, address, nowMs } = this.context;
     const form = orUndefined(() => decodeForm(item.form, options.code));
     if (!form) return undefined;
     const full = this.noteKeys(form);
-    const whole = rebuild(form, (hash) => keys.get(hash));
+    const whole = this.wholeOf(form);
     if ("bundle" in whole) {
       const id = orUndefined(() => bundleId(whole.bundle));
       return id === undefined ? undefined : { id, bundle: whole.bundle, full };
@@ -116,6 +120,25 @@ export class Intake {
     if (this.pending.length > MAX_PENDING) this.pending.shift();
     this.answers.ask({ kind: "want-keys", of: hopTagOf(from), hashes: whole.missing });
     return undefined;
+  }
+
+  /** Where more than one key has the same hash, with those whose signature holds. */
+  private wholeOf(form: BundleForm): ReturnType<typeof rebuild> {
+    const { keys } = this.context;
+    const likeliest = rebuild(form, (hash) => keys.get(hash)[0]);
+    if ("missing" in likeliest) return likeliest;
+    const all = (key: Uint8Array | KeyHash) => (typeof key === "number" ? keys.get(key) : [key]);
+    const senders = all(form.sender.key);
+    const recipients = form.to.kind === "person" ? all(form.to.key) : [];
+    if (senders.length <= 1 && recipients.length <= 1) return likeliest;
+    for (const sender of senders)
+      for (const recipient of recipients.length > 0 ? recipients : [undefined]) {
+        const { bundle } = likeliest;
+        const to = recipient ? { kind: "person" as const, key: recipient } : bundle.to;
+        const one = { ...bundle, sender: { ...bundle.sender, key: sender }, to };
+        if (orUndefined(() => verifyBundle(one, verify))) return { bundle: one };
+      }
+    return likeliest;
   }
 
   /** Everybody near has heard these too. */

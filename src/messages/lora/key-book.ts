@@ -3,28 +3,42 @@ import { type KeyHash, keyHashOf } from "./bundle-form.ts";
 
 /** Each is 32 bytes; the longest unused go first. */
 const MAX_KEYS = 20_000;
+const MAX_OF_ONE_HASH = 4;
+
+interface Known {
+  key: Uint8Array;
+  isHeld: boolean;
+}
 
 /** The public keys that bundles here have named, by their hash. */
 export class KeyBook {
-  private readonly keys = new Map<KeyHash, Uint8Array>();
+  private readonly keys = new Map<KeyHash, readonly Known[]>();
   /** Keys that were on the air in full, or that others use by their hash: everybody near is believed to know them. */
   private readonly known = new Set<KeyHash>();
 
-  add(key: Uint8Array): KeyHash {
+  /** @param isHeld a bundle in custody has it; else anybody may have made it up */
+  add(key: Uint8Array, isHeld = false): KeyHash {
     const hash = keyHashOf(key);
+    const known = this.keys.get(hash) ?? [];
+    const earlier = known.find((one) => isSame(one.key, key));
+    const others = known.filter((one) => one !== earlier);
+    const all = [{ key, isHeld: isHeld || earlier?.isHeld === true }, ...others];
+    const kept = all.toSorted((a, b) => Number(b.isHeld) - Number(a.isHeld)).slice(0, MAX_OF_ONE_HASH);
     this.keys.delete(hash);
-    this.keys.set(hash, key);
-    if (this.keys.size > MAX_KEYS) this.forgetOne();
+    this.keys.set(hash, kept);
+    if (this.keys.size > MAX_KEYS) forgetOldest(this.keys);
     return hash;
   }
 
+  /** Of a bundle in custody. */
   addAllOf({ sender, to }: Bundle): void {
-    this.add(sender.key);
-    if (to.kind === "person") this.add(to.key);
+    this.add(sender.key, true);
+    if (to.kind === "person") this.add(to.key, true);
   }
 
-  get(hash: KeyHash): Uint8Array | undefined {
-    return this.keys.get(hash);
+  /** All that have this hash, the likeliest first: four bytes can be made to be the same. */
+  get(hash: KeyHash): readonly Uint8Array[] {
+    return (this.keys.get(hash) ?? []).map(({ key }) => key);
   }
 
   /** Whether neighbours are believed to know it. */
@@ -33,14 +47,14 @@ export class KeyBook {
   }
 
   knownAround(hash: KeyHash): void {
+    this.known.delete(hash);
     this.known.add(hash);
+    if (this.known.size > MAX_KEYS) forgetOldest(this.known);
   }
+}
 
-  private forgetOne(): void {
-    for (const oldest of this.keys.keys()) {
-      this.keys.delete(oldest);
-      this.known.delete(oldest);
-      return;
-    }
-  }
+const isSame = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
+
+function forgetOldest(of: Map<KeyHash, unknown> | Set<KeyHash>): void {
+  for (const oldest of of.keys()) return void of.delete(oldest);
 }

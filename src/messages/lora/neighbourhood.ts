@@ -3,7 +3,7 @@ import type { HeardBox } from "./items.ts";
 
 /** A box that has not been heard for so long is not near any more: it says hello more often than that. */
 const AWAY_AFTER_MS = 50 * 60_000;
-/** More are forgotten, the longest unheard first: addresses cost an attacker nothing. */
+/** More are forgotten, those that do not say that they hear us and the longest unheard first: addresses cost an attacker nothing. */
 const MAX_BOXES = 128;
 /** How much the newest frame counts. */
 const WEIGHT = 0.12;
@@ -148,7 +148,10 @@ export class Neighbourhood {
   }
 
   private forgetOne(): void {
-    const [oldest] = [...this.boxes.values()].toSorted((a, b) => a.heardAtMs - b.heardAtMs);
-    if (oldest) this.boxes.delete(oldest.address);
+    const worth = ({ address, isMutual }: NearBox) => Number(this.isNear(address) && isMutual === true);
+    const [first] = [...this.boxes.values()].toSorted(
+      (a, b) => worth(a) - worth(b) || a.heardAtMs - b.heardAtMs,
+    );
+    if (first) this.boxes.delete(first.address);
   }
 }

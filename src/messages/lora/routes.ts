@@ -11,8 +11,10 @@ const STARVED_MS = 180_000;
 /** A path that has changed by less than this share is not told of at once, but every so many hellos. */
 const CHANGED = 0.4;
 const REPEATED_AFTER = 4;
-/** More boxes than that are not kept. */
+/** More boxes than that are not kept: whoever is near gives way to nobody. */
 const MAX_DESTINATIONS = 512;
+/** By so many neighbours; the longest unheard goes first. */
+const MAX_WAYS = 16;
 
 interface Offered {
   seqno: number;
@@ -51,6 +53,16 @@ export class Routes {
     /** Of the link to a neighbour; Infinity: out of reach. */
     private readonly costOf: (neighbour: LinkAddress) => number,
   ) {}
+
+  /** Boxes that are known of. */
+  get size(): number {
+    return this.destinations.size;
+  }
+
+  /** Ways to them that are known of. */
+  get ways(): number {
+    return [...this.destinations.values()].reduce((sum, { by }) => sum + by.size, 0);
+  }
 
   /** A neighbour's hello. */
   onHello(neighbour: LinkAddress, seqno: number, offers: readonly RouteOffer[]): void {
@@ -116,7 +128,8 @@ export class Routes {
   private note(address: LinkAddress, neighbour: LinkAddress, offered: Offered): void {
     let destination = this.destinations.get(address);
     if (!destination) {
-      if (offered.metric === UNREACHABLE || this.destinations.size >= MAX_DESTINATIONS) return;
+      if (offered.metric === UNREACHABLE) return;
+      if (this.destinations.size >= MAX_DESTINATIONS && !this.makeRoom(address === neighbour)) return;
       destination = {
         by: new Map(),
         feasible: undefined,
@@ -127,7 +140,30 @@ export class Routes {
       };
       this.destinations.set(address, destination);
     }
+    destination.by.delete(neighbour);
     destination.by.set(neighbour, offered);
+    if (destination.by.size > MAX_WAYS) this.forgetWay(address, destination);
+  }
+
+  /**
+   * Lets go of who cannot be reached any more.
+   * @param isNear for a neighbour: else of who is furthest, too
+   */
+  private makeRoom(isNear: boolean): boolean {
+    let furthest: { address: LinkAddress; metric: number } | undefined;
+    for (const [address, destination] of this.destinations) {
+      const metric = this.bestOf(address, destination, false)?.metric;
+      if (metric === undefined) return this.destinations.delete(address);
+      const isNeighbour = destination.by.has(address);
+      if (!isNeighbour && metric > (furthest?.metric ?? 0)) furthest = { address, metric };
+    }
+    return isNear && furthest !== undefined && this.destinations.delete(furthest.address);
+  }
+
+  /** What the box itself says is kept: else others could keep a neighbour from being reached. */
+  private forgetWay(address: LinkAddress, { by, via }: Destination): void {
+    for (const neighbour of by.keys())
+      if (neighbour !== address && neighbour !== via) return void by.delete(neighbour);
   }
 
   private bestOf(

@@ -66,4 +66,31 @@ describe("paths to other boxes", () => {
     expect(known.hasNews).toBe(true);
     expect(known.offers(false)).toMatchObject([{ address: 9, metric: UNREACHABLE }]);
   });
+
+  test("have room for a neighbour, and for whom it reaches, however many others were made up", () => {
+    const { routes: known, costs } = routes();
+    const made = (from: number) =>
+      Array.from({ length: 48 }, (_, at) => ({ address: 1_000 + from * 48 + at, seqno: 1, metric: 8 }));
+    for (let from = 0; from < 40; from += 1) {
+      costs.set(500 + from, 8);
+      known.onHello(500 + from, 1, made(from));
+    }
+    known.onHello(2, 1, [{ address: 9, seqno: 1, metric: 8 }]);
+    expect(known.to(2)).toMatchObject({ via: 2, metric: 8 });
+    // Those that made them up are heard no more.
+    for (let from = 0; from < 40; from += 1) costs.delete(500 + from);
+    known.onHello(2, 2, [{ address: 9, seqno: 1, metric: 8 }]);
+    expect(known.to(9)).toMatchObject({ via: 2, metric: 16 });
+    expect(known.size).toBeLessThanOrEqual(512);
+  });
+
+  test("are kept by few neighbours each, the box itself among them", () => {
+    const { routes: known, costs } = routes();
+    known.onHello(9, 1, []);
+    costs.set(9, 8);
+    for (let neighbour = 500; neighbour < 600; neighbour += 1)
+      known.onHello(neighbour, 1, [{ address: 9, seqno: 1, metric: 8 }]);
+    expect(known.to(9)).toMatchObject({ via: 9 });
+    expect(known.ways).toBeLessThanOrEqual(16 + 100);
+  });
 });
