@@ -60,36 +60,71 @@ function byClass(rows: readonly UsedRow[]): Used[] {
 }
 
 /**
- * Who holds most of a class loses their oldest. The new bundle counts with its holder's, and where it is the oldest of those it
- * is itself the one that has no place.
+ * Whoever handed over most of a class loses of it, and there whose most is loses their oldest: keys cost nothing, and who brings
+ * a thousand of them at once must not push out what came by others. What was written here goes last. The new bundle counts with
+ * its own, and where it is the oldest of those it is itself the one that has no place.
  * @throws {RefusedError}
  */
 function victim(shelf: Shelf, incoming: BundleRow, priority: Priority, whose: Whose): BundleRow {
   const rank = PRIORITIES.indexOf(priority);
   const { db } = shelf;
-  if (whose !== "all") return oldest(db, whose, incoming[whose], rank);
-  const most = db
-    .query<{ who: string; bytes: number }, [number]>(
-      "SELECT who, bytes FROM usage WHERE scope = 'holder' AND priority = ? ORDER BY bytes DESC LIMIT 1",
-    )
-    .get(rank);
-  if (!most) throw new RangeError(`usage: nothing of the class ${priority} is held by anybody`);
-  if (rank !== incoming.priority) return oldest(db, "holder", most.who, rank);
-  const own = byClass(used(db, "holder", incoming.holder))[rank]?.bytes ?? 0;
-  if (own + incoming.cost <= most.bytes && most.who !== incoming.holder)
-    return oldest(db, "holder", most.who, rank);
-  const found = oldest(db, "holder", own > 0 ? incoming.holder : most.who, rank);
-  if (found.born_ms > incoming.born_ms)
-    throw new RefusedError("full", "all that is here is more important, or newer");
+  if (whose === "holder") return oldest(db, "holder = ?", [incoming.holder], rank);
+  const source = whose === "source" ? incoming.source : crowdedSource(db, incoming, rank);
+  const most = mostOf(db, `from ${source}`, rank);
+  if (!most) throw noPlace();
+  const of = (holder: string) => oldest(db, "source = ? AND holder = ?", [source, holder], rank);
+  if (rank !== incoming.priority || source !== incoming.source) return of(most.who);
+  const own = bytesOf(db, `from ${source}`, incoming.holder, rank);
+  if (own + incoming.cost <= most.bytes && most.who !== incoming.holder) return of(most.who);
+  const found = of(own > 0 ? incoming.holder : most.who);
+  if (found.born_ms > incoming.born_ms) throw noPlace();
   return found;
 }
 
-function oldest(db: Shelf["db"], column: "holder" | "source", who: string, rank: number): BundleRow {
-  const row = db
-    .query<BundleRow, [string, number]>(
-      `SELECT * FROM bundle WHERE ${column} = ? AND priority = ? ORDER BY rank LIMIT 1`,
+const noPlace = () => new RefusedError("full", "all that is here is more important, or newer");
+
+/** Who handed over most of a class; of who wrote here only where nobody else did. */
+function crowdedSource(db: Shelf["db"], incoming: BundleRow, rank: number): string {
+  const others = mostOf(db, "source", rank, `AND ${FROM_ELSEWHERE}`);
+  const isOfClass = rank === incoming.priority;
+  if (!others) {
+    // It is the only one of its class that was not written here.
+    if (isOfClass && !isWrittenHere(incoming)) return incoming.source;
+    const here = mostOf(db, "source", rank);
+    if (!here) throw new RangeError(`usage: nothing of the class ${rank} is held by anybody`);
+    return here.who;
+  }
+  if (!isOfClass || isWrittenHere(incoming)) return others.who;
+  const own = bytesOf(db, "source", incoming.source, rank) + incoming.cost;
+  return own > others.bytes ? incoming.source : others.who;
+}
+
+const FROM_ELSEWHERE = "who <> 'self' AND who NOT LIKE 'guest %'";
+const isWrittenHere = ({ source }: Pick<BundleRow, "source">): boolean => /^(self$|guest )/.test(source);
+
+type Share = { who: string; bytes: number };
+
+/** Who has most of a class in a scope of the table `usage`. */
+const mostOf = (db: Shelf["db"], scope: string, rank: number, which = ""): Share | null =>
+  db
+    .query<Share, [string, number]>(
+      `SELECT who, bytes FROM usage WHERE scope = ? AND priority = ? ${which} ORDER BY bytes DESC LIMIT 1`,
     )
-    .get(who, rank);
-  if (!row) throw new RangeError(`usage: ${column} ${who} holds nothing of class ${rank}`);
+    .get(scope, rank);
+
+const bytesOf = (db: Shelf["db"], scope: string, who: string, rank: number): number =>
+  db
+    .query<{ bytes: number }, [string, string, number]>(
+      "SELECT bytes FROM usage WHERE scope = ? AND who = ? AND priority = ?",
+    )
+    .get(scope, who, rank)?.bytes ?? 0;
+
+function oldest(db: Shelf["db"], where: string, values: readonly string[], rank: number): BundleRow {
+  const row = db
+    .query<BundleRow, (string | number)[]>(
+      `SELECT * FROM bundle WHERE ${where} AND priority = ? ORDER BY rank LIMIT 1`,
+    )
+    .get(...values, rank);
+  if (!row) throw new RangeError(`usage: ${values.join(" ")} holds nothing of class ${rank}`);
   return row;
 }

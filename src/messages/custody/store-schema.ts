@@ -10,7 +10,8 @@ export const ROW_BYTES = 1_024;
  *
  * `gone.ends_ms` is when a lifetime is over at the latest, counted from when the bundle first came.
  *
- * `usage` is kept by triggers, so that it can't be another than what is there.
+ * `usage` is kept by triggers, so that it can't be another than what is there. Its scopes: `all`, `holder`, `source`, and
+ * `from <source>` of each holder what came by that source.
  */
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE bundle (
@@ -154,4 +155,25 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE gone ADD COLUMN ends_ms INTEGER NOT NULL DEFAULT 0`,
 
   `CREATE INDEX bundle_notice ON bundle (sender, rank) WHERE kind = 'notice'`,
+
+  `DROP INDEX bundle_by_source;
+  CREATE INDEX bundle_by_source ON bundle (source, priority, holder, rank);
+  DROP INDEX usage_most;
+  CREATE INDEX usage_most ON usage (scope, priority, bytes);
+  INSERT INTO usage SELECT 'from ' || source, holder, priority, sum(cost), count(*)
+    FROM bundle GROUP BY source, holder, priority;
+  CREATE TRIGGER bundle_added_from AFTER INSERT ON bundle BEGIN
+    INSERT INTO usage VALUES ('from ' || new.source, new.holder, new.priority, new.cost, 1)
+      ON CONFLICT (scope, who, priority) DO UPDATE SET bytes = bytes + excluded.bytes, bundles = bundles + 1;
+  END;
+  CREATE TRIGGER bundle_emptied_from AFTER UPDATE OF cost ON bundle BEGIN
+    UPDATE usage SET bytes = bytes + new.cost - old.cost
+      WHERE scope = 'from ' || new.source AND who = new.holder AND priority = new.priority;
+  END;
+  CREATE TRIGGER bundle_dropped_from AFTER DELETE ON bundle BEGIN
+    UPDATE usage SET bytes = bytes - old.cost, bundles = bundles - 1
+      WHERE scope = 'from ' || old.source AND who = old.holder AND priority = old.priority;
+    DELETE FROM usage
+      WHERE scope = 'from ' || old.source AND who = old.holder AND priority = old.priority AND bundles = 0;
+  END`,
 ];
