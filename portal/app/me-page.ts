@@ -7,7 +7,7 @@ import { button, download, field, form, h } from "./dom.ts";
 import { exported } from "./export.ts";
 import { networkSection } from "./network.ts";
 import type { Desk, Page } from "./page.ts";
-import { forgetAll } from "./shelf.ts";
+import { forgetAndBeginAnew } from "./shelf.ts";
 import { code, sign } from "./sign.ts";
 import { t } from "./texts.ts";
 
@@ -24,7 +24,7 @@ export function mePage(desk: Desk, me: Account): Page {
     nameForm(desk, me),
     networkSection(desk.messenger, me),
     exportForm(me),
-    forgetButton(desk),
+    forgetButton(),
     button(t("nav.back"), () => desk.go(""), "b q"),
   );
   return { title: t("app.me"), element };
@@ -64,7 +64,7 @@ function exportForm(me: Account): HTMLElement {
 }
 
 /** Asks once more before it does what cannot be undone. */
-function forgetButton({ go }: Desk): HTMLElement {
+function forgetButton(): HTMLElement {
   const warning = h("p", { role: "alert" });
   let isSure = false;
   const act = () => {
@@ -73,8 +73,7 @@ function forgetButton({ go }: Desk): HTMLElement {
       warning.textContent = t("app.forgetSure");
       return;
     }
-    forgetAll();
-    go("");
+    forgetAndBeginAnew();
   };
   return h("div", {}, h("h2", {}, t("app.forget")), warning, button(t("app.forget"), act, "b q"));
 }

@@ -26,8 +26,11 @@ export function kept<T>(name: string): T | undefined {
   }
 }
 
+let isClosed = false;
+
 /** On the medium when it returns, as far as the browser is to be believed. @throws {ShelfFullError} */
 export function keep(name: string, value: unknown): void {
+  if (isClosed) return;
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch (cause) {
@@ -48,4 +51,12 @@ export function keptNames(prefix: string): string[] {
 /** Everything of this page. */
 export function forgetAll(): void {
   for (const name of keptNames("")) forget(name);
+}
+
+/** Everything of this page, for good: what is still under way keeps nothing more, and the page begins anew, with no stream of the old key's. */
+export function forgetAndBeginAnew(): void {
+  isClosed = true;
+  forgetAll();
+  history.replaceState(null, "", location.pathname + location.search);
+  location.reload();
 }

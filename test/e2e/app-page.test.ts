@@ -15,6 +15,21 @@ const WITHOUT_NEWER_FUNCTIONS = `
   delete Object.hasOwn; delete String.prototype.replaceAll; delete Array.prototype.at;
   delete DataView.prototype.setBigUint64; delete Element.prototype.replaceChildren;`;
 
+/** Remembers the streams that the page opens. */
+const COUNTING_STREAMS = `
+  window.streams = [];
+  window.EventSource = class extends EventSource { constructor(url) { super(url); streams.push(this); } };`;
+
+/** Fills the page's storage until so many signs are free. */
+const leaveRoom = (chars: number) => `(() => {
+  localStorage.removeItem("filling");
+  let text = "";
+  for (let more = 1 << 22; more >= 1; more >>= 1) {
+    try { localStorage.setItem("filling", text + "x".repeat(more)); text += "x".repeat(more); } catch {}
+  }
+  localStorage.setItem("filling", text.slice(0, text.length - ${chars}));
+})()`;
+
 /** Somebody with a browser of their own. */
 interface Person {
   page: Page;
@@ -77,6 +92,17 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
   async function say(page: Page, text: string): Promise<void> {
     await page.getByLabel("Your message").fill(text);
     await page.getByRole("button", { name: "Send" }).click();
+  }
+
+  async function sendPhoto(page: Page): Promise<void> {
+    // Noise is the hardest there is to make small.
+    const picture = await page.evaluate(
+      `(() => { const c = document.createElement("canvas"); c.width = 1600; c.height = 1200; const x = c.getContext("2d");
+        const d = x.createImageData(1600, 1200); for (let i = 0; i < d.data.length; i++) d.data[i] = i % 4 === 3 ? 255 : (i * 7919 ^ (i >> 5) * 104729) & 255;
+        x.putImageData(d, 0, 0); return c.toDataURL("image/png"); })()`,
+    );
+    const buffer = Buffer.from(String(picture).split(",")[1] ?? "", "base64");
+    await page.locator("#photo").setInputFiles({ name: "bridge.png", mimeType: "image/png", buffer });
   }
 
   const said = (page: Page, text: string) => page.locator(".xm", { hasText: text });
@@ -154,6 +180,88 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
   );
 
   test(
+    "tries again by itself what the box did not take, while the stream from it stands",
+    async () => {
+      const [nora, otto] = [await open("", COUNTING_STREAMS), await open()];
+      await makeKey(nora, "Nora");
+      await makeKey(otto, "Otto");
+      await writeTo(nora, "Otto", "first");
+      await said(nora.page, "has arrived").waitFor();
+      await nora.page.evaluate(`for (let n = 0; n < 5; n += 1) dispatchEvent(new Event("online"))`);
+      await nora.page.evaluate(`new Promise((resolve) => {
+        const look = () => (streams.some(({ readyState }) => readyState === 1) ? resolve() : setTimeout(look, 50));
+        look();
+      })`);
+      box.away(true);
+      await say(nora.page, "second");
+      await nora.page.getByText("The box does not answer at the moment").waitFor();
+      box.away(false);
+      await said(otto.page, "second").or(otto.page.getByText("2 new")).first().waitFor();
+      await said(nora.page, "second").getByText("has arrived").waitFor();
+      expect(
+        await nora.page.evaluate("streams.filter(({ readyState }) => readyState !== 2).length"),
+      ).toBeLessThanOrEqual(1);
+      await nora.page.context().close();
+      await otto.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "goes on with what comes when there is no room, and throws strangers' photos away first",
+    async () => {
+      const [pia, quin] = [await open(), await open()];
+      await makeKey(pia, "Pia");
+      await makeKey(quin, "Quin");
+      await pia.page.evaluate(leaveRoom(90_000));
+      await writeTo(quin, "Pia", "look at these");
+      await pia.page.getByText("1 new").waitFor();
+      await sendPhoto(quin.page);
+      await pia.page.getByText("2 new").waitFor();
+      await sendPhoto(quin.page);
+      await pia.page.getByText("3 new").waitFor();
+      await pia.page.evaluate(leaveRoom(1_500));
+      await say(quin.page, `long ${"and longer ".repeat(180)}`);
+      await pia.page.getByText("This device has no room left").waitFor();
+      await say(quin.page, "a short one");
+      await pia.page.getByText("4 new").waitFor();
+      await pia.page.evaluate(`localStorage.removeItem("filling")`);
+      await pia.page.reload();
+      await pia.page.getByText("5 new").waitFor();
+      await pia.page.locator(".xp", { hasText: "Quin" }).click();
+      await said(pia.page, "and longer and longer").waitFor();
+      expect(await said(pia.page, "This photo is no longer kept").count()).toBe(2);
+      // Each has its receipt: that of the long one came with the reload.
+      await said(quin.page, "and longer and longer")
+        .getByText(/has (arrived|been read)/)
+        .waitFor();
+      await pia.page.context().close();
+      await quin.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "begins anew after everything was deleted: what is for the new key arrives",
+    async () => {
+      const [rosa, sam] = [await open(), await open()];
+      await makeKey(rosa, "Rosa Old");
+      await makeKey(sam, "Sam");
+      await rosa.page.getByRole("button", { name: "My key" }).click();
+      const forget = rosa.page.getByRole("button", { name: "Delete everything" });
+      await forget.click();
+      await forget.click();
+      await makeKey(rosa, "Rosa New");
+      await writeTo(sam, "Rosa New", "are you new?");
+      await rosa.page.getByText("1 new").waitFor();
+      expect(rosa.complaints).toEqual([]);
+      await rosa.page.context().close();
+      await sam.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "brings a key back by its words on another device, and what was on its way is sent again",
     async () => {
       const [eva, finn] = [await open(), await open()];
@@ -193,16 +301,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await makeKey(hugo, "Hugo");
       await writeTo(gita, "Hugo", "look");
       await said(gita.page, "has arrived").waitFor();
-      // Noise is the hardest there is to make small.
-      const picture = await gita.page.evaluate(
-        `(() => { const c = document.createElement("canvas"); c.width = 1600; c.height = 1200; const x = c.getContext("2d");
-          const d = x.createImageData(1600, 1200); for (let i = 0; i < d.data.length; i++) d.data[i] = i % 4 === 3 ? 255 : (i * 7919 ^ (i >> 5) * 104729) & 255;
-          x.putImageData(d, 0, 0); return c.toDataURL("image/png"); })()`,
-      );
-      const png = Buffer.from(String(picture).split(",")[1] ?? "", "base64");
-      await gita.page
-        .locator("#photo")
-        .setInputFiles({ name: "bridge.png", mimeType: "image/png", buffer: png });
+      await sendPhoto(gita.page);
       await gita.page.locator(".xm img").waitFor();
       await hugo.page.locator(".xp", { hasText: "Gita" }).click();
       await hugo.page.locator(".xm img").waitFor();
