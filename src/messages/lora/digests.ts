@@ -77,7 +77,7 @@ export class Digests {
     for (const id of ids) {
       const carried = this.context.stock.byShortId(id);
       if (carried) this.context.noteHas(from, carried);
-      else if (!this.gaps.has(id)) missing.push(id);
+      else if (!this.gaps.has(id) && !this.context.stock.isHeld(id)) missing.push(id);
     }
     for (let at = 0; at < missing.length; at += MOST_WANTED)
       this.noteGaps(missing.slice(at, at + MOST_WANTED), from);
@@ -112,7 +112,7 @@ export class Digests {
     const { stock, asked } = this.context;
     const theirs = new Set(ids);
     let isSame = true;
-    for (const id of theirs) if (!stock.byShortId(id)) isSame = false;
+    for (const id of theirs) if (!stock.isHeld(id)) isSame = false;
     this.onRecent(from, ids);
     // A list that is full may not be all.
     const lacking =

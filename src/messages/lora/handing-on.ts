@@ -132,7 +132,7 @@ export class HandingOn {
   /** A neighbour asks whether these are to go on from here. */
   onOffer(from: LinkAddress, ids: readonly ShortId[]): void {
     if (!this.context.asked.grants(from, ids.length * ANSWER_BYTES)) return;
-    const lacking = ids.filter((id) => !this.context.stock.byShortId(id));
+    const lacking = ids.filter((id) => !this.context.stock.isHeld(id));
     for (const id of ids) if (!lacking.includes(id)) this.answers.owe(id, 0);
     if (lacking.length > 0) this.answers.ask({ kind: "want", of: hopTagOf(from), ids: lacking });
   }

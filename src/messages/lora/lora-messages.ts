@@ -1,7 +1,7 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import { rankOf } from "../../lora/priority.ts";
 import type { BundleId } from "../bundle/bundle.ts";
-import type { Held, Taken } from "../custody/custody.ts";
+import type { Held, Outline, Taken } from "../custody/custody.ts";
 import { Answers } from "./answers.ts";
 import { MAX_AIR_BYTES } from "./bundle-air.ts";
 import { LoraContext, type LoraMessagesOptions } from "./context.ts";
@@ -27,8 +27,8 @@ const PRESSED_FROM = 0.1;
 /** Bundles that are taken up again in one go. */
 const RESUMED_AT_A_TIME = 64;
 const RESUME_EVERY_MS = 20;
-/** More are carried only if they are urgent: LoRa could not bring so many anywhere within their lifetime. */
-const MAX_CARRIED = 8_192;
+/** After something has gone, until others take its place. */
+const REFILL_AFTER_MS = 10_000;
 
 /** A box in reach of this one by LoRa. */
 export interface LoraNeighbour {
@@ -54,6 +54,8 @@ export class LoraMessages {
   private readonly speaker: Speaker;
   private readonly greeting: Greeting;
   private ends: (() => void)[] = [];
+  /** What was in custody before is being taken up. */
+  private isResuming = true;
   private endResuming = () => {};
 
   constructor(private readonly options: LoraMessagesOptions) {
@@ -85,29 +87,51 @@ export class LoraMessages {
     this.ends = [
       air.onFrame((from, frame) => this.onFrame(from, frame)),
       custody.onNew((held) => this.onNew(held)),
-      custody.onGone((id) => this.context.stock.remove(id)),
+      custody.onGone((id) => this.onGone(id)),
     ];
-    const earlier = [...custody.outline()].filter(({ bytes }) => bytes <= MAX_AIR_BYTES);
-    earlier.sort((a, b) => rankOf(a.priority) - rankOf(b.priority));
-    this.resumeSome(
-      earlier.map(({ id }) => id),
-      0,
-    );
-  }
-
-  /** Takes up what is from before this box was started, some at a time; then it says hello. */
-  private resumeSome(ids: readonly BundleId[], from: number): void {
-    const { custody, timers } = this.options;
-    for (const id of ids.slice(from, from + RESUMED_AT_A_TIME)) {
-      const held = this.context.stock.get(id) ? undefined : custody.get(id);
-      if (held) this.resume(held);
-    }
-    if (from + RESUMED_AT_A_TIME < ids.length)
-      this.endResuming = timers.after(RESUME_EVERY_MS, () => this.resumeSome(ids, from + RESUMED_AT_A_TIME));
-    else {
+    this.resumeSome(this.notCarried(), 0, () => {
       this.greeting.start();
       this.speaker.pump();
+    });
+  }
+
+  /** All in custody that may be carried and is not, the most urgent first. */
+  private notCarried(): Outline[] {
+    const { stock, options } = this.context;
+    const outlines = [...options.custody.outline()];
+    const rest = outlines.filter(({ id, bytes }) => bytes <= MAX_AIR_BYTES && !stock.get(id));
+    return rest.sort((a, b) => rankOf(a.priority) - rankOf(b.priority));
+  }
+
+  /** Takes up what was in custody before, some at a time, as long as there is room. */
+  private resumeSome(outlines: readonly Outline[], from: number, done: () => void): void {
+    const { custody, timers } = this.options;
+    const { stock } = this.context;
+    const end = from + RESUMED_AT_A_TIME;
+    for (const { id } of outlines.slice(from, end)) {
+      const held = stock.get(id) || stock.isFull ? undefined : custody.get(id);
+      if (held) this.resume(held);
     }
+    if (end < outlines.length && !stock.isFull)
+      this.endResuming = timers.after(RESUME_EVERY_MS, () => this.resumeSome(outlines, end, done));
+    else {
+      if (stock.isFull)
+        for (const { id } of outlines.slice(from)) if (!stock.get(id)) stock.leaveOut(shortIdOf(id));
+      this.isResuming = false;
+      done();
+    }
+  }
+
+  /** It is not in custody any more: in its place something is carried for which there was no room. */
+  private onGone(id: BundleId): void {
+    const { stock, options } = this.context;
+    stock.remove(id);
+    if (this.isResuming || stock.roomForLeftOut < RESUMED_AT_A_TIME) return;
+    this.isResuming = true;
+    // Much may go at once.
+    this.endResuming = options.timers.after(REFILL_AFTER_MS, () =>
+      this.resumeSome(this.notCarried(), 0, () => this.speaker.pump()),
+    );
   }
 
   stop(): void {
@@ -302,13 +326,12 @@ export class LoraMessages {
     const { keys, stock, homes, address, nowMs } = this.context;
     keys.addAllOf(bundle);
     if (!isForLora(bundle, encoded.length)) return undefined;
-    if (stock.size >= MAX_CARRIED && rankOf(bundle.priority) > rankOf("check-in")) return undefined;
     const { kind, priority, to } = bundle;
     const person = to.kind === "person" ? to.key : undefined;
     const origin = arrival?.origin ?? address;
     const airBytes = encoded.length;
     const carried = carriedOf(id, { kind, priority, person, origin, airBytes, sinceMs: nowMs });
-    stock.add(carried);
+    if (!stock.add(carried)) return undefined;
     if (!arrival) return carried;
     carried.full = arrival.full;
     carried.hops = arrival.hops;

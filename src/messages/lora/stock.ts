@@ -1,4 +1,5 @@
 import type { LinkAddress } from "../../lora/index.ts";
+import { rankOf } from "../../lora/priority.ts";
 import type { BundleId, Kind, Priority } from "../bundle/bundle.ts";
 import type { FullKeys } from "./bundle-form.ts";
 import { type Fingerprint, MAX_IDS, type ShortId, shortIdOf } from "./items.ts";
@@ -55,10 +56,17 @@ export interface Carried {
 /** For everyone: in the digests that neighbours compare. */
 export const isForAll = ({ person }: Carried): boolean => person === undefined;
 
-/** All bundles that LoRa may carry, by id. */
+/** More are not carried: LoRa could not bring so many anywhere within their lifetime. */
+export const MAX_CARRIED = 8_192;
+/** Of those that are in custody and are not carried, so many are remembered. */
+const MAX_LEFT_OUT = 65_536;
+
+/** The bundles that LoRa carries, by id: where there are too many, the most urgent. */
 export class Stock {
   private readonly byId = new Map<BundleId, Carried>();
   private readonly byShort = new Map<ShortId, Carried>();
+  /** In custody, and not carried for want of room: they are not asked for. */
+  private readonly leftOut = new Set<ShortId>();
   /** Those with a time at which they are due. */
   readonly waiting = new Set<Carried>();
 
@@ -66,9 +74,44 @@ export class Stock {
     return this.byId.size;
   }
 
-  add(carried: Carried): void {
+  get isFull(): boolean {
+    return this.byId.size >= MAX_CARRIED;
+  }
+
+  /** How many more can be carried, if some are in custody that are not. */
+  get roomForLeftOut(): number {
+    return this.leftOut.size > 0 ? MAX_CARRIED - this.byId.size : 0;
+  }
+
+  /** Where it is full, the least urgent gives way. @returns whether this one is carried */
+  add(carried: Carried): boolean {
+    if (this.isFull) {
+      const least = this.leastUrgent();
+      if (!least || !isBefore(carried, least)) {
+        this.leaveOut(carried.short);
+        return false;
+      }
+      this.remove(least.id);
+      this.leaveOut(least.short);
+    }
+    this.leftOut.delete(carried.short);
     this.byId.set(carried.id, carried);
     this.byShort.set(carried.short, carried);
+    return true;
+  }
+
+  /** Whether it is in custody here, carried or not. */
+  isHeld(short: ShortId): boolean {
+    return this.byShort.has(short) || this.leftOut.has(short);
+  }
+
+  /** It is in custody, and there is no room for it. */
+  leaveOut(short: ShortId): void {
+    this.leftOut.add(short);
+    for (const oldest of this.leftOut) {
+      if (this.leftOut.size <= MAX_LEFT_OUT) break;
+      this.leftOut.delete(oldest);
+    }
   }
 
   get(id: BundleId): Carried | undefined {
@@ -79,7 +122,9 @@ export class Stock {
     return this.byShort.get(short);
   }
 
+  /** It is not in custody any more. */
   remove(id: BundleId): void {
+    this.leftOut.delete(shortIdOf(id));
     const carried = this.byId.get(id);
     if (!carried) return;
     this.byId.delete(id);
@@ -120,11 +165,22 @@ export class Stock {
     return [...this.byId.values()].filter((carried) => isForAll(carried) && carried.id.startsWith(prefix));
   }
 
+  private leastUrgent(): Carried | undefined {
+    let least: Carried | undefined;
+    for (const carried of this.byId.values()) if (!least || isBefore(least, carried)) least = carried;
+    return least;
+  }
+
   /** Whether all of a prefix can be said in one list. */
   fitsList(prefix: string): boolean {
     return this.forAll(prefix).length <= MAX_IDS / 2;
   }
 }
+
+/** Whether one has more need of its place than another: it is more urgent, or the other has gone on already. */
+const isBefore = (one: Carried, other: Carried): boolean =>
+  rankOf(one.priority) < rankOf(other.priority) ||
+  (one.priority === other.priority && !one.isHandedOn && other.isHandedOn);
 
 /** Digits of an id that its short form has not: who forges the one has not the other. */
 const restOf = (id: BundleId): number => Number.parseInt(id.slice(8, 16), 16);

@@ -2,11 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { type MessagingBox, messagingBoxes } from "../../../../src/bench/lora/messaging-boxes.ts";
 import { BUNDLE_PAYLOAD } from "../../../../src/lora/index.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
-import type { BundleId } from "../../../../src/messages/bundle/bundle.ts";
+import type { Bundle, BundleId } from "../../../../src/messages/bundle/bundle.ts";
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
 import { encodeForm } from "../../../../src/messages/lora/bundle-form.ts";
 import { encodeFrame } from "../../../../src/messages/lora/frame.ts";
 import { hopTagOf, type Item, shortIdOf } from "../../../../src/messages/lora/items.ts";
+import { MAX_CARRIED } from "../../../../src/messages/lora/stock.ts";
 import { bundleOf, keyOf, submit } from "./some-bundles.ts";
 
 const HOUR_MS = 3_600_000;
@@ -320,6 +321,33 @@ describe("what does not go by LoRa", () => {
     expect(heard.filter((said) => said.includes("mother"))).toEqual([]);
     expect(boxes[1]?.custody.knows(bundleId(bundle))).toBe(false);
     expect(boxes[0]?.messages.underWay(bundleId(bundle))).toBeUndefined();
+  });
+});
+
+describe("more than can be carried", () => {
+  test("leaves out the least urgent, and takes it up when something has gone", async () => {
+    const { boxes, run } = messagingBoxes({ count: 2, seed: 6, ...IN_A_ROW });
+    submit(boxes[1], card(1));
+    await run(HOUR_MS);
+    boxes[0]?.unplug();
+    const posts = Array.from({ length: MAX_CARRIED + 100 }, () =>
+      bundleOf(0, { kind: "post", to: { kind: "room", room: "square" } }),
+    );
+    for (const post of posts) submit(boxes[0], post);
+    await run(1_000);
+    const message = direct(0, 1);
+    submit(boxes[0], message);
+    await run(1_000);
+    const isCarried = (bundle: Bundle) => boxes[0]?.messages.underWay(bundleId(bundle)) !== undefined;
+    expect(isCarried(message)).toBe(true);
+    expect(posts.filter(isCarried).length).toBeLessThan(MAX_CARRIED);
+    expect(posts.slice(-50).filter(isCarried)).toEqual([]);
+    for (const post of posts.filter(isCarried).slice(0, 200)) boxes[0]?.custody.remove(bundleId(post));
+    await run(60_000);
+    expect(posts.slice(-50).filter(isCarried)).toHaveLength(50);
+    boxes[0]?.plug();
+    await run(10 * 60_000, () => boxes[1]?.custody.knows(bundleId(message)) === true);
+    expect(boxes[1]?.custody.knows(bundleId(message))).toBe(true);
   });
 });
 
