@@ -35,7 +35,8 @@ export interface ReadBundle {
 export function readBundle(encoded: Uint8Array): ReadBundle {
   const bundle = decodeBundle(encoded);
   const opened = openBundle(bundle);
-  return { id: bundleId(bundle), bundle, encoded, opened, facts: factsOf(bundle, opened) };
+  const id = bundleId(bundle);
+  return { id, bundle, encoded, opened, facts: factsOf(id, bundle, opened) };
 }
 
 /** @throws {BundleError} */
@@ -66,16 +67,16 @@ function openBundle({ kind, body }: Bundle): Opened {
   }
 }
 
-function factsOf({ sender, to }: Bundle, opened: Opened): Facts {
+function factsOf(id: BundleId, { sender, to }: Bundle, opened: Opened): Facts {
   const facts: Facts = { about: null, subject: null, name: null, version: null };
   switch (opened.kind) {
     case "check-in": {
       // What is for one person alone is in nobody's list.
       if (to.kind !== "everyone") return facts;
       const name = searchable(opened.body.name);
-      // Guests of one box have one key: two of one name are told apart by the place that they gave.
-      const place = sender.as === "person" ? "" : searchable(opened.body.place.words);
-      return { ...facts, name, subject: `${hex(sender.key)} ${name} ${place}` };
+      // Guests of one box have one key, and anybody can write any name: no guest's check-in hides another's.
+      const who = sender.as === "person" ? name : id;
+      return { ...facts, name, subject: `${hex(sender.key)} ${who}` };
     }
     case "card":
       return { ...facts, name: searchable(opened.body.name), version: opened.body.version };

@@ -4,7 +4,10 @@ import { drop, emptyOut, type Removed, type Shelf } from "./shelf.ts";
 
 /** What leaves a trace when it is taken away: what everybody reads. */
 const PUBLIC: readonly string[] = ["sos", "check-in", "post", "notice", "photo", "card"] satisfies Kind[];
-/** A call for help is closed by operators, where all can see by whom, and never taken away but by who called: one box that is in wrong hands must not silence all. */
+/**
+ * A call for help is closed by operators, where all can see by whom, and never taken away but by who called: one box in wrong
+ * hands must not silence all.
+ */
 const CLOSED_NOT_REMOVED: Kind = "sos";
 /** What stays, whoever wants it away: it says what has become of others. */
 const LASTING: readonly string[] = ["removal", "receipt"] satisfies Kind[];

@@ -30,7 +30,8 @@ const ALIKE_LETTER = new RegExp(`[${Object.keys(ALIKE).join("")}]`, "gu");
 
 /**
  * A name as it is searched: without accents, case and punctuation, by the compatibility decomposition of Unicode (UAX #15) and
- * its lower, upper and again lower case, which folds more than lower case alone (ß, and ẞ, which has no other upper case). At most 64 characters of each word's form.
+ * its lower, upper and again lower case, which folds more than lower case alone (ß, and ẞ, which is upper case already). At most
+ * 64 characters of each word's form.
  */
 export function searchable(name: string): string {
   const folded = name

@@ -6,7 +6,8 @@ export const ROW_BYTES = 1_024;
  *
  * `bundle.rank` grows with the time when a bundle was made and is another one for each: what pages go by. `cost` is
  * `ROW_BYTES` and the bytes of `encoded`; a bundle that was taken away leaves its row as a trace, with nothing in `encoded`.
- * `subject` is whose check-in it is, `latest` 1 for the newest of those. `about` is what a photo or a post belongs to.
+ * `subject` is whose check-in it is, of a guest's that one alone; `latest` 1 for the newest of those. `about` is what a photo
+ * or a post belongs to.
  *
  * `gone.ends_ms` is when a lifetime is over at the latest, counted from when the bundle first came.
  *

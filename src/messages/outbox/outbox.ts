@@ -12,7 +12,7 @@ const FIRST_RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 3_600_000;
 /** A share of a wait by which it may be longer, so that boxes do not come back at the same moment. */
 const SPREAD = 0.2;
-/** What came from another box waits for up to so long, at random: of many boxes that could send it one does, and the others hear of that. */
+/** What came from another box waits for up to so long, at random: one of those that have it sends it, and the others hear of that. */
 const OTHERS_TURN_MS = 5 * 60_000;
 const HOUR_MS = 3_600_000;
 const PAGE = 50;
