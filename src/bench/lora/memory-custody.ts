@@ -79,8 +79,13 @@ export class MemoryCustody implements Custody {
 
   /** Its lifetime is over, or its recipient has it. */
   remove(id: BundleId): void {
+    if (this.kept.has(id)) this.gone.add(id);
+    this.evict(id);
+  }
+
+  /** It has to give way to others, and may come again. */
+  evict(id: BundleId): void {
     if (!this.kept.delete(id)) return;
-    this.gone.add(id);
     for (const listener of this.goneListeners) listener(id);
   }
 }

@@ -51,6 +51,12 @@ export class Answers {
     this.owed.set(short, Math.min(dueMs, this.owed.get(short) ?? dueMs));
   }
 
+  /** It had to give way here: whoever handed it over has to keep it. */
+  forget(short: ShortId): void {
+    this.owed.delete(short);
+    this.repeats.delete(short);
+  }
+
   repeat(short: ShortId): void {
     this.repeats.set(short, TIMES_REPEATED);
   }

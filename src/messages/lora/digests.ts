@@ -21,6 +21,7 @@ const RECENT_BESIDE = 3;
 const QUIET_MS = 30_000;
 const MOST_RECENT = 512;
 const MOST_GAPS = 256;
+const MOST_GONE = 8_192;
 const MOST_COMPARED = 64;
 const MOST_TRIES = 6;
 /** Of one holder, in one question. */
@@ -48,6 +49,7 @@ interface Gap {
 export class Digests {
   private readonly recents = new Map<ShortId, number>();
   private readonly gaps = new Map<ShortId, Gap>();
+  private readonly gone = new Set<ShortId>();
   /** Parts that are to be told, by the prefix of their ids, and when. */
   private readonly compares = new Map<string, number>();
   /** Parts that are compared here now, by the prefix of their ids, and until when: only lists of these are answered. */
@@ -60,10 +62,22 @@ export class Digests {
   onCame(short: ShortId): void {
     this.lastNewMs = this.context.nowMs;
     this.gaps.delete(short);
+    this.gone.delete(short);
     this.recents.set(short, this.context.nowMs);
     for (const oldest of this.recents.keys()) {
       if (this.recents.size <= MOST_RECENT) break;
       this.recents.delete(oldest);
+    }
+  }
+
+  /** It is not in custody any more, and need not come again: others may have it still. */
+  onGone(short: ShortId): void {
+    this.gaps.delete(short);
+    this.recents.delete(short);
+    this.gone.add(short);
+    for (const oldest of this.gone) {
+      if (this.gone.size <= MOST_GONE) break;
+      this.gone.delete(oldest);
     }
   }
 
@@ -77,7 +91,7 @@ export class Digests {
     for (const id of ids) {
       const carried = this.context.stock.byShortId(id);
       if (carried) this.context.noteHas(from, carried);
-      else if (!this.gaps.has(id) && !this.context.stock.isHeld(id)) missing.push(id);
+      else if (!this.gaps.has(id) && !this.gone.has(id) && !this.context.stock.isHeld(id)) missing.push(id);
     }
     for (let at = 0; at < missing.length; at += MOST_WANTED)
       this.noteGaps(missing.slice(at, at + MOST_WANTED), from);

@@ -125,7 +125,10 @@ export class LoraMessages {
   /** It is not in custody any more: in its place something is carried for which there was no room. */
   private onGone(id: BundleId): void {
     const { stock, options } = this.context;
+    const { custody } = options;
     stock.remove(id);
+    if (custody.knows(id) || custody.isShutOut?.(id)) this.digests.onGone(shortIdOf(id));
+    if (!custody.knows(id)) this.answers.forget(shortIdOf(id));
     if (this.isResuming || stock.roomForLeftOut < RESUMED_AT_A_TIME) return;
     this.isResuming = true;
     // Much may go at once.
@@ -287,7 +290,7 @@ export class LoraMessages {
     if (taken.state === "refused") {
       this.digests.onRefused(short);
       this.answers.refuse(short);
-    } else if (isToUs) {
+    } else if (isToUs && this.options.custody.knows(id)) {
       if (this.handingOn.pressure > PRESSED_FROM) this.answers.repeat(short);
       this.speaker.pump();
       const carried = this.context.stock.get(id);

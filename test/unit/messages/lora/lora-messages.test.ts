@@ -5,7 +5,7 @@ import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { Bundle, BundleId } from "../../../../src/messages/bundle/bundle.ts";
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
 import { encodeForm } from "../../../../src/messages/lora/bundle-form.ts";
-import { encodeFrame } from "../../../../src/messages/lora/frame.ts";
+import { decodeFrame, encodeFrame } from "../../../../src/messages/lora/frame.ts";
 import { hopTagOf, type Item, shortIdOf } from "../../../../src/messages/lora/items.ts";
 import { MAX_CARRIED } from "../../../../src/messages/lora/stock.ts";
 import { bundleOf, keyOf, submit } from "./some-bundles.ts";
@@ -321,6 +321,46 @@ describe("what does not go by LoRa", () => {
     expect(heard.filter((said) => said.includes("mother"))).toEqual([]);
     expect(boxes[1]?.custody.knows(bundleId(bundle))).toBe(false);
     expect(boxes[0]?.messages.underWay(bundleId(bundle))).toBeUndefined();
+  });
+});
+
+describe("what is said to have come", () => {
+  test("is what is still in custody: whoever handed over what had to give way keeps it", async () => {
+    const { boxes, run } = messagingBoxes({ count: 2, seed: 13, ...IN_A_ROW });
+    submit(boxes[1], card(1));
+    await run(HOUR_MS);
+    let given = 0;
+    const custody = boxes[1]?.custody;
+    custody?.onNew(({ id }) => {
+      given += 1;
+      if (given === 1) custody.evict(id);
+    });
+    const message = direct(0, 1);
+    submit(boxes[0], message);
+    await run(10_000, () => given === 1);
+    await run(500);
+    expect(boxes[0]?.messages.underWay(bundleId(message))).toBeDefined();
+    await run(60_000);
+    expect([given, custody?.knows(bundleId(message))]).toEqual([2, true]);
+    expect(boxes[0]?.messages.underWay(bundleId(message))).toBeUndefined();
+  });
+
+  test("is asked for no more where it was here and its time is over", async () => {
+    const { boxes, run, air } = messagingBoxes({ count: 2, seed: 14, ...IN_A_ROW });
+    await run(HOUR_MS);
+    const bundles = Array.from({ length: 10 }, () => checkIn(0));
+    for (const bundle of bundles) submit(boxes[0], bundle);
+    await run(HOUR_MS);
+    for (const bundle of bundles) boxes[1]?.custody.remove(bundleId(bundle));
+    const said: Item["kind"][] = [];
+    boxes[0]?.link.on("message", ({ payload }) => {
+      for (const { kind } of decodeFrame(payload.subarray(1)).items) said.push(kind);
+    });
+    const beforeMs = air.stats().airtimeMs;
+    await run(3 * HOUR_MS);
+    expect(said).toContain("hello");
+    expect(said).not.toContain("want");
+    expect(air.stats().airtimeMs - beforeMs).toBeLessThan(300_000);
   });
 });
 
