@@ -143,6 +143,16 @@ describe("the page for messages to one person", () => {
     }
   });
 
+  test("says in each language what it cannot keep from whoever controls the box", async () => {
+    expect(LANGUAGES.find(({ code }) => code === "en")?.texts["app.intro"]).toContain(
+      "that you do not trust",
+    );
+    for (const { code, texts } of LANGUAGES) {
+      const sentences = texts["app.intro"].split(/[.।۔。]/).filter((sentence) => sentence.trim() !== "");
+      expect([code, sentences.length]).toEqual([code, 3]);
+    }
+  });
+
   test("is not there where the box carries no messages", async () => {
     expect((await (await stand({ messages: false })).get("/app")).status).toBe(404);
   });
