@@ -3,6 +3,8 @@ import { seededRandom } from "../../../src/bench/seeded-random.ts";
 import { subBandOf } from "../../../src/lora/airtime/index.ts";
 import type { Bundle, BundleId } from "../../../src/messages/bundle/bundle.ts";
 import { bundleId, encodeBundle } from "../../../src/messages/bundle/bundle-codec.ts";
+import { encodeSealedBody } from "../../../src/messages/sealed/sealed-body.ts";
+import { encodeSealed } from "../../../src/messages/sealed/sealed-form.ts";
 import {
   arrivalOf,
   BODY_BYTES,
@@ -24,6 +26,8 @@ const WARM_UP_MS = HOUR_MS;
 const CARDS_MS = WARM_UP_MS / 3;
 const CARD_BYTES = 60;
 const SIGNATURE_BYTES = 64;
+/** A direct message goes sealed, in a session that both sides are in already. */
+const SEALED_BYTES = sealedBytes("x".repeat(BODY_BYTES));
 
 /**
  * Messages as bundles over LoRa, in virtual time, until all have arrived or their lifetime is over.
@@ -85,8 +89,15 @@ function messageOf({ from, to }: Said, isSigned: boolean, random: () => number):
     to === undefined
       ? ({ kind: "check-in", to: { kind: "everyone" }, priority: "check-in" } as const)
       : ({ kind: "direct", to: { kind: "person", key: keyOf(to) }, priority: "direct" } as const);
-  const bundle = bundleOf(from, what, BODY_BYTES, random);
+  const bundle = bundleOf(from, what, to === undefined ? BODY_BYTES : SEALED_BYTES, random);
   return isSigned || to === undefined ? bundle : { ...bundle, signature: new Uint8Array(SIGNATURE_BYTES) };
+}
+
+function sealedBytes(text: string): number {
+  const tagBytes = 16;
+  const body = encodeSealedBody({ kind: "text", text });
+  const header = { ratchetKey: new Uint8Array(32), previousLength: 1, number: 1 };
+  return encodeSealed({ header, box: new Uint8Array(body.length + tagBytes) }).length;
 }
 
 /** Its body is as random as what is sealed, and no code makes it shorter. */
