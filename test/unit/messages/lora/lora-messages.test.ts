@@ -291,7 +291,7 @@ describe("whoever makes frames up", () => {
     }
     const message = direct(0, 2);
     submit(first, message);
-    await run(HOUR_MS);
+    await run(120_000);
     expect(boxes[2]?.custody.knows(bundleId(message))).toBe(true);
   });
 
