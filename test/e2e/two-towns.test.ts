@@ -171,4 +171,42 @@ describeNeeding([...LAB_NEEDS, "chromium"], "Two people in two towns that LoRa a
     },
     TIMEOUT_MS,
   );
+
+  test(
+    "each makes a key in the browser; a sealed message arrives in the other town, and its receipt comes back",
+    async () => {
+      const makeKey = async ({ page }: Town, name: string) => {
+        await visit(page, `${PORTAL}/app?lang=en`);
+        await page.getByLabel("Your name").fill(name);
+        await page.getByRole("button", { name: "Make my key" }).click();
+        await page.getByRole("button", { name: "I have written them down" }).click();
+      };
+      await makeKey(mill, "Ada Bell");
+      await makeKey(tower, "Ben Okoye");
+      const ben = mill.page.locator("div[role=status] .xp", { hasText: "Ben Okoye" });
+      await mill.page.getByLabel("Name, or part of it").fill("Okoye");
+      await until(
+        "the card of the other to come",
+        async () => {
+          await mill.page.getByRole("button", { name: "Search" }).click();
+          await mill.page.waitForTimeout(1_000);
+          return await ben.isVisible();
+        },
+        ON_AIR_MS,
+      );
+      await ben.first().click();
+      await mill.page.getByLabel("Your message").fill("Is the road to the tower open?");
+      await mill.page.getByRole("button", { name: "Send" }).click();
+      await tower.page.getByText("1 new").waitFor({ timeout: ON_AIR_MS });
+      await tower.page.locator(".xp", { hasText: "Ada Bell" }).click();
+      const question = ({ page }: Town) => page.locator(".xm", { hasText: "Is the road to the tower open?" });
+      await question(tower).waitFor();
+      await screenshot(tower.page, "towns-direct");
+      await question(mill)
+        .getByText(/has (arrived|been read)/)
+        .waitFor({ timeout: ON_AIR_MS });
+      await screenshot(mill.page, "towns-direct-receipt");
+    },
+    2 * TIMEOUT_MS,
+  );
 });
