@@ -40,6 +40,11 @@ export class LoraCarrier {
     this.messages.stop();
   }
 
+  /** A person is at this box now, by their key: what is for them is to come here. */
+  personIsHere(key: Uint8Array): void {
+    this.messages.personIsHere(key);
+  }
+
   neighbours(): MessagesStatus["neighbours"] {
     return this.messages.neighbours().map(({ address, heardSecondsAgo, waiting }) => ({
       name: addressText(address),

@@ -20,8 +20,6 @@ export interface LoraMessagesOptions {
   log: Pick<Logger, "debug">;
   /** Makes bodies shorter. */
   code?: MessageCode;
-  /** Whether a box is in reach by something faster, which brings it everything; default: none is. */
-  isLinked?: (address: LinkAddress) => boolean;
   /** Told of each neighbour that has said that it has a bundle of this box. */
   handedOver?: (id: BundleId, to: LinkAddress) => void;
 }

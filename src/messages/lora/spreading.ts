@@ -48,10 +48,9 @@ export class Spreading {
 
   /** Whether there is anybody who has most likely not got it. */
   isWanted({ has, believed }: Carried): boolean {
-    const { isLinked } = this.context.options;
     return this.context.neighbourhood
       .listeners()
-      .some((address) => !has.has(address) && !believed.has(address) && !isLinked?.(address));
+      .some((address) => !has.has(address) && !believed.has(address));
   }
 
   onSent(carried: Carried): void {

@@ -143,6 +143,21 @@ describe("boxes in a row", () => {
     expect(told[3]).toEqual([bundleId(message)]);
   });
 
+  test("send nobody's messages away from the box where they have just been seen", async () => {
+    const { boxes, run } = messagingBoxes({ count: 3, seed: 15, ...IN_A_ROW });
+    submit(boxes[2], card(2));
+    await run(HOUR_MS);
+    const message = direct(0, 2);
+    boxes[0]?.messages.personIsHere(keyOf(2));
+    submit(boxes[0], message);
+    await run(60_000);
+    expect(boxes[1]?.custody.knows(bundleId(message))).toBe(false);
+    const other = direct(1, 2);
+    submit(boxes[1], other);
+    await run(60_000);
+    expect(boxes[2]?.custody.knows(bundleId(other))).toBe(true);
+  });
+
   test("go on with what was in custody when one of them is started anew", async () => {
     const { boxes, run } = messagingBoxes({ count: 4, seed: 6, ...IN_A_ROW });
     for (const [index, box] of boxes.entries()) submit(box, card(index));
