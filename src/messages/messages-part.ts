@@ -165,6 +165,7 @@ export class MessagesPart implements Part {
       ...desk,
       boxKey: () => keys.current().publicKey,
       challenges: new InboxChallenges(options.randomBytes(32)),
+      isHere: (key) => this.lora?.personIsHere(key),
     });
     const admission = new PeopleAdmission({
       people: config.people,

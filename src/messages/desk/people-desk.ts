@@ -16,6 +16,8 @@ export interface PeopleDeskOptions {
   /** This box's public key in its network. */
   boxKey: () => Uint8Array;
   challenges: InboxChallenges;
+  /** Somebody has shown to be at this box. */
+  isHere: (key: Uint8Array) => void;
 }
 
 const MAX_INBOX = 50;
@@ -83,6 +85,7 @@ export class PeopleDesk {
     const request = { box: boxKey(), key, after };
     if (!checkInboxProof(request, proof, challenges))
       return { refused: "unknown", detail: "the proof does not hold" };
+    this.options.isHere(key);
     return store.queries
       .inbox(key, after, MAX_INBOX)
       .map(({ order, encoded, ageMs }) => ({ order, encoded, ageS: Math.floor(ageMs / 1_000) }));
