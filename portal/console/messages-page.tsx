@@ -118,7 +118,7 @@ export function messagesPage(
             <form method="post" action="/messages/block">
               <Hidden token={token} values={{}} />
               <label>
-                A person’s words or key, or a device’s MAC address
+                The id of something they wrote, a person’s words or key, or a device’s MAC address
                 <input name="who" required maxlength={200} />
               </label>
               <button type="submit">Block</button>
@@ -216,6 +216,10 @@ function TakeAway({ id, token }: { id: string; token: string }) {
     <details>
       <summary>Take away</summary>
       <Change action="remove" id={id} token={token} field="reason" label={label} button="Take away" />
+      <form method="post" action="/messages/block">
+        <Hidden token={token} values={{ who: id }} />
+        <button type="submit">Block who wrote it</button>
+      </form>
     </details>
   );
 }

@@ -79,7 +79,10 @@ export function messagesCommand(): Command {
     )
     .addCommand(
       sub("block", "takes nothing more from a person or a device")
-        .argument("<who>", "a person's key or words, or a device's MAC address")
+        .argument(
+          "<who>",
+          "the id of something they wrote, a person's key or words, or a device's MAC address",
+        )
         .action((who: string, options: ControlOptions) => change(options, "block", { who })),
     )
     .addCommand(

@@ -3,6 +3,7 @@ import type { NoticeLevel, ReceiptState } from "../bundle/bodies.ts";
 import { type Bundle, BundleError, type BundleId, ID_BYTES, type Kind } from "../bundle/bundle.ts";
 import { encodeBundle } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
+import { FolderError } from "../sync/bundle-folder.ts";
 import type { BundleMaker } from "./bundle-maker.ts";
 import { notSent } from "./guest-forms.ts";
 import type { NotSent } from "./guest-messages.ts";
@@ -29,6 +30,8 @@ export interface OperatorDeskOptions {
 
 const STATION = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 const KEY = /^[0-9a-f]{64}$/;
+/** Four digits at least: a name of the word list has other letters than these, or is shorter. */
+const ID = /^(?=.*\d)[0-9a-f]{4,24}$/;
 const FULL_ID_DIGITS = ID_BYTES * 2;
 const PUBLIC_KINDS: readonly Kind[] = ["sos", "check-in", "post", "notice", "card", "photo"];
 
@@ -133,16 +136,27 @@ export class OperatorDesk implements OperatorMessages {
     return this.options.carriers.outbox();
   }
 
-  async exportTo(folder: string): Promise<{ written: number }> {
-    const result = await this.options.carriers.exportTo(folder);
-    this.options.told("messages-exported", folder, { ...result });
-    return result;
+  exportTo(folder: string): Promise<{ written: number } | NotSent> {
+    return this.carry("messages-exported", folder, () => this.options.carriers.exportTo(folder));
   }
 
-  async importFrom(folder: string): Promise<{ taken: number; known: number; refused: number }> {
-    const result = await this.options.carriers.importFrom(folder);
-    this.options.told("messages-imported", folder, { ...result });
-    return result;
+  importFrom(folder: string): Promise<{ taken: number; known: number; refused: number } | NotSent> {
+    return this.carry("messages-imported", folder, () => this.options.carriers.importFrom(folder));
+  }
+
+  private async carry<T extends object>(
+    kind: string,
+    folder: string,
+    carried: () => Promise<T>,
+  ): Promise<T | NotSent> {
+    try {
+      const result = await carried();
+      this.options.told(kind, folder, Object.fromEntries(Object.entries(result)));
+      return result;
+    } catch (error) {
+      if (error instanceof FolderError) return { refused: "form", detail: error.message };
+      throw error;
+    }
   }
 
   private async answerSos(prefix: BundleId, state: ReceiptState, note: string): Promise<BundleId | NotSent> {
@@ -185,10 +199,11 @@ export class OperatorDesk implements OperatorMessages {
     return id === undefined || others.length > 0 ? notFound("message", prefix, others.length) : id;
   }
 
-  /** The key of a person, in hex, or a station's address. */
+  /** The key of a person, in hex, or a station's address; also of whoever wrote a public message, by the digits of its id. */
   private senderOf(who: string): string | NotSent {
     const tidy = who.trim().toLowerCase();
     if (STATION.test(tidy) || KEY.test(tidy)) return tidy;
+    if (ID.test(tidy)) return this.writerOf(tidy);
     const { queries } = this.options.store;
     const kinds = ["post", "check-in", "sos", "card"] as const;
     const senders = kinds
@@ -198,6 +213,18 @@ export class OperatorDesk implements OperatorMessages {
     const matching = [...new Set(senders)].filter((key) => wordsOf(key) === tidy);
     const [key, ...others] = matching;
     return key === undefined || others.length > 0 ? notFound("person", who, others.length) : key;
+  }
+
+  private writerOf(prefix: string): string | NotSent {
+    const id = this.findPublic(prefix);
+    if (typeof id !== "string") return id;
+    const held = this.options.store.get(id);
+    if (held?.bundle.sender.as === "person") return Buffer.from(held.bundle.sender.key).toString("hex");
+    if (held?.source.by === "guest") return held.source.station;
+    return {
+      refused: "unknown",
+      detail: `the message ${prefix} was written at another box, by somebody without a key`,
+    };
   }
 }
 

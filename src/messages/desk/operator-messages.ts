@@ -47,13 +47,16 @@ export interface OperatorMessages {
   reported(): Reported[];
   /** Takes a public bundle away, here and on every box of the network, with a trace that everybody sees. */
   remove(id: BundleId, reason: string): Promise<BundleId | NotSent>;
-  /** Takes no more from this sender: the person's key as hex or words, or a station's MAC address. */
+  /**
+   * Takes no more from this sender: the person's key as hex or words, a device's MAC address, or the id, or the first digits of
+   * it, of a public message of theirs.
+   */
   block(who: string): Promise<{ blocked: string } | NotSent>;
   unblock(who: string): Promise<{ unblocked: string } | NotSent>;
   blocked(): string[];
 
   outbox(): OutboxEntry[];
   /** Writes all that is alive into a folder, see `sync/bundle-folder.ts`. @returns how many */
-  exportTo(folder: string): Promise<{ written: number }>;
-  importFrom(folder: string): Promise<{ taken: number; known: number; refused: number }>;
+  exportTo(folder: string): Promise<{ written: number } | NotSent>;
+  importFrom(folder: string): Promise<{ taken: number; known: number; refused: number } | NotSent>;
 }

@@ -178,6 +178,28 @@ describe("an operator", () => {
     sent(await guests.post(PHONE, "square", { name: "", text: "x" }));
   });
 
+  test("blocks whoever wrote something by its id, and not a box whose guest it was", async () => {
+    const [one, two] = [await started(), await started()];
+    const post = sent(await one.guests.post(PHONE, "square", { name: "Eve", text: "Free money" }));
+    const stick = scratch();
+    await one.operator.exportTo(stick);
+    await two.operator.importFrom(stick);
+    expect(await one.operator.block(post.id)).toEqual({ blocked: PHONE.station });
+    expect(await one.guests.post(PHONE, "square", { name: "", text: "x" })).toMatchObject({
+      refused: "blocked",
+    });
+    expect(await two.operator.block(post.id)).toMatchObject({ refused: "unknown" });
+    expect(two.operator.blocked()).toEqual([]);
+  });
+
+  test("is told where a folder cannot be used", async () => {
+    const { operator } = await started();
+    expect(await operator.importFrom("/no/such/folder")).toMatchObject({
+      refused: "form",
+      detail: expect.stringContaining("/no/such/folder"),
+    });
+  });
+
   test("is told that there is no such thing, or that several begin so", async () => {
     const { operator } = await started();
     expect(await operator.acknowledge("abcd", "")).toMatchObject({ refused: "unknown" });
