@@ -214,9 +214,10 @@ describe("omerta-box run on the bench", () => {
         config: { file: config, problems: [{ key: "box.nmae" }] },
         parts: [
           { name: "unexpected errors", state: "running" },
-          { name: "gateway", state: "running" },
-          { name: "portal", state: "running" },
           { name: "virtual air", state: "running" },
+          { name: "gateway", state: "running" },
+          { name: "messages", state: "running" },
+          { name: "portal", state: "running" },
           { name: "lora", state: "running" },
           { name: "mesh", state: "running" },
           { name: "console", state: "running" },
