@@ -223,8 +223,9 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
       await screenshot(page, "keyboard-1-skip");
       await page.keyboard.press("Enter");
 
-      // The link to the risks, then the button.
-      expect(await tabTo(page, t("consent.button"))).toBeLessThanOrEqual(3);
+      // A call for help first, which needs no consent; then what else is here, the risks, and the button.
+      expect(await tabTo(page, t("home.help"))).toBe(1);
+      expect(await tabTo(page, t("consent.button"))).toBeLessThanOrEqual(7);
       for (const colorScheme of ["dark", "light"] as const) {
         await page.emulateMedia({ colorScheme });
         expect(await focusContrast(page)).toBeGreaterThanOrEqual(3);

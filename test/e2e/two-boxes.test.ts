@@ -20,7 +20,7 @@ describeNeeding(["chromium"], "Two boxes that are started with one command on on
   let output = "";
 
   beforeAll(async () => {
-    boxes = Bun.spawn([process.execPath, MAIN, "run", "--boxes", "2", ...places], {
+    boxes = Bun.spawn([process.execPath, MAIN, "run", "--boxes", "2", "--no-neighbour", ...places], {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",
@@ -54,7 +54,7 @@ describeNeeding(["chromium"], "Two boxes that are started with one command on on
       );
       const page = await browser.page({ viewport: { width: 1024, height: 768 } });
       for (const [index, url] of urls.entries()) {
-        const row = page.getByRole("table").nth(3).getByRole("row").nth(1);
+        const row = page.getByRole("region", { name: "Other boxes", exact: true }).getByRole("row").nth(1);
         await until(
           "the other box to be shown",
           async () => {

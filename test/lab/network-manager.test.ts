@@ -57,7 +57,8 @@ describeNeeding(
       await until(
         `NetworkManager to report ${wanted}`,
         async () => (await by.connectivity()) === wanted,
-        15_000,
+        // By itself it looks every few seconds; a machine that is busy needs some looks.
+        30_000,
       );
     };
 
