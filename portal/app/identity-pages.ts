@@ -48,8 +48,10 @@ export function wordsPage(desk: Desk): Page {
   const me = account();
   const words = me?.words?.split(" ") ?? [];
   const done = () => {
-    if (me !== undefined) {
-      const { words: _, ...rest } = me;
+    // What has been kept since the words were shown stays: where the card is, new prekeys.
+    const now = account();
+    if (now !== undefined) {
+      const { words: _, ...rest } = now;
       keepAccount(rest);
     }
     desk.go("");

@@ -101,7 +101,7 @@ export class Messenger {
 
   /** While anything is unsent: the stream from the box may stand all the while, and give no occasion. */
   private retryLater(): void {
-    if (!isAnythingUnsent()) {
+    if (!isAnythingUnsent() && !this.isUnpublished(account())) {
       this.retryMs = FIRST_RETRY_MS;
       return;
     }
@@ -199,13 +199,18 @@ export class Messenger {
 
   /** Leaves the person's card, and their certificates, at a box that does not have them. */
   private async publish(me: Account): Promise<void> {
-    if (this.present === "" || me.cardAt.includes(this.present)) return;
+    if (!this.isUnpublished(me)) return;
     for (const bundle of [cardBundle(me), credentialsBundle(me)]) {
       if (bundle !== undefined) nowOrNever(await box.submit(bundle));
     }
     const now = account();
     if (now?.version !== me.version) return;
     keepAccount({ ...now, cardAt: [...now.cardAt, this.present].slice(-MAX_BOXES) });
+  }
+
+  /** Whether the box that this page talks to does not have the person's card. */
+  private isUnpublished(me: Account | undefined): boolean {
+    return me !== undefined && this.present !== "" && !me.cardAt.includes(this.present);
   }
 
   private async sendTo(me: Account, key: string): Promise<void> {
