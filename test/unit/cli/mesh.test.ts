@@ -1,7 +1,6 @@
-import { afterAll, describe, expect, spyOn, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { runCommandLine } from "../../../src/cli/command-line.ts";
 import { tryRun } from "../../../src/host/run.ts";
 import { serveSocket } from "../../../src/host/socket-server.ts";
 import { meshApi } from "../../../src/mesh/api/mesh-api.ts";
@@ -9,6 +8,7 @@ import { MeshError } from "../../../src/mesh/api/mesh-control.ts";
 import { MESH_SOCKET, type PathStatus, type PeerStatus } from "../../../src/mesh/index.ts";
 import { FakeControl, NETWORK } from "../mesh/api/fake-control.ts";
 import { scratchFolders } from "../scratch.ts";
+import { runHere } from "./run-here.ts";
 
 const CLI = resolve(import.meta.dir, "../../../src/cli/main.ts");
 const scratch = scratchFolders();
@@ -17,32 +17,13 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop(true)));
 });
 
-/** Runs a command within this process, which is much faster than in one of its own. */
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((name) =>
-    spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    }),
-  );
-  try {
-    process.exitCode = 0;
-    await runCommandLine(args);
-    return { exitCode: process.exitCode, ...written };
-  } finally {
-    process.exitCode = 0;
-    for (const spy of spies) spy.mockRestore();
-  }
-}
-
 /** A box's mesh that answers as it is told to, and the command line beside it. */
 function box() {
   const folder = scratch();
   const mesh = new FakeControl();
   const app = meshApi(mesh);
   servers.push(serveSocket(join(folder, MESH_SOCKET), (request) => app.fetch(request)));
-  const cli = (...args: string[]) => run("mesh", ...args, "--run", folder);
+  const cli = (...args: string[]) => runHere("mesh", ...args, "--run", folder);
   return { mesh, cli, folder };
 }
 
@@ -291,7 +272,7 @@ describe("omerta-box mesh", () => {
     [["invite", "--for", "-1h"], "such as 12h or 7d, or 0"],
     [["status", "--frobnicate"], "unknown option '--frobnicate'"],
   ])("ends with 2 and says why when it is used wrongly: %p", async (args, words) => {
-    const { exitCode, stdout, stderr } = await run("mesh", ...args);
+    const { exitCode, stdout, stderr } = await runHere("mesh", ...args);
     expect([exitCode, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(words);
   });
@@ -306,7 +287,7 @@ describe("omerta-box mesh", () => {
       ["export", join(folder, "new.age"), "--passphrase-file", join(folder, "words")],
       ["import", join(folder, "keys.age"), "--passphrase-file", join(folder, "words")],
     ]) {
-      const { exitCode, stdout, stderr } = await run("mesh", ...args, "--run", folder);
+      const { exitCode, stdout, stderr } = await runHere("mesh", ...args, "--run", folder);
       expect([exitCode, stdout]).toEqual([4, ""]);
       expect(stderr).toContain("no box is running here");
     }

@@ -1,12 +1,12 @@
-import { afterEach, describe, expect, spyOn, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Hono } from "hono";
-import { runCommandLine } from "../../../src/cli/command-line.ts";
 import { serveSocket } from "../../../src/host/socket-server.ts";
 import { CONTROL_SOCKET } from "../../../src/portal/index.ts";
 import { operatorMessagesApi } from "../../../src/portal/operator-messages-api.ts";
 import { messagesBox } from "../messages/messages-box.ts";
 import { scratchFolders } from "../scratch.ts";
+import { runHere } from "./run-here.ts";
 
 const scratch = scratchFolders();
 const ends: (() => Promise<void>)[] = [];
@@ -14,25 +14,6 @@ const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-
-/** Runs a command within this process, which is much faster than in one of its own. */
-async function run(...args: string[]) {
-  const written = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((name) =>
-    spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    }),
-  );
-  try {
-    process.exitCode = 0;
-    await runCommandLine(args);
-    return { exitCode: process.exitCode, ...written };
-  } finally {
-    process.exitCode = 0;
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 /** The messages of a real box behind its control socket, and the command line beside it. */
 async function box() {
@@ -43,7 +24,7 @@ async function box() {
   const app = new Hono().route("/api/messages", operatorMessagesApi(operator));
   const server = serveSocket(join(folder, CONTROL_SOCKET), (request) => app.fetch(request));
   ends.push(() => server.stop(true));
-  const cli = (...args: string[]) => run("messages", ...args, "--run", folder);
+  const cli = (...args: string[]) => runHere("messages", ...args, "--run", folder);
   return { cli, guests, operator };
 }
 
