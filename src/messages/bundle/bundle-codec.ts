@@ -28,8 +28,8 @@ const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const DOMAIN = utf8ToBytes("omerta-box bundle 1\0");
 
-/** On the wire, whatever the order in the source becomes. */
-const KIND_NUMBERS: Record<Kind, number> = {
+/** On every wire, whatever the order in the source becomes; a number once given stays. LoRa has four bits for it, of which 15 is free. */
+export const KIND_NUMBERS: Readonly<Record<Kind, number>> = {
   sos: 0,
   "check-in": 1,
   direct: 2,

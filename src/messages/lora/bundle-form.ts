@@ -11,6 +11,7 @@ import {
   type Sender,
   SQUARE,
 } from "../bundle/bundle.ts";
+import { KIND_NUMBERS } from "../bundle/bundle-codec.ts";
 import { OctetReader, OctetWriter } from "./octets.ts";
 
 /** The first four bytes of SHA-256 of a public key: enough to find it among those that a box knows. */
@@ -33,20 +34,6 @@ export interface FullKeys {
   to: boolean;
 }
 
-/** How each kind is written; a number once given stays. 15 is free. */
-const KIND_NUMBERS: Readonly<Record<Kind, number>> = {
-  sos: 0,
-  "check-in": 1,
-  direct: 2,
-  post: 3,
-  notice: 4,
-  receipt: 5,
-  lookup: 6,
-  card: 7,
-  removal: 8,
-  photo: 9,
-  credentials: 10,
-};
 const SENDERS: readonly Sender["as"][] = ["person", "guest", "box"];
 const DESTINATIONS: readonly Destination["kind"][] = ["everyone", "person", "room", "service", "outside"];
 /** In hours, by their number; what is not here is written out. */
