@@ -2,8 +2,12 @@ import type { Config } from "../config/index.ts";
 
 /** The address that every name has before consent: public but unroutable (RFC 5737, TEST-NET-2). Android takes a private answer for "no internet" instead of a portal. */
 export const SPOOFED_IPV4 = "198.51.100.1";
-/** The same for IPv6 (RFC 3849). */
-export const SPOOFED_IPV6 = "2001:db8:ffff::1";
+/**
+ * The same for IPv6, of the discard-only prefix (RFC 6666). Both have to be of one IP address space of Local Network Access: Chromium counts
+ * documentation's IPv6 (RFC 3849) as local and TEST-NET-2 as public, and a page without https that came by the one may then ask
+ * nothing by the other. Unique local addresses are no more use than IPv4's private ones.
+ */
+export const SPOOFED_IPV6 = "100::1";
 
 /** Ports on the guest side of the box. Guests see 53 and 80 alone; these are where nftables leads them. */
 export const PORTS = { captiveDns: 53, communityDns: 5300, portalHttp: 8080, portalHttps: 8443 } as const;

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { LANGUAGES } from "../../portal/locales/index.ts";
+import { SPOOFED_IPV4, SPOOFED_IPV6 } from "../../src/gateway/guest-network.ts";
 import { type LabBox, startBox } from "../lab/box.ts";
 import { type Page, type PageOptions, screenshot } from "../lab/browser.ts";
 import { Lab } from "../lab/lab.ts";
@@ -293,6 +294,22 @@ describeNeeding([...LAB_NEEDS, "chromium"], "A person at the portal", () => {
     },
     TIMEOUT_MS,
   );
+
+  for (const [from, to] of [
+    [SPOOFED_IPV4, `[${SPOOFED_IPV6}]`],
+    [`[${SPOOFED_IPV6}]`, SPOOFED_IPV4],
+  ]) {
+    test(
+      `a page that came from ${from} may ask ${to}, which the same name has: Local Network Access bars nothing`,
+      async () => {
+        const page = await opensBrowser({ bypassCsp: true });
+        await visit(page, `http://${from}/?lang=en`);
+        const asked = `fetch("http://${to}/", { mode: "no-cors" }).then(({ type }) => type, String)`;
+        expect(await page.evaluate<string>(asked)).toBe("opaque");
+      },
+      TIMEOUT_MS,
+    );
+  }
 
   test(
     "who comes while the box does not answer is told so, and gets on without a tap once it does",

@@ -18,6 +18,8 @@ export interface PageOptions {
   locale?: string;
   /** Default true. */
   javaScript?: boolean;
+  /** Lets scripts of a test ask other addresses than the page may. Default false. */
+  bypassCsp?: boolean;
   /** Default light. */
   colourScheme?: "light" | "dark";
   /** In CSS pixels. Default 390 × 844, a phone held upright. */
@@ -50,10 +52,11 @@ export async function openBrowser(options: { host?: LabHost } = {}): Promise<Bro
       throw error;
     });
   return {
-    page: async ({ locale, javaScript, colourScheme, viewport }: PageOptions = {}) => {
+    page: async ({ locale, javaScript, bypassCsp, colourScheme, viewport }: PageOptions = {}) => {
       const context = await browser.newContext({
         locale: locale ?? "en-US",
         javaScriptEnabled: javaScript ?? true,
+        bypassCSP: bypassCsp ?? false,
         colorScheme: colourScheme ?? "light",
         viewport: viewport ?? { width: 390, height: 844 },
       });

@@ -10,7 +10,7 @@ export const FACTS: PortalFacts = {
   accent: "#0b6b57",
   services: [],
   portalUrl: "http://omerta.internal",
-  portalHosts: ["omerta.internal", "10.20.0.1", "198.51.100.1", "[fd07:707:707:1::1]", "[2001:db8:ffff::1]"],
+  portalHosts: ["omerta.internal", "10.20.0.1", "198.51.100.1", "[fd07:707:707:1::1]", "[100::1]"],
   internet: false,
   toldOnline: true,
   guestToGuest: false,

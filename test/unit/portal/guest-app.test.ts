@@ -473,7 +473,7 @@ describe("no request, whatever it is,", () => {
           "evil.example",
           "captive.apple.com",
           "10.20.0.1",
-          "[2001:db8:ffff::1]",
+          "[100::1]",
         ),
         fc.constantFrom(ADDRESS, OTHER, "fd00::5", ""),
         async (path, method, host, from) => {
