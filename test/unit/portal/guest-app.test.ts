@@ -468,13 +468,7 @@ describe("no request, whatever it is,", () => {
       fc.asyncProperty(
         anyPath,
         fc.constantFrom("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"),
-        fc.constantFrom(
-          "omerta.internal",
-          "evil.example",
-          "captive.apple.com",
-          "10.20.0.1",
-          "[100::1]",
-        ),
+        fc.constantFrom("omerta.internal", "evil.example", "captive.apple.com", "10.20.0.1", "[100::1]"),
         fc.constantFrom(ADDRESS, OTHER, "fd00::5", ""),
         async (path, method, host, from) => {
           const answer = await ask(path, { method, host, from });
