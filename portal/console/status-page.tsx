@@ -79,7 +79,7 @@ export function statusPage(status: BoxStatus): string {
             ) : (
               <Table
                 title="Guests"
-                head={["Station", "Address", "State", "Language", "Time left"]}
+                head={["Station", "Address", "State", "Language", "Time left", "Agreed at"]}
                 mono={2}
                 rows={guests.map((guest) => [
                   guest.mac,
@@ -87,6 +87,7 @@ export function statusPage(status: BoxStatus): string {
                   guest.state,
                   guest.language,
                   guest.secondsLeft > 0 ? uptimeText(guest.secondsLeft) : "",
+                  guest.from,
                 ])}
               />
             )}

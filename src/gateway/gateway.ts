@@ -9,7 +9,14 @@ import { isToldOnline } from "./captive-detection.ts";
 import type { Admitted } from "./firewall/index.ts";
 import { GuestSessions } from "./guest-sessions.ts";
 import type { LeaseEvent } from "./leases.ts";
-import { hasConsent, newSession, type Session, type SessionState, step } from "./session.ts";
+import {
+  hasConsent,
+  newSession,
+  type Session,
+  type SessionEvent,
+  type SessionState,
+  step,
+} from "./session.ts";
 import type { SessionStore, StoredConsent } from "./session-store.ts";
 
 const SWEEP_EVERY_MS = 1_000;
@@ -32,6 +39,19 @@ export interface GuestView {
   secondsLeft: number;
 }
 
+/** What an owner has just decided at this box. */
+export type GuestDecision =
+  | { kind: "agreed"; mac: string; language: string; durationMs: number }
+  | { kind: "left"; mac: string };
+
+/** What an owner has agreed to at another box. */
+export interface AgreementElsewhere {
+  /** What that box is called. */
+  from: string;
+  language: string;
+  durationMs: number;
+}
+
 export interface GatewayOptions {
   config: Config["gateway"];
   backend: GuestBackend;
@@ -47,6 +67,7 @@ export class Gateway implements Part {
   readonly sessions: GuestSessions;
   private stops: (() => Promise<void>)[] = [];
   private readonly uplinkListeners = new Set<() => void>();
+  private readonly decisionListeners = new Set<(decision: GuestDecision) => void>();
   /** Why agreements are not kept through a restart; undefined while they are. */
   private unkept: string | undefined;
   /** Whom the kernel lets through still although the session is over: it refused, and is asked again. */
@@ -125,25 +146,40 @@ export class Gateway implements Part {
    * @throws {GuestError}
    */
   async agree(address: string, language: string): Promise<GuestView> {
-    const { config, store, journal } = this.options;
     const before = await this.sessionAt(address);
-    const durationMs = config.consent_minutes * 60_000;
-    const agreed = { kind: "agreed", language, durationMs } as const;
-    // On the medium first: whatever comes between finds a session that has not agreed yet. A medium that cannot be
-    // written keeps nobody out: the agreement then lasts until the box restarts.
-    await Promise.all([
-      store.save([this.stored(step(before, agreed, this.nowMs()))]),
-      journal.append(this.name, "guest-agreed", before.mac, { ipv4: before.ipv4, language }),
-    ]).catch((error) => this.notKept(error));
-    const now = this.sessions.get(before.mac) ?? before;
+    const durationMs = this.options.config.consent_minutes * 60_000;
+    const agreed = { kind: "agreed", language, durationMs, from: "" } as const;
+    const now = await this.written(before, agreed, "guest-agreed", { language });
     if (hasConsent(before) && !hasConsent(now)) return this.viewOf(now); // Left meanwhile.
+    this.decided({ kind: "agreed", mac: before.mac, language, durationMs });
     return this.viewOf(await this.letThrough(this.sessions.dispatch(now, agreed)));
+  }
+
+  /** A station whose owner has agreed at another box is here: let through without a page. */
+  async welcome(mac: string, { from, language, durationMs }: AgreementElsewhere): Promise<void> {
+    const before = this.sessions.get(mac);
+    if (!before || hasConsent(before)) return;
+    const agreed = { kind: "agreed", language, durationMs, from } as const;
+    const now = await this.written(before, agreed, "guest-came", { from, language });
+    if (!this.sessions.get(mac)) {
+      await this.options.store.remove(mac).catch((error) => this.notKept(error)); // Gone meanwhile.
+      return;
+    }
+    if (hasConsent(now)) return; // Agreed here meanwhile.
+    await this.letThrough(this.sessions.dispatch(now, agreed));
+  }
+
+  /** The owner of a station has left at another box. */
+  async leftElsewhere(mac: string, from: string): Promise<void> {
+    const session = this.sessions.get(mac);
+    if (session && hasConsent(session)) await this.end([session], "guest-left-elsewhere", { from });
   }
 
   /** The guest at an address leaves. @throws {GuestError} */
   async leave(address: string): Promise<GuestView> {
     const session = await this.sessionAt(address);
     if (!hasConsent(session)) return this.viewOf(session);
+    this.decided({ kind: "left", mac: session.mac });
     await this.end([session], "guest-left");
     return this.viewOf(this.sessions.get(session.mac) ?? session);
   }
@@ -152,6 +188,16 @@ export class Gateway implements Part {
   onUplinkChange(listener: () => void): () => void {
     this.uplinkListeners.add(listener);
     return () => this.uplinkListeners.delete(listener);
+  }
+
+  /** Told what owners decide at this box, before it is made so. @returns a function that ends it */
+  onDecision(listener: (decision: GuestDecision) => void): () => void {
+    this.decisionListeners.add(listener);
+    return () => this.decisionListeners.delete(listener);
+  }
+
+  private decided(decision: GuestDecision): void {
+    for (const listener of this.decisionListeners) listener(decision);
   }
 
   private async sessionAt(address: string): Promise<Session> {
@@ -180,6 +226,25 @@ export class Gateway implements Part {
     };
   }
 
+  /**
+   * Writes an agreement down. On the medium first: whatever comes between finds a session that has not agreed yet. A medium
+   * that cannot be written keeps nobody out: the agreement then lasts until the box restarts.
+   * @returns the session as it is by then
+   */
+  private async written(
+    before: Session,
+    agreed: Extract<SessionEvent, { kind: "agreed" }>,
+    kind: string,
+    detail: Record<string, string>,
+  ): Promise<Session> {
+    const { store, journal } = this.options;
+    await Promise.all([
+      store.save([this.stored(step(before, agreed, this.nowMs()))]),
+      journal.append(this.name, kind, before.mac, { ipv4: before.ipv4, ...detail }),
+    ]).catch((error) => this.notKept(error));
+    return this.sessions.get(before.mac) ?? before;
+  }
+
   private async letThrough(session: Session): Promise<Session> {
     this.overdue.delete(session.mac);
     await this.backend.admit([this.admittedOf(session)]);
@@ -190,13 +255,17 @@ export class Gateway implements Part {
   }
 
   /** Ends sessions, all by one transaction of the kernel. */
-  private async end(sessions: readonly Session[], kind: string): Promise<void> {
+  private async end(
+    sessions: readonly Session[],
+    kind: string,
+    detail: Record<string, string> = {},
+  ): Promise<void> {
     if (sessions.length === 0) return;
     for (const session of sessions) this.sessions.dispatch(session, { kind: "ended" });
     // Each is done whatever becomes of the others: an end that is half done must not come back with a restart.
     const kept = sessions.flatMap(({ mac, ipv4 }) => [
       this.options.store.remove(mac),
-      this.options.journal.append(this.name, kind, mac, { ipv4 }),
+      this.options.journal.append(this.name, kind, mac, { ipv4, ...detail }),
     ]);
     const [expelled, ...written] = await Promise.allSettled([this.expel(sessions), ...kept]);
     for (const result of written) if (result.status === "rejected") this.notKept(result.reason);
@@ -289,19 +358,20 @@ export class Gateway implements Part {
       .catch((error) => this.notKept(error));
   }
 
-  private restore({ mac, ipv4, language, remainingMs }: StoredConsent): void {
+  private restore({ mac, ipv4, language, from, remainingMs }: StoredConsent): void {
     const nowMs = this.nowMs();
     this.sessions.restore({
       ...newSession(mac, ipv4, nowMs),
       state: "released",
       armed: false,
       language,
+      from,
       endsAtMs: nowMs + remainingMs,
     });
   }
 
-  private stored({ mac, ipv4, language, endsAtMs }: Session): StoredConsent {
-    return { mac, ipv4, language, remainingMs: endsAtMs - this.nowMs() };
+  private stored({ mac, ipv4, language, from, endsAtMs }: Session): StoredConsent {
+    return { mac, ipv4, language, from, remainingMs: endsAtMs - this.nowMs() };
   }
 
   private admitted(): Admitted[] {

@@ -7,6 +7,8 @@ export { Gateway, GuestError, type GuestView } from "./gateway.ts";
 export { type GuestNetwork, PORTS, planGuestNetwork } from "./guest-network.ts";
 export { KernelBackend } from "./kernel-backend.ts";
 export { PROBE_FAMILIES } from "./probe-families.ts";
+export { RoamingPart } from "./roaming/roaming-part.ts";
+export { StatementStore } from "./roaming/statement-store.ts";
 export type { SessionState } from "./session.ts";
 export { SessionStore } from "./session-store.ts";
 export { guestPriorities } from "./shaping.ts";

@@ -5,10 +5,12 @@ export interface StoredConsent {
   mac: string;
   ipv4: string;
   language: string;
+  /** The box at which the owner agreed; "" for this one. */
+  from: string;
   remainingMs: number;
 }
 
-type Row = { mac: string; ipv4: string; language: string; remaining_ms: number };
+type Row = { mac: string; ipv4: string; language: string; came_from: string; remaining_ms: number };
 
 const MIGRATIONS = [
   `CREATE TABLE consent (
@@ -17,6 +19,7 @@ const MIGRATIONS = [
     language TEXT NOT NULL,
     remaining_ms INTEGER NOT NULL CHECK (remaining_ms > 0)
   ) STRICT, WITHOUT ROWID`,
+  "ALTER TABLE consent ADD COLUMN came_from TEXT NOT NULL DEFAULT ''",
 ];
 
 /** The consents on the medium. */
@@ -38,9 +41,9 @@ export class SessionStore {
 
   all(): StoredConsent[] {
     return this.database.opened.db
-      .query<Row, []>("SELECT mac, ipv4, language, remaining_ms FROM consent")
+      .query<Row, []>("SELECT mac, ipv4, language, came_from, remaining_ms FROM consent")
       .all()
-      .map(({ remaining_ms, ...row }) => ({ ...row, remainingMs: remaining_ms }));
+      .map(({ came_from, remaining_ms, ...row }) => ({ ...row, from: came_from, remainingMs: remaining_ms }));
   }
 
   /** Kept when all of them are on the medium. */
@@ -48,11 +51,11 @@ export class SessionStore {
     const { db, commit } = this.database.opened;
     return commit.write(() => {
       const put = db.query(
-        "INSERT INTO consent (mac, ipv4, language, remaining_ms) VALUES (?1, ?2, ?3, ?4) " +
-          "ON CONFLICT (mac) DO UPDATE SET ipv4 = ?2, language = ?3, remaining_ms = ?4",
+        "INSERT INTO consent (mac, ipv4, language, came_from, remaining_ms) VALUES (?1, ?2, ?3, ?4, ?5) " +
+          "ON CONFLICT (mac) DO UPDATE SET ipv4 = ?2, language = ?3, came_from = ?4, remaining_ms = ?5",
       );
-      for (const { mac, ipv4, language, remainingMs } of consents) {
-        put.run(mac, ipv4, language, Math.max(1, Math.round(remainingMs)));
+      for (const { mac, ipv4, language, from, remainingMs } of consents) {
+        put.run(mac, ipv4, language, from, Math.max(1, Math.round(remainingMs)));
       }
     });
   }

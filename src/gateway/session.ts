@@ -17,6 +17,8 @@ export interface Session {
   readonly armed: boolean;
   /** Language of the page on which the owner agreed (BCP 47); "" before. */
   readonly language: string;
+  /** The box at which the owner agreed, by what it is called; "" for this one. */
+  readonly from: string;
   /** When the agreement ends, on the monotonic clock in ms; 0 before. */
   readonly endsAtMs: number;
   /** When anything last happened, on the monotonic clock in ms. */
@@ -26,13 +28,13 @@ export interface Session {
 export type SessionEvent =
   | { kind: "joined"; ipv4: string }
   | { kind: "shown" }
-  | { kind: "agreed"; language: string; durationMs: number }
+  | { kind: "agreed"; language: string; durationMs: number; from: string }
   | { kind: "admitted" }
   | { kind: "ended" };
 
 /** A station that has just got its first address. */
 export function newSession(mac: string, ipv4: string, nowMs: number): Session {
-  return { mac, ipv4, state: "new", armed: true, language: "", endsAtMs: 0, seenAtMs: nowMs };
+  return { mac, ipv4, state: "new", armed: true, language: "", from: "", endsAtMs: 0, seenAtMs: nowMs };
 }
 
 /** Whether the owner has agreed and that still holds. */
@@ -61,6 +63,7 @@ export function step(session: Session, event: SessionEvent, nowMs: number): Sess
         state: session.state === "released" ? "released" : "consented",
         armed: false,
         language: event.language,
+        from: event.from,
         endsAtMs: nowMs + event.durationMs,
       };
     case "admitted":

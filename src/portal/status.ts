@@ -14,7 +14,15 @@ export interface BoxStatus {
   uptimeSeconds: number;
   config: { file: string | null; problems: readonly ConfigProblem[] };
   parts: ({ name: string } & PartStatus)[];
-  guests: { mac: string; ipv4: string; state: SessionState; language: string; secondsLeft: number }[];
+  guests: {
+    mac: string;
+    ipv4: string;
+    state: SessionState;
+    language: string;
+    /** The box at which its owner agreed; "" for this one. */
+    from: string;
+    secondsLeft: number;
+  }[];
   guestsByState: Record<SessionState, number>;
   lora: LoraView;
   mesh: { networks: NetworkStatus[]; peers: PeerStatus[] };
@@ -50,11 +58,12 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
   const guests = sessions
     .sort((a, b) => b.seenAtMs - a.seenAtMs)
     .slice(0, MAX_GUESTS_SHOWN)
-    .map(({ mac, ipv4, state, language, endsAtMs }) => ({
+    .map(({ mac, ipv4, state, language, from, endsAtMs }) => ({
       mac,
       ipv4,
       state,
       language,
+      from,
       secondsLeft: endsAtMs === 0 ? 0 : Math.max(0, Math.ceil((endsAtMs - nowMs) / 1000)),
     }));
   return {

@@ -131,7 +131,7 @@ describe("more guests than there is room for", () => {
     const { sessions, time } = full();
     time.nowMs = MAX;
     const first = sessions.get(macOf(0));
-    if (first) sessions.dispatch(first, { kind: "agreed", language: "en", durationMs: 1_000 });
+    if (first) sessions.dispatch(first, { kind: "agreed", language: "en", durationMs: 1_000, from: "" });
     expect(sessions.meet(macOf(MAX), ipOf(MAX))).toBeDefined();
     expect(sessions.size).toBe(MAX);
     expect(sessions.get(macOf(0))).toBeDefined();
@@ -142,7 +142,7 @@ describe("more guests than there is room for", () => {
   test("are refused where all have agreed", () => {
     const { sessions } = full();
     for (const session of sessions.all())
-      sessions.dispatch(session, { kind: "agreed", language: "en", durationMs: 1 });
+      sessions.dispatch(session, { kind: "agreed", language: "en", durationMs: 1, from: "" });
     expect(sessions.meet(macOf(MAX), ipOf(MAX))).toBeUndefined();
     expect(sessions.size).toBe(MAX);
   });

@@ -10,12 +10,14 @@ const AMINA: StoredConsent = {
   mac: "02:00:00:00:00:01",
   ipv4: "10.20.0.16",
   language: "ar",
+  from: "",
   remainingMs: 5_000,
 };
 const BAHATI: StoredConsent = {
   mac: "02:00:00:00:00:02",
   ipv4: "10.20.0.17",
   language: "sw",
+  from: "Harbour",
   remainingMs: 9_000,
 };
 

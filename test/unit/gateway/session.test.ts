@@ -11,7 +11,7 @@ import {
 const MAC = "02:00:00:00:00:01";
 const START = newSession(MAC, "10.20.0.16", 0);
 
-const AGREED = { kind: "agreed", language: "sw", durationMs: 60_000 } as const;
+const AGREED = { kind: "agreed", language: "sw", durationMs: 60_000, from: "" } as const;
 const after = (...events: SessionEvent[]): Session =>
   events.reduce((session, event) => step(session, event, 1_000), START);
 
@@ -22,6 +22,7 @@ const event: fc.Arbitrary<SessionEvent> = fc.oneof(
     kind: fc.constant("agreed" as const),
     language: fc.constantFrom("en", "ar"),
     durationMs: fc.integer({ min: 1, max: 1e9 }),
+    from: fc.constantFrom("", "Harbour"),
   }),
   fc.constant({ kind: "admitted" } as const),
   fc.constant({ kind: "ended" } as const),

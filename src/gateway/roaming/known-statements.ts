@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { MAX_LIFETIME_S, type Statement, supersedes, type Told } from "./statement.ts";
+
+/** Of one box. One that lies can fill no more than this. */
+const MAX_OF_A_BOX = 2_048;
+/** Of all boxes of a network, as many as a box may have sessions. */
+const MAX_STATEMENTS = 16_384;
+
+/** By which boxes compare what they have: the first 8 bytes of SHA-256, in hex. */
+export const TAG_BYTES = 8;
+
+interface Kept {
+  told: Told;
+  tag: string;
+  station: string;
+  signer: string;
+  /** When its age was what `told` says, on the monotonic clock in ms. */
+  sinceMs: number;
+}
+
+export interface KnownStatementsLimits {
+  ofABox?: number;
+  inAll?: number;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** The latest statement of each station in one network, each until its time is over. */
+export class KnownStatements {
+  private readonly byStation = new Map<string, Kept>();
+  private readonly countBySigner = new Map<string, number>();
+  private readonly ofABox: number;
+  private readonly inAll: number;
+
+  /** @param nowMs the monotonic clock */
+  constructor(
+    private readonly nowMs: () => number,
+    { ofABox = MAX_OF_A_BOX, inAll = MAX_STATEMENTS }: KnownStatementsLimits = {},
+  ) {
+    this.ofABox = ofABox;
+    this.inAll = inAll;
+  }
+
+  get size(): number {
+    return this.byStation.size;
+  }
+
+  /**
+   * Takes in a statement if it is later than what is known of its station.
+   * @returns `new` with the stations that gave way to it for want of room, in hex
+   */
+  take(told: Told): { isNew: boolean; gone: string[] } {
+    const { statement } = told;
+    const [station, signer] = [hex(statement.station), hex(statement.signer)];
+    const kept = { told, tag: tagOf(told.signed), station, signer, sinceMs: this.nowMs() };
+    const known = this.byStation.get(station);
+    if (known?.tag === kept.tag) {
+      // Somebody has counted for longer: time is never given back.
+      if (told.ageS > this.ageS(known)) this.byStation.set(station, kept);
+      return { isNew: false, gone: [] };
+    }
+    if (this.leftS(kept) <= 0) return { isNew: false, gone: [] };
+    if (known && this.leftS(known) > 0 && !supersedes(statement, known.told.statement))
+      return { isNew: false, gone: [] };
+    if (known) this.drop(known);
+    this.byStation.set(station, kept);
+    this.countBySigner.set(signer, (this.countBySigner.get(signer) ?? 0) + 1);
+    const gone = this.makeRoom(signer);
+    return { isNew: !gone.includes(station), gone };
+  }
+
+  /** What holds of a station that has several names: one for each shared key. */
+  latest(stations: readonly string[]): { told: Told; leftS: number } | undefined {
+    let latest: Kept | undefined;
+    for (const station of stations) {
+      const one = this.byStation.get(station);
+      if (!one || this.leftS(one) <= 0) continue;
+      if (!latest || supersedes(one.told.statement, latest.told.statement)) latest = one;
+    }
+    return latest && { told: this.toldNow(latest), leftS: this.leftS(latest) };
+  }
+
+  get(station: string): Told | undefined {
+    const kept = this.byStation.get(station);
+    return kept && this.leftS(kept) > 0 ? this.toldNow(kept) : undefined;
+  }
+
+  /** All that holds, each with its tag, its station in hex and its present age. */
+  *all(): Generator<{ tag: string; station: string; told: Told }> {
+    for (const kept of this.byStation.values()) {
+      if (this.leftS(kept) > 0) yield { tag: kept.tag, station: kept.station, told: this.toldNow(kept) };
+    }
+  }
+
+  /** Forgets what is over, and what boxes have said that are members no more. @returns the stations, in hex */
+  sweep(isOut: (signer: Uint8Array) => boolean = () => false): string[] {
+    const gone = [...this.byStation.values()].filter(
+      (kept) => this.leftS(kept) <= 0 || isOut(kept.told.statement.signer),
+    );
+    for (const kept of gone) this.drop(kept);
+    return gone.map(({ station }) => station);
+  }
+
+  /** Of whoever has said most, what ends first gives way: a box that says much displaces its own. */
+  private makeRoom(signer: string): string[] {
+    let of = signer;
+    if ((this.countBySigner.get(signer) ?? 0) <= this.ofABox) {
+      if (this.byStation.size <= this.inAll) return [];
+      for (const [one, count] of this.countBySigner) if (count > (this.countBySigner.get(of) ?? 0)) of = one;
+    }
+    let first: Kept | undefined;
+    for (const kept of this.byStation.values()) {
+      if (kept.signer === of && (!first || this.leftS(kept) < this.leftS(first))) first = kept;
+    }
+    if (!first) return [];
+    this.drop(first);
+    return [first.station];
+  }
+
+  private drop({ station, signer }: Kept): void {
+    this.byStation.delete(station);
+    const count = (this.countBySigner.get(signer) ?? 1) - 1;
+    if (count > 0) this.countBySigner.set(signer, count);
+    else this.countBySigner.delete(signer);
+  }
+
+  private ageS({ told, sinceMs }: Kept): number {
+    return Math.min(MAX_LIFETIME_S, told.ageS + Math.floor((this.nowMs() - sinceMs) / 1_000));
+  }
+
+  private leftS(kept: Kept): number {
+    return kept.told.statement.lifetimeS - this.ageS(kept);
+  }
+
+  private toldNow(kept: Kept): Told {
+    return { ...kept.told, ageS: this.ageS(kept) };
+  }
+}
+
+export const tagOf = (signed: Uint8Array): string =>
+  createHash("sha256")
+    .update(signed)
+    .digest("hex")
+    .slice(0, TAG_BYTES * 2);
+
+/** How long an agreement still holds at a box that gives agreements of `mostS` itself. */
+export const holdsForS = ({ lifetimeS }: Statement, ageS: number, mostS: number): number =>
+  Math.max(0, Math.min(lifetimeS, mostS) - ageS);

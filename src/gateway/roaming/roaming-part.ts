@@ -1,0 +1,171 @@
+import { atIntervals } from "../../host/intervals.ts";
+import type { Logger } from "../../host/log.ts";
+import type { Part } from "../../host/part.ts";
+import type { Timers } from "../../host/timers.ts";
+import type { Gateway, GuestDecision } from "../gateway.ts";
+import { hasConsent, type Session } from "../session.ts";
+import { NetworkRoaming } from "./network-roaming.ts";
+import type { RoamingNetwork, RoamingNetworks } from "./roaming-network.ts";
+import type { StatementStore } from "./statement-store.ts";
+
+/** How often ages are written down: what a power cut can add to what others have said. */
+const CHECKPOINT_EVERY_MS = 10 * 60_000;
+
+export interface RoamingPartOptions {
+  gateway: Pick<Gateway, "sessions" | "onDecision" | "welcome" | "leftElsewhere">;
+  networks: RoamingNetworks;
+  store: StatementStore;
+  /** The mesh's name for who has a public key. */
+  peerIdOf: (publicKey: Uint8Array) => string;
+  /** `gateway.consent_minutes`. */
+  consentMinutes: number;
+  timers: Timers;
+  random: () => number;
+  log: Logger;
+}
+
+/**
+ * A phone that walks from one box to the next keeps its agreement, and leaves everywhere when it leaves anywhere.
+ *
+ * - **Who.** Boxes that are members of one network as box (or as its operator) believe each other. A station is named by a keyed
+ *   hash of its MAC address (`station-names.ts`). The key comes of the network's shared key, so whoever has that, any member,
+ *   could try MAC addresses out; that is why statements go to boxes alone, and nothing of them by gossip. Phones that make up
+ *   their MAC address have one for each network name, so boxes of one name see the same; where the names differ, the owner is asked again.
+ * - **What.** A statement (`statement.ts`), some 150 bytes, signed by its box: agreed, or left; how long it holds; language;
+ *   which version of the risks. Beside it stands its age in seconds, which every box goes on counting. There are no dates: a
+ *   box has no clock to trust. While a box is off it counts nothing, so what it brings back may hold longer by that time.
+ * - **Which holds.** The one with the higher serial; a box says its own by one more than the highest that it knows of the
+ *   station. Agreed at A is 1; left at B, which knew of 1, is 2; A, back after a power cut with 1 on its medium, hears 2 and ends
+ *   the session. At the same serial, which two boxes gave without hearing of each other, "left" holds. A withdrawal is kept for a week at least.
+ * - **How it spreads.** From box to neighbouring box by streams, at once (`neighbours-exchange.ts`); what was missed, by a box that was off or
+ *   a mesh in two halves, comes by comparing with one neighbour at a time. News of one neighbour are limited in number, statements of one box
+ *   too (`known-statements.ts`), a lifetime by what a box may be configured to give. All is on the medium, and forgotten when its time is over.
+ * - **On arrival.** DHCP makes a session; where an agreement holds, the gateway lets it through, for no longer than this box gives
+ *   agreements itself, and writes `guest-came` into the journal. It is not asked whether the phone has left the other box: it may be in reach of both.
+ *
+ * What a box that lies can do: let stations through at other boxes as it may at its own, end others' agreements, whose owners then see
+ * the page again, and hold on to either by a high serial for as long as a statement may last. It learns which hashes agreed
+ * where. Once it is put out of the network, what it has said is forgotten. A MAC address is no proof of anything, here as at one box
+ * alone: who takes over another's address is let through with it.
+ */
+export class RoamingPart implements Part {
+  readonly name = "roaming";
+  private readonly running = new Map<string, NetworkRoaming>();
+  /** Stations that are being let through just now. */
+  private readonly coming = new Set<string>();
+  private readonly ends: (() => unknown)[] = [];
+  private unkept: string | undefined;
+
+  constructor(private readonly options: RoamingPartOptions) {}
+
+  async start(): Promise<void> {
+    const { gateway, networks, store, timers, log } = this.options;
+    const { setAside, volatile } = store.open();
+    if (setAside) log.error(`who roams could not be read; it is in ${setAside}, and a new list has begun`);
+    this.unkept = volatile;
+    this.ends.push(
+      networks.onNetworks({
+        began: (network) => this.began(network),
+        ended: (id) => void this.ended(id).catch(this.failed),
+      }),
+      gateway.onDecision((decision) => this.decided(decision)),
+      gateway.sessions.onChange((session) => this.met(session)),
+      atIntervals(CHECKPOINT_EVERY_MS, () => this.checkpoint(), this.failed, timers),
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const end of this.ends.splice(0)) await end();
+    await Promise.all([...this.running.keys()].map((id) => this.ended(id)));
+    this.options.store.close();
+  }
+
+  detail(): string {
+    const [known, elsewhere] = [
+      [...this.running.values()].reduce((sum, { size }) => sum + size, 0),
+      this.options.gateway.sessions.all().filter((one) => hasConsent(one) && one.from !== "").length,
+    ];
+    return `${known} ${known === 1 ? "station" : "stations"} known by other boxes or told to them; ${elsewhere} came from other boxes`;
+  }
+
+  trouble(): string | undefined {
+    return this.unkept === undefined ? undefined : `who roams is not kept through a restart: ${this.unkept}`;
+  }
+
+  private began(network: RoamingNetwork): void {
+    const { gateway, consentMinutes, networks: _, ...options } = this.options;
+    const roaming = new NetworkRoaming({
+      ...options,
+      network,
+      mostS: consentMinutes * 60,
+      changed: (station) => this.changed(roaming, station),
+    });
+    this.running.set(network.membership.id, roaming);
+    roaming.start();
+    for (const session of gateway.sessions.all()) {
+      this.reconsider(roaming, session);
+      // It was given before this box belonged to the network, or the network had other keys.
+      if (hasConsent(session) && session.from === "" && !roaming.standingOf(session.mac))
+        roaming.agreed(session.mac, session.language, this.secondsLeft(session));
+    }
+  }
+
+  private async ended(id: string): Promise<void> {
+    const roaming = this.running.get(id);
+    this.running.delete(id);
+    await roaming?.stop();
+  }
+
+  private decided(decision: GuestDecision): void {
+    for (const roaming of this.running.values()) {
+      if (decision.kind === "left") roaming.left(decision.mac);
+      else roaming.agreed(decision.mac, decision.language, decision.durationMs / 1_000);
+    }
+  }
+
+  /** Something else holds of whoever bears this name in the network. */
+  private changed(roaming: NetworkRoaming, station: string): void {
+    for (const session of this.options.gateway.sessions.all())
+      if (roaming.isCalled(session.mac, station)) this.reconsider(roaming, session);
+  }
+
+  private reconsider(roaming: NetworkRoaming, session: Session): void {
+    const standing = roaming.standingOf(session.mac);
+    if (standing?.what !== "left" || !hasConsent(session)) {
+      this.met(session);
+      return;
+    }
+    // Where this box is in several networks it is the only one to know in the others.
+    for (const other of this.running.values())
+      if (other !== roaming && other.standingOf(session.mac)?.what === "agreed") other.left(session.mac);
+    this.options.gateway.leftElsewhere(session.mac, standing.from).catch(this.failed);
+  }
+
+  /** A station is here that has not agreed here. */
+  private met({ mac, state }: Session): void {
+    if ((state !== "new" && state !== "shown") || this.coming.has(mac)) return;
+    for (const roaming of this.running.values()) {
+      const standing = roaming.standingOf(mac);
+      if (standing?.what !== "agreed") continue;
+      const { from, language, secondsLeft, isOwn } = standing;
+      this.coming.add(mac);
+      this.options.gateway
+        .welcome(mac, { from: isOwn ? "" : from, language, durationMs: secondsLeft * 1_000 })
+        .catch(this.failed)
+        .finally(() => this.coming.delete(mac));
+      return;
+    }
+  }
+
+  private async checkpoint(): Promise<void> {
+    for (const roaming of this.running.values()) await roaming.checkpoint();
+  }
+
+  private secondsLeft({ endsAtMs }: Session): number {
+    return Math.max(1, (endsAtMs - this.options.timers.monotonicMs()) / 1_000);
+  }
+
+  private readonly failed = (error: unknown): void => {
+    this.options.log.error({ error }, "roaming");
+  };
+}
