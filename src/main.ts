@@ -10,7 +10,9 @@ import {
   type GuestBackend,
   KernelBackend,
   planGuestNetwork,
+  RoamingPart,
   SessionStore,
+  StatementStore,
 } from "./gateway/index.ts";
 import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
@@ -21,7 +23,7 @@ import { systemTimers } from "./host/timers.ts";
 import { UncaughtErrors } from "./host/uncaught-errors.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import { composeMesh, LoraLink, type MeshControl, sharedLinks } from "./mesh/index.ts";
+import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharedLinks } from "./mesh/index.ts";
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
@@ -166,6 +168,20 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     journal,
     log,
   });
+  // On one machine every box has the same stations.
+  const roaming =
+    onBoard && config.mesh.enabled && config.gateway.roaming
+      ? new RoamingPart({
+          gateway,
+          networks: mesh,
+          store: new StatementStore(join(stateFolder, "roaming.sqlite")),
+          peerIdOf,
+          consentMinutes: config.gateway.consent_minutes,
+          timers: systemTimers,
+          random: Math.random,
+          log,
+        })
+      : undefined;
   const messages = config.messages.enabled
     ? new MessagesPart({
         ...time,
@@ -202,6 +218,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       uncaughtErrors,
       ...(bench?.before ?? []),
       gateway,
+      ...(roaming ? [roaming] : []),
       ...(messages ? [messages] : []),
       portal,
       lora,

@@ -220,6 +220,12 @@ const gateway = z
       .max(43_200)
       .default(1440)
       .describe("how long an agreement lasts before the portal asks again"),
+    roaming: z
+      .boolean()
+      .default(true)
+      .describe(
+        "tell the other boxes of this box's networks who has agreed, by a keyed hash of the station's address, and let in without asking who has agreed at one of them",
+      ),
     guest_to_guest: z.boolean().default(false).describe("guests may reach each other directly"),
     guest_rate_kbit: z
       .int()
