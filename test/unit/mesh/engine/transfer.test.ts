@@ -12,6 +12,8 @@ import {
 
 const folder = scratchFolders();
 const MIB = 1_048_576;
+/** Frames between two collections: what waits to be collected is not kept. */
+const GC_EVERY = 32;
 
 afterEach(stopEngines);
 
@@ -30,6 +32,7 @@ async function transfer(
     for await (const frame of stream.frames()) {
       if (!sample.equals(frame)) throw new Error("not what was sent");
       received += frame.length;
+      if ((received / MIB) % GC_EVERY === 0) Bun.gc(true);
       peak = Math.max(peak, process.memoryUsage.rss());
     }
     done.resolve();
@@ -49,8 +52,8 @@ test("600 MB go over one stream by TCP without being kept", async () => {
   const { id } = await a.dial(b.peer, [tcpAddress(b)], 5_000);
   const { received, grewMib } = await transfer([a, b], id, 600);
   expect(received).toBe(600 * MIB);
-  // What other tests of this process left to be collected counts too.
-  expect(grewMib).toBeLessThan(450);
+  // Garbage of a few dozen frames on both sides counts too.
+  expect(grewMib).toBeLessThan(300);
 }, 60_000);
 
 test("50 MB go over one stream by WebSockets", async () => {
