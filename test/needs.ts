@@ -2,10 +2,11 @@ import { describe } from "bun:test";
 import { existsSync } from "node:fs";
 
 /** `python:`: a module of Debian's own Python. */
-type Need = "root" | "chromium" | `program:${string}` | `python:${string}`;
+type Need = "root" | "x86-64" | "chromium" | `program:${string}` | `python:${string}`;
 
 function missing(need: Need): string | undefined {
   if (need === "root") return process.getuid?.() === 0 ? undefined : "it needs root";
+  if (need === "x86-64") return process.arch === "x64" ? undefined : "it needs an x86-64 computer";
   if (need.startsWith("python:")) {
     const module = need.slice("python:".length);
     return existsSync(`/usr/lib/python3/dist-packages/${module}`)
@@ -35,4 +36,14 @@ export const LAB_NEEDS: readonly Need[] = [
   "program:dnsmasq",
   "program:conntrack",
   "program:udhcpc",
+];
+
+/** What every machine of `test/guest` needs. */
+export const GUEST_NEEDS: readonly Need[] = [
+  "root",
+  "x86-64",
+  "program:qemu-system-x86_64",
+  "program:mmdebstrap",
+  "program:mksquashfs",
+  "program:xz",
 ];

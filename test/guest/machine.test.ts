@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describeNeeding, GUEST_NEEDS } from "../needs.ts";
+import { GuestMachine } from "./machine/guest-machine.ts";
+import { PROJECT } from "./machine/machine-image.ts";
+
+describeNeeding(GUEST_NEEDS, "an emulated machine", () => {
+  let machine: GuestMachine;
+  beforeAll(async () => {
+    machine = await GuestMachine.start("machine");
+    console.log(`booted after ${machine.uptimeS} s of its own time`);
+  }, 600_000);
+  afterAll(() => machine?.stop());
+
+  test("runs Debian's own full kernel", async () => {
+    expect(await machine.run(["uname", "-r"])).toMatch(/^\d+\.\d+\.\d+-\d+-amd64\n$/);
+  });
+
+  test("gives a program its input and tells of its end and all that it printed", async () => {
+    expect(await machine.tryRun(["sh", "-c", "cat; echo no >&2; exit 3"], { input: "naïve\n" })).toEqual({
+      exitCode: 3,
+      stdout: "naïve\n",
+      stderr: "no\n",
+    });
+    expect((await machine.tryRun(["no-such-program"])).exitCode).toBe(127);
+  });
+
+  test("carries a megabyte whole", async () => {
+    const text = "0123456789abcdef".repeat(65_536);
+    expect(await machine.run(["cat"], { input: text })).toBe(text);
+  });
+
+  test("ends a program with all that it started when its time is over", async () => {
+    const { exitCode } = await machine.tryRun(["sh", "-c", "sleep 1234 & sleep 1234"], { timeoutMs: 1_000 });
+    expect(exitCode).toBe(137);
+    expect((await machine.tryRun(["pgrep", "-f", "sleep 1234"])).stdout).toBe("");
+  });
+
+  test("keeps a program running and ends it when it is told to", async () => {
+    const sleeper = await machine.spawn(["sh", "-c", "echo here; exec sleep 1234"]);
+    expect((await machine.tryRun(["kill", "-0", String(sleeper.pid)])).exitCode).toBe(0);
+    await sleeper.stop();
+    expect(await sleeper.exited).toBe(143);
+    expect(sleeper.output()).toBe("here\n");
+  });
+
+  test("shares the project, which it cannot change, and a folder for results", async () => {
+    expect(await machine.run(["cat", "/project/package.json"])).toBe(
+      readFileSync(join(PROJECT, "package.json"), "utf8"),
+    );
+    expect((await machine.tryRun(["touch", "/project/package.json"])).stderr).toContain("Read-only");
+    await machine.write("/results/one", "1");
+    expect(readFileSync(join(machine.results, "one"), "utf8")).toBe("1");
+  });
+
+  test("runs the project's Bun in a network namespace of its own", async () => {
+    const host = await machine.host("one");
+    const links = "console.log(Object.keys(require('node:os').networkInterfaces()).join())";
+    expect(await host.run(["bun", "-e", links])).toBe("lo\n");
+    await machine.run(["ip", "netns", "del", "one"]);
+  });
+
+  test("that ends by itself is told of at once to whoever waits for it", async () => {
+    const short = await GuestMachine.start("machine-short", { memoryMiB: 768 });
+    const folder = join(short.results, "..");
+    const waiting = short.run(["sleep", "1000"], { timeoutMs: 1_000_000 }).catch((error: Error) => error);
+    await short.tryRun(["sh", "-c", "echo o >/proc/sysrq-trigger"]).catch(() => undefined);
+    expect(String(await waiting)).toContain("ended");
+    await short.stop();
+    expect(existsSync(folder)).toBe(false);
+  }, 240_000);
+});

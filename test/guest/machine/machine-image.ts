@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { run } from "../../../src/host/run.ts";
+
+export const PROJECT = resolve(import.meta.dir, "../../..");
+/** Outside of test/output, which each run empties. */
+const CACHE = join(PROJECT, "node_modules/.cache/guest-machine");
+/** What an image is made from: with other contents it is another image. */
+const INGREDIENTS = ["build-image.sh", "initrd-init", "guest-init", "modules.txt", "packages.txt"];
+const BUILD_TIMEOUT_MS = 600_000;
+
+export interface MachineImage {
+  kernel: string;
+  initrd: string;
+  /** A squashfs. */
+  root: string;
+}
+
+/** The image that all guest machines start from, built now if it is not there: a minute or two. @throws {RunError} */
+export async function machineImage(): Promise<MachineImage> {
+  const hash = createHash("sha256");
+  for (const name of INGREDIENTS) hash.update(readFileSync(join(import.meta.dir, name))).update("\0");
+  const key = hash.update(readFileSync("/etc/os-release")).digest("hex").slice(0, 16);
+  const folder = join(CACHE, key);
+  if (!existsSync(folder)) await build(key, folder);
+  return {
+    kernel: join(folder, "vmlinux"),
+    initrd: join(folder, "initrd.cpio"),
+    root: join(folder, "root.squashfs"),
+  };
+}
+
+async function build(key: string, folder: string): Promise<void> {
+  mkdirSync(CACHE, { recursive: true });
+  const unfinished = join(CACHE, "unfinished");
+  // One at a time: who comes second finds it finished.
+  const script = `[ -e "$2" ] || { rm -rf "$1"; mkdir -p "$1"; "$3" "$1" && mv "$1" "$2"; }`;
+  const build = join(import.meta.dir, "build-image.sh");
+  await run(["flock", join(CACHE, "lock"), "nice", "sh", "-c", script, "sh", unfinished, folder, build], {
+    timeoutMs: BUILD_TIMEOUT_MS,
+  });
+  for (const name of readdirSync(CACHE))
+    if (![key, "lock", "unfinished"].includes(name))
+      rmSync(join(CACHE, name), { recursive: true, force: true });
+}

@@ -1,0 +1,56 @@
+import { dirname, join } from "node:path";
+import type { MachineImage } from "./machine-image.ts";
+
+export interface QemuOptions {
+  image: MachineImage;
+  /** Shared read-only as `/project`. */
+  project: string;
+  /** Shared as `/results`. */
+  results: string;
+  /** A Unix socket that is listened on already: the line to the agent. */
+  socket: string;
+  /** A file for what the kernel and the first programs print. Beside it is QEMU's process id. */
+  console: string;
+  memoryMiB?: number;
+  processors?: number;
+}
+
+/**
+ * The command that emulates a machine. It has no network to the outside, and needs no help of the hardware (KVM), which
+ * a machine for tests rarely has.
+ */
+export function qemuCommand(options: QemuOptions): string[] {
+  const { image, project, results, socket, console, memoryMiB = 1536, processors = 2 } = options;
+  const kernelCommandLine = [
+    "console=ttyS0",
+    "quiet",
+    // A panic ends QEMU, and so the line: what waits for the machine fails at once.
+    "panic=-1",
+    "mitigations=off",
+    "nokaslr",
+    "random.trust_cpu=on",
+    "tsc=reliable",
+  ];
+  return [
+    "qemu-system-x86_64",
+    ...["-machine", "q35,sata=off,usb=off,smbus=off"],
+    // All that TCG can emulate: Bun needs more than the default.
+    ...["-cpu", "max"],
+    ...["-accel", "tcg,thread=multi,tb-size=512"],
+    ...["-smp", String(processors)],
+    ...["-m", String(memoryMiB)],
+    ...["-nodefaults", "-no-user-config", "-no-reboot"],
+    ...["-display", "none", "-monitor", "none"],
+    ...["-serial", `file:${console}`],
+    ...["-pidfile", join(dirname(console), "qemu.pid")],
+    ...["-kernel", image.kernel],
+    ...["-initrd", image.initrd],
+    ...["-append", kernelCommandLine.join(" ")],
+    ...["-drive", `file=${image.root},format=raw,if=virtio,readonly=on`],
+    ...["-virtfs", `local,path=${project},mount_tag=project,security_model=none,readonly=on,multidevs=remap`],
+    ...["-virtfs", `local,path=${results},mount_tag=results,security_model=none`],
+    ...["-device", "virtio-serial"],
+    ...["-chardev", `socket,id=agent,path=${socket}`],
+    ...["-device", "virtserialport,chardev=agent,name=omerta.agent"],
+  ];
+}
