@@ -143,10 +143,12 @@ const steps: Step[] = [
     tests("unit lora", ["test/unit/lora"], 120_000),
     tests("unit others", foldersOf("test/unit", ["lora"]), 120_000),
   ]),
-  ...["test/lab", "test/e2e"].flatMap((folder) =>
-    testFiles(folder).map((file) =>
-      tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], 60_000),
-    ),
+  // An emulated machine does everything some ten times slower.
+  ...Object.entries({ "test/lab": 60_000, "test/guest": 180_000, "test/e2e": 60_000 }).flatMap(
+    ([folder, timeoutMs]) =>
+      testFiles(folder).map((file) =>
+        tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], timeoutMs),
+      ),
   ),
 ];
 

@@ -14,6 +14,8 @@ cd "$work"
 step() { echo "$(date +%T) $*"; }
 
 step "the kernel"
+# What it knows may be too old for the mirror, or nothing. A list that cannot be had may be of no use here anyhow.
+apt-get update -q || true
 # Unpacked, not installed: its scripts would make an initrd and look for a boot loader.
 image=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1)
 apt-get download -q -o APT::Sandbox::User=root "$image"
