@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { text } from "./fields.ts";
+import { interfaceName, text } from "./fields.ts";
 
 /** A network's name as stations see it: 1 to 32 bytes (IEEE 802.11-2020, 9.4.2.2). */
 const ssid = z
@@ -20,6 +20,13 @@ const mesh = z
       .default([1, 36])
       .describe(
         "where boxes meet; all must have the same. A box with one radio for the mesh takes the first that is allowed, one with more takes the next ones too",
+      ),
+    wires: z
+      .array(interfaceName)
+      .max(16)
+      .default([])
+      .describe(
+        "wired interfaces that lead to other boxes and to nobody else: they and the radios are one mesh, in which either takes over from the other",
       ),
   })
   .prefault({})
