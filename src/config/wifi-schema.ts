@@ -21,6 +21,11 @@ const mesh = z
       .describe(
         "where boxes meet; all must have the same. A box with one radio for the mesh takes the first that is allowed, one with more takes the next ones too",
       ),
+    password_file: text(4_096)
+      .default("")
+      .describe(
+        'path of a file with the mesh\'s password in its first line, the same for all boxes; "": one that the boxes of a network derive from its shared key',
+      ),
     wires: z
       .array(interfaceName)
       .max(16)

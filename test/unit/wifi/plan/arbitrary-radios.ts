@@ -108,6 +108,8 @@ export const arbitraryWifiConfig: fc.Arbitrary<WifiConfig> = fc.record({
     enabled: flag(80),
     id: fc.constant("omerta"),
     channels: fc.uniqueArray(anyChannel, { minLength: 1, maxLength: 6 }),
+    password_file: fc.constant(""),
+    wires: fc.constant([]),
   }),
   uplinks: fc.constantFrom(
     [],
