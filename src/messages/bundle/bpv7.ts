@@ -40,7 +40,7 @@ const GROUP = /^\/\/omerta\/~(?:room|service|outside)\/(.+)$/;
  * A bundle of RFC 9171 that says all that ours does, so that the signature still holds when it comes back. Its source is the
  * node `dtn://KEY.omerta/`, its destination `dtn://KEY.omerta/inbox`, `dtn://omerta/~everyone`, `dtn://omerta/~room/NAME`,
  * `~service/NAME` or `~outside/URI`, with KEY as hex and the rest as percent-encoded UTF-8. Creation time and sequence, lifetime
- * and age are those of the RFC; the body is the payload. What is left (kind, who signed, priority, signature) is in a block
+ * and age are those of the RFC; the body is the payload. What is left (kind, who signed, priority, signature or an empty one) is in a block
  * of type {@link OMERTA_BLOCK}, which others pass on untouched. Every block has a CRC-32C.
  * @throws {BundleError} where it says what no bundle may
  */
@@ -156,7 +156,7 @@ function bundleOf(primary: PrimaryBlock, omerta: Uint8Array, body: Uint8Array): 
     fields.uint("priority"),
   ];
   const createdS = fields.uint("createdS");
-  const signature = fields.bytes("signature", SIGNATURE_BYTES);
+  const signature = fields.bytes("signature", 0, SIGNATURE_BYTES);
   fields.end();
   const key = readKey(primary.source, "source", NODE);
   const to = readDestination(primary.destination);
@@ -174,7 +174,7 @@ function bundleOf(primary: PrimaryBlock, omerta: Uint8Array, body: Uint8Array): 
       createdS,
       primary.sequence,
       body,
-      signature,
+      ...(signature.length > 0 ? [signature] : []),
     ]),
   );
 }

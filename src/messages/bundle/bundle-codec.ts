@@ -14,6 +14,7 @@ import {
   MAX_ROOM_CHARS,
   MAX_SERVICE_CHARS,
   MAX_TEXT_BODY_BYTES,
+  MAX_UNSIGNED_BODY_BYTES,
   MAX_URI_CHARS,
   PRIORITIES,
   PRIORITY_OF,
@@ -60,12 +61,13 @@ const NAME = /^[\p{L}\p{M}\p{N}][\p{L}\p{M}\p{N} _.'-]*$/u;
 
 /**
  * A bundle as deterministic CBOR (RFC 8949, section 4.2.1): `[1, kind, as, key, destination, to, priority, lifetimeS, createdS,
- * sequence, body, signature]`. Its age is not in it: that is told beside it, and grows.
+ * sequence, body, signature]`, without the last where it has none. Its age is not in it: that is told beside it, and grows.
  * @throws {BundleError} where it says what no bundle may
  */
 export function encodeBundle(bundle: Bundle): Uint8Array {
   check(bundle);
-  return encodeCbor([...elements(bundle), bundle.signature]);
+  checkSignature(bundle);
+  return encodeCbor([...elements(bundle), ...(isSigned(bundle) ? [bundle.signature] : [])]);
 }
 
 /**
@@ -85,10 +87,11 @@ export function decodeBundle(bytes: Uint8Array): Bundle {
   const createdS = fields.uint("createdS");
   const sequence = fields.uint("sequence", MAX_UINT32);
   const body = fields.bytes("body", 0, MAX_BODY_BYTES);
-  const signature = fields.bytes("signature", SIGNATURE_BYTES);
+  const signature = fields.left === 0 ? new Uint8Array(0) : fields.bytes("signature", SIGNATURE_BYTES);
   fields.end();
   const bundle = { kind, sender: { as, key }, to, priority, lifetimeS, createdS, sequence, body, signature };
   check(bundle);
+  checkSignature(bundle);
   return bundle;
 }
 
@@ -103,6 +106,21 @@ export function makeBundle(unsigned: Unsigned, sign: (message: Uint8Array) => Ui
   return { ...unsigned, signature: sign(signedBytes(unsigned)) };
 }
 
+/**
+ * A direct message that its seal alone says the sender of.
+ * @throws {BundleError} where it may not go so
+ */
+export function leaveUnsigned(unsigned: Unsigned): Bundle {
+  const bundle = { ...unsigned, signature: new Uint8Array(0) };
+  check(bundle);
+  checkSignature(bundle);
+  return bundle;
+}
+
+/** Whether a bundle says by a signature who it is from; whether that holds is asked of {@link verifyBundle}. */
+export const isSigned = ({ signature }: Bundle): boolean => signature.length > 0;
+
+/** Of what is signed: a bundle has the same id with and without its signature. */
 export function bundleId(bundle: Unsigned): BundleId {
   return bytesToHex(sha256(signedBytes(bundle)).subarray(0, ID_BYTES));
 }
@@ -116,19 +134,20 @@ const SIGNATURE_ELEMENT_BYTES = SIGNATURE_BYTES + 2;
  * bundle has.
  */
 export function idOfEncoded(encoded: Uint8Array): BundleId {
-  const elements = encoded.subarray(1, Math.max(1, encoded.length - SIGNATURE_ELEMENT_BYTES));
+  const signatureBytes = encoded[0] === SIGNED_HEAD[0] ? 0 : SIGNATURE_ELEMENT_BYTES;
+  const elements = encoded.subarray(1, Math.max(1, encoded.length - signatureBytes));
   return bytesToHex(sha256(concatBytes(DOMAIN, SIGNED_HEAD, elements)).subarray(0, ID_BYTES));
 }
 
 /**
- * Whether the sender's signature holds.
+ * Whether the sender's signature holds; without one it does not.
  * @param verify Ed25519: whether `signature` is `publicKey`'s under `message`
  */
 export function verifyBundle(
   bundle: Bundle,
   verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean,
 ): boolean {
-  return verify(bundle.sender.key, signedBytes(bundle), bundle.signature);
+  return isSigned(bundle) && verify(bundle.sender.key, signedBytes(bundle), bundle.signature);
 }
 
 /** @returns what is wrong with a room's name, or undefined */
@@ -224,4 +243,15 @@ function check(bundle: Unsigned): void {
   if (kind === "direct" && to.kind !== "person") throw fail("to", "a direct message is for one person");
   if (kind === "post" && to.kind !== "room") throw fail("to", "a post is for a room");
   if (sender.as !== "box" && kind === "notice") throw fail("as", "a notice is a box's");
+}
+
+/** Only what is sealed may go without a signature: of all else nobody could tell who says it. */
+function checkSignature(bundle: Bundle): void {
+  const { kind, sender, body, signature } = bundle;
+  const fail = (why: string) => new BundleError("bundle.signature", why);
+  if (signature.length === SIGNATURE_BYTES) return;
+  if (isSigned(bundle)) throw fail(`is not ${SIGNATURE_BYTES} bytes long`);
+  if (kind !== "direct" || sender.as !== "person")
+    throw fail(`is missing: a ${sender.as}'s ${kind} is signed`);
+  if (body.length > MAX_UNSIGNED_BODY_BYTES) throw fail("is missing: what is so long is signed");
 }

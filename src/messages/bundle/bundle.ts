@@ -77,7 +77,10 @@ export interface Unsigned {
 }
 
 export interface Bundle extends Unsigned {
-  /** Ed25519, 64 bytes. */
+  /**
+   * Ed25519, 64 bytes; or none, 0 bytes, in a person's direct message of at most {@link MAX_UNSIGNED_BODY_BYTES}: its seal says to
+   * its recipient who it is from, and to nobody else.
+   */
   signature: Uint8Array;
 }
 
@@ -94,6 +97,8 @@ export const MAX_LIFETIME_S = 30 * 86_400;
 export const MAX_BODY_BYTES = 60_000;
 /** Of all kinds but photos and direct messages. */
 export const MAX_TEXT_BODY_BYTES = 4_096;
+/** Longer ones go by carriers on which a signature costs nothing. */
+export const MAX_UNSIGNED_BODY_BYTES = 1_024;
 export const MAX_BUNDLE_BYTES = MAX_BODY_BYTES + 600;
 
 /** A bundle that is none, or does not hold. */

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { crc32 } from "node:zlib";
 import { BundleError, type BundleId, type Destination, PRIORITIES } from "../bundle/bundle.ts";
-import { decodeBundle } from "../bundle/bundle-codec.ts";
+import { decodeBundle, isSigned } from "../bundle/bundle-codec.ts";
 import type { Held, Source } from "./custody.ts";
 import { hex, holderOf, type ReadBundle } from "./opened-bundle.ts";
 import { ROW_BYTES } from "./store-schema.ts";
@@ -66,7 +66,7 @@ export function rowOf(read: ReadBundle, seq: number, { bornMs, cameMs }: Times, 
     sender_as: bundle.sender.as,
     to_kind: bundle.to.kind,
     to_value: toValue(bundle.to),
-    holder: holderOf(bundle, source),
+    holder: isSigned(bundle) ? holderOf(bundle, source) : UNSIGNED + sourceText(source),
     source: sourceText(source),
     born_ms: bornMs,
     came_ms: cameMs,
@@ -80,6 +80,11 @@ export function rowOf(read: ReadBundle, seq: number, { bornMs, cameMs }: Times, 
     encoded,
   };
 }
+
+/** What nobody has signed counts against whoever handed it over: its sender may be made up, or another. */
+const UNSIGNED = "unsigned ";
+
+export const isUnsignedRow = ({ holder }: Pick<BundleRow, "holder">): boolean => holder.startsWith(UNSIGNED);
 
 const COLUMNS: readonly (keyof BundleRow)[] = [
   "seq",

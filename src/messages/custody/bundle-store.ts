@@ -3,7 +3,7 @@ import type { Logger } from "../../host/log.ts";
 import { verify } from "../../identity/index.ts";
 import { KeptDatabase } from "../../store/index.ts";
 import { type Bundle, BundleError, type BundleId, PRIORITIES, type Priority } from "../bundle/bundle.ts";
-import { verifyBundle } from "../bundle/bundle-codec.ts";
+import { isSigned, verifyBundle } from "../bundle/bundle-codec.ts";
 import { BundleQueries } from "./bundle-queries.ts";
 import { rowById } from "./bundle-rows.ts";
 import type { Custody, Held, Outline, RefusalReason, Source, Taken } from "./custody.ts";
@@ -238,7 +238,8 @@ export class BundleStore implements Custody {
   private refusalOf({ bundle }: ReadBundle, ageMs: number, source: Source): Taken | undefined {
     if (!Number.isFinite(ageMs)) return refused("malformed", "bundle.age: is no number");
     if (ageMs >= bundle.lifetimeS * 1_000) return refused("expired", "its lifetime is over");
-    if (!verifyBundle(bundle, verify)) return refused("malformed", "bundle.signature: does not hold");
+    if (isSigned(bundle) && !verifyBundle(bundle, verify))
+      return refused("malformed", "bundle.signature: does not hold");
     const senders = [hex(bundle.sender.key), ...(source.by === "guest" ? [source.station] : [])];
     if (senders.some((who) => this.moderation.isBlocked(who)))
       return refused("blocked", "its sender is blocked");

@@ -1,7 +1,7 @@
 import { fingerprint } from "../../identity/index.ts";
 import type { NoticeLevel, ReceiptState } from "../bundle/bodies.ts";
 import { type Bundle, BundleError, type BundleId, ID_BYTES, type Kind } from "../bundle/bundle.ts";
-import { encodeBundle } from "../bundle/bundle-codec.ts";
+import { encodeBundle, isSigned } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
 import { FolderError } from "../sync/bundle-folder.ts";
 import type { BundleMaker } from "./bundle-maker.ts";
@@ -219,7 +219,9 @@ export class OperatorDesk implements OperatorMessages {
     const id = this.findPublic(prefix);
     if (typeof id !== "string") return id;
     const held = this.options.store.get(id);
-    if (held?.bundle.sender.as === "person") return Buffer.from(held.bundle.sender.key).toString("hex");
+    // What is not signed may name anybody.
+    const isTheirs = held !== undefined && held.bundle.sender.as === "person" && isSigned(held.bundle);
+    if (isTheirs) return Buffer.from(held.bundle.sender.key).toString("hex");
     if (held?.source.by === "guest") return held.source.station;
     return {
       refused: "unknown",

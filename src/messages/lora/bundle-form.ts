@@ -11,7 +11,8 @@ import {
   type Sender,
   SQUARE,
 } from "../bundle/bundle.ts";
-import { KIND_NUMBERS } from "../bundle/bundle-codec.ts";
+import { bundleId, isSigned, KIND_NUMBERS } from "../bundle/bundle-codec.ts";
+import { type ShortId, shortIdOf } from "./items.ts";
 import { OctetReader, OctetWriter } from "./octets.ts";
 
 /** The first four bytes of SHA-256 of a public key: enough to find it among those that a box knows. */
@@ -26,6 +27,8 @@ type ShortDestination = Exclude<Destination, { kind: "person" }> | { kind: "pers
 export interface BundleForm extends Omit<Bundle, "sender" | "to"> {
   sender: { as: Sender["as"]; key: KeyRef };
   to: ShortDestination;
+  /** Of a bundle without a signature: else nothing would tell the keys that it is of from others of the same hash. */
+  short: ShortId | undefined;
 }
 
 /** Whose keys are written in full. */
@@ -41,9 +44,9 @@ const USUAL_LIFETIMES_H = [1, 2, 3, 4, 6, 8, 12, 24, 36, 48, 72, 96, 120, 168, 2
 const OTHER_LIFETIME = 63;
 const CREATED_WIDTHS = [0, 4, 6] as const;
 const HASH_BYTES = 4;
+const ID_BYTES = 4;
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
-const NO_SIGNATURE = new Uint8Array(SIGNATURE_BYTES);
 
 /*
  * Numbers are big-endian.
@@ -54,7 +57,7 @@ const NO_SIGNATURE = new Uint8Array(SIGNATURE_BYTES);
  *   [lifetime, seconds: varint, where it is no usual one]
  *   [time of creation 4 or 6] · sequence 4 · sender's key 32, or its hash 4
  *   recipient's key 32 or its hash 4 | length 1 · name in UTF-8 (0: the town square) | nothing for everyone
- *   [signature 64] · body
+ *   signature 64, or the first 4 bytes of the bundle's id where it has none · body
  */
 
 export const keyHashOf = (key: Uint8Array): KeyHash =>
@@ -68,14 +71,14 @@ export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): 
   const { kind, sender, to, priority, lifetimeS, createdS, sequence, body, signature } = bundle;
   const coded = body.length > 0 ? (code?.encode(body) ?? body) : body;
   const isCoded = coded.length < body.length;
-  const isSigned = signature.some((octet) => octet !== 0);
+  const hasSignature = isSigned(bundle);
   const createdWidth = createdS === 0 ? 0 : createdS < 2 ** 32 ? 1 : 2;
   const usual = lifetimeS % 3600 === 0 ? USUAL_LIFETIMES_H.indexOf(lifetimeS / 3600) : -1;
   const out = new OctetWriter()
     .uint(
       (KIND_NUMBERS[kind] << 4) |
         (SENDERS.indexOf(sender.as) << 2) |
-        (Number(isSigned) << 1) |
+        (Number(hasSignature) << 1) |
         Number(isCoded),
       1,
     )
@@ -91,7 +94,8 @@ export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): 
   out.uint(createdS, CREATED_WIDTHS[createdWidth]).uint(sequence, 4);
   writeKey(out, sender.key, full.sender);
   writeDestination(out, to, full.to);
-  if (isSigned) out.bytes(signature);
+  if (hasSignature) out.bytes(signature);
+  else out.uint(shortIdOf(bundleId(bundle)), ID_BYTES);
   return out.bytes(isCoded ? coded : body).toBytes();
 }
 
@@ -116,9 +120,11 @@ export function decodeForm(bytes: Uint8Array, code?: MessageCode): BundleForm {
   const sequence = from.uint("sequence", 4);
   const key = readKey(from, "key", (second & 2) !== 0);
   const to = readDestination(from, toKind, (second & 1) !== 0);
-  const signature = (first & 2) === 0 ? NO_SIGNATURE.slice() : from.bytes("signature", SIGNATURE_BYTES);
+  const hasSignature = (first & 2) !== 0;
+  const signature = from.bytes("signature", hasSignature ? SIGNATURE_BYTES : 0);
+  const short = hasSignature ? undefined : from.uint("id", ID_BYTES);
   const body = decoded(from, (first & 1) !== 0, code);
-  return { kind, sender: { as, key }, to, priority, lifetimeS, createdS, sequence, body, signature };
+  return { kind, sender: { as, key }, to, priority, lifetimeS, createdS, sequence, body, signature, short };
 }
 
 /**
@@ -138,7 +144,8 @@ export function rebuild(
   };
   const sender = { as: form.sender.as, key: whole(form.sender.key) };
   const to: Destination = form.to.kind === "person" ? { kind: "person", key: whole(form.to.key) } : form.to;
-  return missing.length > 0 ? { missing } : { bundle: { ...form, sender, to } };
+  const { short, ...rest } = form;
+  return missing.length > 0 ? { missing } : { bundle: { ...rest, sender, to } };
 }
 
 function writeKey(out: OctetWriter, key: Uint8Array, isWhole: boolean): void {

@@ -1,12 +1,12 @@
 import { verify } from "../../identity/index.ts";
 import type { LinkAddress } from "../../lora/index.ts";
 import { type Bundle, BundleError, type BundleId } from "../bundle/bundle.ts";
-import { bundleId, encodeBundle, verifyBundle } from "../bundle/bundle-codec.ts";
+import { bundleId, encodeBundle, isSigned, verifyBundle } from "../bundle/bundle-codec.ts";
 import type { Taken } from "../custody/custody.ts";
 import type { Answers } from "./answers.ts";
 import { type BundleForm, decodeForm, type FullKeys, type KeyHash, rebuild } from "./bundle-form.ts";
 import type { LoraContext } from "./context.ts";
-import { type BundleItem, hopTagOf } from "./items.ts";
+import { type BundleItem, hopTagOf, shortIdOf } from "./items.ts";
 import { LoraFormError } from "./octets.ts";
 
 /** How a bundle came that is being taken into custody. */
@@ -72,8 +72,9 @@ export class Intake {
     custody
       .take(encoded, ageMs, { by: "lora", address: arrival.from })
       .then((taken) => {
-        // Only now is it sure that its sender has signed it.
-        if (taken.state !== "refused") homes.noteHeard(bundle.sender.key, arrival.origin, nowMs - ageMs);
+        // Only now is it sure that its sender has signed it. Without a signature anybody could draw away what is for another.
+        if (taken.state !== "refused" && isSigned(bundle))
+          homes.noteHeard(bundle.sender.key, arrival.origin, nowMs - ageMs);
         this.taken(id, arrival, taken);
       })
       .catch((error) => log.debug({ error }, "a bundle from LoRa was not taken"))
@@ -115,14 +116,15 @@ export class Intake {
       const id = orUndefined(() => bundleId(whole.bundle));
       return id === undefined ? undefined : { id, bundle: whole.bundle, full };
     }
-    if (item.hop !== undefined && item.hop !== hopTagOf(address)) return undefined;
+    const { missing } = whole;
+    if (missing.length === 0 || (item.hop !== undefined && item.hop !== hopTagOf(address))) return undefined;
     this.pending.push({ from, item, sinceMs: nowMs });
     if (this.pending.length > MAX_PENDING) this.pending.shift();
-    this.answers.ask({ kind: "want-keys", of: hopTagOf(from), hashes: whole.missing });
+    this.answers.ask({ kind: "want-keys", of: hopTagOf(from), hashes: missing });
     return undefined;
   }
 
-  /** Where more than one key has the same hash, with those whose signature holds. */
+  /** Where more than one key has the same hash, with those whose signature holds, or with which it has the id that it says. */
   private wholeOf(form: BundleForm): ReturnType<typeof rebuild> {
     const { keys } = this.context;
     const likeliest = rebuild(form, (hash) => keys.get(hash)[0]);
@@ -130,15 +132,17 @@ export class Intake {
     const all = (key: Uint8Array | KeyHash) => (typeof key === "number" ? keys.get(key) : [key]);
     const senders = all(form.sender.key);
     const recipients = form.to.kind === "person" ? all(form.to.key) : [];
-    if (senders.length <= 1 && recipients.length <= 1) return likeliest;
+    if (senders.length <= 1 && recipients.length <= 1 && form.short === undefined) return likeliest;
     for (const sender of senders)
       for (const recipient of recipients.length > 0 ? recipients : [undefined]) {
         const { bundle } = likeliest;
         const to = recipient ? { kind: "person" as const, key: recipient } : bundle.to;
         const one = { ...bundle, sender: { ...bundle.sender, key: sender }, to };
-        if (orUndefined(() => verifyBundle(one, verify))) return { bundle: one };
+        const isIt = () =>
+          form.short === undefined ? verifyBundle(one, verify) : shortIdOf(bundleId(one)) === form.short;
+        if (orUndefined(isIt)) return { bundle: one };
       }
-    return likeliest;
+    return form.short === undefined ? likeliest : { missing: hashesOf(form) };
   }
 
   /** Everybody near has heard these too. */
@@ -151,6 +155,9 @@ export class Intake {
     return { sender: note(sender.key), to: to.kind === "person" && note(to.key) };
   }
 }
+
+const hashesOf = ({ sender, to }: BundleForm): KeyHash[] =>
+  [sender.key, ...(to.kind === "person" ? [to.key] : [])].filter((key) => typeof key === "number");
 
 /** What comes off the air may be anything; what is none is nobody's fault here. */
 function orUndefined<T>(make: () => T): T | undefined {

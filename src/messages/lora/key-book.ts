@@ -1,4 +1,5 @@
 import type { Bundle } from "../bundle/bundle.ts";
+import { isSigned } from "../bundle/bundle-codec.ts";
 import { type KeyHash, keyHashOf } from "./bundle-form.ts";
 
 /** Each is 32 bytes; the longest unused go first. */
@@ -31,8 +32,9 @@ export class KeyBook {
   }
 
   /** Of a bundle in custody. */
-  addAllOf({ sender, to }: Bundle): void {
-    this.add(sender.key, true);
+  addAllOf(bundle: Bundle): void {
+    const { sender, to } = bundle;
+    this.add(sender.key, isSigned(bundle));
     if (to.kind === "person") this.add(to.key, true);
   }
 

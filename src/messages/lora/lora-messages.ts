@@ -1,6 +1,7 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import { rankOf } from "../../lora/priority.ts";
 import type { BundleId } from "../bundle/bundle.ts";
+import { isSigned } from "../bundle/bundle-codec.ts";
 import type { Held, Outline, Taken } from "../custody/custody.ts";
 import { Answers } from "./answers.ts";
 import { MAX_AIR_BYTES } from "./bundle-air.ts";
@@ -346,8 +347,12 @@ export class LoraMessages {
     return carried;
   }
 
-  /** Whoever wrote something at this box is here; whoever wrote what other carriers brought is reached by it, if by nobody nearer. */
+  /**
+   * Whoever wrote something at this box is here; whoever wrote what other carriers brought is reached by it, if by nobody nearer.
+   * What is not signed anybody can have written.
+   */
   private noteHome({ bundle, source, ageMs }: Held): void {
+    if (!isSigned(bundle)) return;
     const { homes, nowMs } = this.context;
     const { key } = bundle.sender;
     const isHere = source.by === "guest" || source.by === "self";

@@ -24,7 +24,12 @@ const usage = (changes: Partial<Usage> = {}): Usage => ({
   source: none(),
   ...changes,
 });
-const incoming = (priority: Priority, bytes = 100) => ({ priority, bytes, by: "box" as const });
+const incoming = (priority: Priority, bytes = 100) => ({
+  priority,
+  bytes,
+  by: "box" as const,
+  isSigned: true,
+});
 
 describe("the next step to room", () => {
   test("is to take what there is room for, to the last byte and the last bundle", () => {
@@ -111,13 +116,15 @@ function written({ priority, who, length }: Arrival): Written {
     case "check-in":
       return writer.checkIn("Ana", { place: "x".repeat(Math.min(120, length)) });
     case "direct":
-      return writer.direct(box, text);
+      return writer.direct(box, text, { isSigned: length % 2 === 0 });
     case "room":
       return writer.post(text);
     case "background":
       return writer.post(text, "square", { priority });
   }
 }
+
+const isSignedArrival = ({ priority, length }: Arrival): boolean => priority !== "direct" || length % 2 === 0;
 
 const arrival = fc.record({
   priority: fc.constantFrom(...PRIORITIES),
@@ -138,6 +145,7 @@ describe("a full store", () => {
           const shares = { ...OPEN, holder: 0.5, source: { ...OPEN.source, guest: 0.5, box: 0.8 } };
           const { store, take } = openStand({ maxBytes, maxBundles: places, shares });
           const here = new Map<string, Priority>();
+          const signed = new Set<string>();
           let gone: string[] = [];
           store.onGone((id) => gone.push(id));
           for (const one of commits.flat()) {
@@ -147,11 +155,13 @@ describe("a full store", () => {
             for (const id of gone) {
               const lost = here.get(id);
               expect(lost).toBeDefined();
+              if (!isSignedArrival(one)) expect(signed).not.toContain(id);
               expect(PRIORITIES.indexOf(lost ?? "sos")).toBeGreaterThanOrEqual(
                 PRIORITIES.indexOf(one.priority),
               );
               here.delete(id);
             }
+            if (isSignedArrival(one)) signed.add(bundle.id);
             if (answer.state === "new") here.set(bundle.id, one.priority);
             else expect([answer, gone]).toMatchObject([{ state: "refused" }, []]);
             expect(store.ids()).toEqual([...here.keys()].sort());
@@ -251,5 +261,35 @@ describe("a full store", () => {
     expect(await take(other.post("5"), PEER)).toMatchObject({ state: "refused", reason: "quota" });
     // Who has their share can still call for help.
     expect(await take(guest.sos("help"), from("02:01"))).toMatchObject({ state: "new" });
+  });
+
+  test("counts what is not signed against whoever handed it over, whoever it says that it is from", async () => {
+    const [ana, bo] = [people[0] ?? box, people[1] ?? box];
+    const { store, take } = openStand({ maxBytes: 100 * ROW_BYTES, shares: { ...OPEN, holder: 0.05 } });
+    const sealed = () => ana.direct(bo, "sealed", { isSigned: false });
+    const answers: string[] = [];
+    for (let n = 0; n < 5; n += 1) answers.push((await take(sealed(), { by: "lora", address: 1 })).state);
+    expect(answers).toEqual(["new", "new", "new", "new", "refused"]);
+    // Neither she herself nor what comes by another way has less room for it.
+    for (let n = 0; n < 4; n += 1)
+      expect(await take(ana.direct(bo, "signed"))).toMatchObject({ state: "new" });
+    expect(await take(sealed(), { by: "lora", address: 2 })).toMatchObject({ state: "new" });
+    expect(await take(sealed(), STATION)).toMatchObject({ state: "new" });
+    expect(store.ids()).toHaveLength(10);
+  });
+
+  test("lets nothing signed go for what is not, whatever it is, and that for itself", async () => {
+    const [ana, bo] = [people[0] ?? box, people[1] ?? box];
+    const { store, take, takeAll } = openStand({ maxBytes: 1_000_000, maxBundles: 5, shares: OPEN });
+    const sealed = (text: string) => ana.direct(bo, text, { isSigned: false });
+    const first = sealed("first");
+    await take(first, PEER, 60_000);
+    const posts = Array.from({ length: 4 }, (_, n) => bo.post(`${n}`));
+    await takeAll(posts, PEER, 90_000);
+    const other: Source = { by: "lora", address: 9 };
+    expect(await take(sealed("from elsewhere"), other)).toMatchObject({ state: "refused", reason: "full" });
+    const second = sealed("second");
+    expect(await take(second)).toMatchObject({ state: "new" });
+    expect(store.ids()).toEqual([second, ...posts].map(({ id }) => id).sort());
   });
 });

@@ -80,6 +80,25 @@ describe("taking a bundle into custody", () => {
     expect(store.get(post.id)?.encoded).toEqual(post.encoded);
   });
 
+  test("takes a sealed message without its signature as the same one, and nothing else so", async () => {
+    const { store, take } = openStand();
+    const bo = new Writer(2);
+    const options = { sequence: 7 };
+    const [signed, sealed] = [
+      ana.direct(bo, "x", options),
+      ana.direct(bo, "x", { ...options, isSigned: false }),
+    ];
+    expect(await take(sealed)).toEqual({ state: "new", id: signed.id });
+    expect(await take(signed)).toEqual({ state: "known", id: signed.id });
+    expect(store.get(signed.id)?.encoded).toEqual(sealed.encoded);
+    // Its last element left out, and one less said in the head of the array.
+    const stripped = ana.post("hello").encoded.slice(0, -66).with(0, 0x8b);
+    expect(await store.take(stripped, 0, PEER)).toMatchObject({
+      reason: "malformed",
+      detail: "bundle.signature: is missing: a person's post is signed",
+    });
+  });
+
   test("takes nothing but refusals from noise, and throws at none", async () => {
     const { store } = openStand();
     const valid = ana.post("hello").encoded;

@@ -8,7 +8,12 @@ import {
   SQUARE,
   type Unsigned,
 } from "../../../../src/messages/bundle/bundle.ts";
-import { bundleId, encodeBundle, makeBundle } from "../../../../src/messages/bundle/bundle-codec.ts";
+import {
+  bundleId,
+  encodeBundle,
+  leaveUnsigned,
+  makeBundle,
+} from "../../../../src/messages/bundle/bundle-codec.ts";
 
 export interface Written {
   id: BundleId;
@@ -17,6 +22,7 @@ export interface Written {
 
 type Options = Partial<Pick<Unsigned, "priority" | "lifetimeS" | "to" | "sequence">> & {
   as?: Unsigned["sender"]["as"];
+  isSigned?: boolean;
 };
 
 const DAY_S = 86_400;
@@ -93,7 +99,10 @@ export class Writer {
     const { sequence = written } = options;
     const sender = { as, key: this.key.publicKey };
     const unsigned: Unsigned = { kind, sender, to, priority, lifetimeS, createdS: 0, sequence, body };
-    const bundle = makeBundle(unsigned, (message) => this.key.sign(message));
+    const bundle =
+      options.isSigned === false
+        ? leaveUnsigned(unsigned)
+        : makeBundle(unsigned, (message) => this.key.sign(message));
     return { id: bundleId(bundle), encoded: encodeBundle(bundle) };
   }
 }

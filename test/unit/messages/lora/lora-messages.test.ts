@@ -4,7 +4,7 @@ import { BUNDLE_PAYLOAD } from "../../../../src/lora/index.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { Bundle, BundleId } from "../../../../src/messages/bundle/bundle.ts";
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
-import { encodeForm } from "../../../../src/messages/lora/bundle-form.ts";
+import { encodeForm, keyHashOf } from "../../../../src/messages/lora/bundle-form.ts";
 import { decodeFrame, encodeFrame } from "../../../../src/messages/lora/frame.ts";
 import { hopTagOf, type Item, shortIdOf } from "../../../../src/messages/lora/items.ts";
 import { MAX_CARRIED } from "../../../../src/messages/lora/stock.ts";
@@ -19,6 +19,20 @@ const person = (number: number) => ({ kind: "person", key: keyOf(number) }) as c
 const card = (from: number) => bundleOf(from, { kind: "card", to: EVERYONE });
 const checkIn = (from: number) => bundleOf(from, { kind: "check-in", to: EVERYONE });
 const direct = (from: number, to: number) => bundleOf(from, { kind: "direct", to: person(to) });
+/** As most go: whoever it is for sees by the seal who it is from. */
+const sealed = (from: number, to: number): Bundle => ({ ...direct(from, to), signature: new Uint8Array(0) });
+
+/** Two keys that have the same hash on LoRa. */
+function keysOfOneHash(): [Uint8Array, Uint8Array] {
+  const keys = new Map<number, Uint8Array>();
+  for (let n = 0; ; n += 1) {
+    const key = new Uint8Array(32);
+    new DataView(key.buffer).setUint32(0, n);
+    const other = keys.get(keyHashOf(key));
+    if (other) return [other, key];
+    keys.set(keyHashOf(key), key);
+  }
+}
 
 let heard = 0;
 
@@ -308,6 +322,35 @@ describe("whoever makes frames up", () => {
     submit(first, message);
     await run(120_000);
     expect(boxes[2]?.custody.knows(bundleId(message))).toBe(true);
+  });
+
+  test("moves nobody elsewhere by a bundle that nobody has signed", async () => {
+    const { boxes, run } = messagingBoxes({ count: 3, seed: 2, ...IN_A_ROW });
+    submit(boxes[2], card(2));
+    await run(HOUR_MS);
+    const [first, second] = boxes;
+    // Neither by the air, nor by a guest of a box.
+    const form = encodeForm(sealed(2, 5), { sender: true, to: true });
+    const hop = hopTagOf(first?.link.address ?? 0);
+    hear(first, 0x777777, { kind: "bundle", hop, hops: 1, origin: 0x123456, ageS: 0, form });
+    submit(second, sealed(2, 6));
+    await run(10_000);
+    const message = sealed(0, 2);
+    submit(first, message);
+    await run(120_000);
+    expect(boxes[2]?.custody.knows(bundleId(message))).toBe(true);
+  });
+
+  test("is told from another of the same hash by the id of what is not signed", async () => {
+    const { boxes, run } = messagingBoxes({ count: 2, seed: 3, ...IN_A_ROW });
+    submit(boxes[1], card(2));
+    const senders = keysOfOneHash().map((key) => ({ as: "person" as const, key }));
+    for (const sender of senders) submit(boxes[0], { ...card(0), sender });
+    await run(HOUR_MS);
+    const messages = senders.map((sender) => ({ ...sealed(0, 2), sender }));
+    for (const message of messages) submit(boxes[0], message);
+    await run(60_000);
+    expect(messages.filter((message) => !boxes[1]?.custody.knows(bundleId(message)))).toEqual([]);
   });
 
   test("gets a bundle repeated once, however often it is asked for", async () => {

@@ -55,6 +55,6 @@ export const anyBundle: fc.Arbitrary<Bundle> = fc
     ),
     sequence: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
     body: fc.uint8Array({ maxLength: 300 }),
-    signature: fc.oneof(bytes(64), fc.constant(new Uint8Array(64))),
+    signature: fc.oneof(bytes(64), bytes(0)),
   })
   .map((bundle) => ({ ...bundle, priority: PRIORITY_OF[bundle.kind].usual }));

@@ -42,9 +42,12 @@ for vector in vectors:
     body = bytes.fromhex(vector["body"])
     says = plain(vector["bundleSays"])
     check(says, bytes.fromhex(vector["bundle"]), vector["name"])
+    signature = bytes.fromhex(vector["signature"])
+    signed = says[: -1 if signature else None]
+    assert says == signed + ([signature] if signature else []), vector["name"]
     domain = b"omerta-box bundle 1\0"
-    assert bytes.fromhex(vector["signed"]) == domain + cbor2.dumps(says[:-1], canonical=True), vector["name"]
-    assert says[-2] == body and says[-1].hex() == vector["signature"], vector["name"]
+    assert bytes.fromhex(vector["signed"]) == domain + cbor2.dumps(signed, canonical=True), vector["name"]
+    assert signed[-1] == body, vector["name"]
     if isinstance(vector["bodySays"], list):
         check(plain(vector["bodySays"]), body, vector["name"] + ", body")
     check_bpv7(vector, body)

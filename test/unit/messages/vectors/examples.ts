@@ -10,7 +10,7 @@ import {
   type Sender,
   SQUARE,
 } from "../../../../src/messages/bundle/bundle.ts";
-import { makeBundle } from "../../../../src/messages/bundle/bundle-codec.ts";
+import { leaveUnsigned, makeBundle } from "../../../../src/messages/bundle/bundle-codec.ts";
 
 export interface Example {
   name: string;
@@ -49,6 +49,13 @@ function signed(name: string, kind: Kind, body: Uint8Array, as: Sender["as"], to
   const bundle = makeBundle(unsigned, (message) => ed25519.sign(message, seed));
   return { name, seed, ageMs: 90_061_001, bundle };
 }
+
+function unsigned(example: Example, name: string): Example {
+  const { signature, ...bundle } = example.bundle;
+  return { ...example, name, bundle: leaveUnsigned(bundle) };
+}
+
+const SEALED = signed("direct message, sealed", "direct", hexToBytes("00ff".repeat(40)), "person", PERSON);
 
 /** One bundle, at least, of every kind, destination and sort of sender. */
 export const EXAMPLES: readonly Example[] = [
@@ -90,7 +97,8 @@ export const EXAMPLES: readonly Example[] = [
     "guest",
     { kind: "outside", uri: "mailto:family@example.org" },
   ),
-  signed("direct message, sealed", "direct", hexToBytes("00ff".repeat(40)), "person", PERSON),
+  SEALED,
+  unsigned(SEALED, "direct message, sealed and not signed"),
   example("post", "post", { name: "Lin", text: "Bread at noon." }, "person", { kind: "room", room: SQUARE }),
   example("post that answers", "post", { name: "", text: "謝謝", replyTo: ID }, "guest", {
     kind: "room",

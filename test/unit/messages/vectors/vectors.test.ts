@@ -37,9 +37,11 @@ describe("The vectors of bundles", () => {
       const publicKey = createPublicKey({ key: der(SPKI, key), format: "der", type: "spki" });
       const privateKey = createPrivateKey({ key: der(PKCS8, seed), format: "der", type: "pkcs8" });
       expect(createHash("sha256").update(message).digest("hex").slice(0, 24)).toBe(id);
+      if (signature === "") continue;
       expect(verify(null, message, publicKey, Buffer.from(signature, "hex"))).toBe(true);
       expect(sign(null, message, privateKey).toString("hex")).toBe(signature);
     }
+    expect(VECTORS.filter(({ signature }) => signature === "")).toHaveLength(1);
   });
 });
 

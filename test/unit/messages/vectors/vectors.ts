@@ -20,6 +20,7 @@ export interface Vector {
   bodySays: Said;
   body: string;
   signed: string;
+  /** Empty where it has none. */
   signature: string;
   id: string;
   bundle: string;
