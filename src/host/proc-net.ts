@@ -35,9 +35,14 @@ export function isIsolatedPort(port: string): boolean {
   return readOr(`/sys/class/net/${port}/brport/isolated`) === "1";
 }
 
+/** Whether it is up and its wire or air is there. */
+export function hasCarrier(name: string): boolean {
+  return readOr(`/sys/class/net/${name}/carrier`) === "1";
+}
+
 /** Whether a default route leads through an interface that has a carrier (/proc/net/route, proc(5)). */
 export function hasWayOut(name: string): boolean {
-  if (readOr(`/sys/class/net/${name}/carrier`) !== "1") return false;
+  if (!hasCarrier(name)) return false;
   const ipv4 = readOr("/proc/net/route")
     .split("\n")
     .some((line) => {

@@ -1,0 +1,72 @@
+import type { Config } from "../../config/index.ts";
+import type { MeshInterface } from "../air/mesh-interfaces.ts";
+
+/** The device that stands for all links to other boxes; the mesh takes it as one of the host's interfaces. */
+export const BATMAN_DEVICE = "bat0";
+/** The first hard interface gives a node its identity. A radio that goes would take it along: this one never goes. */
+export const IDENTITY_DEVICE = "batid0";
+
+/** An interface that batman-adv sends by. */
+export interface HardInterface {
+  name: string;
+  kind: "radio" | "wire";
+  /** 0 to 255: how much worse a path gets by this link, beside what it loses (kernel's hop_penalty of the interface). */
+  hopPenalty: number;
+  /** Bytes of a frame; undefined: left as it is. */
+  mtu: number | undefined;
+}
+
+export interface BatmanPlan {
+  algorithm: "BATMAN_IV";
+  /** Of bat0, from which its link-local address follows, and of the identity. Locally administered. */
+  macAddress: string;
+  identityMacAddress: string;
+  hardInterfaces: readonly HardInterface[];
+  /** What was configured and cannot be, in words. */
+  notes: readonly string[];
+}
+
+/** A frame of 1500 bytes with batman-adv's longest header (Documentation/networking/batman-adv.rst): nothing is cut in two. */
+const RADIO_MTU = 1_560;
+const HOP_PENALTY = { "2.4GHz": 20, "5GHz": 10, "6GHz": 10 } as const;
+/** A radio that also serves phones has half its time. */
+const SHARED_PENALTY = 20;
+
+/**
+ * What batman-adv is to be made of. A wire goes before a radio, and a radio of its own before one that phones share,
+ * where none of them loses anything. A wire's MTU is left alone, as others on it may know no larger frames: what is
+ * too long is sent in two.
+ * @param keyHash SHA-256 of the device key, 32 bytes
+ * @param guestPorts interfaces that guests are on: never a part of the mesh
+ */
+export function planBatman(
+  config: Config["wifi"]["mesh"],
+  keyHash: Uint8Array,
+  radios: readonly MeshInterface[],
+  guestPorts: readonly string[],
+): BatmanPlan {
+  const names = new Set(radios.map(({ name }) => name));
+  const forGuests = config.wires.filter((name) => guestPorts.includes(name));
+  const wires = config.wires.filter((name) => !guestPorts.includes(name) && !names.has(name));
+  return {
+    algorithm: "BATMAN_IV",
+    macAddress: macAddress(keyHash, 16),
+    identityMacAddress: macAddress(keyHash, 21),
+    hardInterfaces: [
+      ...radios.map(({ name, band, shared }) => ({
+        name,
+        kind: "radio" as const,
+        hopPenalty: HOP_PENALTY[band] + (shared ? SHARED_PENALTY : 0),
+        mtu: RADIO_MTU,
+      })),
+      ...[...new Set(wires)].map((name) => ({ name, kind: "wire" as const, hopPenalty: 0, mtu: undefined })),
+    ],
+    notes: forGuests.map((name) => `${name} is for guests, so it is no wire of the mesh`),
+  };
+}
+
+/** 02 and five bytes of the hash. */
+function macAddress(keyHash: Uint8Array, from: number): string {
+  const bytes = [2, ...keyHash.subarray(from, from + 5)];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
