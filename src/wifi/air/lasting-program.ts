@@ -1,0 +1,165 @@
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+
+const ENDS_WITHIN_MS = 2_000;
+const LOOK_EVERY_MS = 20;
+/** What a program says is kept in memory-backed files: no more of it than this. */
+const MAX_LOG_BYTES = 256 * 1024;
+
+export interface LastingProgramOptions {
+  name: string;
+  command: readonly string[];
+  /** What it reads. It may hold a password. */
+  file: { path: string; text: string };
+  runFolder: string;
+  /** It has ended, and nobody had asked it to. Not told of one that was taken up. */
+  ended: () => void;
+}
+
+/**
+ * A program that goes on when the daemon is killed, and is taken up by the next one: stations stay on the air meanwhile.
+ * What it says goes into a file, as a pipe would end with the daemon. `omerta-box.service` ends none of them with the daemon
+ * (KillMode=process), so that systemd units of their own would add nothing.
+ *
+ * Its file is written only while it does not run: one that runs has read what stands there.
+ */
+export class LastingProgram {
+  private pid: number | undefined;
+  private child: Bun.Subprocess | undefined;
+
+  constructor(private readonly options: LastingProgramOptions) {}
+
+  /** Takes up the one that runs, if it runs with the same file, or starts it. @throws Error when it cannot be started */
+  async start(): Promise<"taken up" | "started"> {
+    const { command, file, ended } = this.options;
+    const running = pidOf(command);
+    if (running !== undefined && readOr(file.path) === file.text) {
+      this.pid = running;
+      return "taken up";
+    }
+    if (running !== undefined) await endProcess(running, command);
+    mkdirSync(dirname(file.path), { recursive: true });
+    writeFileSync(`${file.path}.new`, file.text, { mode: 0o600 });
+    renameSync(`${file.path}.new`, file.path);
+    const log = openSync(this.logFile, "w", 0o600);
+    closeSync(log);
+    const append = openSync(this.logFile, "a");
+    try {
+      const child = Bun.spawn([...command], { stdin: "ignore", stdout: append, stderr: append });
+      this.child = child;
+      this.pid = child.pid;
+      void child.exited.then(() => {
+        if (this.child !== child) return;
+        this.child = undefined;
+        ended();
+      });
+    } finally {
+      closeSync(append);
+    }
+    return "started";
+  }
+
+  async stop(): Promise<void> {
+    const { pid } = this;
+    this.child = undefined;
+    this.pid = undefined;
+    if (pid !== undefined) await endProcess(pid, this.options.command);
+  }
+
+  get isRunning(): boolean {
+    return this.pid !== undefined && isProcess(this.pid, this.options.command);
+  }
+
+  /** The last line that it said; "" for none. */
+  lastWords(): string {
+    return readOr(this.logFile).trimEnd().split("\n").at(-1)?.slice(0, 300) ?? "";
+  }
+
+  /** Keeps what it says within bounds. It appends, so that a file cut short is no trouble to it. */
+  trimLog(): void {
+    try {
+      if (statSync(this.logFile).size > MAX_LOG_BYTES) truncateSync(this.logFile);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+
+  private get logFile(): string {
+    return join(this.options.runFolder, `${this.options.name}.log`);
+  }
+}
+
+/** Ends programs that an earlier daemon left and whose files, `hostapd-….conf` and `wpa-….conf`, are not wanted any more. */
+export async function endUnwanted(runFolder: string, wanted: ReadonlySet<string>): Promise<void> {
+  const files = namesIn(runFolder).filter((name) => /^(?:hostapd|wpa)-[a-z]+\d{1,2}\.conf$/.test(name));
+  for (const path of files.map((name) => join(runFolder, name)).filter((one) => !wanted.has(one))) {
+    for (const { pid, command } of processes()) {
+      if (command.at(-1) === path) await endProcess(pid, command);
+    }
+    rmSync(path, { force: true });
+  }
+}
+
+function pidOf(command: readonly string[]): number | undefined {
+  return processes().find((one) => isSame(one.command, command))?.pid;
+}
+
+function processes(): { pid: number; command: string[] }[] {
+  return namesIn("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    const command = commandOf(Number(name));
+    return command.length > 0 ? [{ pid: Number(name), command }] : [];
+  });
+}
+
+function commandOf(pid: number): string[] {
+  return readOr(`/proc/${pid}/cmdline`).split("\0").filter(Boolean);
+}
+
+function isProcess(pid: number, command: readonly string[]): boolean {
+  return isSame(commandOf(pid), command);
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.join("\0") === other.join("\0");
+}
+
+async function endProcess(pid: number, command: readonly string[]): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    if (!isProcess(pid, command)) return;
+    try {
+      process.kill(pid, signal);
+    } catch {
+      return; // Gone meanwhile.
+    }
+    for (let waited = 0; waited < ENDS_WITHIN_MS && isProcess(pid, command); waited += LOOK_EVERY_MS)
+      await Bun.sleep(LOOK_EVERY_MS);
+  }
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,68 @@
+import type { PlannedChannel, PlannedInterface } from "../plan/index.ts";
+import { generateWpaConf, type StationNetwork, type StationSecurity } from "../wpa-conf/index.ts";
+
+export interface MeshPlan {
+  mesh: Extract<PlannedInterface, { role: "mesh" }>;
+  channel: PlannedChannel;
+  beaconIntervalTu: number;
+  password: string;
+  country: string;
+  controlDirectory: string;
+}
+
+/**
+ * wpa_supplicant's file for the mesh. It looks for others on its own channel alone, so that it is there in seconds, and
+ * leaves the paths to what routes over it.
+ * @throws {WpaConfError}
+ */
+export function meshConf(plan: MeshPlan): string {
+  const { mesh, channel, beaconIntervalTu, password, country, controlDirectory } = plan;
+  return generateWpaConf({
+    controlDirectory,
+    ...(country === "00" ? {} : { country }),
+    networks: [
+      {
+        mode: "mesh",
+        ssid: mesh.meshId,
+        security: { kind: "sae", password },
+        frequencyMhz: channel.frequencyMhz,
+        widthMhz: 20,
+        scanFrequenciesMhz: [channel.frequencyMhz],
+        forwarding: false,
+        beaconIntervalTu,
+      },
+    ],
+  });
+}
+
+/** A network that may serve as an uplink; without a password it is open. */
+export interface UplinkNetwork {
+  ssid: string;
+  password: string | undefined;
+}
+
+/** wpa_supplicant's file for a station in one of several networks, the best first. @throws {WpaConfError} */
+export function stationConf(
+  networks: readonly UplinkNetwork[],
+  { country, controlDirectory }: Pick<MeshPlan, "country" | "controlDirectory">,
+): string {
+  return generateWpaConf({
+    controlDirectory,
+    ...(country === "00" ? {} : { country }),
+    networks: networks.map(
+      ({ ssid, password }, index): StationNetwork => ({
+        mode: "station",
+        ssid,
+        priority: networks.length - index,
+        security: stationSecurity(password),
+      }),
+    ),
+  });
+}
+
+/** WPA2's passphrases have 8 to 63 characters (IEEE 802.11-2020, J.4); what is none can be WPA3's alone. */
+function stationSecurity(password: string | undefined): StationSecurity {
+  if (password === undefined || password === "") return { kind: "open" };
+  if (/^[\x20-\x7e]{8,63}$/.test(password)) return { kind: "wpa2-wpa3", passphrase: password };
+  return { kind: "wpa3", password };
+}
