@@ -33,6 +33,14 @@ export class SourceLimiter {
     return spend(this.total, totalPerSecond, totalPerSecond, nowMs);
   }
 
+  /** How many more from `source` would be taken now, were there no others. Counts nothing. */
+  left(source: string, nowMs: number): number {
+    const { burst, perSecond, maxSources } = this.limits;
+    const shared = this.accounts.size < maxSources ? undefined : this.accounts.get("");
+    const account = this.accounts.get(source) ?? shared;
+    return account === undefined ? burst : tokensAt(account, burst, perSecond, nowMs);
+  }
+
   private accountOf(source: string, nowMs: number): Account {
     const known = this.accounts.get(source);
     if (known) return known;
@@ -53,8 +61,12 @@ export class SourceLimiter {
   }
 }
 
+function tokensAt({ tokens, atMs }: Account, burst: number, perSecond: number, nowMs: number): number {
+  return Math.min(burst, tokens + ((nowMs - atMs) / 1_000) * perSecond);
+}
+
 function spend(account: Account, burst: number, perSecond: number, nowMs: number): boolean {
-  account.tokens = Math.min(burst, account.tokens + ((nowMs - account.atMs) / 1_000) * perSecond);
+  account.tokens = tokensAt(account, burst, perSecond, nowMs);
   account.atMs = nowMs;
   if (account.tokens < 1) return false;
   account.tokens -= 1;

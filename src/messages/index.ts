@@ -24,4 +24,5 @@ export { MAX_PAGE_ITEMS, PAGE_ITEMS } from "./desk/guest-messages.ts";
 export type * from "./desk/operator-messages.ts";
 export { plainDigits } from "./desk/plain-digits.ts";
 export { tidyWithdrawalCode } from "./desk/withdrawal-code.ts";
+export { SOLUTION_CHARS } from "./desk/work-challenges.ts";
 export { MessagesPart, type MessagesPartOptions } from "./messages-part.ts";

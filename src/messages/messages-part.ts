@@ -31,6 +31,8 @@ import { PeopleAdmission } from "./desk/people-admission.ts";
 import { PeopleDesk } from "./desk/people-desk.ts";
 import { PublicPages } from "./desk/public-pages.ts";
 import { Trust } from "./desk/trust.ts";
+import { WorkChallenges } from "./desk/work-challenges.ts";
+import { WritingGate } from "./desk/writing-gate.ts";
 import { WritingLimits } from "./desk/writing-limits.ts";
 import { LoraCarrier } from "./lora-carrier.ts";
 import { MailCarrier } from "./mail-carrier.ts";
@@ -153,7 +155,10 @@ export class MessagesPart implements Part {
       onLora: (id) => this.lora?.underWay(id),
     });
     const limits = new WritingLimits(monotonicMs);
-    const desk = { store, maker, deliveries, limits, monotonicMs };
+    const { randomBytes } = options;
+    const challenges = new WorkChallenges({ secret: randomBytes(32), randomBytes, monotonicMs });
+    const gate = new WritingGate(limits, challenges, monotonicMs);
+    const desk = { store, maker, deliveries, limits, gate, monotonicMs };
     const forms = new GuestForms({
       ...desk,
       keys: () => keys.all(),

@@ -98,12 +98,16 @@ export function appRoutes(
   const limited = bodyLimit({ maxSize: MAX_BUNDLE_BYTES, onError: () => empty(413) });
   app.post("/app/submit", limited, async (c) => {
     if (!isOwnPost(c.req.raw, "application/octet-stream")) return empty(403);
-    return passedOn(c, ["address"], { method: "POST", body: await c.req.arrayBuffer() });
+    return passedOn(c, ["address", "work"], { method: "POST", body: await c.req.arrayBuffer() });
   });
-  for (const path of ["/app/report", "/app/join", "/app/take-along"]) {
+  for (const [path, names] of [
+    ["/app/report", ["address", "work"]],
+    ["/app/join", ["address"]],
+    ["/app/take-along", ["address"]],
+  ] as const) {
     app.post(path, limited, async (c) => {
       if (!isOwnPost(c.req.raw, JSON_TYPE)) return empty(403);
-      return passedOn(c, ["address"], {
+      return passedOn(c, names, {
         method: "POST",
         body: await c.req.arrayBuffer(),
         headers: { "Content-Type": JSON_TYPE },

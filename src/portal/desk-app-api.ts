@@ -5,8 +5,14 @@ import { stream } from "hono/streaming";
 import { z } from "zod";
 import { GuestError } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
-import { type GuestMessages, MAX_BUNDLE_BYTES, MAX_NAME_CHARS, MAX_REASON_CHARS } from "../messages/index.ts";
-import type { GuestDevice, NotTaken } from "./desk-messages-api.ts";
+import {
+  type GuestMessages,
+  MAX_BUNDLE_BYTES,
+  MAX_NAME_CHARS,
+  MAX_REASON_CHARS,
+  type Writer,
+} from "../messages/index.ts";
+import { type GuestDevice, type NotTaken, work as solution } from "./desk-messages-api.ts";
 
 /** A kept bundle for its recipient. Bytes are base64. */
 export interface InboxItem {
@@ -59,6 +65,8 @@ const base64 = (minBytes: number, maxBytes: number) =>
 
 const address = z.union([z.ipv4(), z.ipv6()]);
 const key = base64(32, 32);
+/** Who writes, and the solution of a challenge. */
+const writing = z.strictObject({ address, work: solution });
 const bundleId = z.string().regex(/^[0-9a-f]{24}$/);
 const inboxQuery = z.strictObject({
   address,
@@ -107,21 +115,23 @@ export function deskAppApi(
       log.error({ error }, `${c.req.method} ${c.req.path}`);
       return c.json({ error: "failed" as const }, 500);
     })
-    .post("/submit", named("query", z.strictObject({ address })), async (c) => {
-      const { station, agreed } = await deviceAt(c.req.valid("query").address);
+    .post("/submit", named("query", writing), async (c) => {
+      const { address, work } = c.req.valid("query");
+      const { station, agreed } = await deviceAt(address);
       if (!agreed) return c.json({ refused: "consent", detail: "" } satisfies NotTaken, 200);
       const bytes = new Uint8Array(await c.req.arrayBuffer());
-      return c.json(await messages.submit({ station }, bytes), 200);
+      return c.json(await messages.submit(writer(station, work), bytes), 200);
     })
     .post(
       "/report",
-      named("query", z.strictObject({ address })),
+      named("query", writing),
       named("json", z.strictObject({ id: bundleId, reason: z.string().max(2 * MAX_REASON_CHARS) })),
       async (c) => {
-        const { station, agreed } = await deviceAt(c.req.valid("query").address);
+        const { address, work } = c.req.valid("query");
+        const { station, agreed } = await deviceAt(address);
         if (!agreed) return c.json({ refused: "consent", detail: "" } satisfies NotTaken, 200);
         const { id, reason } = c.req.valid("json");
-        return c.json(await messages.report({ station }, id, reason), 200);
+        return c.json(await messages.report(writer(station, work), id, reason), 200);
       },
     )
     .get("/network", (c) => {
@@ -216,6 +226,9 @@ export function deskAppApi(
       });
     });
 }
+
+const writer = (station: string, work: string | undefined): Writer =>
+  work === undefined ? { station } : { station, work };
 
 /** As server-sent events are written (WHATWG HTML, section 9.2). */
 const event = (name: string, data: object): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

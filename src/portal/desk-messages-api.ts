@@ -16,6 +16,7 @@ import {
   MAX_ROOM_CHARS,
   MAX_TEXT_CHARS,
   type NotSent,
+  SOLUTION_CHARS,
   type Writer,
 } from "../messages/index.ts";
 
@@ -29,6 +30,8 @@ export interface NotTaken {
     | "unknown-station";
   /** Of `form`: what is wrong, with the field's name before a colon; may be empty. */
   detail: string;
+  /** See `NotSent.work`. */
+  work?: string;
 }
 
 /** The device at a guest's address. */
@@ -97,6 +100,9 @@ export type SosRequest = z.output<typeof sos>;
 export type CheckInRequest = z.output<typeof checkIn>;
 export type PostRequest = z.output<typeof post>;
 
+/** The solution of a challenge; what is none is looked at no further. */
+export const work = z.string().max(SOLUTION_CHARS).optional();
+
 /** Whose form it is, and which: the same one sent twice is taken once. */
 const from = z.strictObject({
   address: z.union([z.ipv4(), z.ipv6()]),
@@ -104,6 +110,7 @@ const from = z.strictObject({
     .string()
     .regex(/^[\w-]{0,64}$/)
     .default(""),
+  work,
 });
 const before = text(128).optional();
 const most = z.coerce.number().int().min(1).max(MAX_PAGE_ITEMS).optional();
@@ -128,7 +135,7 @@ export function deskMessagesApi(
   const writer = async (query: z.output<typeof from>, needsConsent: boolean): Promise<Writer | NotTaken> => {
     const { station, agreed } = await deviceAt(query.address);
     if (needsConsent && !agreed) return { refused: "consent", detail: "" };
-    return { station, form: query.form };
+    return { station, form: query.form, ...(query.work === undefined ? {} : { work: query.work }) };
   };
   /** Does for a guest what may be done for them. */
   const as = async <T extends object>(

@@ -19,6 +19,8 @@ export interface FormSender {
   address: string;
   /** Up to 64 letters, digits, "-" and "_". */
   form: string;
+  /** The solution of {@link NotTaken.work}. */
+  work?: string;
 }
 
 /** The daemon did not answer, or failed. What was sent may have been taken: send the same form again. */

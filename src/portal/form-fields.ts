@@ -64,10 +64,15 @@ export class FormFields {
     return chosen;
   }
 
-  /** The form as it was filled in. */
-  draft(problem?: TextKey): Draft {
+  /** The form as it was filled in. @param work by which it is taken after all */
+  draft(problem?: TextKey, work?: string): Draft {
     const { values, faults } = this;
-    return problem === undefined ? { values, faults } : { values, faults, problem };
+    return {
+      values,
+      faults,
+      ...(problem === undefined ? {} : { problem }),
+      ...(work === undefined ? {} : { work }),
+    };
   }
 
   /** Notes what is wrong with a field. */

@@ -1,3 +1,4 @@
+import type { Draft } from "../../portal/guest/messages/draft.ts";
 import {
   leavePage,
   leftPage,
@@ -140,6 +141,15 @@ export class GuestPages {
 
   html(page: string | Uint8Array<ArrayBuffer>, status = 200): Response {
     return new Response(page, { status, headers: this.derived().headers });
+  }
+
+  /** A page with a form that came back; where work would help, its script may run. */
+  again(page: string, { work }: Draft): Response {
+    if (work === undefined) return this.html(page);
+    const headers = new Headers(this.derived().headers);
+    const policy = headers.get("Content-Security-Policy") ?? "";
+    headers.set("Content-Security-Policy", `${policy};script-src 'self'`);
+    return new Response(page, { headers });
   }
 
   /** Changes with all that pages are made from: what the daemon told, the notices, and each minute that these grow older by. */

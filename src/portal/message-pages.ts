@@ -59,11 +59,11 @@ export class MessagePages {
 
   /** A form that could not be taken, with every word that was typed. @param token the form's own, so that it stays the same */
   sosAgain(language: Language, token: string, draft: Draft): Response {
-    return this.pages.html(sosPage(this.pages.context(language), token, draft));
+    return this.pages.again(sosPage(this.pages.context(language), token, draft), draft);
   }
 
   checkInAgain(language: Language, token: string, draft: Draft): Response {
-    return this.pages.html(checkInPage(this.pages.context(language), token, draft));
+    return this.pages.again(checkInPage(this.pages.context(language), token, draft), draft);
   }
 
   /** @param draft of a form that comes back; a new one has none */
@@ -77,11 +77,11 @@ export class MessagePages {
     const first = reply === "" ? undefined : await this.board.posts(room);
     const answered = first && !isRefusal(first) ? first.items.find(({ id }) => id === reply) : undefined;
     const options = { room, reply, draft, ...(answered?.removed ? {} : { answered }) };
-    return this.pages.html(writePage(this.pages.context(language), token, options));
+    return this.pages.again(writePage(this.pages.context(language), token, options), draft);
   }
 
   report(language: Language, token: string, reported: Reported, draft: Draft = EMPTY_DRAFT): Response {
-    return this.pages.html(reportPage(this.pages.context(language), token, reported, draft));
+    return this.pages.again(reportPage(this.pages.context(language), token, reported, draft), draft);
   }
 
   reported(language: Language, room: string, gone: boolean): Response {

@@ -1,13 +1,28 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import type { Draft } from "../../portal/guest/messages/draft.ts";
+import { WORK_SCRIPT } from "../../portal/guest/messages/fields.tsx";
 import type { NextPage } from "../../portal/guest/pages.tsx";
 import { type Language, languageOf, type TextKey } from "../../portal/locales/index.ts";
 import type { GuestView } from "../gateway/index.ts";
 import { SourceLimiter } from "../host/source-limiter.ts";
-import { MAX_NAME_CHARS, MAX_ROOM_CHARS, SQUARE, tidyLine, tidyWithdrawalCode } from "../messages/index.ts";
+import {
+  MAX_NAME_CHARS,
+  MAX_ROOM_CHARS,
+  SOLUTION_CHARS,
+  SQUARE,
+  tidyLine,
+  tidyWithdrawalCode,
+} from "../messages/index.ts";
 import { empty, seeOther } from "./answers.ts";
 import { DeskError } from "./desk-client.ts";
-import { type DeskMessages, isRefusal, type Outcome, type Refusal } from "./desk-messages-client.ts";
+import {
+  type DeskMessages,
+  type FormSender,
+  isRefusal,
+  type Outcome,
+  type Refusal,
+} from "./desk-messages-client.ts";
 import { FormFields } from "./form-fields.ts";
 import type { FormTokens } from "./form-token.ts";
 import { languageFor, type Peer } from "./front-door.ts";
@@ -15,6 +30,7 @@ import type { GuestPages } from "./guest-pages.ts";
 import { readCheckIn, readPost, readReason, readSos } from "./message-forms.ts";
 import type { MessagePages } from "./message-pages.ts";
 import type { PublicBoard } from "./public-board.ts";
+import { workScript } from "./work-script.ts";
 
 export interface MessageRoutesOptions {
   desk: DeskMessages;
@@ -35,6 +51,14 @@ const MAX_FORM_BYTES = 16_384;
 const MAX_CURSOR_CHARS = 128;
 /** What the daemon is asked for one guest alone: searches, and pages that few read. No hand turns pages faster. */
 const LOOKING_UP = { burst: 20, perSecond: 1, totalPerSecond: 100, maxSources: 4_096 };
+const script = (text: Uint8Array<ArrayBuffer>): Response =>
+  new Response(text, {
+    headers: {
+      "Content-Type": "text/javascript; charset=utf-8",
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+    },
+  });
 const PATHS = ["/sos", "/check-in", "/square", "/write", "/report", "/people", "/notices", "/mine"];
 
 /** What a form is told when the daemon did not take it. */
@@ -104,13 +128,17 @@ export function messageRoutes(options: MessageRoutesOptions) {
    * @returns the draft that comes back, where it was not taken
    */
   const send = async <T extends object>(
-    { fields, address, form }: Sent,
-    ask: (sender: { address: string; form: string }) => Promise<Outcome<T>>,
-  ): Promise<{ taken: T } | { again: TextKey | undefined; refused?: Refusal["refused"] }> => {
-    if (form === undefined) return { again: "problem.again" };
-    if (fields.hasFaults) return { again: undefined };
-    const outcome = await ask({ address, form });
-    if (isRefusal(outcome)) return { again: PROBLEMS[outcome.refused], refused: outcome.refused };
+    { fields, params, address, form }: Sent,
+    ask: (sender: FormSender) => Promise<Outcome<T>>,
+  ): Promise<{ taken: T } | { again: Draft; refused?: Refusal["refused"] }> => {
+    if (form === undefined) return { again: fields.draft("problem.again") };
+    if (fields.hasFaults) return { again: fields.draft() };
+    const outcome = await ask({ address, form, ...workOf(params) });
+    if (isRefusal(outcome)) {
+      const { refused } = outcome;
+      const work = "work" in outcome ? outcome.work : undefined;
+      return { again: fields.draft(PROBLEMS[refused], work), refused };
+    }
     // Who has written something sees it, before the daemon has told that there is something new.
     board.changed();
     return { taken: outcome };
@@ -127,6 +155,8 @@ export function messageRoutes(options: MessageRoutesOptions) {
     app.use(path, async (_, next) => (pages.facts.messages ? await next() : seeOther("/")));
   }
 
+  app.get(WORK_SCRIPT, async () => script(await workScript()));
+
   app.get("/sos", (c) => messages.sos(c.env.address, languageFor(c.req.raw)));
 
   app.post("/sos", limited, async (c) => {
@@ -134,7 +164,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
     const body = readSos(sent.fields);
     const result = await send(sent, (sender) => desk.sos(sender, body));
     if ("taken" in result) return mine(sent, result.taken.code);
-    return messages.sosAgain(sent.language, sent.token, sent.fields.draft(result.again));
+    return messages.sosAgain(sent.language, sent.token, result.again);
   });
 
   app.get("/check-in", (c) => afterConsent(c, "check-in", (at, language) => messages.checkIn(at, language)));
@@ -145,7 +175,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
     const result = await send(sent, (sender) => desk.checkIn(sender, body));
     if ("taken" in result) return mine(sent, result.taken.code);
     if (result.refused === "consent") return pages.welcome(sent.address, sent.language, false, "check-in");
-    return messages.checkInAgain(sent.language, sent.token, sent.fields.draft(result.again));
+    return messages.checkInAgain(sent.language, sent.token, result.again);
   });
 
   app.get("/square", async (c) => {
@@ -183,7 +213,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
       return seeOther(`/square?${new URLSearchParams({ lang: language.code, room, code })}`);
     }
     if (result.refused === "consent") return pages.welcome(sent.address, language, false, "write");
-    return messages.write(language, sent.token, room, reply, sent.fields.draft(result.again));
+    return messages.write(language, sent.token, room, reply, result.again);
   });
 
   app.get("/report", (c) =>
@@ -205,7 +235,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
     if ("taken" in result || result.refused === "unknown")
       return messages.reported(language, room, !("taken" in result));
     if (result.refused === "consent") return pages.welcome(sent.address, language, false, "square");
-    return messages.report(language, sent.token, { id, room }, sent.fields.draft(result.again));
+    return messages.report(language, sent.token, { id, room }, result.again);
   });
 
   app.get("/people", async (c) => {
@@ -245,7 +275,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
     if (result.refused === undefined && code !== "") return mine(sent, code);
     const fields = new FormFields(new URLSearchParams({ code }));
     fields.line({ name: "code", label: "mine.code" }, 64);
-    return messages.code(language, fields.draft(result.again));
+    return messages.code(language, fields.draft(result.again.problem));
   });
 
   return app;
@@ -255,6 +285,12 @@ export function messageRoutes(options: MessageRoutesOptions) {
 function cursorOf(c: Ask): string | undefined {
   const before = c.req.query("before") ?? "";
   return before === "" || before.length > MAX_CURSOR_CHARS ? undefined : before;
+}
+
+/** What the page's script has worked out, where it has. */
+function workOf(params: URLSearchParams): { work?: string } {
+  const work = params.get("work") ?? "";
+  return work === "" || work.length > SOLUTION_CHARS ? {} : { work };
 }
 
 /** A room by its name; the town square where there is none. */

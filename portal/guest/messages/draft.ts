@@ -17,6 +17,8 @@ export interface Draft {
   faults: readonly Fault[];
   /** Why the whole form was not taken. */
   problem?: TextKey;
+  /** Work by which it is taken after all, for a browser that runs scripts; see `work-challenges.ts`. */
+  work?: string;
 }
 
 export const EMPTY_DRAFT: Draft = { values: {}, faults: [] };

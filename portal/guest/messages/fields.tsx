@@ -2,8 +2,11 @@
 import type { Child } from "hono/jsx";
 import type { Language, TextKey } from "../../locales/index.ts";
 import { Hidden, type PageContext } from "../page-context.tsx";
-import { wordsOf } from "../words.ts";
+import { type Words, wordsOf } from "../words.ts";
 import type { Draft, Fault } from "./draft.ts";
+
+/** Where the script is that does the work of a form, see `portal/app/form-work.ts`. */
+export const WORK_SCRIPT = "/work.js";
 
 interface FormProps {
   context: PageContext;
@@ -23,13 +26,14 @@ interface FormProps {
 export function Form({ context, action, token, draft, send, urgent, children }: FormProps) {
   const { language } = context;
   const t = wordsOf(language);
-  const { faults, problem } = draft;
+  const { faults, problem, work } = draft;
   return (
     <>
       {problem === undefined && faults.length === 0 ? null : (
         <div class="n e" role="alert">
           <h2>{t("error.heading")}</h2>
-          {problem === undefined ? null : <p>{t(problem)}</p>}
+          {problem === undefined ? null : <p id="work-wait">{t(problem)}</p>}
+          {work === undefined ? null : <WorkNotes t={t} />}
           {faults.length === 0 ? null : (
             <ul>
               {faults.map((fault) => (
@@ -43,11 +47,29 @@ export function Form({ context, action, token, draft, send, urgent, children }: 
       )}
       <form method="post" action={action}>
         <Hidden token={token} language={language} />
+        {work === undefined ? null : (
+          <input type="hidden" name="work" id="work" data-challenge={work} value="" />
+        )}
         {children}
         <button class={urgent ? "b r" : "b"} type="submit">
           {t(send)}
         </button>
       </form>
+      {work === undefined ? null : <script src={WORK_SCRIPT}></script>}
+    </>
+  );
+}
+
+/** What the script shows in the place of the word to wait. */
+function WorkNotes({ t }: { t: Words }) {
+  return (
+    <>
+      <p id="work-doing" role="status" hidden>
+        {t("work.doing")} <progress id="work-share" max={1} value={0} />
+      </p>
+      <p id="work-done" role="status" hidden>
+        {t("work.done")}
+      </p>
     </>
   );
 }

@@ -23,6 +23,7 @@ const STATES: Readonly<Record<DeliveryState, TextKey>> = {
   read: "mine.read",
   acknowledged: "mine.acknowledged",
   closed: "mine.closed",
+  removed: "square.removed",
 };
 const REFRESH_S = 20;
 const MAX_CODE_CHARS = 24;
@@ -64,13 +65,14 @@ export function codePage(context: PageContext, draft: Draft): string {
 export function deliveryPage(context: PageContext, token: string, code: string, delivery: Delivery): string {
   const { language } = context;
   const t = wordsOf(language);
-  const { kind, state, etaSeconds, note, by } = delivery;
-  // What an operator has given to helpers comes with a word to whom.
-  const said = kind === "sos" && state === "handed-over" && note !== "" ? "mine.passedOn" : STATES[state];
+  const { kind, state, etaSeconds, by } = delivery;
+  const isRemoved = state === "removed";
+  const note = isRemoved ? "" : delivery.note;
+  const said = saidOf(delivery);
   const url = link("/mine", context, { code });
   const path = `/mine?code=${code}`;
   const isOnItsWay = state === "waiting" || state === "on-lora";
-  const goesOn = state !== "closed" && state !== "read";
+  const goesOn = state !== "closed" && state !== "read" && !isRemoved;
   return (
     <Layout
       {...frame(context, t(TITLES[kind] ?? "home.mine"))}
@@ -85,6 +87,7 @@ export function deliveryPage(context: PageContext, token: string, code: string, 
           <p>{t("mine.eta", { time: durationText(language, etaSeconds) })}</p>
         ) : null}
         {by === undefined ? null : <p>{t("mine.by", { box: by })}</p>}
+        {isRemoved && delivery.note !== "" ? <p>{t("square.reason", { reason: delivery.note })}</p> : null}
         {note === "" ? null : (
           <>
             <p>{t("mine.note")}</p>
@@ -95,7 +98,7 @@ export function deliveryPage(context: PageContext, token: string, code: string, 
         )}
         {goesOn ? <p class="s">{t("mine.again")}</p> : null}
       </div>
-      {kind === "sos" ? (
+      {kind === "sos" && !isRemoved ? (
         <>
           <p>{t("sos.phone")}</p>
           {isOnItsWay ? <p>{t("sos.next")}</p> : null}
@@ -117,17 +120,25 @@ export function deliveryPage(context: PageContext, token: string, code: string, 
           {t("home.people")}
         </a>
       ) : null}
-      <form method="post" action="/mine">
-        <Hidden token={token} language={language} />
-        <input type="hidden" name="code" value={code} />
-        <button class="b q" type="submit">
-          {t("mine.takeBack")}
-        </button>
-        <p class="s">{t("mine.takeBackHow")}</p>
-      </form>
+      {isRemoved ? null : (
+        <form method="post" action="/mine">
+          <Hidden token={token} language={language} />
+          <input type="hidden" name="code" value={code} />
+          <button class="b q" type="submit">
+            {t("mine.takeBack")}
+          </button>
+          <p class="s">{t("mine.takeBackHow")}</p>
+        </form>
+      )}
       <Back context={context} />
     </Layout>
   ).toString();
+}
+
+function saidOf({ kind, state, note, removedBy }: Delivery): TextKey {
+  if (state === "removed" && removedBy === "sender") return "square.takenBack";
+  // What an operator has given to helpers comes with a word to whom.
+  return kind === "sos" && state === "handed-over" && note !== "" ? "mine.passedOn" : STATES[state];
 }
 
 /** It is taken back. */

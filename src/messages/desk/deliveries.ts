@@ -23,6 +23,8 @@ export class Deliveries {
     if (progress === undefined) return undefined;
     const kind = this.kindOf(id);
     const base = { id, kind, note: progress.note };
+    const removed = store.queries.trace(id)?.removed;
+    if (removed) return { ...base, state: "removed", note: removed.reason, removedBy: removed.by };
     if (progress.state !== "waiting") return { ...base, state: progress.state, ...this.answeredBy(id) };
     const onAir = onLora(id);
     return onAir ? { ...base, state: "on-lora", ...onAir } : { ...base, state: "waiting" };

@@ -9,13 +9,15 @@ import type { Deliveries } from "./deliveries.ts";
 import { FormsOnce } from "./forms-once.ts";
 import type { Delivery, NotSent, Sent, Writer } from "./guest-messages.ts";
 import { newWithdrawalCode, tidyWithdrawalCode } from "./withdrawal-code.ts";
-import type { WritingLimits, Written } from "./writing-limits.ts";
+import type { Workable, WritingGate } from "./writing-gate.ts";
+import type { WritingLimits } from "./writing-limits.ts";
 
 export interface GuestFormsOptions {
   store: BundleStore;
   maker: BundleMaker;
   deliveries: Deliveries;
   limits: WritingLimits;
+  gate: WritingGate;
   /** Keys that this box signs by, or has signed by: what it has made it can take back. */
   keys: () => readonly SigningKey[];
   /** Rooms that are there beside the town square. */
@@ -96,14 +98,19 @@ export class GuestForms {
   }
 
   async report(writer: Writer, id: BundleId, reason: string): Promise<{ reported: true } | NotSent> {
-    const { limits, store } = this.options;
-    if (!limits.takes("report", writer.station)) return slowDown();
+    const { store } = this.options;
+    const refused = this.gateRefusal("report", writer);
+    if (refused) return refused;
     const isHere = await store.moderation.report(id, writer.station, reason.slice(0, 200));
     return isHere ? { reported: true } : unknown();
   }
 
   /** @param bundles makes what is taken into custody: all of them, and the first is what the code is for */
-  private form(what: Written, writer: Writer, bundles: () => [Bundle, ...Bundle[]]): Promise<Sent | NotSent> {
+  private form(
+    what: Workable | "sos",
+    writer: Writer,
+    bundles: () => [Bundle, ...Bundle[]],
+  ): Promise<Sent | NotSent> {
     return this.once.take(writer.station, writer.form, async () => {
       let made: [Bundle, ...Bundle[]];
       try {
@@ -113,7 +120,8 @@ export class GuestForms {
         throw error;
       }
       // What is wrong does not count against a person who tries to get it right.
-      if (!this.options.limits.takes(what, writer.station)) return slowDown();
+      const refused = this.gateRefusal(what, writer);
+      if (refused) return refused;
       const { store, random32, deliveries } = this.options;
       const [first, ...others] = made;
       const taken = await this.take(first, { by: "guest", station: writer.station });
@@ -132,6 +140,12 @@ export class GuestForms {
       };
       return { ...delivery, code };
     });
+  }
+
+  private gateRefusal(what: Workable | "sos", { station, form = "", work }: Writer): NotSent | undefined {
+    // Nobody has to do anything before they call for help.
+    if (what === "sos") return this.options.limits.takes(what, station) ? undefined : slowDown();
+    return this.options.gate.refusal({ what, station, message: form }, { work });
   }
 
   private find(station: string, typed: string): string | NotSent {
@@ -164,5 +178,10 @@ export function notSent({ reason, detail }: Extract<Taken, { state: "refused" }>
   }
 }
 
-export const slowDown = (): NotSent => ({ refused: "slow-down", detail: "too many in a short time" });
+/** @param work a challenge by whose solution it is taken all the same */
+export const slowDown = (work?: string): NotSent => ({
+  refused: "slow-down",
+  detail: "too many in a short time",
+  ...(work === undefined ? {} : { work }),
+});
 export const unknown = (): NotSent => ({ refused: "unknown", detail: "there is none of this code" });

@@ -4,7 +4,8 @@ import type { Taken } from "../custody/custody.ts";
 
 /**
  * How far a bundle has come. `waiting`: on this box alone. `handed-over`: another box has it. `on-lora`: it is on its way by LoRa.
- * `delivered`, `read`: by the recipient's receipts. The rest are what an operator has said of an SOS.
+ * `delivered`, `read`: by the recipient's receipts. `removed`: taken away from everybody's eyes. The rest are what an operator has said of
+ * an SOS.
  */
 export const DELIVERY_STATES = [
   "waiting",
@@ -14,6 +15,7 @@ export const DELIVERY_STATES = [
   "read",
   "acknowledged",
   "closed",
+  "removed",
 ] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
@@ -24,10 +26,12 @@ export interface Delivery {
   state: DeliveryState;
   /** By LoRa: seconds until it will have been sent, as things stand. */
   etaSeconds?: number;
-  /** Of an SOS: what the operator wrote; may be empty. */
+  /** Of an SOS: what the operator wrote; of what was removed: the reason. May be empty. */
   note: string;
   /** Of an SOS: the name of the box whose operator said so, where it is known. */
   by?: string;
+  /** Of what was removed. */
+  removedBy?: "sender" | "operator";
 }
 
 /** The answer to a form: the sender can see what becomes of it, and take it back, by this code alone. */
@@ -49,6 +53,11 @@ export type NotSent = {
     /** No such bundle, or the code is not its. */
     | "unknown";
   detail: string;
+  /**
+   * Of `slow-down`: work to be done, see `work-challenges.ts`. The same once more with {@link Writer.work} is taken at once. Where it is
+   * missing nothing but waiting helps.
+   */
+  work?: string;
 };
 
 /** A public bundle as a page shows it. */
@@ -111,6 +120,8 @@ export interface Writer {
   station: string;
   /** Of a form: the same one sent twice is taken once, and answered alike. At most 64 characters. */
   form?: string;
+  /** The solution of {@link NotSent.work}. */
+  work?: string;
 }
 
 /**

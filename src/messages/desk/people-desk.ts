@@ -1,18 +1,20 @@
 import { checkInboxProof, type InboxChallenges } from "../../identity/index.ts";
 import { decodeBody } from "../bundle/body-codec.ts";
-import { BundleError, type BundleId, type Kind } from "../bundle/bundle.ts";
-import { decodeBundle } from "../bundle/bundle-codec.ts";
+import { type Bundle, BundleError, type BundleId, type Kind } from "../bundle/bundle.ts";
+import { bundleId, decodeBundle } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
 import type { Taken } from "../custody/custody.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { notSent, slowDown } from "./guest-forms.ts";
 import type { Delivery, NotSent, Writer } from "./guest-messages.ts";
+import type { WritingGate } from "./writing-gate.ts";
 import type { WritingLimits } from "./writing-limits.ts";
 
 export interface PeopleDeskOptions {
   store: BundleStore;
   deliveries: Deliveries;
   limits: WritingLimits;
+  gate: WritingGate;
   /** This box's public key in its network. */
   boxKey: () => Uint8Array;
   challenges: InboxChallenges;
@@ -41,21 +43,31 @@ const OF_PERSONS: readonly Kind[] = [
 export class PeopleDesk {
   constructor(private readonly options: PeopleDeskOptions) {}
 
-  async submit({ station }: Writer, encoded: Uint8Array): Promise<Taken | NotSent> {
-    const { store, limits } = this.options;
-    let kind: Kind;
+  async submit(writer: Writer, encoded: Uint8Array): Promise<Taken | NotSent> {
+    const { store, gate } = this.options;
+    let bundle: Bundle;
     try {
-      const bundle = decodeBundle(encoded);
-      kind = bundle.kind;
-      if (bundle.sender.as !== "person" || !OF_PERSONS.includes(kind))
+      bundle = decodeBundle(encoded);
+      if (bundle.sender.as !== "person" || !OF_PERSONS.includes(bundle.kind))
         return { refused: "form", detail: "bundle.as: a person's page hands over a person's bundles" };
     } catch (error) {
       if (error instanceof BundleError) return { refused: "form", detail: error.message };
       throw error;
     }
-    if (!limits.takes(kind === "sos" ? "sos" : "bundle", station)) return slowDown();
-    const taken = await store.take(encoded, 0, { by: "guest", station });
-    return taken.state === "refused" ? notSent(taken) : taken;
+    const person = Buffer.from(bundle.sender.key).toString("hex");
+    const refused = this.gateRefusal(writer, bundle, person);
+    if (refused) return refused;
+    const taken = await store.take(encoded, 0, { by: "guest", station: writer.station });
+    if (taken.state === "refused") return notSent(taken);
+    // Only now is it known that it was this person.
+    if (taken.state === "new") gate.written(person);
+    return taken;
+  }
+
+  private gateRefusal({ station, work }: Writer, bundle: Bundle, person: string): NotSent | undefined {
+    const { limits, gate } = this.options;
+    if (bundle.kind === "sos") return limits.takes("sos", station) ? undefined : slowDown();
+    return gate.refusal({ what: "bundle", station, message: bundleId(bundle) }, { work, person });
   }
 
   card(key: Uint8Array): Uint8Array | undefined {

@@ -33,3 +33,12 @@ test("all sources together get the total", () => {
   const all = Array.from({ length: 100 }, (_, index) => taken(limiter, `source ${index}`, 5, 0));
   expect(all.reduce((sum, count) => sum + count, 0)).toBe(50);
 });
+
+test("what a source has left is told without counting, and shared by those that are not remembered", () => {
+  const limiter = new SourceLimiter(LIMITS, 0);
+  expect(limiter.left("a", 0)).toBe(5);
+  taken(limiter, "a", 3, 0);
+  expect([limiter.left("a", 0), limiter.left("a", 0), limiter.left("a", 500)]).toEqual([2, 2, 3]);
+  for (const source of ["b", "c", "d", "e"]) taken(limiter, source, 5, 0);
+  expect(limiter.left("unknown", 0)).toBe(0);
+});

@@ -5,6 +5,7 @@ import { encodeBody } from "../../../src/messages/bundle/body-codec.ts";
 import { bundleId, encodeBundle, makeBundle } from "../../../src/messages/bundle/bundle-codec.ts";
 import type { NotSent, Sent } from "../../../src/messages/desk/guest-messages.ts";
 import { scratchFolders } from "../scratch.ts";
+import { solved } from "./desk/solved.ts";
 import { messagesBox } from "./messages-box.ts";
 
 const scratch = scratchFolders();
@@ -139,6 +140,29 @@ describe("a guest without a key", () => {
     sent(await post(OTHER));
     sent(await guests.sos(PHONE, SOS));
   });
+
+  test("who floods comes through by work, with the same form once", async () => {
+    const { guests } = await started();
+    const post = (more: { form: string; work?: string }) =>
+      guests.post({ ...PHONE, ...more }, "square", { name: "", text: more.form });
+    for (let count = 0; count < 8; count += 1) sent(await post({ form: `f${count}` }));
+    const refused = await post({ form: "late" });
+    if (!("refused" in refused) || refused.work === undefined) throw new Error("no work was asked for");
+    const work = solved(refused.work);
+    expect(await post({ form: "another", work })).toMatchObject({ refused: "slow-down" });
+    const taken = sent(await post({ form: "late", work }));
+    expect(sent(await post({ form: "late", work }))).toEqual(taken);
+    expect(guests.posts("square").items).toHaveLength(9);
+  });
+
+  test("who calls for help too often is told to wait, and is never asked for work", async () => {
+    const { guests } = await started();
+    for (let count = 0; count < 5; count += 1) sent(await guests.sos(PHONE, SOS));
+    expect(await guests.sos(PHONE, SOS)).toEqual({
+      refused: "slow-down",
+      detail: "too many in a short time",
+    });
+  });
 });
 
 describe("an operator", () => {
@@ -160,6 +184,23 @@ describe("an operator", () => {
       { id, text: "", removed: { by: "operator", reason: "a fraud" } },
     ]);
     expect(operator.reported()).toEqual([]);
+  });
+
+  test("tells whoever wrote what was taken away, with the reason", async () => {
+    const { guests, operator } = await started();
+    const post = sent(await guests.post(PHONE, "square", { name: "Eve", text: "Free money" }));
+    const checkIn = sent(await guests.checkIn(PHONE, CHECK_IN));
+    await operator.remove(post.id, "a fraud");
+    expect(guests.delivery(PHONE, post.code)).toEqual({
+      id: post.id,
+      kind: "post",
+      state: "removed",
+      note: "a fraud",
+      removedBy: "operator",
+    });
+    await guests.withdraw(PHONE, checkIn.code);
+    expect(guests.delivery(PHONE, checkIn.code)).toMatchObject({ state: "removed", removedBy: "sender" });
+    expect(guests.deliveries([post.id])).toMatchObject([{ state: "removed", note: "a fraud" }]);
   });
 
   test("who removes a call for help has closed it", async () => {

@@ -35,6 +35,8 @@ export class MemoryMessages implements GuestMessages {
   readonly openRooms = new Set<string>([SQUARE]);
   /** What every form is refused with, where it is. */
   refusal: NotSent | undefined;
+  /** What work came along with each form. */
+  readonly works: (string | undefined)[] = [];
   /** How often something was read: `posts square`. */
   readonly reads: string[] = [];
   private readonly kept = new Map<string, Kept>();
@@ -175,6 +177,7 @@ export class MemoryMessages implements GuestMessages {
 
   /** A form that comes twice is answered alike. */
   private once(writer: Writer, kind: Kind, act: (id: BundleId) => BundleId): Sent | NotSent {
+    this.works.push(writer.work);
     const form = `${writer.station} ${writer.form}`;
     const known = writer.form ? this.forms.get(form) : undefined;
     if (known) return known;

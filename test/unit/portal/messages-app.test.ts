@@ -413,6 +413,53 @@ describe("looking for people", () => {
   });
 });
 
+describe("a form that came at a bad time", () => {
+  const WORK = "ab".repeat(32);
+  const policyOf = (response: Response) => response.headers.get("content-security-policy") ?? "";
+
+  test("can be sent by work, which the page's own script does; without one its writer is told to wait", async () => {
+    const { fillIn, send, memory, agrees } = await messagePortal();
+    agrees();
+    memory.refusal = { refused: "slow-down", detail: "", work: WORK };
+    const answer = await fillIn("/write", { text: "Bread at the school" });
+    const html = await answer.text();
+    expect(wordsOn(html)).toContain(EN["error.slow"]);
+    expect(html).toContain(`data-challenge="${WORK}"`);
+    expect(html).toContain('<script src="/work.js">');
+    expect(policyOf(answer)).toContain("script-src 'self'");
+    const { action, hidden, values } = formOn(html);
+    expect([hidden.work, values.text]).toEqual(["", "Bread at the school"]);
+    await send(action, { ...hidden, ...values, work: "a solution" });
+    expect(memory.works).toEqual([undefined, "a solution"]);
+  });
+
+  test("has no script where work is of no use", async () => {
+    const { fillIn, memory, agrees, text } = await messagePortal();
+    agrees();
+    memory.refusal = { refused: "slow-down", detail: "" };
+    for (const [path, fields] of [
+      ["/write", { text: "x" }],
+      ["/check-in", { name: "Amal" }],
+      ["/sos", { text: "Fire" }],
+    ] as const) {
+      const answer = await fillIn(path, fields);
+      expect(policyOf(answer)).not.toContain("script-src");
+      expect(forged(await answer.text())).toEqual([]);
+      expect(forged(await text(path))).toEqual([]);
+    }
+  });
+
+  test("gets a script that old browsers understand", async () => {
+    const { ask } = await messagePortal();
+    const answer = await ask("/work.js");
+    expect(answer.headers.get("content-type")).toStartWith("text/javascript");
+    const source = await answer.text();
+    expect(source.length).toBeLessThan(4_096);
+    expect(source).not.toMatch(/=>|`|\b(let|const|class|async|of)\b|\.\.\./);
+    expect(() => new Function(source)).not.toThrow();
+  });
+});
+
 describe("what was sent", () => {
   test("is asked for by a code in any digits", async () => {
     const { text, fillIn } = await messagePortal();
@@ -431,6 +478,21 @@ describe("what was sent", () => {
     expect(wordsOn(html)).toContain(EN[key]);
     expect(formOn(html).values).toEqual({ code: typed });
     expect(forged(html)).toEqual([]);
+  });
+
+  test("says that it was removed, by whom and why, and no longer offers to take it back", async () => {
+    const { text, fillIn, memory, agrees } = await messagePortal();
+    agrees();
+    const { code } = Object.fromEntries(
+      new URL(location(await fillIn("/write", { text: "Free money" })), "http://x").searchParams,
+    );
+    memory.moveOn(code ?? "", { state: "removed", removedBy: "operator", note: "a fraud" });
+    const html = await text(`/mine?code=${code}`);
+    for (const words of [EN["square.removed"], "Reason: a fraud"]) expect(wordsOn(html)).toContain(words);
+    expect(formOn(html).action).toBe("");
+    expect(html).not.toContain("http-equiv");
+    memory.moveOn(code ?? "", { removedBy: "sender", note: "" });
+    expect(wordsOn(await text(`/mine?code=${code}`))).toContain(EN["square.takenBack"]);
   });
 
   test("is not taken back by a page of another site", async () => {

@@ -1,0 +1,126 @@
+import { describe, expect, test } from "bun:test";
+import { WorkChallenges } from "../../../../src/messages/desk/work-challenges.ts";
+import { USUAL_TRIES } from "../../../../src/messages/desk/work-difficulty.ts";
+import { type Brought, type Workable, WritingGate } from "../../../../src/messages/desk/writing-gate.ts";
+import { WritingLimits } from "../../../../src/messages/desk/writing-limits.ts";
+import { solved } from "./solved.ts";
+
+/** A gate whose work is light: what is tried out is what it lets through. */
+class LightWork extends WorkChallenges {
+  readonly tries: number[] = [];
+
+  override give(...[asked, tries]: Parameters<WorkChallenges["give"]>): string {
+    this.tries.push(tries);
+    return super.give(asked, 1);
+  }
+}
+
+function gate() {
+  const time = { nowMs: 0 };
+  const monotonicMs = () => time.nowMs;
+  let count = 0;
+  const challenges = new LightWork({
+    secret: new Uint8Array(32),
+    randomBytes: () => {
+      count += 1;
+      return Buffer.from(count.toString(16).padStart(16, "0"), "hex");
+    },
+    monotonicMs,
+  });
+  const made = new WritingGate(new WritingLimits(monotonicMs), challenges, monotonicMs);
+  let messages = 0;
+  const ask = (what: Workable, station: string, brought: Partial<Brought> = {}, message = `${messages++}`) =>
+    made.refusal({ what, station, message }, { work: undefined, ...brought });
+  /** Writes, and does what work it is asked for. @returns whether it came through */
+  const work = (what: Workable, station: string, person?: string): boolean => {
+    const message = `${messages++}`;
+    const who = person === undefined ? {} : { person };
+    const refused = ask(what, station, who, message);
+    if (refused === undefined) return true;
+    if (refused.work === undefined) return false;
+    return ask(what, station, { ...who, work: solved(refused.work) }, message) === undefined;
+  };
+  const most = (times: number, act: () => boolean) =>
+    Array.from({ length: times }, act).filter(Boolean).length;
+  return { time, made, challenges, ask, work, most };
+}
+
+describe("who writes more than usual", () => {
+  test("is asked for work, and comes through by it", () => {
+    const { ask, most } = gate();
+    expect(most(20, () => ask("post", "a") === undefined)).toBe(8);
+    const refused = ask("post", "a", {}, "mine");
+    expect(refused?.refused).toBe("slow-down");
+    const brought = { work: solved(refused?.work ?? "") };
+    expect(ask("post", "a", brought, "mine")).toBeUndefined();
+    expect(ask("post", "a", brought, "mine")).toMatchObject({ refused: "slow-down" });
+    expect(ask("post", "a", brought, "another")).toMatchObject({ refused: "slow-down" });
+  });
+
+  test("comes through so often and no more, and waits then", () => {
+    const { ask, work, most, time } = gate();
+    expect(most(50, () => work("post", "a"))).toBe(8 + 6);
+    expect(ask("post", "a")).toEqual({ refused: "slow-down", detail: "too many in a short time" });
+    time.nowMs += 20_000;
+    // One that is usual, one by work.
+    expect(most(50, () => work("post", "a"))).toBe(2);
+  });
+
+  test("has harder and harder work to do", () => {
+    const { work, most, challenges } = gate();
+    most(50, () => work("post", "a"));
+    expect(challenges.tries[0]).toBe(USUAL_TRIES);
+    expect(challenges.tries.length).toBe(6);
+    expect(challenges.tries).toEqual(challenges.tries.toSorted((a, b) => a - b));
+    expect(challenges.tries.at(-1)).toBeGreaterThan(4 * USUAL_TRIES);
+  });
+
+  test("makes it no harder for others by merely asking", () => {
+    const { ask, challenges } = gate();
+    for (let count = 0; count < 5_000; count += 1) ask("post", "flood");
+    for (let count = 0; count < 8; count += 1) ask("post", "b");
+    ask("post", "b");
+    expect(challenges.tries.at(-1)).toBe(USUAL_TRIES);
+  });
+});
+
+describe("a flood from addresses that are made up", () => {
+  test("keeps out nobody who does some work", () => {
+    const { ask, work } = gate();
+    for (let count = 0; count < 5_000; count += 1) ask("post", `made-up ${count}`);
+    expect(ask("post", "newcomer")?.work).toBeString();
+    expect(work("post", "newcomer")).toBe(true);
+  });
+
+  test("that does the work gets through up to a limit for all, and its work becomes the hardest", () => {
+    const { ask, work, most, challenges, time } = gate();
+    for (let count = 0; count < 5_000; count += 1) ask("post", `made-up ${count}`);
+    let station = 0;
+    expect(most(2_000, () => work("post", `worker ${station++}`))).toBe(300);
+    expect(challenges.tries.at(-1)).toBeGreaterThan(7.5 * USUAL_TRIES);
+    expect(ask("post", "newcomer")?.work).toBeUndefined();
+    time.nowMs += 100;
+    expect(work("post", "newcomer")).toBe(true);
+  });
+});
+
+describe("one person on many devices", () => {
+  test("is asked for work when what they have written is more than one writes, and then waits", () => {
+    const { made, work } = gate();
+    let written = 0;
+    for (let device = 0; device < 500; device += 1) {
+      if (!work("bundle", `device ${device}`, "person")) continue;
+      made.written("person");
+      written += 1;
+    }
+    expect(written).toBe(100 + 30);
+    expect(work("bundle", "another device", "another person")).toBe(true);
+  });
+
+  test("whose name others put on what was never taken is not counted", () => {
+    const { ask, time } = gate();
+    for (let device = 0; device < 500; device += 1) ask("bundle", `device ${device}`, { person: "victim" });
+    time.nowMs += 2_000;
+    expect(ask("bundle", "their own", { person: "victim" })).toBeUndefined();
+  });
+});
