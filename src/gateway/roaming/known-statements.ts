@@ -47,7 +47,7 @@ export class KnownStatements {
 
   /**
    * Takes in a statement if it is later than what is known of its station.
-   * @returns `new` with the stations that gave way to it for want of room, in hex
+   * @returns whether it was, and the stations that gave way to it for want of room, in hex
    */
   take(told: Told): { isNew: boolean; gone: string[] } {
     const { statement } = told;

@@ -31,7 +31,7 @@ export interface RoamingPartOptions {
  *   hash of its MAC address (`station-names.ts`). The key comes of the network's shared key, so whoever has that, any member,
  *   could try MAC addresses out; that is why statements go to boxes alone, and nothing of them by gossip. Phones that make up
  *   their MAC address have one for each network name, so boxes of one name see the same; where the names differ, the owner is asked again.
- * - **What.** A statement (`statement.ts`), some 150 bytes, signed by its box: agreed, or left; how long it holds; language;
+ * - **What.** A statement (`statement.ts`), some 130 bytes, signed by its box: agreed, or left; how long it holds; language;
  *   which version of the risks. Beside it stands its age in seconds, which every box goes on counting. There are no dates: a
  *   box has no clock to trust. While a box is off it counts nothing, so what it brings back may hold longer by that time.
  * - **Which holds.** The one with the higher serial; a box says its own by one more than the highest that it knows of the

@@ -387,7 +387,7 @@ describe("the status page", () => {
       name: attack,
       parts: [{ name: attack, state: "running", detail: attack }],
       config: { file: attack, problems: [{ key: attack, value: attack, allowed: attack }] },
-      guests: [{ mac: attack, ipv4: attack, state: "new", language: attack, secondsLeft: 1 }],
+      guests: [{ mac: attack, ipv4: attack, state: "new", language: attack, from: attack, secondsLeft: 1 }],
       lora: {
         address: attack,
         cases: LORA.cases.map((one) => ({ ...one, name: attack, firmware: attack, channel: attack })),

@@ -48,7 +48,7 @@ async function writeSession(station: number): Promise<never> {
   for (;;) {
     number += 1;
     const remainingMs = number;
-    await sessions.save([{ mac, ipv4: `10.20.0.${station + 16}`, language: "en", remainingMs }]);
+    await sessions.save([{ mac, ipv4: `10.20.0.${station + 16}`, language: "en", from: "", remainingMs }]);
     acknowledge(`session ${mac} ${remainingMs}`);
   }
 }
