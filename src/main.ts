@@ -27,6 +27,8 @@ import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharedLinks } from "
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
+import { WifiPart } from "./wifi/air/index.ts";
+import { networkName } from "./wifi/plan/index.ts";
 
 export const VERSION = packageJson.version;
 
@@ -152,6 +154,19 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const texts = new LoraTexts(lora, clock);
   const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
   if (bench?.isByLoraAlone) for (const link of config.mesh.invites) memberships.join(link, config.box.name);
+  // On a bench the machine's radios are let alone.
+  const wifi = onBoard
+    ? new WifiPart({
+        config: { ...config.wifi, ssid: networkName(config.wifi.ssid, config.box.name) },
+        bridge: config.gateway.bridge,
+        runFolder: join(runFolder, "wifi"),
+        deviceHash: key.hash,
+        sharedKey: () => firstNetwork(memberships)?.sharedKeys()[0],
+        timers: systemTimers,
+        journal,
+        log,
+      })
+    : undefined;
   const { mesh, parts, clearLeftovers } = composeMesh({
     config,
     onBoard,
@@ -233,6 +248,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           config: { file: file ?? null, problems },
           parts: () => lifecycle.status(),
           gateway,
+          wifi,
           lora: texts,
           mesh: mesh.desk,
           messages: messages?.operator,
@@ -269,6 +285,10 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     },
   };
 }
+
+/** Of several networks the one whose radios are joined: the same at all boxes that are in the same ones. */
+const firstNetwork = (memberships: Memberships) =>
+  memberships.list().sort((a, b) => (a.id < b.id ? -1 : 1))[0];
 
 /** The virtual air is Europe's, and both cases are on its usual channel. */
 const benchLora = (lora: Config["lora"], port: string | undefined): Config["lora"] => ({

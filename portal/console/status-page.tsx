@@ -91,6 +91,7 @@ export function statusPage(status: BoxStatus): string {
                 ])}
               />
             )}
+            <RadiosSection wifi={status.wifi} />
             <MeshSection mesh={status.mesh} />
             <LoraSection lora={status.lora} />
             <h2>Journal</h2>
@@ -136,6 +137,33 @@ function MessagesSection({ messages }: { messages: BoxStatus["messages"] }) {
         {status.outbox.waiting === 0 ? null : `, ${status.outbox.waiting} waiting for people outside`}
       </p>
     </section>
+  );
+}
+
+/** What each Wi-Fi radio does, and what is not to be had. */
+function RadiosSection({ wifi }: { wifi: BoxStatus["wifi"] }) {
+  if (wifi === undefined || !wifi.enabled || wifi.present === 0) return null;
+  return (
+    <>
+      <h2>Wi-Fi radios</h2>
+      <Table
+        title="Wi-Fi radios"
+        head={["Interface", "Network", "State", "Stations", "Channel", "Radio"]}
+        rows={wifi.radios.flatMap(({ phy, channel, interfaces }) =>
+          interfaces.map(({ name, role, network, state, stations, why }) => [
+            name,
+            <bdi>{network}</bdi>,
+            why === "" ? state : `${state}: ${why}`,
+            role === "open" ? String(stations) : "",
+            channel,
+            phy,
+          ]),
+        )}
+      />
+      {wifi.notes.map((note) => (
+        <p class="s">{note}</p>
+      ))}
+    </>
   );
 }
 

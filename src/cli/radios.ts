@@ -3,10 +3,13 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { type Config, ConfigError, defaultConfig, parseConfig } from "../config/index.ts";
 import { RunError } from "../host/run.ts";
+import type { BoxStatus } from "../portal/index.ts";
+import type { WifiView } from "../wifi/air/index.ts";
 import { lastHeard } from "../wifi/heard/index.ts";
 import { collectRadios, InventoryError, parseInventory } from "../wifi/inventory/index.ts";
 import { networkName, planRadios, planText } from "../wifi/plan/index.ts";
 import type { Radio, RadioInventory } from "../wifi/radio-inventory.ts";
+import { askBox, type ControlOptions, withControlOptions } from "./control.ts";
 import { EXIT } from "./exit.ts";
 
 const BOARDS = resolve(import.meta.dir, "../../hardware/boards");
@@ -30,6 +33,9 @@ export function radiosCommand(): Command {
     .option("--config <file>", "an omerta.toml; without it, the defaults")
     .action(reported(plan));
   withSource(command.command("list")).description("tell what the radios can do").action(reported(list));
+  withControlOptions(command.command("status"))
+    .description("tell what the radios of a running box do now")
+    .action(status);
   command
     .command("boards")
     .description("list the recorded boards and adapters, for --add")
@@ -89,6 +95,36 @@ async function list(options: SourceOptions): Promise<void> {
   const inventory = await inventoryFrom(options);
   process.stdout.write(options.json ? `${JSON.stringify(inventory)}\n` : listText(inventory));
 }
+
+async function status(options: ControlOptions): Promise<void> {
+  const answer = await askBox<BoxStatus>("/api/status", options);
+  if (!answer) return;
+  const { wifi } = answer;
+  process.stdout.write(options.json ? `${JSON.stringify(wifi ?? null)}\n` : statusText(wifi));
+}
+
+function statusText(wifi: WifiView | undefined): string {
+  if (wifi === undefined || !wifi.enabled) return "The radios are left alone.\n";
+  if (wifi.present === 0) return "No radio.\n";
+  const lines = [`Rules of ${wifi.country === "00" ? "the world (no country is set)" : wifi.country}.`];
+  for (const { phy, path, channel, band, interfaces } of wifi.radios) {
+    lines.push("", [`${phy} (${path})`, channel && `channel ${channel}`, band].filter(Boolean).join(", "));
+    for (const { name, role, network, state, stations, why } of interfaces) {
+      const who = role === "open" ? `, ${stations === 1 ? "1 station" : `${stations} stations`}` : "";
+      const shown = network.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd");
+      lines.push(`  ${name}: ${ROLE_WORDS[role]} "${shown}", ${state}${who}${why === "" ? "" : `: ${why}`}`);
+    }
+  }
+  if (wifi.notes.length > 0) lines.push("", ...wifi.notes);
+  return `${lines.join("\n")}\n`;
+}
+
+const ROLE_WORDS = {
+  open: "open network",
+  owe: "the same, encrypted",
+  mesh: "mesh",
+  uplink: "uplink by",
+} as const;
 
 function isHere({ inventory, add }: SourceOptions): boolean {
   return inventory === undefined && add.length === 0;

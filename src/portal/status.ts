@@ -5,6 +5,7 @@ import type { LoraTexts, LoraView } from "../lora/index.ts";
 import type { MeshControl, NetworkStatus, PeerStatus } from "../mesh/index.ts";
 import type { MessagesStatus, OperatorMessages, ShownSos } from "../messages/index.ts";
 import type { Journal, JournalEntry } from "../store/index.ts";
+import type { WifiPart, WifiView } from "../wifi/air/index.ts";
 
 /** What an operator sees of the box. */
 export interface BoxStatus {
@@ -24,6 +25,8 @@ export interface BoxStatus {
     secondsLeft: number;
   }[];
   guestsByState: Record<SessionState, number>;
+  /** undefined where the machine's radios are not the box's business. */
+  wifi?: WifiView | undefined;
   lora: LoraView;
   mesh: { networks: NetworkStatus[]; peers: PeerStatus[] };
   /** undefined where messages are switched off. */
@@ -38,6 +41,7 @@ export interface StatusSource {
   config: BoxStatus["config"];
   parts: () => BoxStatus["parts"];
   gateway: Gateway;
+  wifi?: Pick<WifiPart, "view"> | undefined;
   lora: Pick<LoraTexts, "view" | "send">;
   mesh: Pick<MeshControl, "networks" | "peers">;
   messages: OperatorMessages | undefined;
@@ -75,6 +79,7 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     parts: source.parts(),
     guests,
     guestsByState,
+    wifi: source.wifi?.view(),
     lora: source.lora.view(),
     mesh: { networks: source.mesh.networks(), peers: source.mesh.peers().slice(0, MAX_PEERS_SHOWN) },
     messages: source.messages && {

@@ -7,7 +7,7 @@ import type { AirPlan, AirRadio } from "./air-plan.ts";
 import { lookAt, type Remedy } from "./health.ts";
 import { interfaceSteps } from "./interface-steps.ts";
 import { endUnwanted } from "./lasting-program.ts";
-import { presentInterfaces, removeInterface, takeSteps, unblock } from "./radio-commands.ts";
+import { presentInterfaces, presentPhys, removeInterface, takeSteps, unblock } from "./radio-commands.ts";
 import { RadioService } from "./radio-service.ts";
 
 export interface AirOptions {
@@ -142,7 +142,7 @@ export class Air {
   }
 
   private async makeInterfaces(): Promise<void> {
-    if (this.plan.radios.length === 0 && Bun.which("iw") === null) return;
+    if (presentPhys().length === 0) return;
     await takeSteps(interfaceSteps(await presentInterfaces(), this.plan.radios), this.options.log);
   }
 
