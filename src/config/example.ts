@@ -40,7 +40,16 @@ function tables(path: readonly string[], node: JsonSchema): string[] {
 }
 
 function entry(key: string, node: JsonSchema): string[] {
-  return [...comment(explained(node)), assignment(key, node.default)];
+  const { default: value } = node;
+  const line = assignment(key, value);
+  const lines = line.length > WIDTH && Array.isArray(value) ? wideList(key, value) : [line];
+  return [...comment(explained(node)), ...lines];
+}
+
+/** A list with each of its entries on a line. */
+function wideList(key: string, values: readonly unknown[]): string[] {
+  const entry = (value: unknown) => assignment(key, value).slice(`${key} = `.length);
+  return [`${key} = [`, ...values.map((value) => `  ${entry(value)},`), "]"];
 }
 
 /** What a key is for, and what it may be. */

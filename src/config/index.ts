@@ -5,5 +5,6 @@ export type { MeshConfig } from "./mesh-schema.ts";
 export type { MessagesConfig } from "./messages-schema.ts";
 export { type Config, defaultConfig, type ServiceConfig } from "./schema.ts";
 export type { TrafficConfig } from "./traffic-schema.ts";
+export type { UplinksConfig } from "./uplinks-schema.ts";
 export type { WaysConfig } from "./ways-schema.ts";
 export type { WifiConfig } from "./wifi-schema.ts";

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { interfaceName, text } from "./fields.ts";
 import { mesh } from "./mesh-schema.ts";
 import { messages } from "./messages-schema.ts";
+import { uplinks } from "./uplinks-schema.ts";
 import { wifi } from "./wifi-schema.ts";
 
 /** A DNS name (RFC 1123), lower case, with at least one dot. */
@@ -333,8 +334,8 @@ const log = z
 
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
-  .strictObject({ box, portal, gateway, wifi, lora, mesh, messages, management, log })
-  .superRefine(({ box, portal, gateway, mesh, management }, context) => {
+  .strictObject({ box, portal, gateway, uplinks, wifi, lora, mesh, messages, management, log })
+  .superRefine(({ box, portal, gateway, uplinks, mesh, management }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });
     const { bridge, interfaces, uplink, services } = gateway;
@@ -347,6 +348,10 @@ export const configSchema = z
         ["mesh", "traffic", "uplinks", index, "interface"],
         "an interface that is not of the guest network",
       );
+    }
+    for (const [index, { interface: name }] of uplinks.links.entries()) {
+      if (![bridge, ...interfaces].includes(name)) continue;
+      refuse(["uplinks", "links", index, "interface"], "an interface that is not of the guest network");
     }
     if (interfaces.includes(bridge))
       refuse(["gateway", "bridge"], "a name that is not one of gateway.interfaces");
