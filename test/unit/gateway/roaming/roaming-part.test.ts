@@ -1,0 +1,415 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { join } from "node:path";
+import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
+import { defaultConfig } from "../../../../src/config/index.ts";
+import { Gateway, RoamingPart, SessionStore, StatementStore } from "../../../../src/gateway/index.ts";
+import type { RoamingNetwork } from "../../../../src/gateway/roaming/roaming-network.ts";
+import type { Role } from "../../../../src/identity/index.ts";
+import { peerIdOf } from "../../../../src/mesh/engine/peer-id.ts";
+import { Journal } from "../../../../src/store/index.ts";
+import { capturedLog } from "../../captured-log.ts";
+import { keyNumber } from "../../mesh/directory/described.ts";
+import { connectionOf, FakeEngines } from "../../mesh/fake-engine.ts";
+import { scratchFolders } from "../../scratch.ts";
+import { FakeBackend } from "../fake-backend.ts";
+
+const scratch = scratchFolders();
+
+const PHONE = "02:00:00:00:00:01";
+const HOUR_MS = 3_600_000;
+const DAY_S = 86_400;
+
+interface BoxOptions {
+  role?: Role;
+  consentMinutes?: number;
+}
+
+/** Boxes of one network, each with a real gateway and a real store; the streams between them and the time are made up. */
+class World {
+  readonly time = new VirtualTime();
+  readonly engines = new FakeEngines();
+  readonly boxes: Box[] = [];
+  readonly out = new Set<number>();
+  sharedKeys = [new Uint8Array(32).fill(1)];
+
+  async box(name: string, options: BoxOptions = {}): Promise<Box> {
+    const box = new Box(this, this.boxes.length + 1, name, options);
+    this.boxes.push(box);
+    await box.start();
+    return box;
+  }
+
+  /** Lets time pass, and everything happen that is due. */
+  async pass(ms: number): Promise<void> {
+    for (let turn = 0; turn < 6; turn += 1) {
+      jest.advanceTimersByTime(5);
+      await settle();
+      this.time.advance(turn === 0 ? ms : 0);
+    }
+    await settle();
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 60; turn += 1) await Promise.resolve();
+}
+
+class Box {
+  readonly key;
+  readonly engine;
+  readonly folder = scratch();
+  readonly lines: string[] = [];
+  gateway!: Gateway;
+  backend!: FakeBackend;
+  roaming!: RoamingPart;
+  journal!: Journal;
+  private membershipChanged = () => {};
+
+  constructor(
+    private readonly world: World,
+    number: number,
+    readonly name: string,
+    readonly options: BoxOptions,
+  ) {
+    this.key = keyNumber(number);
+    this.engine = world.engines.engine(peerIdOf(this.key.publicKey));
+  }
+
+  get role(): Role {
+    return this.options.role ?? "box";
+  }
+
+  async start(): Promise<void> {
+    const { time, engines } = this.world;
+    const { log } = capturedLog();
+    const gatewayConfig = defaultConfig().gateway;
+    const consentMinutes = this.options.consentMinutes ?? gatewayConfig.consent_minutes;
+    this.journal = new Journal(join(this.folder, "journal.sqlite"), time, 1_000);
+    this.journal.open();
+    this.backend = new FakeBackend();
+    this.gateway = new Gateway({
+      config: { ...gatewayConfig, consent_minutes: consentMinutes },
+      backend: this.backend,
+      store: new SessionStore(join(this.folder, "sessions.sqlite")),
+      journal: this.journal,
+      clock: time,
+      log,
+    });
+    // An engine serves a protocol once; a box that starts again has a new one, with the connections that it had.
+    const before = this.engine.connections();
+    const engine = engines.engine(this.engine.peer);
+    for (const connection of before) engine.opened(connection);
+    Object.assign(this, { engine });
+    this.roaming = new RoamingPart({
+      gateway: this.gateway,
+      networks: {
+        onNetworks: ({ began }) => {
+          began(this.network());
+          return () => {};
+        },
+      },
+      store: new StatementStore(join(this.folder, "roaming.sqlite")),
+      peerIdOf,
+      consentMinutes,
+      timers: time,
+      random: () => 0.5,
+      log,
+    });
+    await this.gateway.start();
+    await this.roaming.start();
+  }
+
+  private network(): RoamingNetwork {
+    const { world } = this;
+    return {
+      membership: {
+        id: "network",
+        seed: this.key.seed,
+        sharedKeys: () => world.sharedKeys,
+        isStillMember: (key) =>
+          !world.boxes.some(
+            (box, index) => world.out.has(index + 1) && Buffer.from(box.key.publicKey).equals(key),
+          ),
+        onChange: (listener) => {
+          this.membershipChanged = listener;
+          return () => {};
+        },
+      },
+      engine: this.engine,
+      directory: {
+        get: (peer) => {
+          const box = world.boxes.find(({ engine }) => engine.peer === peer);
+          return box && { member: { role: box.role }, record: { name: box.name } };
+        },
+      },
+    };
+  }
+
+  /** The members or the keys are others now. */
+  told(): void {
+    this.membershipChanged();
+  }
+
+  connect(other: Box): void {
+    this.world.engines.connect(this.engine, other.engine);
+  }
+
+  /** A phone gets an address here. */
+  async joins(mac = PHONE, ipv4 = "10.20.0.16"): Promise<void> {
+    this.backend.stations.set(ipv4, { mac, ipv4 });
+    this.backend.events.lease({ kind: "add", mac, ipv4 });
+    await this.world.pass(0);
+  }
+
+  async agrees(ipv4 = "10.20.0.16"): Promise<void> {
+    const agreed = this.gateway.agree(ipv4, "sw");
+    await this.world.pass(0);
+    await agreed;
+    await this.world.pass(0);
+  }
+
+  async leaves(ipv4 = "10.20.0.16"): Promise<void> {
+    const left = this.gateway.leave(ipv4);
+    await this.world.pass(0);
+    await left;
+    await this.world.pass(0);
+  }
+
+  async stop(): Promise<void> {
+    const stopped = this.roaming.stop().then(() => this.gateway.stop());
+    await this.world.pass(0);
+    await stopped;
+    this.journal.close();
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  get lets(): string[] {
+    return [...this.backend.kernel.keys()];
+  }
+
+  get journalled(): string[] {
+    return this.journal.tail(20).map(({ kind }) => kind);
+  }
+}
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+describe("a phone that has agreed at one box", () => {
+  test("is let through at the next without a page, for the time that it has left, and that is in the journal", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await harbour.agrees();
+    await world.pass(HOUR_MS);
+    await school.joins(PHONE, "10.30.0.16");
+    expect([...school.backend.kernel.values()]).toEqual([
+      { mac: PHONE, ipv4: "10.30.0.16", seconds: DAY_S - 3_600 },
+    ]);
+    expect(await school.gateway.view("10.30.0.16")).toMatchObject({ state: "released", armed: false });
+    expect(school.gateway.sessions.get(PHONE)).toMatchObject({ from: "Harbour", language: "sw" });
+    expect(school.journal.tail(1)[0]).toMatchObject({
+      kind: "guest-came",
+      subject: PHONE,
+      detail: { from: "Harbour", ipv4: "10.30.0.16", language: "sw" },
+    });
+  });
+
+  test("is let through where it is already when the word comes", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await school.joins();
+    await harbour.joins();
+    expect(school.lets).toEqual([]);
+    await harbour.agrees();
+    expect(school.lets).toEqual([PHONE]);
+  });
+
+  test("is let through by boxes that the first does not reach itself", async () => {
+    const world = new World();
+    const row = [
+      await world.box("one"),
+      await world.box("two"),
+      await world.box("three"),
+      await world.box("four"),
+    ];
+    for (const [index, box] of row.entries()) row[index + 1]?.connect(box);
+    await row[0]?.joins();
+    await row[0]?.agrees();
+    await row[3]?.joins();
+    expect(row[3]?.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "one" });
+  });
+
+  test("is let through by a box that was not there when it agreed, once the two have compared", async () => {
+    const world = new World();
+    const harbour = await world.box("Harbour");
+    await harbour.joins();
+    await harbour.agrees();
+    const school = await world.box("School");
+    school.connect(harbour);
+    await school.joins();
+    expect(school.lets).toEqual([]);
+    await world.pass(2_000);
+    expect(school.lets).toEqual([PHONE]);
+  });
+
+  test("is let through for no longer than a box gives agreements itself", async () => {
+    const world = new World();
+    const [harbour, strict] = [await world.box("Harbour"), await world.box("Strict", { consentMinutes: 60 })];
+    harbour.connect(strict);
+    await harbour.joins();
+    await harbour.agrees();
+    await world.pass(HOUR_MS / 2);
+    await strict.joins();
+    expect([...strict.backend.kernel.values()]).toMatchObject([{ seconds: 1_800 }]);
+    await world.pass(HOUR_MS / 2);
+    await strict.joins("02:00:00:00:00:99", "10.20.0.99");
+    jest.advanceTimersByTime(1_000);
+    await world.pass(0);
+    expect(strict.lets).toEqual([]);
+    const shown = await strict.gateway.shown("10.20.0.16");
+    expect(shown.state).toBe("shown");
+    expect(strict.lets).toEqual([]);
+  });
+
+  test("leaves everywhere when it leaves at the second, and every journal says so", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await harbour.agrees();
+    await school.joins();
+    await school.leaves();
+    expect([harbour.lets, school.lets]).toEqual([[], []]);
+    expect(school.journalled[0]).toBe("guest-left");
+    expect(harbour.journal.tail(1)[0]).toMatchObject({
+      kind: "guest-left-elsewhere",
+      detail: { from: "School" },
+    });
+    await school.joins();
+    expect(school.lets).toEqual([]);
+  });
+
+  test("has left also for the first box that was off meanwhile and still has its agreement on the medium", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await harbour.agrees();
+    await school.joins();
+    await harbour.stop();
+    world.engines.byPeer.delete(harbour.engine.peer);
+    await school.leaves();
+    await harbour.start();
+    expect(harbour.lets).toEqual([PHONE]);
+    await world.pass(2_000);
+    expect(harbour.lets).toEqual([]);
+    await world.pass(300_000);
+    expect(school.lets).toEqual([]);
+  });
+
+  test("may agree anew after it has left, and is let through again at both", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await harbour.agrees();
+    await school.joins();
+    await school.leaves();
+    await school.agrees();
+    expect(school.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "" });
+    harbour.backend.joining.add(PHONE);
+    await harbour.joins();
+    expect(harbour.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "School" });
+  });
+
+  test("is known after both boxes have started again", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await harbour.agrees();
+    await harbour.stop();
+    await school.restart();
+    await school.joins();
+    expect(school.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "Harbour" });
+    await school.restart();
+    expect(school.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "Harbour" });
+  });
+
+  test("is known also under the network's next shared key, and once the first is gone", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await harbour.agrees();
+    world.sharedKeys = [new Uint8Array(32).fill(2), ...world.sharedKeys];
+    for (const box of world.boxes) box.told();
+    await school.joins();
+    expect(school.lets).toEqual([PHONE]);
+    await school.leaves();
+    expect(harbour.lets).toEqual([]);
+    world.sharedKeys = world.sharedKeys.slice(0, 1);
+    for (const box of world.boxes) box.told();
+    await school.joins();
+    expect(school.lets).toEqual([]);
+  });
+});
+
+describe("what boxes say", () => {
+  test("is not told to members that are no boxes, nor believed of them", async () => {
+    const world = new World();
+    const [harbour, person] = [await world.box("Harbour"), await world.box("Person", { role: "person" })];
+    for (const [one, other] of [
+      [harbour, person],
+      [person, harbour],
+    ] as const) {
+      const { publicKey } = other.key;
+      const member = { publicKey, role: other.role, name: "", grants: [], expiresAt: 0 };
+      one.engine.opened(connectionOf(other.engine.peer, { member }));
+    }
+    await harbour.joins();
+    await harbour.agrees();
+    await person.joins("02:00:00:00:00:02", "10.20.0.17");
+    await person.agrees("10.20.0.17");
+    await harbour.joins("02:00:00:00:00:02", "10.20.0.17");
+    await person.joins(PHONE, "10.20.0.16");
+    await world.pass(10_000);
+    expect(harbour.lets).toEqual([PHONE]);
+    expect(person.lets).toEqual(["02:00:00:00:00:02"]);
+  });
+
+  test("is forgotten when the box is put out of the network", async () => {
+    const world = new World();
+    const [harbour, liar] = [await world.box("Harbour"), await world.box("Liar")];
+    harbour.connect(liar);
+    await liar.joins();
+    await liar.agrees();
+    world.out.add(2);
+    harbour.told();
+    await harbour.joins();
+    expect(harbour.lets).toEqual([]);
+  });
+
+  test("never has a station's address in it", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await harbour.agrees();
+    await world.pass(10_000);
+    const store = new StatementStore(join(school.folder, "roaming.sqlite"));
+    store.open();
+    const [kept, ...others] = store.of("network");
+    store.close();
+    expect(others).toEqual([]);
+    expect(Buffer.from(kept?.signed ?? []).toString("hex")).not.toContain(PHONE.replaceAll(":", ""));
+    expect(world.engines.frames.length).toBeGreaterThan(0);
+  });
+});
