@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { MeshConfig } from "../../config/index.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
@@ -11,26 +10,24 @@ import { addressesForMembers } from "../discovery/address-policy.ts";
 import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
 import type { LocalNetwork } from "../discovery/discovery-link.ts";
 import { Libp2pEngine } from "../engine/engine.ts";
-import type { EngineConnection, PeerId } from "../engine/engine-interface.ts";
+import type { PeerId } from "../engine/engine-interface.ts";
 import { patientTimers } from "../engine/patient-timers.ts";
 import { publicKeyOf } from "../engine/peer-id.ts";
-import { endpointText } from "../paths/endpoint.ts";
 import type { Paths } from "../paths/paths.ts";
-import type { ControlChannel, ControlHandler, SendOptions, SessionKeys } from "../paths/paths-interface.ts";
-import type { SessionOffer } from "../paths/session-offer.ts";
+import type { ControlChannel, ControlHandler, SendOptions } from "../paths/paths-interface.ts";
 import { bootstrapOf } from "./bootstrap.ts";
-import { hostOf, overDeadWays, superfluous } from "./connection-care.ts";
+import { superfluous } from "./connection-care.ts";
 import { Datagrams } from "./datagrams.ts";
 import { Dialler } from "./dialler.ts";
 import type { LoraBearer } from "./lora-carrier.ts";
 import { planNeighbours } from "./neighbour-plan.ts";
 import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
+import { PeerSessions } from "./peer-sessions.ts";
 import { Reach } from "./reach.ts";
 import { relayBudget } from "./relay-budget.ts";
 import { Relays } from "./relays.ts";
 import { SelfPortrait } from "./self-portrait.ts";
-import { SessionAgreement } from "./session-agreement.ts";
 import { Settling } from "./settling.ts";
 import { WayKeeper } from "./way-keeper.ts";
 import { learnedWay, wireOf } from "./ways.ts";
@@ -75,17 +72,10 @@ const HOUSEKEEPING_MS = 15_000;
  * little. Beyond a link, perhaps only one of them can call.
  */
 const CALLS_LATER_MS = 2_000;
-/** Who is not heard any more by datagrams has so long to be heard by the streams that there are. */
-const IN_THE_DARK_MS = 1_500;
-/** The side that does not begin an agreement waits so long for the other. */
-const AGREE_ANYWAY_MS = 3_000;
-const SESSION_TIMEOUT_MS = 8_000;
 const SEND_TIMEOUT_MS = 15_000;
 const MIN_SEND_MS = 500;
 /** Who could not be reached for a message is tried again after this, until the message's time is over. */
 const REACH_AGAIN_MS = 700;
-/** The keys of a pair are kept so long after the peer was reached the last time. */
-const FORGET_SESSION_MS = 10 * 60_000;
 const REMEMBER_EVERY_MS = 10 * 60_000;
 
 /** One network that this box belongs to: finds its members, stays in touch with some, reaches the others when they are wanted. */
@@ -100,27 +90,24 @@ export class Network implements ControlChannel {
   private readonly reach: Reach;
   private readonly relays: Relays;
   private readonly dialler: Dialler;
-  private readonly agreement: SessionAgreement;
+  private readonly sessions: PeerSessions;
   private readonly settling: Settling;
   private readonly ownRecord: OwnRecord;
   private readonly portrait: SelfPortrait;
   /** undefined where this box may make none. */
   readonly tunnels: NetworkTunnels | undefined;
   private readonly ends: (() => void)[] = [];
-  private readonly waiting = new Map<PeerId, Set<() => void>>();
-  private readonly lostAtMs = new Map<PeerId, number>();
-  /** For what others are given time for. */
-  private readonly patient: Timers;
   private isRunning = false;
   private housekeptAtMs = Number.NEGATIVE_INFINITY;
   private rememberedAtMs = 0;
   private isDirty = true;
+  private callOffTick: () => void = () => {};
 
   constructor(private readonly options: NetworkOptions) {
     const { membership, config, hosts, port, timers, log, starts, lora, loopback, random } = options;
     const monotonicMs = () => timers.monotonicMs();
+    // For what others are given time for.
     const patient = patientTimers(timers);
-    this.patient = patient;
     const budget = relayBudget(config.relay);
     this.engine = new Libp2pEngine({
       passport: membership,
@@ -253,8 +240,13 @@ export class Network implements ControlChannel {
       headStartMs: (peer) => (this.peer > peer && this.ways.sightedPeers().has(peer) ? CALLS_LATER_MS : 0),
       dial: (peer, answered) => this.reach.to(peer, answered),
     });
-    this.agreement = new SessionAgreement({
+    this.sessions = new PeerSessions({
       engine: this.engine,
+      paths,
+      ways: this.ways,
+      where: this.where,
+      reach: this.reach,
+      dialler: this.dialler,
       offer: () => {
         const { endpoints, relays, lora: address } = this.portrait.offer();
         return {
@@ -264,9 +256,10 @@ export class Network implements ControlChannel {
           ...(address === undefined ? {} : { lora: address }),
         };
       },
-      randomBytes,
+      interfaces: options.interfaces,
       timers: patient,
-      agreed: (...agreement) => this.agreed(...agreement),
+      log,
+      changed: () => this.refresh(),
     });
     this.settling = new Settling({ engine: this.engine, membership, log });
     if (options.tunnelsFolder === undefined) return;
@@ -320,7 +313,7 @@ export class Network implements ControlChannel {
     const { engine, paths } = this;
     await this.datagrams.start();
     try {
-      this.agreement.serve();
+      this.sessions.serve();
       this.settling.serve();
       await engine.start();
     } catch (error) {
@@ -333,6 +326,7 @@ export class Network implements ControlChannel {
     this.gossip.start();
     // Whoever joins at once takes it over.
     this.describeSelf();
+    this.sessions.start();
     this.ends.push(
       engine.on("joined", (peer) => this.joined(peer)),
       engine.on("left", () => this.refresh()),
@@ -340,9 +334,6 @@ export class Network implements ControlChannel {
       paths.on("observed", (observation) => {
         if (this.nat.take(observation)) this.moved();
       }),
-      paths.on("peerLost", (peer) => this.lost(peer)),
-      paths.on("peerReachable", (peer) => this.reachable(peer)),
-      paths.on("pathChanged", (peer) => this.pathChanged(peer)),
       this.options.membership.onChange(() => this.membershipChanged()),
     );
     this.tickLater();
@@ -351,7 +342,9 @@ export class Network implements ControlChannel {
   async stop(): Promise<void> {
     this.isRunning = false;
     for (const end of this.ends.splice(0)) end();
+    this.callOffTick();
     this.dialler.stop();
+    this.sessions.stop();
     this.gossip.stop();
     this.rememberPeers();
     await this.tunnels?.stop().catch((error) => this.options.log.error({ error }, "tunnels did not close"));
@@ -395,7 +388,7 @@ export class Network implements ControlChannel {
     const endMs = timers.monotonicMs() + timeoutMs;
     // A box that is busy, or a network that is just forming, may not answer the first time.
     while (!this.paths.isReachable(peer)) {
-      await this.reachFor(peer);
+      await this.sessions.reach(peer);
       const isNear = this.paths.has(peer) || timers.monotonicMs() + REACH_AGAIN_MS >= endMs;
       if (isNear || !this.isRunning) break;
       await new Promise<void>((resolve) => timers.after(REACH_AGAIN_MS, resolve));
@@ -430,28 +423,8 @@ export class Network implements ControlChannel {
 
   /** Tries to reach a peer now, by every way. @returns whether datagrams pass */
   async reachNow(peer: PeerId): Promise<boolean> {
-    await this.reachFor(peer).catch(() => undefined);
+    await this.sessions.reach(peer).catch(() => undefined);
     return this.paths.isReachable(peer);
-  }
-
-  private async reachFor(peer: PeerId): Promise<void> {
-    if (this.paths.has(peer) && this.paths.isReachable(peer)) return;
-    await this.reach.to(peer);
-    if (this.paths.has(peer)) return;
-    await new Promise<void>((resolve) => {
-      const waiters = this.waiting.get(peer) ?? new Set();
-      this.waiting.set(peer, waiters);
-      const done = () => {
-        callOff();
-        waiters.delete(done);
-        if (waiters.size === 0) this.waiting.delete(peer);
-        resolve();
-      };
-      // A peer that is not connected cannot agree on keys: then sending says that it is unknown.
-      const isHere = this.connectedPeers().has(peer);
-      const callOff = this.patient.after(isHere ? SESSION_TIMEOUT_MS : 0, done);
-      waiters.add(done);
-    });
   }
 
   // What happens to peers.
@@ -459,91 +432,13 @@ export class Network implements ControlChannel {
   private joined(peer: PeerId): void {
     this.refresh();
     this.gossip.joined(peer);
-    if (this.peer < peer) void this.agree(peer);
-    else
-      this.later(AGREE_ANYWAY_MS, () => {
-        if (!this.paths.isReachable(peer)) void this.agree(peer);
-      });
+    this.sessions.joined(peer);
     const record = this.directory.get(peer)?.record;
     if (record) void this.settling.offer(peer, record.chain);
   }
 
-  private async agree(peer: PeerId): Promise<void> {
-    if (!this.isRunning || !this.connectedPeers().has(peer)) return;
-    try {
-      await this.agreement.ask(peer);
-    } catch (error) {
-      this.options.log.debug({ peer, error }, "no agreement on keys yet");
-      this.later(AGREE_ANYWAY_MS, () => {
-        if (!this.paths.isReachable(peer)) void this.agree(peer);
-      });
-    }
-  }
-
-  private agreed(peer: PeerId, keys: SessionKeys, theirs: SessionOffer, asked: boolean): void {
-    this.paths.addPeer(peer, keys, { asked });
-    const { lora, relays } = theirs;
-    const endpoints = theirs.endpoints.map(endpointText);
-    this.ways.agreed(peer, { endpoints, relays, ...(lora === undefined ? {} : { lora }) });
-    for (const done of this.waiting.get(peer) ?? []) done();
-    this.refresh();
-  }
-
-  private reachable(peer: PeerId): void {
-    this.lostAtMs.delete(peer);
-    this.ways.changed(peer);
-    this.refresh();
-  }
-
-  /**
-   * Datagrams do not pass any more. Where the peer is merely busy, or a firewall has come between, the streams that there
-   * are become ways, and are proven; where none of them is either, their connections would hang in the dark until TCP gives
-   * up: they are closed, and whoever uses them knows.
-   */
-  private lost(peer: PeerId): void {
-    this.lostAtMs.set(peer, this.options.timers.monotonicMs());
-    this.ways.changed(peer);
-    this.refresh();
-    this.later(IN_THE_DARK_MS, () => {
-      if (!this.lostAtMs.has(peer) || this.paths.isReachable(peer)) return;
-      for (const connection of this.engine.connections(peer)) this.closeQuietly(connection);
-      this.refresh();
-      this.dialler.retryNow(peer);
-    });
-    this.dialler.retryNow(peer);
-  }
-
-  /** Streams follow: what goes over a dead way is closed, and the way that works gets a connection. */
-  private pathChanged(peer: PeerId): void {
-    this.ways.changed(peer);
-    const status = this.paths.status(peer);
-    for (const connection of overDeadWays(this.engine.connections(peer), status))
-      this.closeQuietly(connection);
-    const chosen = status.find((path) => path.chosen);
-    if (chosen?.target.by !== "udp") return;
-    const { address } = chosen.target.endpoint;
-    const wire = this.wireOf(address);
-    const has = this.engine
-      .connections(peer)
-      .some(({ remote }) => this.wireOf(hostOf(`${remote}/`) ?? "") === wire);
-    // One of the two is enough.
-    if (!has && this.peer < peer) void this.connectBy(peer, address);
-  }
-
-  private async connectBy(peer: PeerId, host: string): Promise<void> {
-    const addresses = this.where.addressesOf(peer).filter((address) => hostOf(address) === host);
-    if (addresses.length === 0) return;
-    await this.engine
-      .dial(peer, addresses, SESSION_TIMEOUT_MS)
-      .catch((error) => this.options.log.debug({ peer, error }, "no streams by the chosen way"));
-  }
-
   /** The interface by which a host on a link of ours is reached; beyond, each host may be another way. */
   private readonly wireOf = (host: string): string => wireOf(host, this.options.interfaces());
-
-  private closeQuietly({ id }: EngineConnection): void {
-    this.engine.close(id).catch((error) => this.options.log.debug({ error }, "did not close cleanly"));
-  }
 
   private membershipChanged(): void {
     this.expelFormerMembers(this.connectedPeers());
@@ -553,13 +448,7 @@ export class Network implements ControlChannel {
   /** Those that are members no more, or were not heard of for long. */
   private expelFormerMembers(connected: ReadonlySet<PeerId>): void {
     this.engine.expelFormerMembers();
-    for (const peer of this.directory.sweep((one) => connected.has(one))) this.forgetSession(peer);
-  }
-
-  private forgetSession(peer: PeerId): void {
-    this.paths.removePeer(peer);
-    this.ways.forget(peer);
-    this.lostAtMs.delete(peer);
+    for (const peer of this.directory.sweep((one) => connected.has(one))) this.sessions.forget(peer);
   }
 
   /** This box can be reached by other addresses now. */
@@ -577,7 +466,7 @@ export class Network implements ControlChannel {
   }
 
   private tickLater(): void {
-    this.later(TICK_MS, () => {
+    this.callOffTick = this.options.timers.after(TICK_MS, () => {
       this.attempt("housekeeping", () => this.tick());
       this.tickLater();
     });
@@ -590,8 +479,7 @@ export class Network implements ControlChannel {
     this.housekeptAtMs = nowMs;
     const connected = this.connectedPeers();
     this.expelFormerMembers(connected);
-    for (const [peer, sinceMs] of this.lostAtMs)
-      if (nowMs - sinceMs > FORGET_SESSION_MS && !connected.has(peer)) this.forgetSession(peer);
+    this.sessions.sweep(connected);
     if (this.nat.changes()) this.moved();
     this.relays.review();
     this.tunnels?.review();
@@ -637,21 +525,13 @@ export class Network implements ControlChannel {
       if (this.peer > peer) continue;
       const host = this.where.chosenHost(peer);
       for (const connection of superfluous(this.engine.connections(peer), host, nowMs, this.wireOf))
-        this.closeQuietly(connection);
+        this.sessions.closeQuietly(connection);
     }
   }
 
   private rememberPeers(): void {
     this.rememberedAtMs = this.options.timers.monotonicMs();
     this.attempt("the boxes that were met", () => this.membership.rememberPeers(this.where.met()));
-  }
-
-  private later(delayMs: number, task: () => void): void {
-    const cancel = this.patient.after(delayMs, () => {
-      this.ends.splice(this.ends.indexOf(cancel), 1);
-      if (this.isRunning) task();
-    });
-    this.ends.push(cancel);
   }
 
   private attempt(what: string, action: () => void): void {
