@@ -2,7 +2,7 @@ import { type PersonKey, personKey } from "../../src/identity/person/person-key.
 import { encodeBody } from "../../src/messages/bundle/body-codec.ts";
 import type { Bundle, Destination, Kind } from "../../src/messages/bundle/bundle.ts";
 import { PRIORITY_OF } from "../../src/messages/bundle/bundle.ts";
-import { encodeBundle, makeBundle } from "../../src/messages/bundle/bundle-codec.ts";
+import { encodeBundle, leaveUnsigned, makeBundle } from "../../src/messages/bundle/bundle-codec.ts";
 import type { Head } from "../../src/messages/sealed/conversation.ts";
 import {
   decodePrekeys,
@@ -113,3 +113,7 @@ export function signed(key: PersonKey, head: Head, body: Uint8Array): Uint8Array
   const bundle: Bundle = makeBundle({ ...head, body }, key.sign);
   return encodeBundle(bundle);
 }
+
+/** For what its seal says the sender of. */
+export const unsigned = (head: Head, body: Uint8Array): Uint8Array =>
+  encodeBundle(leaveUnsigned({ ...head, body }));

@@ -20,6 +20,8 @@ export interface Contact {
   lastS: number;
   /** When they were last asked to begin a new session. */
   renewedS: number;
+  /** When something signed was last sealed for them, seconds since 1970, and the key of the box that it went to, as hex. */
+  signed?: { atS: number; box: string };
 }
 
 /** How far one of this person's own messages has come. The first two are known to this page alone. */
@@ -39,7 +41,7 @@ export interface Entry {
   /** Of one's own. */
   state?: State;
   etaSeconds?: number;
-  /** Sealed and signed, base64, until the box has it. */
+  /** Sealed, base64, until the box has it. */
   bundle?: string;
   /** Of another's: not told yet that it was read. */
   isUnread?: boolean;

@@ -1,7 +1,7 @@
 import { verifyBy } from "../../src/identity/person/person-key.ts";
 import { decodeBody } from "../../src/messages/bundle/body-codec.ts";
 import type { Bundle } from "../../src/messages/bundle/bundle.ts";
-import { bundleId, decodeBundle, verifyBundle } from "../../src/messages/bundle/bundle-codec.ts";
+import { bundleId, decodeBundle, isSigned, verifyBundle } from "../../src/messages/bundle/bundle-codec.ts";
 import { asStale, open } from "../../src/messages/sealed/conversation.ts";
 import type { SealedBody } from "../../src/messages/sealed/sealed-body.ts";
 import { SealedError } from "../../src/messages/sealed/sealed-error.ts";
@@ -28,6 +28,12 @@ const places = new Map<string, { order: number; isWhole: boolean }>();
 /** From where on a box is asked: a page that is opened anew tries again what found no room. */
 export const placeAt = (boxKey: string): number =>
   places.get(boxKey)?.order ?? kept<number>(`after.${boxKey}`) ?? 0;
+
+/**
+ * What is not signed and does not open anybody may have written, to make both sides begin anew again and again: so often at most. Whoever
+ * did write it signs again before long.
+ */
+const DOUBTED_EVERY_S = 6 * 3_600;
 
 /** What has to be done besides. */
 export interface Followed {
@@ -84,7 +90,8 @@ function takeItem(me: Account, { bundle: bytes, ageS }: InboxItem, followed: Fol
 function readBundle(bytes: Uint8Array): Bundle | undefined {
   try {
     const bundle = decodeBundle(bytes);
-    return verifyBundle(bundle, verifyBy) ? bundle : undefined;
+    // Without a signature it is a sealed message, and whether that is theirs is seen when it is opened.
+    return !isSigned(bundle) || verifyBundle(bundle, verifyBy) ? bundle : undefined;
   } catch (error) {
     console.warn("a bundle was left out", error);
     return undefined;
@@ -106,10 +113,11 @@ function takeMessage(
   me: Account,
   key: string,
   id: string,
-  { body: sealed, ...head }: Bundle,
+  bundle: Bundle,
   ageS: number,
   followed: Followed,
 ): boolean {
+  const { body: sealed, ...head } = bundle;
   try {
     const { body, conversation: next } = open(
       keyOf(me),
@@ -126,13 +134,20 @@ function takeMessage(
     return true;
   } catch (error) {
     if (!(error instanceof SealedError)) throw error;
-    if (error.problem === "lost") {
-      keepConversation(key, asStale(conversation(key), sealed));
+    if (error.problem === "lost" && isTheirs(key, bundle)) {
+      keepConversation(key, asStale(conversation(key), isSigned(bundle) ? sealed : undefined));
       followed.lost.add(key);
     }
-    return error.problem === "repeated";
+    return (
+      error.problem === "repeated" && (isSigned(bundle) || entries(key).some((entry) => entry.id === id))
+    );
   }
 }
+
+/** Whether what cannot be opened is taken for theirs; without a signature only where there is a session that it may be of. */
+const isTheirs = (key: string, bundle: Bundle): boolean =>
+  isSigned(bundle) ||
+  (conversation(key).sessions.length > 0 && Math.abs(nowS() - contact(key).renewedS) > DOUBTED_EVERY_S);
 
 function takeBody(key: string, id: string, body: SealedBody, ageS: number): void {
   if (body.kind === "renew") {

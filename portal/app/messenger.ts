@@ -162,7 +162,7 @@ export class Messenger {
     changeEntries(key, ({ isUnread, ...entry }) => entry);
     const of = unread.map(({ id }) => id).slice(-MAX_MARKS);
     if (of.length === 0 || needsCard(conversation(key))) return;
-    queue(sealedTo(me, key, { kind: "read", of }).bundle);
+    queue(sealedTo(me, key, { kind: "read", of }, this.present).bundle);
     void this.send();
   }
 
@@ -220,7 +220,7 @@ export class Messenger {
       if (entry === undefined) continue;
       const isSealed = entry.bundle !== undefined;
       if (!isSealed && needsCard(conversation(key)) && (await this.card(key)) === undefined) return;
-      const ready = isSealed ? entry : sealEntry(me, key, entry);
+      const ready = isSealed ? entry : sealEntry(me, key, entry, this.present);
       const isTaken = nowOrNever(await box.submit(fromBase64(ready.bundle ?? "")));
       const { bundle, ...sent } = ready;
       const state = isTaken ? "waiting" : "failed";
@@ -235,7 +235,7 @@ export class Messenger {
     if (me === undefined || Math.abs(nowS() - contact(key).renewedS) < RENEW_EVERY_S) return;
     if ((await this.card(key)) === undefined) return;
     changeContact(key, { renewedS: nowS() });
-    queue(sealedTo(me, key, { kind: "renew" }).bundle);
+    queue(sealedTo(me, key, { kind: "renew" }, this.present).bundle);
     await this.send();
   }
 

@@ -1,3 +1,5 @@
+import type { Bundle } from "../../src/messages/bundle/bundle.ts";
+import { decodeBundle } from "../../src/messages/bundle/bundle-codec.ts";
 import { appRoutes } from "../../src/portal/app-routes.ts";
 import { buildAppScript } from "../../src/portal/app-script.ts";
 import { deskAppApi } from "../../src/portal/desk-app-api.ts";
@@ -15,6 +17,13 @@ export async function startAppBox(folder: string) {
   const box = messagesBox(folder);
   box.memberships.found("Harbour");
   await box.part.start();
+  /** What pages have handed over. */
+  const submitted: Bundle[] = [];
+  const submit = box.guests.submit.bind(box.guests);
+  box.guests.submit = (writer, encoded) => {
+    submitted.push(decodeBundle(encoded));
+    return submit(writer, encoded);
+  };
   const desk = deskAppApi(
     box.guests,
     async (address) => ({
@@ -44,6 +53,7 @@ export async function startAppBox(folder: string) {
   });
   return {
     ...box,
+    submitted,
     url: `http://127.0.0.1:${server.port}/app`,
     /** The daemon does not answer. */
     away(next: boolean) {

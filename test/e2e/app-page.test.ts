@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { LANGUAGES } from "../../portal/locales/index.ts";
 import { decodeInviteLink } from "../../src/identity/index.ts";
+import { isSigned } from "../../src/messages/bundle/bundle-codec.ts";
 import { audit, type Browser, openBrowser, type Page, screenshot } from "../lab/browser.ts";
 import { describeNeeding } from "../needs.ts";
 import { scratchFolders } from "../unit/scratch.ts";
@@ -151,6 +152,39 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       expect([anna.complaints, ben.complaints]).toEqual([[], []]);
       await anna.page.context().close();
       await ben.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "signs what it says first to somebody, and leaves the rest to the seal once they have answered",
+    async () => {
+      const [gita, yuri] = [await open(), await open()];
+      await makeKey(gita, "Gita");
+      await makeKey(yuri, "Yuri");
+      const before = box.submitted.length;
+      await writeTo(gita, "Yuri", "one");
+      await said(gita.page, "one").getByText("has arrived").waitFor();
+      await say(gita.page, "two");
+      await said(gita.page, "two").getByText("has arrived").waitFor();
+      await writeTo(yuri, "Gita", "three");
+      await said(gita.page, "three").waitFor();
+      await say(gita.page, "four");
+      await said(gita.page, "four")
+        .getByText(/has (arrived|been read)/)
+        .waitFor();
+      await said(yuri.page, "four").waitFor();
+      const directs = box.submitted.slice(before).filter(({ kind }) => kind === "direct");
+      const [first] = directs;
+      const byGita = directs.filter(({ sender }) =>
+        Buffer.from(sender.key).equals(first?.sender.key ?? new Uint8Array()),
+      );
+      // One that tells what was read may go between them.
+      expect(byGita.slice(0, 2).map(isSigned)).toEqual([true, true]);
+      expect(byGita.slice(2).map(isSigned)).not.toContain(true);
+      expect(byGita.length).toBeGreaterThan(2);
+      await gita.page.context().close();
+      await yuri.page.context().close();
     },
     TIMEOUT_MS,
   );

@@ -71,6 +71,12 @@ export function asStale(conversation: Conversation, lost?: Uint8Array): Conversa
 export const needsCard = ({ sessions, isStale }: Conversation): boolean => isStale || sessions.length === 0;
 
 /**
+ * Whether the seal says to the other that what was sealed last is from here: they have written in the session that it went by, so they
+ * have its keys, and nobody else has. What begins a session is signed as well, for it may be all that tells them of a loss.
+ */
+export const isAnswered = ({ sessions }: Conversation): boolean => sessions[0]?.isConfirmed === true;
+
+/**
  * Seals a body for the other.
  * @param head of the bundle that it goes into; its sequence must be another each time
  * @param card of the other, where {@link needsCard}; the signature of its bundle was checked
@@ -99,7 +105,8 @@ export function seal(
 }
 
 /**
- * Opens what the other has sealed. The signature of the bundle was checked.
+ * Opens what the other has sealed. The signature of the bundle was checked where it has one. Where it has none anybody may have written
+ * it: what opens is from the other, and what does not says nothing of them.
  * @param head of the bundle that it came in
  * @throws {SealedError} `malformed`, `repeated`, or `lost`: then answer with a `renew` of a conversation `asStale`
  */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { asStale, needsCard } from "../../../../src/messages/sealed/conversation.ts";
+import { asStale, isAnswered, needsCard } from "../../../../src/messages/sealed/conversation.ts";
 import { MAX_SKIPPED } from "../../../../src/messages/sealed/session.ts";
 import { type Letter, Writer } from "./writer.ts";
 
@@ -35,6 +35,32 @@ describe("sealed messages", () => {
     expect(needsCard(anna.conversation)).toBe(false);
     expect(needsCard(ben.conversation)).toBe(false);
     expect(needsCard(asStale(ben.conversation))).toBe(true);
+  });
+
+  test("say by their seal alone who they are from once the other has written in the session", () => {
+    const [anna, ben] = couple();
+    const first = anna.say(ben, "Hello");
+    expect(isAnswered(anna.conversation)).toBe(false);
+    ben.hear(anna, first);
+    expect(isAnswered(ben.conversation)).toBe(true);
+    anna.hear(ben, ben.say(anna, "Hello you"));
+    expect(isAnswered(anna.conversation)).toBe(true);
+    anna.becomeStale();
+    anna.say(ben, "Once more");
+    expect(isAnswered(anna.conversation)).toBe(false);
+  });
+
+  test("of others who say that they are the other's do not open, and change nothing", () => {
+    const [anna, ben] = talking();
+    const [mallory, carl] = [new Writer(3), new Writer(4)];
+    const begun = new Writer(5).say(anna, "It is me, Ben");
+    carl.hear(mallory, mallory.say(carl, "Hello"));
+    mallory.hear(carl, carl.say(mallory, "Hello you"));
+    const { head } = ben.say(anna, "Yes");
+    const before = JSON.stringify(anna.conversation);
+    for (const { sealed } of [begun, mallory.say(carl, "It is me, Ben")])
+      expect(anna.tryToHear(ben, { head, sealed })).toBe("lost");
+    expect(JSON.stringify(anna.conversation)).toBe(before);
   });
 
   test("cost at most 104 bytes more than their text at first, 60 later, and up to 15 of padding", () => {
