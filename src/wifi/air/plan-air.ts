@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import type { WifiConfig } from "../../config/index.ts";
+import { HostapdConfError } from "../hostapd-conf/index.ts";
 import type { PlannedChannel, PlannedInterface, PlannedRadio, RadioPlan, Role } from "../plan/index.ts";
 import type { Radio, RadioInventory } from "../radio-inventory.ts";
+import { WpaConfError } from "../wpa-conf/index.ts";
 import { accessPointConf } from "./access-point.ts";
 import type { AirInterface, AirPlan, AirRadio, AirService } from "./air-plan.ts";
 import { ownAddress } from "./own-address.ts";
@@ -26,25 +28,33 @@ const TYPE_OF = { open: "AP", owe: "AP", mesh: "mesh point", uplink: "managed" }
   AirInterface["type"]
 >;
 
-/** Turns the radio plan into interfaces, files and commands. @throws {HostapdConfError} @throws {WpaConfError} */
+/**
+ * Turns the radio plan into interfaces, files and commands. A radio for which no file can be written, as the options for it
+ * do not go together, does nothing, and the others what they can.
+ */
 export function planAir(plan: RadioPlan, inventory: RadioInventory, wishes: AirWishes): AirPlan {
   const busy = plan.radios.filter(({ interfaces }) => interfaces.length > 0);
   const isWithoutMesh =
     wishes.meshPassword === undefined &&
     busy.some(({ interfaces }) => interfaces.some(({ role }) => role === "mesh"));
+  const refused = isWithoutMesh
+    ? ["no mesh of radios: this box is in no network yet, and wifi.mesh.password_file names no password"]
+    : [];
   const radios = busy.flatMap((planned) => {
     const radio = inventory.radios.find(({ phy }) => phy === planned.phy);
-    return radio === undefined ? [] : airRadio(planned, radio, plan.country, wishes);
+    if (radio === undefined) return [];
+    try {
+      return airRadio(planned, radio, plan.country, wishes);
+    } catch (error) {
+      if (!(error instanceof HostapdConfError || error instanceof WpaConfError)) throw error;
+      refused.push(`${planned.phy}: ${error.message}`);
+      return [];
+    }
   });
-  return {
-    country: plan.country,
-    radios: radios.filter(({ interfaces }) => interfaces.length > 0),
-    refused: isWithoutMesh
-      ? ["no mesh of radios: this box is in no network yet, and wifi.mesh.password_file names no password"]
-      : [],
-  };
+  return { country: plan.country, radios: radios.filter(({ interfaces }) => interfaces.length > 0), refused };
 }
 
+/** @throws {HostapdConfError} {WpaConfError} */
 function airRadio(planned: PlannedRadio, radio: Radio, country: string, wishes: AirWishes): AirRadio {
   const { config, meshPassword, deviceHash, plain } = wishes;
   const isPlain = plain.has(radio.path);

@@ -22,7 +22,7 @@ export interface RadioServiceOptions {
 export class RadioService {
   readonly program: LastingProgram;
   health: Health;
-  /** How many stations each access point of it has. */
+  /** How many stations its access point and its twin have. */
   stations = 0;
   /** A station in some network. */
   isConnected = false;
@@ -97,7 +97,10 @@ export class RadioService {
   private judge(statuses: readonly ReadonlyMap<string, string>[]): Finding {
     const { program } = this.options.service;
     if (program === "wpa_supplicant") return this.judgeSupplicant(statuses[0]?.get("wpa_state") ?? "");
-    this.stations = statuses.reduce((sum, status) => sum + (Number(status.get("num_sta[0]")) || 0), 0);
+    // Each socket tells of all networks of the radio.
+    this.stations = [...(statuses[0] ?? [])]
+      .filter(([key]) => /^num_sta\[\d+\]$/.test(key))
+      .reduce((sum, [, count]) => sum + (Number(count) || 0), 0);
     const states = statuses.map((status) => status.get("state") ?? "");
     if (states.every((state) => state === "ENABLED")) return { is: "well" };
     const bad = states.find((state) => state !== "ENABLED" && !ON_ITS_WAY.includes(state));
