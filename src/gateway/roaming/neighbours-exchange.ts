@@ -7,8 +7,10 @@ import { decodeTold, encodeTold, MAX_TOLD_BYTES, type Told } from "./statement.t
 
 const NEWS_PROTOCOL = "/omerta/roaming-news/1";
 const ALL_PROTOCOL = "/omerta/roaming/1";
-/** As many tags as one question may hold, and as many statements as one answer brings. */
+/** As many tags as one question may hold. */
 const MAX_COMPARED = 16_384;
+/** What one answer may bring; the next brings more. */
+const MAX_ANSWERED = 4_096;
 /** What a neighbour may be behind with; more comes by comparing. */
 const MAX_WAITING = 1_024;
 /** News that are taken from one neighbour, and from all. */
@@ -149,7 +151,7 @@ export class NeighboursExchange {
         for await (const frame of stream.frames()) {
           if (!this.isRunning) break;
           count += 1;
-          if (count > MAX_COMPARED) throw new Error("roaming: too many at once");
+          if (count > MAX_ANSWERED) throw new Error("roaming: too many at once");
           this.takeIn(frame, peer);
         }
       });
@@ -173,8 +175,8 @@ export class NeighboursExchange {
     await this.within(stream, async () => {
       for await (const question of stream.frames()) {
         const theirs = tagsIn(question);
-        for (const { tag, told } of this.options.known.all())
-          if (!theirs.has(tag)) await stream.send(encodeTold(told));
+        const missing = [...this.options.known.all()].filter(({ tag }) => !theirs.has(tag));
+        for (const { told } of missing.slice(0, MAX_ANSWERED)) await stream.send(encodeTold(told));
         await stream.close();
         return;
       }

@@ -152,7 +152,12 @@ export class RoamingPart implements Part {
       this.options.gateway
         .welcome(mac, { from: isOwn ? "" : from, language, durationMs: secondsLeft * 1_000 })
         .catch(this.failed)
-        .finally(() => this.coming.delete(mac));
+        .finally(() => {
+          this.coming.delete(mac);
+          // It may have left elsewhere meanwhile.
+          const session = this.options.gateway.sessions.get(mac);
+          if (session && roaming.standingOf(mac)?.what === "left") this.reconsider(roaming, session);
+        });
       return;
     }
   }
