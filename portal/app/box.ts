@@ -1,3 +1,4 @@
+import { solveWork } from "../guest/work-solver.ts";
 import { fromBase64, toBase64 } from "./bytes.ts";
 
 /** The box did not answer. What was asked may be asked again. */
@@ -5,7 +6,8 @@ export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
 }
 
-export type Refused = { refused: string; detail: string };
+/** @property work see `NotSent.work` */
+export type Refused = { refused: string; detail: string; work?: string };
 
 /** As the box answers; see `Taken` and `NotSent`. */
 export type Submitted =
@@ -17,6 +19,20 @@ export interface Delivery {
   id: string;
   state: string;
   etaSeconds?: number;
+}
+
+/** Told when work begins, and when it is done. */
+export type Working = (isWorking: boolean) => void;
+
+export interface KnownCard {
+  bundle: Uint8Array;
+  /** What the network is called that vouches for the person, by the word of the box; "" where none does. */
+  vouchedBy: string;
+}
+
+interface RawCard {
+  bundle: string;
+  vouchedBy: string;
 }
 
 export interface Challenge {
@@ -59,8 +75,8 @@ export const isRefused = (answer: object): answer is Refused => "refused" in ans
 
 /** What the box does for this page. Each throws {@link UnreachableError} where it does not answer. */
 export const box = {
-  submit: (bundle: Uint8Array): Promise<Submitted> =>
-    ask("submit", {}, { method: "POST", body: toBlob(bundle) }),
+  submit: (bundle: Uint8Array, working?: Working): Promise<Submitted> =>
+    byWork((query) => ask("submit", query, { method: "POST", body: toBlob(bundle) }), working),
 
   challenge: async (): Promise<Challenge> => readChallenge(await ask<RawChallenge>("challenge")),
 
@@ -69,15 +85,15 @@ export const box = {
     return isRefused(answer) ? answer : readInbox(answer);
   },
 
-  /** @returns the bundle of a person's newest card */
-  async card(key: Uint8Array): Promise<Uint8Array | undefined> {
-    const { bundle } = await ask<{ bundle: string }>("card", { key: toBase64(key) });
-    return bundle === "" ? undefined : fromBase64(bundle);
+  /** @returns a person's newest card */
+  async card(key: Uint8Array): Promise<KnownCard | undefined> {
+    const { bundle, vouchedBy } = await ask<RawCard>("card", { key: toBase64(key) });
+    return bundle === "" ? undefined : { bundle: fromBase64(bundle), vouchedBy };
   },
 
-  async people(name: string): Promise<Uint8Array[]> {
-    const { people } = await ask<{ people: { bundle: string }[] }>("people", { name });
-    return people.map(({ bundle }) => fromBase64(bundle));
+  async people(name: string): Promise<KnownCard[]> {
+    const { people } = await ask<{ people: RawCard[] }>("people", { name });
+    return people.map(({ bundle, vouchedBy }) => ({ bundle: fromBase64(bundle), vouchedBy }));
   },
 
   async deliveries(ids: readonly string[]): Promise<Delivery[]> {
@@ -98,8 +114,22 @@ export const box = {
   takeAlong: (): Promise<{ network: string; link: string } | Refused> => ask("take-along", {}, json({})),
 
   report: (id: string, reason: string): Promise<{ reported: true } | Refused> =>
-    ask("report", {}, json({ id, reason })),
+    byWork((query) => ask("report", query, json({ id, reason }))),
 };
+
+/** Asks, and where the box asks for work in turn, does it and asks once more. @param working told when that begins and ends */
+async function byWork<T extends object>(
+  asked: (query: Record<string, string>) => Promise<T | Refused>,
+  working: Working = () => {},
+): Promise<T | Refused> {
+  const answer = await asked({});
+  if (!isRefused(answer) || answer.work === undefined) return answer;
+  const { work: challenge } = answer;
+  working(true);
+  const work = await new Promise<string>((solved) => solveWork(challenge, solved));
+  working(false);
+  return asked({ work });
+}
 
 const json = (body: object): RequestInit => ({
   method: "POST",

@@ -4,6 +4,7 @@ import { decodeBody } from "../../src/messages/bundle/body-codec.ts";
 import { decodeBundle, verifyBundle } from "../../src/messages/bundle/bundle-codec.ts";
 import { asStale, type Conversation, newConversation } from "../../src/messages/sealed/conversation.ts";
 import { decodeConversation, encodeConversation } from "../../src/messages/sealed/conversation-codec.ts";
+import type { KnownCard } from "./box.ts";
 import { bytesToHex, fromBase64, hexToBytes, toBase64 } from "./bytes.ts";
 import { keep, kept, keptNames, ShelfFullError } from "./shelf.ts";
 
@@ -14,6 +15,8 @@ export interface Contact {
   name: string;
   /** Their newest card, base64 of the bundle. */
   card?: string;
+  /** What the network is called that vouches for them, as the last box said that knew their card; "" where none does. */
+  vouchedBy?: string;
   isBlocked: boolean;
   unread: number;
   /** When the last message was, seconds since 1970. */
@@ -145,12 +148,14 @@ export function cardOf({ card }: Contact): Card | undefined {
   return card === undefined ? undefined : readCard(fromBase64(card));
 }
 
-/** Takes a card in where it is newer than the one that is known. */
-export function learnCard(bytes: Uint8Array): Card | undefined {
-  const card = readCard(bytes);
+/** Takes a card in where it is newer than the one that is known, and who vouches for its person in any case. */
+export function learnCard({ bundle, vouchedBy }: KnownCard): Card | undefined {
+  const card = readCard(bundle);
   if (card === undefined) return undefined;
-  const known = cardOf(contact(card.key));
-  if (known !== undefined && known.version >= card.version) return known;
-  changeContact(card.key, { name: card.name, card: toBase64(bytes) });
-  return card;
+  const before = contact(card.key);
+  const known = cardOf(before);
+  const isNews = known === undefined || known.version < card.version;
+  if (isNews) changeContact(card.key, { name: card.name, card: toBase64(bundle), vouchedBy });
+  else if ((before.vouchedBy ?? "") !== vouchedBy) changeContact(card.key, { vouchedBy });
+  return isNews ? card : known;
 }

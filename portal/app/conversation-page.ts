@@ -7,7 +7,7 @@ import { manage } from "./manage.ts";
 import type { Desk, Page } from "./page.ts";
 import { PhotoError, scaledDown } from "./photo.ts";
 import { forget, keep, kept } from "./shelf.ts";
-import { sign } from "./sign.ts";
+import { sign, vouched } from "./sign.ts";
 import { stateText, t, timeText } from "./texts.ts";
 
 /** Shown at first; more on request. */
@@ -37,10 +37,13 @@ export function conversationPage(desk: Desk, key: string): Page {
     };
     list.replaceChildren(...(all.length > shown ? [button(t("list.older"), more, "xl")] : []), ...rows);
   };
+  const mark = h("p", { class: "s" });
+  const showMark = () => mark.replaceChildren(...[vouched(contact(key).vouchedBy) ?? []].flat());
   const element = h(
     "section",
     {},
     button(t("nav.back"), () => desk.go(""), "xl"),
+    mark,
     h(
       "details",
       {},
@@ -54,12 +57,14 @@ export function conversationPage(desk: Desk, key: string): Page {
     compose.element,
   );
   refresh();
-  if (contact(key).name === "") {
-    void desk.messenger.card(key).then((card) => {
-      // With the name that was learnt.
-      if (card !== undefined && card.name !== "" && element.isConnected) desk.go(`to/${key}`);
-    });
-  }
+  showMark();
+  const isNameless = contact(key).name === "";
+  // Who vouches for somebody may be another thing by now.
+  void desk.messenger.card(key).then((card) => {
+    showMark();
+    // With the name that was learnt.
+    if (isNameless && card !== undefined && card.name !== "" && element.isConnected) desk.go(`to/${key}`);
+  });
   setTimeout(() => compose.element.scrollIntoView({ block: "end" }));
   return { title: contact(key).name || t("square.nameless"), element, refresh };
 }

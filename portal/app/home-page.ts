@@ -3,9 +3,10 @@ import { keyPicture } from "../../src/identity/person/key-picture.ts";
 import { type Account, keyOf } from "./account.ts";
 import { box, UnreachableError } from "./box.ts";
 import { bytesToHex, hexToBytes } from "./bytes.ts";
-import { contact, contacts, learnCard, readCard } from "./contacts.ts";
+import { type Contact, contact, contacts, learnCard, readCard } from "./contacts.ts";
 import { button, field, form, h, svg } from "./dom.ts";
 import type { Desk, Page } from "./page.ts";
+import { vouched } from "./sign.ts";
 import { t } from "./texts.ts";
 
 /** Conversations, and the search for people. */
@@ -14,7 +15,7 @@ export function homePage(desk: Desk, me: Account): Page {
   const found = h("div", { role: "status" });
   const refresh = () => {
     const shown = contacts().filter(({ lastS }) => lastS > 0);
-    const rows = shown.map(({ key, name, unread }) => row(desk, key, name, unread));
+    const rows = shown.map((one) => row(desk, one, one.unread));
     list.replaceChildren(...(rows.length > 0 ? rows : [h("p", {}, t("app.none"))]));
   };
   const element = h(
@@ -48,11 +49,12 @@ function search(desk: Desk, me: Account, found: HTMLElement): HTMLElement {
     if (wanted === "") return;
     found.replaceChildren(h("p", {}, t("app.working")));
     try {
-      const bundles = await box.people(wanted);
-      const rows = bundles.flatMap((bytes) => {
-        const card = readCard(bytes);
+      const people = await box.people(wanted);
+      const rows = people.flatMap((known) => {
+        const card = readCard(known.bundle);
         if (card === undefined || card.key === own) return [];
-        return [row(desk, card.key, card.name, 0, () => learnCard(bytes))];
+        const { key, name } = card;
+        return [row(desk, { key, name, vouchedBy: known.vouchedBy }, 0, () => learnCard(known))];
       });
       found.replaceChildren(...(rows.length > 0 ? rows : [h("p", {}, t("people.none"))]));
     } catch (error) {
@@ -67,7 +69,12 @@ function search(desk: Desk, me: Account, found: HTMLElement): HTMLElement {
   );
 }
 
-function row(desk: Desk, key: string, name: string, unread: number, before?: () => void): HTMLElement {
+function row(
+  desk: Desk,
+  { key, name, vouchedBy }: Pick<Contact, "key" | "name" | "vouchedBy">,
+  unread: number,
+  before?: () => void,
+): HTMLElement {
   const open = () => {
     before?.();
     desk.go(`to/${key}`);
@@ -83,6 +90,7 @@ function row(desk: Desk, key: string, name: string, unread: number, before?: () 
       {},
       h("b", { dir: "auto" }, name || t("square.nameless")),
       h("small", { lang: "en", dir: "ltr" }, fingerprint(publicKey)),
+      vouched(vouchedBy),
       isBlocked ? h("small", {}, t("app.blocked")) : undefined,
     ),
     unread > 0 ? h("small", {}, t("app.new", { count: String(unread) })) : undefined,

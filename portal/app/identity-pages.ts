@@ -112,8 +112,8 @@ const shown = (): Promise<void> => new Promise((resolve) => requestAnimationFram
 async function lastKnown(
   key: PersonKey,
 ): Promise<[name: string, words: undefined, last?: { version: number; prekeyNumber: number }]> {
-  const bytes = await box.card(key.publicKey).catch(() => undefined);
-  const card = bytes === undefined ? undefined : readCard(bytes);
+  const known = await box.card(key.publicKey).catch(() => undefined);
+  const card = known === undefined ? undefined : readCard(known.bundle);
   return card === undefined ? ["", undefined] : [card.name, undefined, card];
 }
 

@@ -25,6 +25,9 @@ import { keep, kept, ShelfFullError } from "./shelf.ts";
 /** How far each box's inbox was gone through since the page was opened, and whether something found no room. By the boxes' keys. */
 const places = new Map<string, { order: number; isWhole: boolean }>();
 
+/** Another tab may have gone through more since. */
+export const forgetPlaces = (): void => places.clear();
+
 /** From where on a box is asked: a page that is opened anew tries again what found no room. */
 export const placeAt = (boxKey: string): number =>
   places.get(boxKey)?.order ?? kept<number>(`after.${boxKey}`) ?? 0;

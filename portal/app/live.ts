@@ -8,6 +8,7 @@ import {
   UnreachableError,
 } from "./box.ts";
 import type { Messenger } from "./messenger.ts";
+import { isElsewhere } from "./one-tab.ts";
 
 /** Without a stream the box is asked so often. */
 const POLL_EVERY_MS = 30_000;
@@ -28,13 +29,23 @@ export class Live {
   start(): void {
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.end();
-      else void this.begin();
+      else this.resume();
     });
-    addEventListener("online", () => void this.begin());
+    addEventListener("online", () => this.resume());
     setInterval(() => {
+      if (isElsewhere()) return;
       if (!document.hidden && this.source?.readyState !== EventSource.OPEN) void this.messenger.receive();
     }, POLL_EVERY_MS);
-    void this.begin();
+    this.resume();
+  }
+
+  /** Another tab goes on with the page until {@link resume}. */
+  pause(): void {
+    this.end();
+  }
+
+  resume(): void {
+    if (!isElsewhere()) void this.begin();
   }
 
   private end(): void {
@@ -75,7 +86,7 @@ export class Live {
 
   private later(): void {
     this.end();
-    if (document.hidden) return;
+    if (document.hidden || isElsewhere()) return;
     this.timer = setTimeout(() => void this.begin(), this.retryMs);
     this.retryMs = Math.min(this.retryMs * 2, LAST_RETRY_MS);
   }

@@ -1,15 +1,26 @@
 import "./older-browsers.ts";
 import { account } from "./account.ts";
 import { conversationPage } from "./conversation-page.ts";
-import { h } from "./dom.ts";
+import { button, h } from "./dom.ts";
 import { homePage } from "./home-page.ts";
 import { filePage, restorePage, welcomePage, wordsPage } from "./identity-pages.ts";
+import { forgetPlaces } from "./incoming.ts";
 import { Live } from "./live.ts";
 import { mePage } from "./me-page.ts";
-import { Messenger } from "./messenger.ts";
+import { Messenger, type Trouble } from "./messenger.ts";
+import { ElsewhereError, isElsewhere, takeOver, watchTabs } from "./one-tab.ts";
 import type { Desk, Page } from "./page.ts";
 import { keepsAnything, ShelfFullError } from "./shelf.ts";
+import type { AppTextKey } from "./text-keys.ts";
 import { t } from "./texts.ts";
+
+/** Why nothing goes out, in words. */
+const TROUBLES: Readonly<Record<Trouble, AppTextKey>> = {
+  unreachable: "app.trouble.unreachable",
+  consent: "app.trouble.consent",
+  refused: "app.trouble.refused",
+  working: "work.doing",
+};
 
 const main = document.getElementById("m") ?? document.body;
 const heading = main.querySelector("h1") ?? main.appendChild(h("h1"));
@@ -52,28 +63,59 @@ function show(): void {
 }
 
 function refresh(): void {
+  if (isElsewhere()) return;
   const { isFull, trouble: key } = messenger;
   trouble.hidden = (key === undefined && !isFull) || account() === undefined;
   if (isFull) trouble.textContent = t("app.full");
-  else trouble.textContent = key === undefined ? "" : t(`app.trouble.${key}`);
+  else trouble.textContent = key === undefined ? "" : t(TROUBLES[key]);
   page?.refresh?.();
 }
 
+/** This tab is the one that goes on with the page. */
+async function goOnHere(): Promise<void> {
+  if (document.hidden && isElsewhere()) return standAside();
+  await takeOver();
+  if (isElsewhere()) return standAside();
+  forgetPlaces();
+  live?.resume();
+  show();
+}
+
+/** Another one is. What was being written is kept. */
+function standAside(): void {
+  live?.pause();
+  page = undefined;
+  trouble.hidden = true;
+  const here = button(t("app.goOnHere"), () => void goOnHere());
+  place.replaceChildren(h("p", { class: "n", role: "status" }, t("app.elsewhere")), here);
+}
+
+function lookedAt(): void {
+  if (!document.hidden && isElsewhere()) void goOnHere();
+}
+
 /** What nobody has caught is told: above all that there is no room to keep anything. */
-function tell(error: unknown): void {
+function tell(error: unknown, event: Event): void {
+  // What was under way has ended where it was, as it should.
+  if (error instanceof ElsewhereError) event.preventDefault();
   if (!(error instanceof ShelfFullError)) return;
   trouble.hidden = false;
   trouble.textContent = t("app.full");
 }
 
-addEventListener("error", ({ error }) => tell(error));
-addEventListener("unhandledrejection", ({ reason }) => tell(reason));
-addEventListener("hashchange", show);
+addEventListener("error", (event) => tell(event.error, event));
+addEventListener("unhandledrejection", (event) => tell(event.reason, event));
 
 document.getElementById("start")?.remove();
 if (keepsAnything()) {
   heading.after(trouble, place);
-  show();
+  watchTabs(standAside);
+  addEventListener("hashchange", () => (isElsewhere() ? void goOnHere() : show()));
+  addEventListener("focus", lookedAt);
+  document.addEventListener("visibilitychange", lookedAt);
+  // A page that comes back as it was left.
+  addEventListener("pageshow", ({ persisted }) => persisted && void goOnHere());
+  void goOnHere();
 } else {
   heading.after(h("p", { class: "n" }, t("app.noStorage", { address: location.host })));
 }

@@ -27,6 +27,7 @@ import {
   STATES,
 } from "./contacts.ts";
 import { placeAt, takeIn } from "./incoming.ts";
+import { ElsewhereError, isElsewhere } from "./one-tab.ts";
 import { advance, isAtLeast, newEntryId } from "./progress.ts";
 import { dropDue, dueReceipts, queue, queued, unqueue } from "./queue.ts";
 import { sealEntry, sealedTo } from "./sealing.ts";
@@ -42,7 +43,7 @@ const LAST_RETRY_MS = 120_000;
 /** What is refused for these reasons may be taken later. */
 const LATER = ["slow-down", "full", "quota", "consent", "unknown-station"];
 
-export type Trouble = "unreachable" | "consent" | "refused";
+export type Trouble = "unreachable" | "consent" | "refused" | "working";
 
 /**
  * Sends and takes in what this person and others write. Everything is kept before it goes out, and before it is acknowledged: the page may be
@@ -79,7 +80,7 @@ export class Messenger {
   /** Hands everything that waits here to the box, one after the other; the rest is tried again a while later. */
   async send(): Promise<void> {
     this.isAsked = true;
-    if (this.isBusy) return;
+    if (this.isBusy || isElsewhere()) return;
     this.isBusy = true;
     clearTimeout(this.retryTimer);
     try {
@@ -91,7 +92,7 @@ export class Messenger {
     } catch (error) {
       if (error instanceof NotNowError) this.trouble = error.trouble;
       else if (error instanceof UnreachableError) this.trouble = "unreachable";
-      else throw error;
+      else if (!(error instanceof ElsewhereError)) throw error;
     } finally {
       this.isBusy = false;
       this.retryLater();
@@ -101,6 +102,7 @@ export class Messenger {
 
   /** While anything is unsent: the stream from the box may stand all the while, and give no occasion. */
   private retryLater(): void {
+    if (isElsewhere()) return;
     if (!isAnythingUnsent() && !this.isUnpublished(account())) {
       this.retryMs = FIRST_RETRY_MS;
       return;
@@ -111,6 +113,7 @@ export class Messenger {
 
   /** Takes in what has come. @param challenge for the proof; the box is asked for one where there is none */
   async receive(challenge?: Challenge): Promise<void> {
+    if (isElsewhere()) return;
     try {
       let given = challenge ?? (await box.challenge());
       for (;;) {
@@ -125,6 +128,7 @@ export class Messenger {
       await this.lookAfter();
       this.trouble = undefined;
     } catch (error) {
+      if (error instanceof ElsewhereError) return;
       if (!(error instanceof UnreachableError)) throw error;
       this.trouble = "unreachable";
     }
@@ -168,11 +172,11 @@ export class Messenger {
 
   /** Newest card of somebody, from the box where it can be asked. */
   async card(key: string): Promise<Card | undefined> {
-    const bytes = await box.card(hexToBytes(key)).catch((error: unknown) => {
+    const known = await box.card(hexToBytes(key)).catch((error: unknown) => {
       if (!(error instanceof UnreachableError)) throw error;
       return undefined;
     });
-    const found = bytes === undefined ? undefined : learnCard(bytes);
+    const found = known === undefined ? undefined : learnCard(known);
     return found?.key === key ? found : cardOf(contact(key));
   }
 
@@ -187,21 +191,29 @@ export class Messenger {
     for (const [key, all] of Object.entries(dueReceipts())) {
       for (let at = 0; at < all.length; at += MAX_MARKS) {
         const ids = all.slice(at, at + MAX_MARKS);
-        nowOrNever(await box.submit(receiptBundle(me, hexToBytes(key), ids)));
+        nowOrNever(await this.submit(receiptBundle(me, hexToBytes(key), ids)));
         dropDue(key, ids);
       }
     }
     for (let bundle = queued()[0]; bundle !== undefined; bundle = queued()[0]) {
-      nowOrNever(await box.submit(fromBase64(bundle)));
+      nowOrNever(await this.submit(fromBase64(bundle)));
       unqueue(bundle);
     }
+  }
+
+  /** Hands one to the box; where that takes work, it is said meanwhile. */
+  private submit(bundle: Uint8Array): Promise<Submitted> {
+    return box.submit(bundle, (isWorking) => {
+      this.trouble = isWorking ? "working" : undefined;
+      this.changed();
+    });
   }
 
   /** Leaves the person's card, and their certificates, at a box that does not have them. */
   private async publish(me: Account): Promise<void> {
     if (!this.isUnpublished(me)) return;
     for (const bundle of [cardBundle(me), credentialsBundle(me)]) {
-      if (bundle !== undefined) nowOrNever(await box.submit(bundle));
+      if (bundle !== undefined) nowOrNever(await this.submit(bundle));
     }
     const now = account();
     if (now?.version !== me.version) return;
@@ -221,7 +233,7 @@ export class Messenger {
       const isSealed = entry.bundle !== undefined;
       if (!isSealed && needsCard(conversation(key)) && (await this.card(key)) === undefined) return;
       const ready = isSealed ? entry : sealEntry(me, key, entry, this.present);
-      const isTaken = nowOrNever(await box.submit(fromBase64(ready.bundle ?? "")));
+      const isTaken = nowOrNever(await this.submit(fromBase64(ready.bundle ?? "")));
       const { bundle, ...sent } = ready;
       const state = isTaken ? "waiting" : "failed";
       changeEntries(key, (one) => (one.id === ready.id ? { ...sent, state } : one));

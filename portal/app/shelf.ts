@@ -1,3 +1,5 @@
+import { assertHere } from "./one-tab.ts";
+
 /** The browser has no more room for this page, or keeps nothing at all. */
 export class ShelfFullError extends Error {
   override readonly name = "ShelfFullError";
@@ -28,9 +30,10 @@ export function kept<T>(name: string): T | undefined {
 
 let isClosed = false;
 
-/** On the medium when it returns, as far as the browser is to be believed. @throws {ShelfFullError} */
+/** On the medium when it returns, as far as the browser is to be believed. @throws {ShelfFullError} @throws {ElsewhereError} */
 export function keep(name: string, value: unknown): void {
   if (isClosed) return;
+  assertHere();
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch (cause) {
@@ -38,7 +41,11 @@ export function keep(name: string, value: unknown): void {
   }
 }
 
-export const forget = (name: string): void => localStorage.removeItem(PREFIX + name);
+/** @throws {ElsewhereError} */
+export function forget(name: string): void {
+  assertHere();
+  localStorage.removeItem(PREFIX + name);
+}
 
 /** What is behind `prefix` in the names of what is kept. */
 export function keptNames(prefix: string): string[] {

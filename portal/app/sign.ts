@@ -10,6 +10,12 @@ export function sign(publicKey: Uint8Array): HTMLElement {
   return h("p", { class: "xh" }, svg(keyPicture(publicKey)), words);
 }
 
+/** That a network vouches for somebody; nothing where none does. */
+export function vouched(vouchedBy: string | undefined): HTMLElement | undefined {
+  if (vouchedBy === undefined || vouchedBy === "") return undefined;
+  return h("small", {}, `✓ ${t("list.vouchedBy", { network: vouchedBy })}`);
+}
+
 /** A text as a QR code, for the camera of another device. */
 export function code(text: string): HTMLElement {
   return h("div", { class: "c", role: "img", "aria-label": t("app.scanCode", { text }) }, svg(qrSvg(text)));

@@ -4,6 +4,7 @@ import type en from "../locales/en.json";
 export const SHARED_KEYS = [
   "checkIn.name",
   "list.older",
+  "list.vouchedBy",
   "nav.back",
   "people.name",
   "people.none",
@@ -13,6 +14,7 @@ export const SHARED_KEYS = [
   "square.nameless",
   "square.reply",
   "square.report",
+  "work.doing",
 ] as const;
 
 export type AppTextKey = Extract<keyof typeof en, `app.${string}`> | (typeof SHARED_KEYS)[number];

@@ -81,11 +81,11 @@ export function messagesPage(
             ))}
             <h2>Town square</h2>
             {posts.length === 0 ? <p>Nothing has been written.</p> : null}
-            {posts.map(({ id, name: author, text, ageS, removed, person, box }) => (
+            {posts.map(({ id, name: author, text, ageS, removed, person, vouchedBy, box }) => (
               <article>
                 <p class="s">
                   <bdi>{author === "" ? "somebody" : author}</bdi>
-                  {`, ${uptimeText(ageS)} ago${person === undefined ? "" : `, ${person}`}${box === undefined ? "" : `, at ${box}`}`}
+                  {`, ${uptimeText(ageS)} ago${person === undefined ? "" : `, ${signedBy(person, vouchedBy)}`}${box === undefined ? "" : `, at ${box}`}`}
                 </p>
                 {removed === undefined ? (
                   <>
@@ -151,8 +151,22 @@ function Kept({ view: { status } }: { view: MessagesView }) {
 }
 
 function SosEntry({ sos, token }: { sos: Sos; token: string }) {
-  const { id, ageS, state, note, text, name, place, people, injured, batteryPercent, contact, person, box } =
-    sos;
+  const {
+    id,
+    ageS,
+    state,
+    note,
+    text,
+    name,
+    place,
+    people,
+    injured,
+    batteryPercent,
+    contact,
+    person,
+    vouchedBy,
+    box,
+  } = sos;
   const isOpen = state !== "acknowledged" && state !== "closed";
   const at = place.at;
   const facts: [string, Child][] = [
@@ -162,7 +176,7 @@ function SosEntry({ sos, token }: { sos: Sos; token: string }) {
     ["People", people === 0 ? "" : `${people}${injured === 0 ? "" : `, ${injured} hurt`}`],
     ["Phone", batteryPercent === undefined ? "" : `${batteryPercent} %`],
     ["Contact", contact],
-    ["Signed by", person ?? ""],
+    ["Signed by", person === undefined ? "" : signedBy(person, vouchedBy)],
     ["Written at", box ?? ""],
   ];
   return (
@@ -208,6 +222,11 @@ function SosEntry({ sos, token }: { sos: Sos; token: string }) {
     </article>
   );
 }
+
+const signedBy = (person: string, vouchedBy: string | undefined): string =>
+  vouchedBy === undefined
+    ? `${person} (nobody vouches for them)`
+    : `${person} (✓ ${vouchedBy} vouches for them)`;
 
 /** Folded: most messages stay. */
 function TakeAway({ id, token }: { id: string; token: string }) {

@@ -170,6 +170,7 @@ export class MessagesPart implements Part {
       ...desk,
       boxKey: () => keys.current().publicKey,
       challenges: new InboxChallenges(options.randomBytes(32)),
+      trust: this.trust,
       isHere: (key) => this.lora?.personIsHere(key),
     });
     const admission = new PeopleAdmission({

@@ -38,6 +38,8 @@ export interface FoundPerson {
   name: string;
   /** Their card, signed. */
   bundle: string;
+  /** What the network is called that vouches for them; "" where none does that this box belongs to. */
+  vouchedBy: string;
 }
 
 /** What the network does for a person's key; `network` is "" where nobody becomes a person of one here. */
@@ -166,7 +168,8 @@ export function deskAppApi(
     .get("/inbox", named("query", inboxQuery), (c) => c.json(inbox(c.req.valid("query")), 200))
     .get("/card", named("query", z.strictObject({ key })), (c) => {
       const card = messages.card(c.req.valid("query").key);
-      return c.json({ bundle: card === undefined ? "" : toBase64(card) }, 200);
+      const bundle = card === undefined ? "" : toBase64(card.encoded);
+      return c.json({ bundle, vouchedBy: card?.vouchedBy ?? "" }, 200);
     })
     .get(
       "/people",
@@ -182,7 +185,12 @@ export function deskAppApi(
       (c) => {
         const found = messages.cards(c.req.valid("query").name);
         const people = found.map(
-          ({ key, name, encoded }): FoundPerson => ({ key: toBase64(key), name, bundle: toBase64(encoded) }),
+          ({ key, name, encoded, vouchedBy = "" }): FoundPerson => ({
+            key: toBase64(key),
+            name,
+            bundle: toBase64(encoded),
+            vouchedBy,
+          }),
         );
         return c.json({ people }, 200);
       },

@@ -410,7 +410,19 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await kim.page.reload();
       await kim.page.getByText("Harbour vouches for your key.").waitFor();
       expect(kim.complaints).toEqual([]);
+      const leo = await open();
+      await makeKey(leo, "Leo");
+      await leo.page.getByLabel("Name, or part of it").fill("Kim");
+      const marked = leo.page.locator(".xp", { hasText: "Harbour vouches for them" });
+      for (let tries = 0; tries < 50 && !(await marked.isVisible()); tries += 1) {
+        await leo.page.getByRole("button", { name: "Search" }).click();
+        await leo.page.waitForTimeout(100);
+      }
+      await marked.click();
+      await leo.page.getByText("Harbour vouches for them").waitFor();
+      await screenshot(leo.page, "app-vouched");
       await kim.page.context().close();
+      await leo.page.context().close();
     },
     TIMEOUT_MS,
   );

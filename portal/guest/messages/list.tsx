@@ -4,7 +4,7 @@ import { link, type PageContext } from "../page-context.tsx";
 import { wordsOf } from "../words.ts";
 import { ageText } from "./age.ts";
 
-/** How long ago and on which box it was written, and whose key signed it. */
+/** How long ago and on which box it was written, and whose key signed it, and who vouches for them. */
 export function Origin({ context, shown }: { context: PageContext; shown: Shown }) {
   const { language } = context;
   const t = wordsOf(language);
@@ -13,6 +13,7 @@ export function Origin({ context, shown }: { context: PageContext; shown: Shown 
       {ageText(language, shown.ageS)}
       {shown.box === undefined ? null : ` · ${t("list.box", { box: shown.box })}`}
       {shown.person === undefined ? null : ` · ${t("list.key", { words: shown.person })}`}
+      {shown.vouchedBy === undefined ? null : ` · ✓ ${t("list.vouchedBy", { network: shown.vouchedBy })}`}
     </>
   );
 }

@@ -67,6 +67,8 @@ export interface Shown {
   ageS: number;
   /** Fingerprint of the person that signed it, in words; undefined for guests without a key. */
   person?: string;
+  /** What the network is called that vouches for the person; undefined where none does that this box belongs to. */
+  vouchedBy?: string;
   /** The box where it was written, if it is another one. */
   box?: string;
 }
@@ -98,6 +100,19 @@ export interface Page<T> {
   items: T[];
   /** For the next page; undefined at the end. */
   next?: string;
+}
+
+/** A person's card, as this box has it. */
+export interface KnownCard {
+  /** The bundle. */
+  encoded: Uint8Array;
+  /** See {@link Shown.vouchedBy}. */
+  vouchedBy?: string;
+}
+
+export interface FoundCard extends KnownCard {
+  key: Uint8Array;
+  name: string;
 }
 
 /** How one becomes a person of this box's network here. */
@@ -153,10 +168,10 @@ export interface GuestMessages {
   // With a key: the page in the browser makes, signs and seals bundles.
   /** Puts the person's device into custody of a bundle; see {@link Taken}. */
   submit(writer: Writer, encoded: Uint8Array): Promise<Taken | NotSent>;
-  /** The newest card of a person, as the encoded bundle; undefined where this box has none: cards come with what other boxes have. */
-  card(key: Uint8Array): Uint8Array | undefined;
+  /** The newest card of a person; undefined where this box has none: cards come with what other boxes have. */
+  card(key: Uint8Array): KnownCard | undefined;
   /** Cards of people by the name that they chose, at most 20. */
-  cards(name: string): { key: Uint8Array; name: string; encoded: Uint8Array }[];
+  cards(name: string): FoundCard[];
   /** For a proof: this box's public key in its network, and a challenge that is taken back once; see `InboxChallenges`. */
   inboxChallenge(): { box: Uint8Array; challenge: Uint8Array };
   /**

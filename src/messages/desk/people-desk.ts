@@ -3,10 +3,11 @@ import { decodeBody } from "../bundle/body-codec.ts";
 import { type Bundle, BundleError, type BundleId, type Kind } from "../bundle/bundle.ts";
 import { bundleId, decodeBundle } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
-import type { Taken } from "../custody/custody.ts";
+import type { Held, Taken } from "../custody/custody.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { notSent, slowDown } from "./guest-forms.ts";
-import type { Delivery, NotSent, Writer } from "./guest-messages.ts";
+import type { Delivery, FoundCard, KnownCard, NotSent, Writer } from "./guest-messages.ts";
+import type { Trust } from "./trust.ts";
 import type { WritingGate } from "./writing-gate.ts";
 import type { WritingLimits } from "./writing-limits.ts";
 
@@ -18,6 +19,7 @@ export interface PeopleDeskOptions {
   /** This box's public key in its network. */
   boxKey: () => Uint8Array;
   challenges: InboxChallenges;
+  trust: Pick<Trust, "vouchedBy">;
   /** Somebody has shown to be at this box. */
   isHere: (key: Uint8Array) => void;
 }
@@ -70,17 +72,23 @@ export class PeopleDesk {
     return gate.refusal({ what: "bundle", station, message: bundleId(bundle) }, { work, person });
   }
 
-  card(key: Uint8Array): Uint8Array | undefined {
-    return this.options.store.queries.card(key)?.encoded;
+  card(key: Uint8Array): KnownCard | undefined {
+    const held = this.options.store.queries.card(key);
+    return held && this.known(held);
   }
 
-  cards(name: string): { key: Uint8Array; name: string; encoded: Uint8Array }[] {
+  cards(name: string): FoundCard[] {
     const { items } = this.options.store.queries.cards(name, undefined, MAX_CARDS);
-    return items.map(({ bundle, encoded }) => ({
-      key: bundle.sender.key,
-      name: decodeBody("card", bundle.body).name,
-      encoded,
+    return items.map((held) => ({
+      ...this.known(held),
+      key: held.bundle.sender.key,
+      name: decodeBody("card", held.bundle.body).name,
     }));
+  }
+
+  private known({ bundle, encoded }: Held): KnownCard {
+    const vouchedBy = this.options.trust.vouchedBy(bundle.sender.key);
+    return vouchedBy === undefined ? { encoded } : { encoded, vouchedBy };
   }
 
   inboxChallenge(): { box: Uint8Array; challenge: Uint8Array } {

@@ -24,7 +24,7 @@ const MAX_UNTRUSTED = 20;
 export class PublicPages {
   constructor(
     private readonly queries: BundleQueries,
-    private readonly trust: Pick<Trust, "speaksFor" | "isOwn" | "nameOf">,
+    private readonly trust: Pick<Trust, "speaksFor" | "isOwn" | "nameOf" | "vouchedBy">,
     /** Rooms that are there though nobody has written in them yet, beside the town square. */
     private readonly standing: readonly string[],
   ) {}
@@ -114,7 +114,11 @@ export class PublicPages {
 
   private shown({ id, ageMs, bundle: { sender } }: Held): Shown {
     const shown: Shown = { id, ageS: seconds(ageMs) };
-    if (sender.as === "person") return { ...shown, person: fingerprint(sender.key) };
+    if (sender.as === "person") {
+      const vouchedBy = this.trust.vouchedBy(sender.key);
+      const person = { ...shown, person: fingerprint(sender.key) };
+      return vouchedBy === undefined ? person : { ...person, vouchedBy };
+    }
     const box = this.trust.isOwn(sender.key) ? "" : this.trust.nameOf(sender.key);
     return box === "" ? shown : { ...shown, box };
   }

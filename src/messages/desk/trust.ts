@@ -7,7 +7,7 @@ const MAX_KNOWN = 4_096;
 
 export interface TrustOptions {
   /** This box's place in the network that carries its messages; undefined while it is in none. */
-  membership: () => Pick<Membership, "check" | "publicKey" | "self"> | undefined;
+  membership: () => Pick<Membership, "check" | "publicKey" | "self" | "name"> | undefined;
   /** Keys by which this box signs, or has signed, outside of any network. */
   ownKeys: () => readonly Uint8Array[];
   /** What the mesh knows of a member by its key. */
@@ -62,6 +62,11 @@ export class Trust {
     if (this.isOwn(key)) return true;
     const role = this.memberOf(key)?.role;
     return role === "box" || role === "operator";
+  }
+
+  /** What the network is called that vouches for a key; undefined where none does that this box belongs to. */
+  vouchedBy(key: Uint8Array): string | undefined {
+    return this.memberOf(key) && this.options.membership()?.name;
   }
 
   /** What a box is called, "" where nobody has said. */

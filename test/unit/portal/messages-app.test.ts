@@ -413,6 +413,19 @@ describe("looking for people", () => {
   });
 });
 
+describe("whoever has signed what they wrote", () => {
+  test("is shown with the network that vouches for them, where one does", async () => {
+    const { text, memory } = await messagePortal();
+    const post = { id: idOf(1), ageS: 60, room: "square", name: "Ana", text: "Soup", person: "able-baker" };
+    memory.posted.push(post);
+    expect(wordsOn(await text("/square"))).not.toContain("vouches");
+    memory.posted[0] = { ...post, vouchedBy: "Valley" };
+    memory.changed();
+    await settle();
+    expect(wordsOn(await text("/square"))).toContain("✓ Valley vouches for them");
+  });
+});
+
 describe("a form that came at a bad time", () => {
   const WORK = "ab".repeat(32);
   const policyOf = (response: Response) => response.headers.get("content-security-policy") ?? "";

@@ -8,7 +8,7 @@ const speaksFor = (key: Uint8Array) => Buffer.from(key).equals(operator.publicKe
 
 function open() {
   const stand = openStand({ speaksFor });
-  const trust = { speaksFor, isOwn: () => false, nameOf: () => "" };
+  const trust = { speaksFor, isOwn: () => false, nameOf: () => "", vouchedBy: () => undefined };
   return { ...stand, pages: new PublicPages(stand.store.queries, trust, []) };
 }
 
@@ -42,6 +42,20 @@ describe("public pages", () => {
     expect(pages.sosBoard(false).map(({ id }) => id)).toEqual(ids.slice(0, -1));
     await takeAll(Array.from({ length: 300 }, (_, n) => new Writer(8_000 + n).sos("later still")));
     expect(pages.sosBoard(false)[0]?.id).toBe(oldest.id);
+  });
+});
+
+describe("somebody who signs what they write", () => {
+  test("is shown with the network that vouches for them, and without where none does", async () => {
+    const { take, store } = open();
+    const [ana, bo] = [new Writer(1), new Writer(2)];
+    const vouchedBy = (key: Uint8Array) => (Buffer.from(key).equals(ana.publicKey) ? "Valley" : undefined);
+    const trust = { speaksFor, isOwn: () => false, nameOf: () => "", vouchedBy };
+    await take(ana.checkIn("Ana"));
+    await take(bo.checkIn("Bo"));
+    const { items } = new PublicPages(store.queries, trust, []).checkIns("");
+    const shown = Object.fromEntries(items.map((item) => [item.name, [typeof item.person, item.vouchedBy]]));
+    expect(shown).toEqual({ Ana: ["string", "Valley"], Bo: ["string", undefined] });
   });
 });
 

@@ -66,6 +66,16 @@ describe("who signs", () => {
     expect(trust.speaksFor(theirs.publicKey)).toBe(false);
   });
 
+  test("is vouched for by the network's name, as long as its certificates hold", () => {
+    const { own, theirs } = twoOfOneNetwork();
+    const trust = trustOf({ membership: () => own });
+    expect(trust.vouchedBy(theirs.publicKey)).toBeUndefined();
+    trust.take(credentials(theirs.seed, theirs.chain()));
+    expect(trust.vouchedBy(theirs.publicKey)).toBe("Valley");
+    own.revoke(theirs.publicKey, "out", "stolen");
+    expect(trust.vouchedBy(theirs.publicKey)).toBeUndefined();
+  });
+
   test("is known by the mesh without any bundle", () => {
     const { own, theirs } = twoOfOneNetwork();
     const met = () => ({ chain: theirs.chain(), name: "School yard" });
