@@ -14,6 +14,14 @@ const mail = z
     user: text(254).default("").describe('who the box is to it; "": it asks for no name'),
     password_file: text(4_096).default("").describe("path of a file with the password in its first line"),
     from: text(254).default("").describe("the address that mail comes from"),
+    per_hour: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(200)
+      .describe(
+        "how many mails are tried in an hour, so that no flood of guests makes the server refuse the box",
+      ),
   })
   .prefault({})
   .describe(

@@ -29,7 +29,7 @@ export class MailCarrier {
   private unkept: string | undefined;
 
   constructor(private readonly options: MailCarrierOptions) {
-    const { stateFolder, store, timers, random, log } = options;
+    const { config, stateFolder, store, timers, random, log } = options;
     const { bridges, problem } = bridgesOf(options);
     this.problem = problem;
     this.outbox = new Outbox({
@@ -38,6 +38,7 @@ export class MailCarrier {
       outside: (after, limit) => store.queries.outside(after, limit),
       isSent: (id) => store.queries.receipts(id).some(({ state }) => state === "delivered"),
       bridges,
+      perHour: config.per_hour,
       timers,
       random,
       log,
