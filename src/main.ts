@@ -233,6 +233,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       uncaughtErrors,
       ...(bench?.before ?? []),
       gateway,
+      // As soon as there is a firewall before it.
+      ...(wifi ? [wifi] : []),
       ...(roaming ? [roaming] : []),
       ...(messages ? [messages] : []),
       portal,
