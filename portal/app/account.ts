@@ -26,6 +26,10 @@ export interface Account {
   prekeys: string;
   /** Boxes that have the last card, by their keys. */
   cardAt: string[];
+  /** The last card as the last of them got it: a bundle's id. */
+  cardId?: string;
+  /** Why operators have taken it away, where they have; may be empty. */
+  cardRemoved?: string;
   /** The network that vouches for the key: what it is called, and the certificates in base64. */
   membership?: { network: string; chain: string };
 }
@@ -72,7 +76,7 @@ export function refreshed(before: Account): Account {
 }
 
 /** The next version of an account whose card has changed: every box has to learn it. */
-export const changed = (next: Account): Account => ({
+export const changed = ({ cardId, cardRemoved, ...next }: Account): Account => ({
   ...next,
   version: Math.max(next.version + 1, nowS()),
   cardAt: [],

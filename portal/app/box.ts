@@ -19,6 +19,9 @@ export interface Delivery {
   id: string;
   state: string;
   etaSeconds?: number;
+  /** Of what was removed: the reason. */
+  note: string;
+  removedBy?: "sender" | "operator";
 }
 
 /** Told when work begins, and when it is done. */

@@ -16,6 +16,7 @@ export function mePage(desk: Desk, me: Account): Page {
   const element = h(
     "section",
     {},
+    removedNote(me),
     h("p", {}, t("app.mySign")),
     sign(keyOf(me).publicKey),
     h("p", {}, t("app.scanMe")),
@@ -28,6 +29,13 @@ export function mePage(desk: Desk, me: Account): Page {
     button(t("nav.back"), () => desk.go(""), "b q"),
   );
   return { title: t("app.me"), element };
+}
+
+/** Whoever was taken off the list of people learns it, and why. */
+function removedNote({ cardRemoved: reason }: Account): HTMLElement | undefined {
+  if (reason === undefined) return undefined;
+  const why = reason === "" ? "" : ` ${t("square.reason", { reason })}`;
+  return h("p", { class: "n", role: "status", dir: "auto" }, `${t("app.cardRemoved")}${why}`);
 }
 
 function nameForm({ messenger, go }: Desk, me: Account): HTMLElement {

@@ -1,4 +1,5 @@
 import { makeInboxProof } from "../../src/identity/person/inbox-proof.ts";
+import { bundleId, decodeBundle } from "../../src/messages/bundle/bundle-codec.ts";
 import { needsCard } from "../../src/messages/sealed/conversation.ts";
 import {
   type Account,
@@ -212,12 +213,14 @@ export class Messenger {
   /** Leaves the person's card, and their certificates, at a box that does not have them. */
   private async publish(me: Account): Promise<void> {
     if (!this.isUnpublished(me)) return;
-    for (const bundle of [cardBundle(me), credentialsBundle(me)]) {
+    const card = cardBundle(me);
+    for (const bundle of [card, credentialsBundle(me)]) {
       if (bundle !== undefined) nowOrNever(await this.submit(bundle));
     }
     const now = account();
     if (now?.version !== me.version) return;
-    keepAccount({ ...now, cardAt: [...now.cardAt, this.present].slice(-MAX_BOXES) });
+    const cardId = bundleId(decodeBundle(card));
+    keepAccount({ ...now, cardId, cardAt: [...now.cardAt, this.present].slice(-MAX_BOXES) });
   }
 
   /** Whether the box that this page talks to does not have the person's card. */
@@ -258,14 +261,23 @@ export class Messenger {
         .filter(({ state }) => isAtLeast(state, "waiting") && !isAtLeast(state, "delivered"))
         .map(({ id }) => ({ key, id })),
     );
-    const latest = underway.slice(-MAX_IDS);
-    if (latest.length === 0) return;
-    for (const { id, state, etaSeconds } of await box.deliveries(latest.map((one) => one.id))) {
+    const cardId = account()?.cardId;
+    const latest = underway.slice(1 - MAX_IDS);
+    const ids = [...latest.map((one) => one.id), ...(cardId === undefined ? [] : [cardId])];
+    if (ids.length === 0) return;
+    for (const { id, state, etaSeconds, removedBy, note } of await box.deliveries(ids)) {
+      if (id === cardId && removedBy === "operator") noteCardRemoved(id, note);
       const key = latest.find((one) => one.id === id)?.key;
       const known = STATES.find((one) => one === state);
       if (key !== undefined && known !== undefined) advance(key, [id], known, etaSeconds);
     }
   }
+}
+
+/** Operators have taken this person's card away. */
+function noteCardRemoved(id: string, reason: string): void {
+  const now = account();
+  if (now?.cardId === id && now.cardRemoved !== reason) keepAccount({ ...now, cardRemoved: reason });
 }
 
 const isAnythingUnsent = (): boolean =>

@@ -12,6 +12,7 @@ export const SHARED_KEYS = [
   "report.done",
   "report.reason",
   "square.nameless",
+  "square.reason",
   "square.reply",
   "square.report",
   "work.doing",

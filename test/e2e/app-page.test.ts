@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { LANGUAGES } from "../../portal/locales/index.ts";
 import { decodeInviteLink } from "../../src/identity/index.ts";
-import { isSigned } from "../../src/messages/bundle/bundle-codec.ts";
+import { bundleId, decodeBundle, isSigned } from "../../src/messages/bundle/bundle-codec.ts";
 import { audit, type Browser, openBrowser, type Page, screenshot } from "../lab/browser.ts";
 import { describeNeeding } from "../needs.ts";
 import { scratchFolders } from "../unit/scratch.ts";
@@ -106,6 +106,7 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
     await page.locator("#photo").setInputFiles({ name: "bridge.png", mimeType: "image/png", buffer });
   }
 
+  const removedNote = ({ page }: Person) => page.getByText("have taken you off the list of people");
   const said = (page: Page, text: string) => page.locator(".xm", { hasText: text });
 
   test(
@@ -421,6 +422,18 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       await marked.click();
       await leo.page.getByText("Harbour vouches for them").waitFor();
       await screenshot(leo.page, "app-vouched");
+      const [card] = box.guests.cards("Kim");
+      if (card === undefined) throw new Error("there is no card of Kim's");
+      await box.operator.remove(bundleId(decodeBundle(card.encoded)), "a made-up name");
+      await kim.page.reload();
+      await kim.page.getByRole("button", { name: "Back" }).click();
+      for (let tries = 0; tries < 50 && !(await removedNote(kim).isVisible()); tries += 1) {
+        await kim.page.getByRole("button", { name: "My key" }).click();
+        await kim.page.waitForTimeout(100);
+        if (!(await removedNote(kim).isVisible()))
+          await kim.page.getByRole("button", { name: "Back" }).click();
+      }
+      expect(await removedNote(kim).innerText()).toContain("Reason: a made-up name");
       await kim.page.context().close();
       await leo.page.context().close();
     },

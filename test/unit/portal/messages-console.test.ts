@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { Hono } from "hono";
 import { messagesConsole } from "../../../src/portal/messages-console.ts";
+import { Writer } from "../messages/custody/writers.ts";
 import { messagesBox } from "../messages/messages-box.ts";
 import { scratchFolders } from "../scratch.ts";
 
@@ -12,7 +13,7 @@ afterEach(async () => {
 });
 
 async function stand() {
-  const { part, guests, operator } = messagesBox(scratch());
+  const { part, guests, operator, memberships } = messagesBox(scratch());
   await part.start();
   ends.push(() => part.stop());
   const app = new Hono().route("/messages", messagesConsole(operator, "Market Square"));
@@ -22,7 +23,7 @@ async function stand() {
     const body = new URLSearchParams({ token: await token(), ...fields });
     return await app.request(`/messages/${action}`, { method: "POST", body });
   };
-  return { guests, operator, page, send };
+  return { guests, operator, memberships, page, send };
 }
 
 const PHONE = { station: "02:00:00:00:00:01" };
@@ -51,6 +52,21 @@ describe("the operator's page of messages", () => {
     expect(await page()).toContain("Fire brigade");
     await send("close", { id: sent.id, note: "" });
     expect(await page()).not.toContain("The stairs are gone");
+  });
+
+  test("says who the network vouches for, and who nobody does", async () => {
+    const { guests, memberships, page } = await stand();
+    memberships.found("Valley");
+    const [ana, bo] = [new Writer(1), new Writer(2)];
+    for (const { encoded } of [ana.sos("Smoke"), bo.post("Soup at noon")])
+      await guests.submit(PHONE, encoded);
+    expect((await page()).match(/nobody vouches for them/g)).toHaveLength(2);
+    const joined = await guests.join(PHONE, ana.publicKey, "Ana", "");
+    if ("refused" in joined) throw new Error(joined.detail);
+    await guests.submit(PHONE, ana.write("credentials", { chain: joined.chain }).encoded);
+    const after = await page();
+    expect(after.match(/✓ Valley vouches for them/g)).toHaveLength(1);
+    expect(after.match(/nobody vouches for them/g)).toHaveLength(1);
   });
 
   test("tells everybody, takes away, blocks and lets write again", async () => {
