@@ -70,6 +70,12 @@ export class Digests {
     }
   }
 
+  /** It is named to neighbours, as what has come is: one may lack it that no comparison finds. */
+  name(short: ShortId): void {
+    if (!this.recents.has(short) && this.recents.size < MOST_RECENT)
+      this.recents.set(short, this.context.nowMs);
+  }
+
   /** It is not in custody any more, and need not come again: others may have it still. */
   onGone(short: ShortId): void {
     this.gaps.delete(short);

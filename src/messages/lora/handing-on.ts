@@ -1,6 +1,7 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import type { Answers } from "./answers.ts";
 import type { LoraContext } from "./context.ts";
+import type { Digests } from "./digests.ts";
 import { hopTagOf, type ShortId } from "./items.ts";
 import { ONE_HOP } from "./neighbourhood.ts";
 import type { Carried } from "./stock.ts";
@@ -24,6 +25,9 @@ const MOST_OFFERS = 3;
 const STRANDED_MS = 10 * 60_000;
 /** After a neighbour has refused it and there is no other. */
 const REFUSED_MS = 10 * 60_000;
+/** What is sought is named to all near after so long, and half as often each time: it may have been lost on the air. */
+const SEEK_AGAIN_MS = 10 * 60_000;
+const MOST_SEEK_DOUBLINGS = 4;
 
 /**
  * Bundles for one person: from box to box until the one where that person is. The custody of each is handed to the next
@@ -32,10 +36,13 @@ const REFUSED_MS = 10 * 60_000;
 export class HandingOn {
   /** Share of what was sent lately that was not answered. */
   pressure = 0;
+  /** How often what is sought was named. */
+  private readonly named = new WeakMap<Carried, number>();
 
   constructor(
     private readonly context: LoraContext,
     private readonly answers: Answers,
+    private readonly digests: Pick<Digests, "name">,
     /** The paths are not what they seemed. */
     private readonly isAmiss: () => void,
   ) {}
@@ -156,11 +163,23 @@ export class HandingOn {
     }
   }
 
+  /** It has gone to everyone, or nobody near seems to lack it: whoever does may ask for it when it is named. */
+  seekLater(carried: Carried): void {
+    const { stock, nowMs } = this.context;
+    const times = this.named.get(carried) ?? 0;
+    const waitMs = SEEK_AGAIN_MS * 2 ** Math.min(times, MOST_SEEK_DOUBLINGS);
+    this.named.set(carried, times + 1);
+    this.digests.name(carried.short);
+    stock.plan(carried, nowMs + waitMs);
+  }
+
   /** Somebody is near who was not: what finds no way may go with them. */
   onNewNeighbour(from: LinkAddress): void {
     const { stock, asked, nowMs } = this.context;
     for (const carried of stock.all()) {
       if (carried.person === undefined || carried.isHandedOn || !carried.isSought) continue;
+      // It may have gone just now, when this one could not hear it yet.
+      this.digests.name(carried.short);
       if (!asked.grantsAgain(from, carried)) continue;
       carried.isAskedFor = true;
       stock.plan(carried, nowMs + this.context.frames(1, 4));

@@ -65,7 +65,7 @@ export class LoraMessages {
     const digests = new Digests(context);
     const spreading = new Spreading(context, answers);
     const greeting = new Greeting(context, () => this.speaker.pump());
-    const handingOn = new HandingOn(context, answers, () => greeting.hurry());
+    const handingOn = new HandingOn(context, answers, digests, () => greeting.hurry());
     const frames = new FrameMaker(context, answers, digests, (bytes) => greeting.take(bytes));
     const isHelloDue = () => greeting.isDue;
     this.context = context;
@@ -282,6 +282,7 @@ export class LoraMessages {
       this.answers.owe(carried.short, 0);
       this.handingOn.onReturn(carried, from, hops);
     } else if (options.custody.knows(id)) {
+      this.digests.onGone(shortIdOf(id));
       if (isToUs) this.answers.owe(shortIdOf(id), 0);
     } else if (isToUs || isToAll) this.intake.take(heard);
   }

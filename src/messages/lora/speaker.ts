@@ -153,6 +153,7 @@ export class Speaker {
       if (hop !== "everyone") {
         if (!busy.has(hop)) due.push({ carried, hop });
       } else if (spreading.isToGo(carried)) due.push({ carried, hop: undefined });
+      else if (carried.isSought && !carried.isHandedOn) handingOn.seekLater(carried);
       else stock.plan(carried, undefined);
     }
     return due;

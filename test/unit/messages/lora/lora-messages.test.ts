@@ -157,6 +157,24 @@ describe("boxes in a row", () => {
     expect(told[3]).toEqual([bundleId(message)]);
   });
 
+  test("find a way for whom nobody has heard of also where a box was not to be heard when it went, or lost it", async () => {
+    for (const seed of [31, 32, 33]) {
+      const { boxes, run } = messagingBoxes({ count: 3, seed, frameLoss: 0.3, ...IN_A_ROW });
+      const message = direct(0, 2);
+      submit(boxes[0], message);
+      boxes[2]?.unplug();
+      await run(HOUR_MS);
+      // It forgets what it knew of others, and has just repeated it for the one when the other comes.
+      boxes[1]?.restart();
+      const before = boxes[1]?.messages.neighbours().length;
+      await run(HOUR_MS, () => boxes[1]?.messages.neighbours().length !== before);
+      await run(6_000);
+      boxes[2]?.plug();
+      await run(HOUR_MS);
+      expect(boxes[2]?.custody.knows(bundleId(message))).toBe(true);
+    }
+  });
+
   test("send nobody's messages away from the box where they have just been seen", async () => {
     const { boxes, run } = messagingBoxes({ count: 3, seed: 15, ...IN_A_ROW });
     submit(boxes[2], card(2));
