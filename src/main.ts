@@ -13,6 +13,8 @@ import {
   RoamingPart,
   SessionStore,
   StatementStore,
+  UplinkWatch,
+  uplinkSenses,
 } from "./gateway/index.ts";
 import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
@@ -23,7 +25,7 @@ import { systemTimers } from "./host/timers.ts";
 import { UncaughtErrors } from "./host/uncaught-errors.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharedLinks } from "./mesh/index.ts";
+import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "./mesh/index.ts";
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
@@ -104,7 +106,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   if (setAside) log.error(`the journal could not be read; it is in ${setAside}, and a new one has begun`);
   if (volatile) log.error(`the journal is not kept through a restart: ${volatile}`);
   const onBoard = mode === "device";
-  const { sharesLinks, spread } = sharedLinks(config, onBoard);
+  const randomId = () => randomBytes(2).readUInt16BE();
+  const ways = onBoard
+    ? new UplinkWatch({
+        ...{ config, journal, log, timers: systemTimers },
+        senses: uplinkSenses(systemTimers, randomId, join(runFolder, "uplinks"), log),
+      })
+    : undefined;
   const backend: GuestBackend = bench
     ? new BenchBackend(bench.address, bench.portalPort)
     : new KernelBackend({
@@ -114,8 +122,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         stateFolder,
         log,
         tlsHost: certificate?.host,
-        shapesUplink: !sharesLinks,
-        moreUplinks: spread.map((uplink) => uplink.interface),
+        shapesUplink: !sharesLinks(config, onBoard),
+        ...(ways ? { ways } : {}),
       });
   const store = new SessionStore(join(stateFolder, "sessions.sqlite"));
   const gateway = new Gateway({ config: config.gateway, backend, store, journal, clock, log });
@@ -170,6 +178,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const { mesh, parts, clearLeftovers } = composeMesh({
     config,
     onBoard,
+    ways,
     forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`, `${net.ipv6.network}/${net.ipv6.prefix}`],
     memberships,
     stateFolder,
@@ -232,6 +241,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     [
       uncaughtErrors,
       ...(bench?.before ?? []),
+      ...(ways ? [ways] : []),
       gateway,
       // As soon as there is a firewall before it.
       ...(wifi ? [wifi] : []),
@@ -251,6 +261,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           parts: () => lifecycle.status(),
           gateway,
           wifi,
+          uplinks: ways,
           lora: texts,
           mesh: mesh.desk,
           messages: messages?.operator,

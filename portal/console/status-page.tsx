@@ -92,6 +92,7 @@ export function statusPage(status: BoxStatus): string {
               />
             )}
             <RadiosSection wifi={status.wifi} />
+            <UplinksSection uplinks={status.uplinks} />
             <MeshSection mesh={status.mesh} />
             <LoraSection lora={status.lora} />
             <h2>Journal</h2>
@@ -166,6 +167,56 @@ function RadiosSection({ wifi }: { wifi: BoxStatus["wifi"] }) {
     </>
   );
 }
+
+/** The ways to the internet. */
+function UplinksSection({ uplinks }: { uplinks: BoxStatus["uplinks"] }) {
+  if (uplinks === undefined || uplinks.length === 0) return null;
+  return (
+    <>
+      <h2>Ways to the internet</h2>
+      <Table
+        title="Ways to the internet"
+        head={["Interface", "What", "State", "For", "In use", "Round trip"]}
+        mono={1}
+        rows={uplinks.map((one) => [
+          one.interface,
+          uplinkText(one),
+          <span class={one.inUse && one.state !== "associated" ? "running" : "s"}>{uplinkState(one)}</span>,
+          uptimeText(one.seconds),
+          one.inUse ? "yes" : "",
+          one.rttMs === undefined ? "" : `${Math.round(one.rttMs)} ms${lossText(one.lossPercent / 100)}`,
+        ])}
+      />
+    </>
+  );
+}
+
+type UplinkOfStatus = NonNullable<BoxStatus["uplinks"]>[number];
+
+const UPLINK_STATES: Record<UplinkOfStatus["state"], string> = {
+  absent: "not there",
+  unplugged: "no carrier",
+  "no-address": "no address yet",
+  "no-route": "no router told of",
+  checking: "being looked at",
+  "router-silent": "its router does not answer",
+  associated: "its router answers, and nothing beyond",
+  captive: "a captive portal wants something first",
+  "no-names": "reaches addresses, names do not resolve",
+  lossy: "reaches the internet with losses",
+  slow: "reaches the internet slowly",
+  online: "reaches the internet",
+};
+
+/** How a way to the internet is, in a few words. */
+export const uplinkState = ({ state, portalUrl }: UplinkOfStatus): string =>
+  `${UPLINK_STATES[state]}${portalUrl === undefined ? "" : `: ${portalUrl}`}`;
+
+/** "modem, metered, priority 50" */
+export const uplinkText = ({ kind, metered, priority }: UplinkOfStatus): string =>
+  [kind === "unknown" ? "" : kind, metered ? "metered" : "", `priority ${priority}`]
+    .filter((part) => part !== "")
+    .join(", ");
 
 /** The networks of this box, the other boxes, and the ways to them. */
 function MeshSection({ mesh: { networks, peers } }: { mesh: BoxStatus["mesh"] }) {

@@ -9,6 +9,7 @@ import { portalCommand, tlsFrontCommand } from "./processes.ts";
 import { radiosCommand } from "./radios.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
+import { uplinksCommand } from "./uplinks.ts";
 import { versionCommand } from "./version.ts";
 
 /** `omerta-box` with all its commands. */
@@ -29,6 +30,7 @@ function commandLine(): Command {
     .addCommand(meshCommand())
     .addCommand(messagesCommand())
     .addCommand(radiosCommand())
+    .addCommand(uplinksCommand())
     .addCommand(versionCommand())
     .addCommand(portalCommand(), { hidden: true })
     .addCommand(tlsFrontCommand(), { hidden: true });

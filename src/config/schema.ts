@@ -97,7 +97,7 @@ const uplink = z
       .boolean()
       .default(false)
       .describe(
-        "guests who have agreed may use the internet through it, and through the mesh.traffic.uplinks where there are several",
+        "guests who have agreed may use the internet through it, and through all other ways to the internet",
       ),
     block_private: z
       .boolean()

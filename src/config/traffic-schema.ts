@@ -62,7 +62,7 @@ export const traffic = z
       .refine((links) => new Set(links.map((entry) => entry.interface)).size === links.length)
       .meta({ format: "each interface once" })
       .describe(
-        "Several ways to the internet, used together. Those of mesh.metered are used only while there is no other.",
+        "Several ways to the internet, used together: those of the best priority that work. Metered ones are used only while there is no other.",
       ),
   })
   .prefault({})

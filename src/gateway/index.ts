@@ -12,3 +12,4 @@ export { StatementStore } from "./roaming/statement-store.ts";
 export type { SessionState } from "./session.ts";
 export { SessionStore } from "./session-store.ts";
 export { guestPriorities } from "./shaping.ts";
+export { type GuestWays, type UplinkView, UplinkWatch, uplinkSenses } from "./uplink/uplink-watch.ts";

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/index.ts";
 import { atIntervals, onceAtATime } from "../host/intervals.ts";
 import { LinkMonitor } from "../host/link-monitor.ts";
@@ -19,6 +20,7 @@ import { LeaseEvents } from "./lease-events.ts";
 import { type Lease, parseLeases } from "./leases.ts";
 import { ipv6Neighbours, neighbourMac } from "./neighbours.ts";
 import { sendCaptivePortalAdvertisement } from "./ra-captive-portal.ts";
+import type { GuestWays } from "./uplink/uplink-watch.ts";
 import { shapeUplink, unshapeUplink } from "./uplink-shaping.ts";
 
 const CONVERGE_EVERY_MS = 2_000;
@@ -43,10 +45,18 @@ export interface KernelBackendOptions {
    */
   shapesUplink?: boolean;
   /**
-   * Ways to the internet beside `config.uplink.interface` over which another part (src/mesh/traffic) spreads what is
-   * forwarded. Guests may leave by each where `config.uplink.allow` says so. Default none.
+   * The ways to the internet, which another part looks after. Guests may leave by them where `config.uplink.allow` says
+   * so. Default: by `config.uplink.interface` alone, whatever is beyond it.
    */
-  moreUplinks?: readonly string[];
+  ways?: { forGuests(): GuestWays; onChange(listener: () => void): () => void };
+}
+
+/** How guests leave now. */
+interface WayOut {
+  up: boolean;
+  interfaces: readonly string[];
+  /** The most for one guest; 0: no limit. */
+  rateKbit: number;
 }
 
 /** The guest network made of the kernel's own parts: a bridge, nftables, tc and two dnsmasq. Needs root. */
@@ -59,7 +69,7 @@ export class KernelBackend implements GuestBackend {
   private readonly sets = new KernelSets();
   private events: BackendEvents | undefined;
   private admitted: () => readonly Admitted[] = () => [];
-  private uplinkUp = false;
+  private way: WayOut = { up: false, interfaces: [], rateKbit: 0 };
   private stops: (() => Promise<void>)[] = [];
   /** What could not be put right the last time. */
   private failure: string | undefined;
@@ -94,7 +104,7 @@ export class KernelBackend implements GuestBackend {
   }
 
   get uplinkUsable(): boolean {
-    return this.uplinkUp;
+    return this.way.up;
   }
 
   async start(events: BackendEvents, admitted: () => readonly Admitted[]): Promise<void> {
@@ -102,7 +112,7 @@ export class KernelBackend implements GuestBackend {
     this.events = events;
     this.admitted = admitted;
     mkdirSync(runFolder, { recursive: true });
-    this.uplinkUp = this.findUplink();
+    this.way = this.findWay();
     // The firewall stands before there is an interface to reach it by.
     await this.applyRuleset();
     await this.bridge.up();
@@ -120,6 +130,11 @@ export class KernelBackend implements GuestBackend {
     await this.shape();
     await this.links.start();
     await this.converge();
+    const { ways } = this.options;
+    if (ways) {
+      const endWays = ways.onChange(() => void this.converge());
+      this.stops.push(async () => endWays());
+    }
     this.stops.push(
       atIntervals(
         CONVERGE_EVERY_MS,
@@ -188,7 +203,7 @@ export class KernelBackend implements GuestBackend {
   detail(): string {
     const { net, config } = this.options;
     const ports = this.bridge.presentPorts().join(", ") || "no interface yet";
-    const way = !config.uplink.allow ? "" : this.uplinkUp ? ", way out open" : ", no way out now";
+    const way = !config.uplink.allow ? "" : this.way.up ? ", way out open" : ", no way out now";
     return `${net.ipv4.network}/${net.ipv4.prefix} on ${net.bridge} (${ports})${way}`;
   }
 
@@ -209,10 +224,10 @@ export class KernelBackend implements GuestBackend {
     return {
       net,
       limits: config.limits,
-      guestRateKbit: config.guest_rate_kbit,
+      guestRateKbit: this.way.rateKbit,
       guestToGuest: config.guest_to_guest,
       // All of them while there is any: who spreads connections may choose one before its route is seen here.
-      uplinks: this.uplinkUp ? this.uplinks : [],
+      uplinks: this.way.up ? this.way.interfaces : [],
       blockPrivate: config.uplink.block_private,
       tls: tlsHost !== undefined,
       services: config.services,
@@ -224,14 +239,23 @@ export class KernelBackend implements GuestBackend {
     return this.options.shapesUplink ?? true;
   }
 
-  private get uplinks(): string[] {
-    const { config, moreUplinks = [] } = this.options;
-    const { interface: name, allow } = config.uplink;
-    return allow ? [...new Set([name, ...moreUplinks])].filter((one) => one !== "") : [];
+  /** The interfaces that guests may leave by. */
+  private get uplinks(): readonly string[] {
+    const { config, ways } = this.options;
+    if (!config.uplink.allow) return [];
+    return ways?.forGuests().interfaces ?? [config.uplink.interface].filter((one) => one !== "");
   }
 
-  private findUplink(): boolean {
-    return this.uplinks.some(hasWayOut);
+  private findWay(): WayOut {
+    const { config, ways } = this.options;
+    const interfaces = this.uplinks;
+    const { works = true, rateKbit } = ways?.forGuests() ?? {};
+    const rates = [config.guest_rate_kbit, rateKbit ?? 0].filter((rate) => rate > 0);
+    return {
+      up: works && interfaces.some(hasWayOut),
+      interfaces,
+      rateKbit: rates.length > 0 ? Math.min(...rates) : 0,
+    };
   }
 
   private applyRuleset(): Promise<void> {
@@ -257,8 +281,8 @@ export class KernelBackend implements GuestBackend {
   private writeCommunityConf(): void {
     const { runFolder, net, config, tlsHost, resolvFile } = this.options;
     const dns = {
-      resolvFile: this.uplinkUp ? (resolvFile ?? "/etc/resolv.conf") : undefined,
-      toldOnline: isToldOnline(config.online, this.uplinkUp),
+      resolvFile: this.way.up ? (resolvFile ?? "/etc/resolv.conf") : undefined,
+      toldOnline: isToldOnline(config.online, this.way.up),
     };
     const hosts = tlsHost === undefined ? [net.name] : [net.name, tlsHost];
     writeFileSync(join(runFolder, "dnsmasq-community.conf"), communityDnsmasqConf(net, dns, hosts));
@@ -302,11 +326,13 @@ export class KernelBackend implements GuestBackend {
 
   private async followUplink(): Promise<void> {
     this.listenToRouters();
-    const up = this.findUplink();
-    if (up === this.uplinkUp) return;
-    this.uplinkUp = up;
+    const [before, way] = [this.way, this.findWay()];
+    if (isDeepStrictEqual(way, before)) return;
+    this.way = way;
     this.forward();
     await this.applyRuleset();
+    const { up } = way;
+    if (up === before.up) return;
     this.writeCommunityConf();
     await this.communityDns.restart();
     await this.shape();
@@ -315,7 +341,7 @@ export class KernelBackend implements GuestBackend {
 
   private async shape(): Promise<void> {
     const { config, net } = this.options;
-    if (!this.uplinkUp) return;
+    if (!this.way.up) return;
     const { interface: uplink, up_kbit: upKbit, down_kbit: downKbit } = config.uplink;
     const own = this.shapesUplink ? uplink : undefined;
     await shapeUplink({ uplink: own, bridge: net.bridge, upKbit, downKbit });

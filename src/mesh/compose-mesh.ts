@@ -1,12 +1,12 @@
 import type { Config } from "../config/index.ts";
-import { guestPriorities } from "../gateway/index.ts";
+import { guestPriorities, type UplinkWatch } from "../gateway/index.ts";
 import type { Part } from "../host/part.ts";
 import { tryRun } from "../host/run.ts";
 import { MeshPart, type MeshPartOptions, UPLINK_IDLE_S } from "./mesh-part.ts";
-import { knownLinks, spreadUplinks } from "./traffic/known-links.ts";
+import { knownLinks } from "./traffic/known-links.ts";
 import { clearLeftovers } from "./traffic/leftovers.ts";
 import { Traffic } from "./traffic/traffic.ts";
-import { uplinkLook } from "./traffic/uplink-finder.ts";
+import { uplinkLook, uplinksInUse } from "./traffic/uplink-finder.ts";
 import { Uplinks } from "./traffic/uplinks.ts";
 
 /** What a network takes is told once it runs. */
@@ -15,9 +15,12 @@ const NO_PORTS = { control: [], messages: [], bulk: [] };
 export interface ComposeMeshOptions
   extends Omit<
     MeshPartOptions,
-    "config" | "boxName" | "exclude" | "traffic" | "links" | "uplinks" | "loopback" | "mayTunnel"
+    | ("config" | "boxName" | "exclude" | "traffic" | "links" | "uplinks")
+    | ("loopback" | "mayTunnel" | "isMetered")
   > {
   config: Config;
+  /** Knows which ways to the internet there are; undefined where the machine is left as it is. */
+  ways: UplinkWatch | undefined;
   /** This is root on the board; elsewhere everything stays on loopback, and the machine as it is. */
   onBoard: boolean;
 }
@@ -30,20 +33,13 @@ export interface ComposedMesh {
   clearLeftovers(): Promise<void>;
 }
 
-/**
- * Whether who goes first on every link is the mesh's business, the guests' uplink among them, and which uplinks are
- * used together then.
- */
-export function sharedLinks({ mesh }: Config, onBoard: boolean) {
-  const sharesLinks = onBoard && mesh.enabled;
-  return { sharesLinks, spread: sharesLinks ? spreadUplinks(mesh.traffic) : [] };
-}
+/** Whether who goes first on every link is the mesh's business, the guests' uplink among them. */
+export const sharesLinks = ({ mesh }: Config, onBoard: boolean): boolean => onBoard && mesh.enabled;
 
 /** The mesh with those that keep the links in order for it. */
-export function composeMesh({ config, onBoard, ...options }: ComposeMeshOptions): ComposedMesh {
+export function composeMesh({ config, onBoard, ways, ...options }: ComposeMeshOptions): ComposedMesh {
   const { timers, log, runFolder } = options;
-  const { sharesLinks, spread } = sharedLinks(config, onBoard);
-  const traffic = sharesLinks
+  const traffic = sharesLinks(config, onBoard)
     ? new Traffic({
         shares: config.mesh.traffic.shares,
         prefer: config.mesh.traffic.queueing,
@@ -56,16 +52,24 @@ export function composeMesh({ config, onBoard, ...options }: ComposeMeshOptions)
       })
     : undefined;
   const uplinks =
-    spread.length > 0
-      ? new Uplinks({
+    ways === undefined
+      ? undefined
+      : new Uplinks({
           pins: { ports: NO_PORTS, tunnelPorts: [], vmInterfaces: [], idleSeconds: UPLINK_IDLE_S },
           timers,
           log,
           run: tryRun,
           runFolder,
-          look: uplinkLook(spread, config.mesh.metered, tryRun),
-        })
-      : undefined;
+          look: uplinksInUse(
+            uplinkLook(
+              () => ways.known(),
+              (name) => ways.isMetered(name),
+              tryRun,
+            ),
+            () => ways.inUse(),
+          ),
+          onChange: (listener) => ways.onChange(listener),
+        });
   const mesh = new MeshPart({
     ...options,
     config: config.mesh,
@@ -74,6 +78,7 @@ export function composeMesh({ config, onBoard, ...options }: ComposeMeshOptions)
     traffic,
     links: knownLinks(config, guestPriorities()),
     uplinks,
+    ...(ways ? { isMetered: (name: string) => ways.isMetered(name) } : {}),
     loopback: !onBoard,
     mayTunnel: onBoard,
   });

@@ -44,8 +44,10 @@ export interface MeshPartOptions {
   traffic: Pick<Traffic, "refresh" | "setPorts" | "setTunnelPorts"> | undefined;
   /** Links that are in order whether the mesh uses them or not, with what is known of them. */
   links: readonly Link[];
-  /** Several ways to the internet, used together; undefined where there is one at most. */
+  /** The ways to the internet, used together; undefined where this box may not say so. */
   uplinks: Pick<Uplinks, "setPins"> | undefined;
+  /** Whether the volume of an interface is paid for. Default: those that the configuration names. */
+  isMetered?: (name: string) => boolean;
   lora: LoraLink | undefined;
   services: () => readonly OfferedService[];
   capability: () => Capability | undefined;
@@ -269,9 +271,10 @@ export class MeshPart implements Part {
 
   private takeInterfaces(interfaces: readonly HostInterface[]): void {
     const { config, exclude, loopback } = this.options;
+    const { isMetered = (name: string) => config.metered.includes(name) } = this.options;
     const all = localInterfaces(interfaces, {
       exclude: [...exclude, ...config.exclude],
-      metered: config.metered,
+      metered: interfaces.map(({ name }) => name).filter((name) => isMetered(name)),
       kinds: Object.fromEntries(config.radio.map((name) => [name, "radio" as const])),
     });
     this.interfaces = loopback ? all.filter(({ kind }) => kind === "loopback") : all;

@@ -1,5 +1,5 @@
 import type { ConfigProblem } from "../config/index.ts";
-import type { Gateway, SessionState } from "../gateway/index.ts";
+import type { Gateway, SessionState, UplinkView, UplinkWatch } from "../gateway/index.ts";
 import type { PartStatus } from "../host/part.ts";
 import type { LoraTexts, LoraView } from "../lora/index.ts";
 import type { MeshControl, NetworkStatus, PeerStatus } from "../mesh/index.ts";
@@ -27,6 +27,8 @@ export interface BoxStatus {
   guestsByState: Record<SessionState, number>;
   /** undefined where the machine's radios are not the box's business. */
   wifi?: WifiView | undefined;
+  /** The ways to the internet; undefined where the machine's are left as they are. */
+  uplinks?: UplinkView[] | undefined;
   lora: LoraView;
   mesh: { networks: NetworkStatus[]; peers: PeerStatus[] };
   /** undefined where messages are switched off. */
@@ -42,6 +44,7 @@ export interface StatusSource {
   parts: () => BoxStatus["parts"];
   gateway: Gateway;
   wifi?: Pick<WifiPart, "view"> | undefined;
+  uplinks?: Pick<UplinkWatch, "view"> | undefined;
   lora: Pick<LoraTexts, "view" | "send">;
   mesh: Pick<MeshControl, "networks" | "peers">;
   messages: OperatorMessages | undefined;
@@ -80,6 +83,7 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     guests,
     guestsByState,
     wifi: source.wifi?.view(),
+    uplinks: source.uplinks?.view(),
     lora: source.lora.view(),
     mesh: { networks: source.mesh.networks(), peers: source.mesh.peers().slice(0, MAX_PEERS_SHOWN) },
     messages: source.messages && {

@@ -44,9 +44,12 @@ export async function startBox(lab: Lab, name: string, options: LabBoxOptions = 
   const stateFolder = join(lab.folder, `${name}-state`);
   const runFolder = join(lab.folder, `${name}-run`);
   const configFile = join(lab.folder, `${name}.toml`);
+  const { config = "" } = options;
+  // Most labs have no internet to be reached: there a router that answers is a way to it.
+  const unchecked = config.includes("[uplinks]") ? "" : "[uplinks]\nfind = false\ncheck = false\n";
   writeFileSync(
     configFile,
-    `${options.config ?? ""}\n[management]\nlisten = ["${MANAGEMENT_ADDRESS}:${MANAGEMENT_PORT}"]\n`,
+    `${config}\n${unchecked}[management]\nlisten = ["${MANAGEMENT_ADDRESS}:${MANAGEMENT_PORT}"]\n`,
   );
   await host.run(["ip", "link", "add", "mgmt", "type", "bridge"]);
   await host.run(["ip", "addr", "add", `${MANAGEMENT_ADDRESS}/24`, "dev", "mgmt"]);

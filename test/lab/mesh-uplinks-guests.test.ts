@@ -64,8 +64,8 @@ describeNeeding(LAB_NEEDS, "Guests of a box with two ways to the internet", () =
       run: (command, options) => box.tryRun(command, options),
       runFolder: lab.folder,
       look: uplinkLook(
-        WANS.map((wan) => ({ interface: wan, weight: 50 })),
-        [],
+        () => WANS.map((wan) => ({ interface: wan, weight: 50 })),
+        () => false,
         (command, options) => box.tryRun(command, options),
       ),
     });

@@ -14,6 +14,7 @@ import type { CheckResult } from "./uplink-health.ts";
 /** A lost datagram is asked for again after so long, once. */
 const NAME_AGAIN_MS = 700;
 const NAME_TIMEOUT_MS = 1_500;
+const PUBLIC_NAME_TIMEOUT_MS = 1_000;
 const PAGE_TIMEOUT_MS = 2_500;
 const DNS_PORT = 53;
 
@@ -88,19 +89,35 @@ async function addressOf(
 ): Promise<{ address: string | undefined; namesFail: boolean }> {
   const host = target.hostname.replace(/^\[|\]$/g, "");
   if (isIP(host) !== 0) return { address: host, namesFail: false };
-  const own = await lookUp(host, family, device, resolvers, means);
-  if (own !== undefined) return { address: own, namesFail: false };
+  const own = lookUp(host, family, device, resolvers, means, [
+    NAME_AGAIN_MS,
+    NAME_TIMEOUT_MS - NAME_AGAIN_MS,
+  ]);
+  // Whoever has no answer for so long asks elsewhere too, rather than only after the last hope is gone.
+  const isAnswered = await Promise.race([
+    own.then((one) => one !== undefined),
+    after(means.timers, NAME_AGAIN_MS),
+  ]);
   const others = publicResolvers.filter((one) => isIP(one) === family);
-  return { address: await lookUp(host, family, device, others, means), namesFail: resolvers.length > 0 };
+  const other = isAnswered
+    ? undefined
+    : lookUp(host, family, device, others, means, [PUBLIC_NAME_TIMEOUT_MS]);
+  const known = await own;
+  if (known !== undefined) return { address: known, namesFail: false };
+  return { address: await other, namesFail: resolvers.length > 0 };
 }
 
-/** Asks all of some name servers. @returns the first address that one of them knows */
+const after = (timers: Timers, delayMs: number): Promise<false> =>
+  new Promise((resolve) => void timers.after(delayMs, () => resolve(false)));
+
+/** Asks all of some name servers, as often as there are waits. @returns the first address that one of them knows */
 async function lookUp(
   name: string,
   family: 4 | 6,
   device: string,
   resolvers: readonly string[],
   { ask, randomId, timers }: CheckMeans,
+  waitsMs: readonly number[],
 ): Promise<string | undefined> {
   const type = family === 4 ? "A" : "AAAA";
   const once = async (address: string, timeoutMs: number): Promise<string> => {
@@ -115,8 +132,10 @@ async function lookUp(
     if (first === undefined || isIP(first) !== family) throw new Error("no address");
     return first;
   };
-  const each = resolvers.map((address) =>
-    once(address, NAME_AGAIN_MS).catch(() => once(address, NAME_TIMEOUT_MS - NAME_AGAIN_MS)),
-  );
-  return await Promise.any(each).catch(() => undefined);
+  const tries = (address: string) =>
+    waitsMs.reduce<Promise<string>>(
+      (before, waitMs) => before.catch(() => once(address, waitMs)),
+      Promise.reject(new Error("not asked yet")),
+    );
+  return await Promise.any(resolvers.map(tries)).catch(() => undefined);
 }

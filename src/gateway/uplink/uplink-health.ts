@@ -98,7 +98,9 @@ export function stepCheck(
   atMs: number,
 ): UplinkHealth {
   const isGood = outcome === "reached";
-  const recent = [...health.recent, isGood].slice(-REMEMBERED);
+  // What failed while nothing worked says nothing of how well it works now.
+  const isFresh = isGood && (!isWorking(health) || health.state === "no-names");
+  const recent = isFresh ? [true] : [...health.recent, isGood].slice(-REMEMBERED);
   if (!isGood) {
     const fails = health.fails + 1;
     const next = { ...health, recent, fails };

@@ -3,6 +3,7 @@ import type { Config } from "../../config/index.ts";
 import { askByDevice } from "../../host/device-socket.ts";
 import { type HostInterface, readInterfaces } from "../../host/interfaces.ts";
 import { atIntervals, onceAtATime } from "../../host/intervals.ts";
+import { LinkMonitor } from "../../host/link-monitor.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
 import { tryRun } from "../../host/run.ts";
@@ -73,6 +74,8 @@ export interface UplinkSenses {
   kindOf(name: string): UplinkKind | undefined;
   notesOf(index: number): LinkNotes;
   check(request: CheckRequest): Promise<CheckResult>;
+  /** Tells at once of an interface that came, went or changed. */
+  monitor(changed: () => void): Pick<LinkMonitor, "start" | "stop">;
 }
 
 export interface UplinkWatchOptions {
@@ -94,14 +97,24 @@ interface Entry {
   callOff: () => void;
 }
 
-/** The real senses. @param randomId 16 bits that nobody can guess */
-export function uplinkSenses(timers: Timers, randomId: () => number): UplinkSenses {
+/**
+ * The real senses.
+ * @param randomId 16 bits that nobody can guess
+ * @param runFolder one that nothing else has, for the id of a process
+ */
+export function uplinkSenses(
+  timers: Timers,
+  randomId: () => number,
+  runFolder: string,
+  log: Logger,
+): UplinkSenses {
   const means = { ask: askByDevice, randomId, timers };
   return {
     interfaces: readInterfaces,
     kindOf: (name) => uplinkKind(name),
     notesOf: (index) => linkNotes(index),
     check: (request) => checkUplink(request, means),
+    monitor: (changed) => new LinkMonitor(runFolder, log, changed),
   };
 }
 
@@ -115,9 +128,11 @@ export class UplinkWatch implements Part {
   private running = false;
   private failure: string | undefined;
   private readonly targets: readonly URL[];
+  private readonly monitor: Pick<LinkMonitor, "start" | "stop">;
   private endLooks: () => Promise<void> = async () => {};
 
   constructor(private readonly options: UplinkWatchOptions) {
+    this.monitor = options.senses.monitor(() => void this.look());
     this.targets = options.config.uplinks.targets.map((text) => new URL(text));
   }
 
@@ -126,12 +141,14 @@ export class UplinkWatch implements Part {
     this.running = true;
     for (const name of namedUplinks(config)) this.add(name);
     await this.look();
+    await this.monitor.start();
     const failed = (error: unknown) => log.error({ error }, "uplinks");
     this.endLooks = atIntervals(LOOK_EVERY_MS, () => this.look(), failed, timers);
   }
 
   async stop(): Promise<void> {
     this.running = false;
+    await this.monitor.stop();
     await this.endLooks();
     for (const entry of this.entries.values()) entry.callOff();
     this.entries.clear();
@@ -180,7 +197,8 @@ export class UplinkWatch implements Part {
     const isLimited = uplinks.metered_guests === "limit" && used.some(({ known }) => known.metered);
     return {
       interfaces: all.filter(({ known }) => isOpen(known)).map(({ known }) => known.interface),
-      works: used.some(({ health }) => isWorking(health) && health.state !== "no-names"),
+      // Unchecked, what the kernel has of routes is all that is known, and it is asked by whoever wants to know.
+      works: !uplinks.check || used.some(({ health }) => isWorking(health) && health.state !== "no-names"),
       rateKbit: isLimited ? uplinks.metered_guest_kbit : undefined,
     };
   }

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { TrafficConfig } from "../../config/index.ts";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
 import { isInPrefix } from "../discovery/ip-address.ts";
 import { parsedJson } from "./parsed-json.ts";
@@ -44,34 +43,58 @@ const addressList = z.array(
 );
 
 /** The interfaces, of `ip -j addr`. */
-export function parseLinks(json: string, metered: readonly string[]): UplinkLink[] {
+export function parseLinks(json: string, isMetered: (name: string) => boolean): UplinkLink[] {
   return (addressList.safeParse(parsedJson(json)).data ?? []).map(({ ifname, flags, addr_info }) => ({
     name: ifname,
     up: flags.includes("UP") && flags.includes("LOWER_UP"),
-    metered: metered.includes(ifname),
+    metered: isMetered(ifname),
     addresses: addr_info.flatMap(({ local, prefixlen }) =>
       local === undefined ? [] : [`${local}/${prefixlen}`],
     ),
   }));
 }
 
-/** The configured ways to the internet as they are at each call: routes, wires and whether routers answer. */
+/** A way to the internet as it is known before anybody looks. */
+export type ConfiguredUplink = Pick<Uplink, "interface" | "weight">;
+
+/**
+ * The ways to the internet as they are at each call: routes, wires and whether routers answer.
+ * @param known all of them, in an order that stays the same
+ */
 export function uplinkLook(
-  configured: TrafficConfig["uplinks"],
-  metered: readonly string[],
+  known: () => readonly ConfiguredUplink[],
+  isMetered: (name: string) => boolean,
   run: Runner,
 ): () => Promise<Uplink[]> {
   const watch = new RouterWatch(run);
   const show = async (...what: string[]) => (await run(["ip", ...what])).stdout;
   return async () => {
+    const configured = known();
     const routes = {
       ipv4: parseDefaultRoutes(await show("-4", "-j", "route", "show", "default")),
       ipv6: parseDefaultRoutes(await show("-6", "-j", "route", "show", "default")),
     };
-    const links = parseLinks(await show("-j", "addr"), metered);
+    const links = parseLinks(await show("-j", "addr"), isMetered);
     const found = findUplinks(configured, routes, links, () => false);
     const silent = await watch.silent(found.flatMap(routersOf));
     return findUplinks(configured, routes, links, silent);
+  };
+}
+
+/**
+ * The same, healthy being only those that are to be used now. A single way that is free to use needs no order: the
+ * kernel's own routes do, and it is given without any.
+ */
+export function uplinksInUse(
+  look: () => Promise<Uplink[]>,
+  inUse: () => readonly string[],
+): () => Promise<Uplink[]> {
+  return async () => {
+    const all = await look();
+    const chosen = all.map((one) => ({ ...one, healthy: one.healthy && inUse().includes(one.interface) }));
+    const present = chosen.filter(({ ipv4, ipv6 }) => ipv4 !== undefined || ipv6 !== undefined);
+    if (present.length > 1 || present.some(({ metered }) => metered)) return chosen;
+    return chosen.map(({ ipv4: _, ipv6: __, ...one }) => one);
   };
 }
 
@@ -86,7 +109,7 @@ const routersOf = ({ interface: name, ipv4, ipv6 }: Uplink): Router[] =>
  * the router is not known here. Pure.
  */
 export function findUplinks(
-  configured: TrafficConfig["uplinks"],
+  configured: readonly ConfiguredUplink[],
   routes: DefaultRoutes,
   links: readonly UplinkLink[],
   isSilent: (router: Router) => boolean,

@@ -20,6 +20,8 @@ export interface UplinksOptions {
   runFolder: string;
   /** The ways to the internet as they are now ({@link uplinkLook}); asked every ten seconds, and when pins are set. */
   look: () => Promise<readonly Uplink[]>;
+  /** Tells that another look is worth it now. @returns a function that ends it */
+  onChange?: (listener: () => void) => () => void;
 }
 
 /**
@@ -37,6 +39,7 @@ export class Uplinks implements Part {
   private readonly applier: UplinkApplier;
   private readonly hashPolicy: HashPolicy;
   private endRounds: () => Promise<void> = async () => {};
+  private endChanges: () => void = () => {};
 
   constructor(private readonly options: UplinksOptions) {
     this.applier = new UplinkApplier(options.run);
@@ -50,9 +53,11 @@ export class Uplinks implements Part {
     await this.converge();
     const failed = (error: unknown) => this.options.log.error({ error }, "uplinks");
     this.endRounds = atIntervals(CONVERGE_EVERY_MS, () => this.converge(), failed, this.options.timers);
+    this.endChanges = this.options.onChange?.(() => void this.converge()) ?? (() => {});
   }
 
   async stop(): Promise<void> {
+    this.endChanges();
     const endRounds = this.endRounds();
     this.running = false;
     await endRounds;
@@ -104,12 +109,18 @@ export class Uplinks implements Part {
 
   private async interfacesUp(): Promise<Set<string>> {
     const { stdout } = await this.options.run(["ip", "-j", "link", "show", "up"]);
-    const up = linksUp.safeParse(parsedJson(stdout)).data ?? [];
-    return new Set(up.flatMap(({ ifname, flags }) => (flags.includes("LOWER_UP") ? [ifname] : [])));
+    // For each interface that is down it prints an empty object (iproute2 6.1).
+    const up = z.array(z.unknown()).safeParse(parsedJson(stdout)).data ?? [];
+    return new Set(
+      up.flatMap((one) => {
+        const link = linkUp.safeParse(one).data;
+        return link?.flags.includes("LOWER_UP") ? [link.ifname] : [];
+      }),
+    );
   }
 }
 
-const linksUp = z.array(z.object({ ifname: z.string(), flags: z.array(z.string()) }));
+const linkUp = z.object({ ifname: z.string(), flags: z.array(z.string()) });
 
 const named = (uplinks: readonly Uplink[]): string =>
   uplinks.map(({ interface: name, weight }) => `${name} (${weight})`).join(", ");

@@ -86,11 +86,19 @@ describe("the health of an uplink", () => {
   });
 
   test("three failures in ten make it lossy, and it stays so until all but one succeed", () => {
-    const mixed = Array.from({ length: 10 }, (_, n) => (n % 3 === 2 ? "associated" : "reached") as const);
+    const mixed = Array.from(
+      { length: 10 },
+      (_, n): CheckResult => ({ outcome: n % 3 === 2 ? "associated" : "reached" }),
+    );
     const lossy = checked(up(), 0, ...mixed);
     expect(lossy.state).toBe("lossy");
     expect(checked(lossy, 10_000, ...Array(5).fill("reached")).state).toBe("lossy");
     expect(checked(lossy, 10_000, ...Array(6).fill("reached")).state).toBe("online");
+  });
+
+  test("what failed while nothing worked does not make it lossy", () => {
+    const back = checked(up(), 0, ...Array(8).fill("associated"), "reached");
+    expect([back.state, back.recent]).toEqual(["online", [true]]);
   });
 
   test("it is slow from 1.5 s, by the median, until it takes less than one", () => {

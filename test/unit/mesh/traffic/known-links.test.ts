@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../../../src/config/index.ts";
-import { knownLinks, spreadUplinks } from "../../../../src/mesh/traffic/known-links.ts";
+import { knownLinks } from "../../../../src/mesh/traffic/known-links.ts";
 
 const GUESTS = ["1:11", "1:12"];
 const known = (toml: string) => knownLinks(parseConfig(toml), GUESTS);
@@ -38,21 +38,15 @@ describe("the links that are known", () => {
     ]);
   });
 
-  test("bear guests on each of several uplinks, and on a single one that is not the guests' on none", () => {
+  test("bear guests on each of the uplinks that are named", () => {
     const uplink = (name: string) => `[[mesh.traffic.uplinks]]\ninterface = "${name}"\n`;
     const rate =
       '[gateway.uplink]\nallow = true\n[[mesh.traffic.links]]\ninterface = "wwan0"\nup_kbit = 700\n';
     expect(known(`${rate}${uplink("wwan0")}${uplink("eth0")}`)[0]).toHaveProperty("guestClasses", GUESTS);
-    expect(known(`${rate}${uplink("wwan0")}`)[0]).not.toHaveProperty("guestClasses");
+    expect(known(`${rate}[[uplinks.links]]\ninterface = "wwan0"\n`)[0]).toHaveProperty(
+      "guestClasses",
+      GUESTS,
+    );
+    expect(known(`${rate}${uplink("eth0")}`)[0]).not.toHaveProperty("guestClasses");
   });
-});
-
-test("a single way to the internet is nothing to be spread over", () => {
-  const spread = (toml: string) => spreadUplinks(parseConfig(toml).mesh.traffic);
-  const one = '[[mesh.traffic.uplinks]]\ninterface = "eth0"\n';
-  expect(spread(one)).toEqual([]);
-  expect(spread(`${one}[[mesh.traffic.uplinks]]\ninterface = "wwan0"\nweight = 3\n`)).toEqual([
-    { interface: "eth0", weight: 10 },
-    { interface: "wwan0", weight: 3 },
-  ]);
 });

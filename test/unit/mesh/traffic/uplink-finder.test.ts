@@ -1,6 +1,12 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
-import { findUplinks, parseDefaultRoutes, parseLinks } from "../../../../src/mesh/traffic/uplink-finder.ts";
+import {
+  findUplinks,
+  parseDefaultRoutes,
+  parseLinks,
+  uplinksInUse,
+} from "../../../../src/mesh/traffic/uplink-finder.ts";
+import type { Uplink } from "../../../../src/mesh/traffic/uplink-plan.ts";
 
 const link = (name: string, addresses: string[], more: Partial<LocalInterface> = {}): LocalInterface => ({
   name,
@@ -72,5 +78,29 @@ test("default routes are read with all of their hops, and nothing at all where i
     { dev: "ppp0", gateway: undefined, prefsrc: undefined },
   ]);
   expect(parseDefaultRoutes("")).toEqual([]);
-  expect(parseLinks("", [])).toEqual([]);
+  expect(parseLinks("", () => false)).toEqual([]);
+});
+
+describe("of the uplinks that are there", () => {
+  const way = (name: string, more: Partial<Uplink> = {}): Uplink => ({
+    ...{ interface: name, weight: 10, metered: false, healthy: true, ipv4: { gateway: "192.0.2.1" } },
+    ...more,
+  });
+  const found = (all: Uplink[], inUse: string[]) =>
+    uplinksInUse(
+      async () => all,
+      () => inUse,
+    )();
+
+  test("those are healthy that are in use, and whose router answers", async () => {
+    const all = [way("a"), way("b"), way("c", { healthy: false })];
+    expect((await found(all, ["b", "c"])).map(({ healthy }) => healthy)).toEqual([false, true, false]);
+  });
+
+  test("a single one is left to the kernel's own routes, unless it is metered", async () => {
+    const absent: Uplink = { interface: "b", weight: 10, metered: false, healthy: false };
+    expect(await found([way("a"), absent], ["a"])).not.toContainEqual(way("a"));
+    const paid = way("a", { metered: true });
+    expect(await found([paid, absent], ["a"])).toEqual([paid, absent]);
+  });
 });
