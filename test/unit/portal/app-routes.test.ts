@@ -175,14 +175,18 @@ describe("what the page asks the box", () => {
     expect(await submit(box, card())).toEqual({ state: "new", id });
     expect(await submit(box, card())).toEqual({ state: "known", id });
     const found = await (await box.get("/app/people?name=anna")).json();
-    const person = { key: base64(anna.publicKey), name: "Anna", bundle: base64(card()) };
+    const person = { key: base64(anna.publicKey), name: "Anna", bundle: base64(card()), vouchedBy: "" };
     expect(found).toEqual({ people: [person] });
     const key = encodeURIComponent(base64(anna.publicKey));
-    expect(await (await box.get(`/app/card?key=${key}`)).json()).toEqual({ bundle: base64(card()) });
+    expect(await (await box.get(`/app/card?key=${key}`)).json()).toEqual({
+      bundle: base64(card()),
+      vouchedBy: "",
+    });
     expect(
       await (await box.get(`/app/card?key=${encodeURIComponent(base64(ben.publicKey))}`)).json(),
     ).toEqual({
       bundle: "",
+      vouchedBy: "",
     });
     // Whose it is says the kernel, not the guest.
     expect(new Set(box.asked)).toEqual(new Set(["10.20.0.7"]));
@@ -192,7 +196,7 @@ describe("what the page asks the box", () => {
     const box = await stand();
     for (let n = 0; n < 5; n += 1) {
       const key = encodeURIComponent(base64(new Uint8Array(32).fill(100 + n)));
-      expect(await (await box.get(`/app/card?key=${key}`)).json()).toEqual({ bundle: "" });
+      expect(await (await box.get(`/app/card?key=${key}`)).json()).toEqual({ bundle: "", vouchedBy: "" });
     }
     // What is taken in, is so in turn.
     await submit(box, card());
