@@ -14,10 +14,13 @@ interface Account {
   atMs: number;
 }
 
+const FORGET_EVERY_MS = 1_000;
+
 /** A token bucket for each source and one for all: what a flood costs is bounded, in time and in memory. */
 export class SourceLimiter {
   private readonly accounts = new Map<string, Account>();
   private readonly total: Account;
+  private forgotMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly limits: SourceLimits,
@@ -26,11 +29,16 @@ export class SourceLimiter {
     this.total = { tokens: limits.totalPerSecond, atMs: nowMs };
   }
 
-  /** Whether one more from `source` is taken now. */
+  /** Whether one more from `source` is taken now. What is not taken costs neither it nor the others anything. */
   takes(source: string, nowMs: number): boolean {
     const { burst, perSecond, totalPerSecond } = this.limits;
-    if (!spend(this.accountOf(source, nowMs), burst, perSecond, nowMs)) return false;
-    return spend(this.total, totalPerSecond, totalPerSecond, nowMs);
+    const account = this.accountOf(source, nowMs);
+    const isLeft =
+      refill(account, burst, perSecond, nowMs) && refill(this.total, totalPerSecond, totalPerSecond, nowMs);
+    if (!isLeft) return false;
+    account.tokens -= 1;
+    this.total.tokens -= 1;
+    return true;
   }
 
   /** How many more from `source` would be taken now, were there no others. Counts nothing. */
@@ -54,6 +62,9 @@ export class SourceLimiter {
 
   /** Who has a full account again is as good as unknown. */
   private forgetFull(nowMs: number): void {
+    // Looking through them all for each of a flood would cost more than the flood does.
+    if (nowMs - this.forgotMs < FORGET_EVERY_MS) return;
+    this.forgotMs = nowMs;
     const fullAfterMs = (this.limits.burst / this.limits.perSecond) * 1_000;
     for (const [source, { atMs }] of this.accounts) {
       if (nowMs - atMs >= fullAfterMs) this.accounts.delete(source);
@@ -65,10 +76,9 @@ function tokensAt({ tokens, atMs }: Account, burst: number, perSecond: number, n
   return Math.min(burst, tokens + ((nowMs - atMs) / 1_000) * perSecond);
 }
 
-function spend(account: Account, burst: number, perSecond: number, nowMs: number): boolean {
+/** @returns whether there is one to spend */
+function refill(account: Account, burst: number, perSecond: number, nowMs: number): boolean {
   account.tokens = tokensAt(account, burst, perSecond, nowMs);
   account.atMs = nowMs;
-  if (account.tokens < 1) return false;
-  account.tokens -= 1;
-  return true;
+  return account.tokens >= 1;
 }

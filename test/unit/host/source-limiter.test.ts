@@ -42,3 +42,10 @@ test("what a source has left is told without counting, and shared by those that 
   for (const source of ["b", "c", "d", "e"]) taken(limiter, source, 5, 0);
   expect(limiter.left("unknown", 0)).toBe(0);
 });
+
+test("a source that got nothing because of all the others has lost nothing of its own", () => {
+  const limiter = new SourceLimiter({ ...LIMITS, maxSources: 1_000 }, 0);
+  for (let index = 0; index < 100; index += 1) taken(limiter, `source ${index}`, 5, 0);
+  expect(taken(limiter, "late", 20, 0)).toBe(0);
+  expect(taken(limiter, "late", 20, 1_000)).toBe(5);
+});
