@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../lab/lab.ts";
 import { describeNeeding, GUEST_NEEDS } from "../needs.ts";
 import { GuestMachine } from "./machine/guest-machine.ts";
 import { PROJECT } from "./machine/machine-image.ts";
@@ -61,13 +62,25 @@ describeNeeding(GUEST_NEEDS, "an emulated machine", () => {
     await machine.run(["ip", "netns", "del", "one"]);
   });
 
-  test("that ends by itself is told of at once to whoever waits for it", async () => {
-    const short = await GuestMachine.start("machine-short", { memoryMiB: 768 });
-    const folder = join(short.results, "..");
-    const waiting = short.run(["sleep", "1000"], { timeoutMs: 1_000_000 }).catch((error: Error) => error);
-    await short.tryRun(["sh", "-c", "echo o >/proc/sysrq-trigger"]).catch(() => undefined);
+  test("goes with its test's process, and the next one of its name removes what is left", async () => {
+    const start = `import { GuestMachine } from "${PROJECT}/test/guest/machine/guest-machine.ts";
+      console.log((await GuestMachine.start("machine-crash")).results);
+      setInterval(() => {}, 1_000);`;
+    const crashing = Bun.spawn([process.execPath, "-e", start], { stdout: "pipe", stderr: "inherit" });
+    const { value } = await crashing.stdout.getReader().read();
+    const left = join(new TextDecoder().decode(value).trim(), "..");
+    const qemu = readFileSync(join(left, "qemu.pid"), "utf8").trim();
+    crashing.kill("SIGKILL");
+    await until("the end of QEMU", () => !existsSync(`/proc/${qemu}`));
+    expect(existsSync(left)).toBe(true);
+
+    const next = await GuestMachine.start("machine-crash", { memoryMiB: 768 });
+    expect(existsSync(left)).toBe(false);
+    const waiting = next.run(["sleep", "1000"], { timeoutMs: 1_000_000 }).catch((error: Error) => error);
+    // It is over when it is switched off from within, and whoever waits for it is told at once.
+    await next.tryRun(["sh", "-c", "echo o >/proc/sysrq-trigger"]).catch(() => undefined);
     expect(String(await waiting)).toContain("ended");
-    await short.stop();
-    expect(existsSync(folder)).toBe(false);
-  }, 240_000);
+    await next.stop();
+    expect(existsSync(join(next.results, ".."))).toBe(false);
+  }, 300_000);
 });

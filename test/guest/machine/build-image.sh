@@ -45,11 +45,13 @@ to=root/lib/modules/$version
 mkdir -p "$to/kernel"
 cp kernel/lib/modules/"$version"/modules.* "$to/"
 while read -r path; do
-  if [ -e "$from/$path" ]; then
+  for file in "$from/$path"*; do
     mkdir -p "$to/kernel/$(dirname "$path")"
-    cp -a "$from/$path" "$to/kernel/$(dirname "$path")/"
-  fi
+    cp -a "$file" "$to/kernel/$(dirname "$path")/"
+  done
 done <"$here/modules.txt"
+# From Debian 13 on they are packed, which busybox cannot read.
+find "$to/kernel" -name '*.ko.xz' -exec xz -d {} +
 chroot root depmod "$version"
 mkdir -p root/project root/results
 install -m 755 "$here/guest-init" root/sbin/guest-init
