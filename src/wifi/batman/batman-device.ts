@@ -76,13 +76,15 @@ export async function raiseWire(name: string): Promise<void> {
 }
 
 /** @throws {RunError} when the kernel will not have it */
-export async function addHardInterface({ name, hopPenalty, mtu }: HardInterface): Promise<void> {
+export async function addHardInterface({ name, kind, hopPenalty, mtu }: HardInterface): Promise<void> {
   const commands = [
     ...(mtu === undefined ? [] : [`link set ${name} mtu ${mtu}`]),
     `link set ${name} up`,
     `link set ${name} master ${BATMAN_DEVICE}`,
   ];
   await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
+  // Also while it is out for a moment it is no interface of its own, on which others would be looked for.
+  if (kind === "radio") setSysctl(`net/ipv6/conf/${name}/disable_ipv6`, 1);
   // Kernels before 5.8 have one penalty for all: they only choose less well.
   await tryRun(["batctl", "hardif", name, "hop_penalty", String(hopPenalty)]);
 }
@@ -94,6 +96,11 @@ export async function addHardInterface({ name, hopPenalty, mtu }: HardInterface)
 export async function removeHardInterface(name: string): Promise<void> {
   const { exitCode, stderr } = await tryRun(["ip", "link", "set", name, "nomaster"]);
   if (exitCode !== 0 && interfaceExists(name)) throw new Error(`${name} stays in the mesh: ${stderr.trim()}`);
+}
+
+/** Lets a radio be an interface of its own again, as where there is no batman-adv. */
+export function freeRadio(name: string): void {
+  if (interfaceExists(name)) setSysctl(`net/ipv6/conf/${name}/disable_ipv6`, 0);
 }
 
 export const setOgmInterval = (intervalMs: number): Promise<void> =>

@@ -11,6 +11,7 @@ import type { Timers } from "../../host/timers.ts";
 import type { MeshInterfaces } from "../air/mesh-interfaces.ts";
 import {
   addHardInterface,
+  freeRadio,
   type GatewayRates,
   hardInterfacesOf,
   isBridged,
@@ -50,7 +51,11 @@ export interface BatmanPartOptions {
   log: Logger;
 }
 
-const CONVERGE_EVERY_MS = 2_000;
+const CONVERGE_EVERY_MS = 5_000;
+/** How long after a station was made it may have become a peer: SAE takes its time, and nobody tells of the end. */
+const PEERING_MS = [700, 2_000];
+/** What a killed daemon left is kept for so long: whoever sets up the radios is still finding out which of them are up. */
+const KEEP_LEFT_MS = 10_000;
 /** Where the kernel has no batman-adv it is asked again so seldom: a module may be installed. */
 const ASK_KERNEL_AGAIN_MS = 60_000;
 
@@ -72,9 +77,11 @@ export class BatmanPart implements Part {
   /** bat0 was told everything that stays as it is. */
   private isTold = false;
   private askKernelAtMs = 0;
+  private keepsLeftUntilMs = 0;
   private told = { isBridged: undefined as boolean | undefined, gateway: "", intervalMs: 0 };
   /** Radios that were taken out since their last peer had gone. */
   private readonly lonely = new Set<string>();
+  private readonly soon = new Set<() => void>();
   private others: readonly Originator[] = [];
   private failure: string | undefined;
   private readonly refused = new Map<string, string>();
@@ -95,7 +102,7 @@ export class BatmanPart implements Part {
       log,
       lost: (name, isLast) => this.lostPeer(name, isLast),
       came: (name) => {
-        if (this.lonely.delete(name)) void this.converge();
+        if (this.lonely.has(name)) this.lookSoon();
       },
     });
     this.pace = new OgmPace(timers, (intervalMs) => {
@@ -106,8 +113,8 @@ export class BatmanPart implements Part {
   async start(): Promise<void> {
     const { meshInterfaces, gateway, timers } = this.options;
     await this.links.start();
-    await this.peers.start();
     this.askKernelAtMs = 0;
+    this.keepsLeftUntilMs = timers.monotonicMs() + KEEP_LEFT_MS;
     this.stops.push(
       meshInterfaces.onChange(() => void this.converge()),
       ...(gateway ? [gateway.onChange(() => void this.converge())] : []),
@@ -123,12 +130,15 @@ export class BatmanPart implements Part {
 
   async stop(): Promise<void> {
     for (const stop of this.stops.splice(0)) await stop();
+    for (const callOff of this.soon) callOff();
+    this.soon.clear();
+    // What is under way ends, and with nobody to stop for nothing new begins.
+    await this.converge();
     await this.links.stop();
     await this.peers.stop();
     this.pace.stop();
-    // What is under way ends, and with nobody to stop for nothing new begins.
-    await this.converge();
     await removeBatmanDevice();
+    for (const { kind, name } of this.plan.hardInterfaces) if (kind === "radio") freeRadio(name);
     this.isTold = false;
     this.lonely.clear();
   }
@@ -168,6 +178,7 @@ export class BatmanPart implements Part {
 
   private async mend(): Promise<void> {
     this.plan = this.planNow();
+    if (this.plan.hardInterfaces.length === 0 && !interfaceExists(BATMAN_DEVICE)) return;
     if (await makeBatmanDevice(this.plan)) this.isTold = false;
     if (!this.isTold) this.told = { isBridged: undefined, gateway: "", intervalMs: 0 };
     if (this.told.isBridged !== isBridged()) await this.tellBridged(isBridged());
@@ -193,15 +204,28 @@ export class BatmanPart implements Part {
       if (!radios.includes(name) || this.peers.peersOf(name) > 0) this.lonely.delete(name);
   }
 
+  private lookSoon(): void {
+    for (const afterMs of PEERING_MS) {
+      const callOff = this.options.timers.after(afterMs, () => {
+        this.soon.delete(callOff);
+        void this.converge();
+      });
+      this.soon.add(callOff);
+    }
+  }
+
   private async followLinks(): Promise<void> {
     const { hardInterfaces } = this.plan;
     for (const { kind, name } of hardInterfaces)
       if (kind === "wire" && interfaceExists(name)) await raiseWire(name);
     const wanted = hardInterfaces.filter(({ name }) => hasCarrier(name) && !this.lonely.has(name));
     const present = hardInterfacesOf();
-    for (const name of present)
-      if (name !== IDENTITY_DEVICE && !wanted.some((one) => one.name === name))
-        await removeHardInterface(name);
+    const isPlanned = (name: string) => hardInterfaces.some((one) => one.name === name);
+    const keepsOthers = this.options.timers.monotonicMs() < this.keepsLeftUntilMs;
+    for (const name of present) {
+      if (name === IDENTITY_DEVICE || wanted.some((one) => one.name === name)) continue;
+      if (isPlanned(name) || !keepsOthers) await removeHardInterface(name);
+    }
     for (const one of wanted) {
       if (present.includes(one.name)) continue;
       try {
@@ -244,6 +268,7 @@ export class BatmanPart implements Part {
 
   private lostPeer(name: string, isLast: boolean): void {
     if (!isLast) {
+      this.options.log.info(`the mesh has lost a peer of ${name}`);
       this.pace.hurry();
       return;
     }
@@ -253,6 +278,7 @@ export class BatmanPart implements Part {
 
   /** At once, beside whatever else is under way: should that have put it back, the next look takes it out again. */
   private lostLink(name: string): void {
+    this.options.log.info(`the mesh has lost ${name}`);
     removeHardInterface(name).catch((error) => this.warn(error));
     this.pace.hurry();
   }

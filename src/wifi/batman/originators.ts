@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { IDENTITY_PREFIX } from "./plan-batman.ts";
 
 /** Another node, by the way that batman-adv takes to it now. */
 export interface Originator {
@@ -44,12 +45,8 @@ export function parseOriginators(text: string): Originator[] {
   });
 }
 
-/**
- * How many boxes they are. A neighbour's links have addresses of their own, which are next hops; its identity is none,
- * since no link leads to a dummy interface.
- */
+/** How many boxes they are: each link of a box that is near has an address of its own beside the box's identity. */
 export function nodesAmong(originators: readonly Originator[]): number {
-  const links = new Set(originators.map(({ nextHop }) => nextHop));
-  return new Set(originators.map(({ macAddress }) => macAddress).filter((address) => !links.has(address)))
-    .size;
+  const boxes = originators.filter(({ macAddress }) => macAddress.startsWith(`${IDENTITY_PREFIX}:`));
+  return new Set(boxes.map(({ macAddress }) => macAddress)).size;
 }

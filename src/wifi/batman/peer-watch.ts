@@ -15,6 +15,7 @@ export interface PeerWatchOptions {
 /** Knows which peers each radio of the mesh has, and tells at once of those whose link has ended (iw(8), event). */
 export class PeerWatch {
   private readonly events: Supervised;
+  private isListening = false;
   private readonly established = new Map<string, Set<string>>();
 
   constructor(private readonly options: PeerWatchOptions) {
@@ -23,16 +24,13 @@ export class PeerWatch {
       command: ["iw", "event"],
       runFolder: options.runFolder,
       log: options.log,
-      onLine: (line) => this.take(line),
+      onLine: (line) => this.read(line),
     });
   }
 
-  start(): Promise<void> {
-    return this.events.start();
-  }
-
   async stop(): Promise<void> {
-    await this.events.stop();
+    if (this.isListening) await this.events.stop();
+    this.isListening = false;
     this.established.clear();
   }
 
@@ -46,19 +44,30 @@ export class PeerWatch {
     return this.established.get(name)?.size ?? 0;
   }
 
-  /** Looks which peers the radios have; others are forgotten. */
+  /** Looks which peers the radios have; others are forgotten. Listens from the first radio on: without one iw may not even start. */
   async look(radios: readonly string[]): Promise<void> {
+    if (radios.length > 0 && !this.isListening) {
+      this.isListening = true;
+      await this.events.start();
+    }
     for (const name of [...this.established.keys()])
       if (!radios.includes(name)) this.established.delete(name);
     for (const name of radios) {
       const { exitCode, stdout } = await tryRun(["iw", "dev", name, "station", "dump"]);
       // Gone meanwhile, or no radio: nothing to be told of.
-      if (exitCode === 0) this.established.set(name, new Set(parseEstablishedPeers(stdout)));
+      if (exitCode === 0) this.take(name, new Set(parseEstablishedPeers(stdout)));
     }
   }
 
+  /** What a look has shown, which may know of a loss before its event is read. */
+  private take(name: string, peers: Set<string>): void {
+    const before = this.established.get(name) ?? new Set();
+    this.established.set(name, peers);
+    if ([...before].some((peer) => !peers.has(peer))) this.options.lost(name, peers.size === 0);
+  }
+
   /** A line of `iw event`. Public for tests. */
-  take(line: string): void {
+  read(line: string): void {
     const event = parsePeerEvent(line);
     if (event === undefined) return;
     if (event.what === "new") {

@@ -6,6 +6,9 @@ export const BATMAN_DEVICE = "bat0";
 /** The first hard interface gives a node its identity. A radio that goes would take it along: this one never goes. */
 export const IDENTITY_DEVICE = "batid0";
 
+/** With which a box's identity begins, locally administered. One of 16,000 radios may have such an address by chance. */
+export const IDENTITY_PREFIX = "0e:6d";
+
 /** An interface that batman-adv sends by. */
 export interface HardInterface {
   name: string;
@@ -50,8 +53,8 @@ export function planBatman(
   const wires = config.wires.filter((name) => !guestPorts.includes(name) && !names.has(name));
   return {
     algorithm: "BATMAN_IV",
-    macAddress: macAddress(keyHash, 16),
-    identityMacAddress: macAddress(keyHash, 21),
+    macAddress: macAddress("02", keyHash.subarray(16, 21)),
+    identityMacAddress: macAddress(IDENTITY_PREFIX, keyHash.subarray(21, 25)),
     hardInterfaces: [
       ...radios.map(({ name, band, shared }) => ({
         name,
@@ -65,8 +68,5 @@ export function planBatman(
   };
 }
 
-/** 02 and five bytes of the hash. */
-function macAddress(keyHash: Uint8Array, from: number): string {
-  const bytes = [2, ...keyHash.subarray(from, from + 5)];
-  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
-}
+const macAddress = (prefix: string, bytes: Uint8Array): string =>
+  [prefix, ...[...bytes].map((byte) => byte.toString(16).padStart(2, "0"))].join(":");

@@ -12,8 +12,8 @@ const row = (orig: string, by: string, change: object = {}) => ({
   tq: 255,
   ...change,
 });
-const IDENTITY = "02:15:00:00:00:01";
-const FAR = "02:15:00:00:00:02";
+const IDENTITY = "0e:6d:00:00:00:01";
+const FAR = "0e:6d:00:00:00:02";
 const LINK = "02:00:00:00:01:00";
 
 test("each node that is heard is given with the way to it", () => {
@@ -31,8 +31,9 @@ test("batctl prints nothing where there is nobody", () => {
   expect(parseOriginators("")).toEqual([]);
 });
 
-test("a neighbour's link is no box of its own", () => {
-  const rows = [row(LINK, LINK), row(IDENTITY, LINK), row(FAR, LINK)];
+test("a link of a box is no box of its own", () => {
+  const farLink = row("02:00:00:00:02:00", LINK);
+  const rows = [row(LINK, LINK), row(IDENTITY, LINK), row(FAR, LINK), farLink];
   expect(nodesAmong(parseOriginators(JSON.stringify(rows)))).toBe(2);
 });
 

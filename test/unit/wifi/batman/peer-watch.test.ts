@@ -10,7 +10,7 @@ test("a station that never became a peer is no loss", () => {
     lost: (name) => told.push(`lost ${name}`),
     came: (name) => told.push(`came ${name}`),
   });
-  watch.take("mesh0: new station 02:00:00:00:01:00");
-  watch.take("mesh0: del station 02:00:00:00:01:00");
+  watch.read("mesh0: new station 02:00:00:00:01:00");
+  watch.read("mesh0: del station 02:00:00:00:01:00");
   expect(told).toEqual(["came mesh0"]);
 });
