@@ -30,6 +30,7 @@ import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
 import { WifiPart } from "./wifi/air/index.ts";
+import { BatmanPart } from "./wifi/batman/index.ts";
 import { networkName } from "./wifi/plan/index.ts";
 
 export const VERSION = packageJson.version;
@@ -175,6 +176,22 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         log,
       })
     : undefined;
+  const batman =
+    wifi && config.wifi.mesh.enabled
+      ? new BatmanPart({
+          config: config.wifi.mesh,
+          keyHash: key.hash,
+          meshInterfaces: wifi,
+          guestPorts: [config.gateway.bridge, ...config.gateway.interfaces],
+          gateway: {
+            rates: () => wayOutRates(config.gateway.uplink, backend.uplinkUsable),
+            onChange: (listener) => gateway.onUplinkChange(listener),
+          },
+          runFolder,
+          timers: systemTimers,
+          log,
+        })
+      : undefined;
   const { mesh, parts, clearLeftovers } = composeMesh({
     config,
     onBoard,
@@ -249,6 +266,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...(messages ? [messages] : []),
       portal,
       lora,
+      ...(batman ? [batman] : []),
       ...parts,
       new ConsolePart({
         listen,
@@ -298,6 +316,10 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     },
   };
 }
+
+/** What the mesh is told of the way to the internet; where its rates are not known, as little as batctl(8) takes for usual. */
+const wayOutRates = ({ allow, down_kbit, up_kbit }: Config["gateway"]["uplink"], isUsable: boolean) =>
+  allow && isUsable ? { downKbit: down_kbit || 10_000, upKbit: up_kbit || 2_000 } : undefined;
 
 /** Of several networks the one whose radios are joined: the same at all boxes that are in the same ones. */
 const firstNetwork = (memberships: Memberships) =>
