@@ -70,9 +70,8 @@ const WORKING: ReadonlySet<UplinkState> = new Set(["online", "slow", "lossy", "n
 /** What is sent by it arrives somewhere. */
 export const isWorking = ({ state }: UplinkHealth): boolean => WORKING.has(state);
 
-/** It worked at the last look, and has just failed once: to be looked at again at once. */
-export const isInDoubt = (health: UplinkHealth): boolean =>
-  isWorking(health) && health.state !== "no-names" && health.fails > 0;
+/** It has just failed for the first time: to be looked at again at once, and by every target. */
+export const isInDoubt = ({ fails }: UplinkHealth): boolean => fails === 1;
 
 /** It has worked for long enough to leave a worse one for it. One that never failed is trusted at once. */
 export function isSteady({ workingSinceMs, falls }: UplinkHealth, atMs: number): boolean {

@@ -273,7 +273,7 @@ export class UplinkWatch implements Part {
     entry.isChecking = true;
     const { config, senses, timers, log } = this.options;
     // One that answers is enough; where the last one did not, the others may.
-    const isAll = isInDoubt(health) || (!isWorking(health) && !known.metered);
+    const isAll = isInDoubt(health) || (health.fails > 0 && !known.metered);
     const next = this.targets.slice(entry.turn % this.targets.length).slice(0, 1);
     entry.turn += 1;
     const result = await senses
