@@ -78,7 +78,7 @@ describeNeeding(["chromium"], "a phone that has written a lot", () => {
     "comes through with a form by work that its browser does",
     async () => {
       const { box, page, complaints } = await flooded();
-      await page.getByText("That is done. Please send it now.").waitFor();
+      await page.getByText("Your device has done its work. Please send it now.").waitFor();
       expect(await page.getByText("Please wait a minute").isVisible()).toBe(false);
       await screenshot(page, "flood-form");
       await page.getByRole("button").click();

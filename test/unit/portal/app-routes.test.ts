@@ -14,6 +14,7 @@ import {
 import { appRoutes, deskAsker } from "../../../src/portal/app-routes.ts";
 import { deskAppApi, type InboxAnswer } from "../../../src/portal/desk-app-api.ts";
 import { capturedLog } from "../captured-log.ts";
+import { solved } from "../messages/desk/solved.ts";
 import { messagesBox } from "../messages/messages-box.ts";
 import { scratchFolders } from "../scratch.ts";
 import { FACTS } from "./facts.ts";
@@ -190,6 +191,22 @@ describe("what the page asks the box", () => {
     });
     // Whose it is says the kernel, not the guest.
     expect(new Set(box.asked)).toEqual(new Set(["10.20.0.7"]));
+  });
+
+  test("what is too much for once goes in by work", async () => {
+    const box = await stand();
+    let answer: { refused?: string; work?: string } = {};
+    for (let n = 0; answer.refused === undefined; n += 1) answer = (await submit(box, direct(n))) as typeof answer;
+    expect(answer.work).toBeString();
+    const late = direct(1_000);
+    const asked = (await submit(box, late)) as { work: string };
+    const query = new URLSearchParams({ work: solved(asked.work) });
+    const taken = await box.get(`/app/submit?${query}`, posted(late));
+    expect(await taken.json()).toEqual({ state: "new", id: bundleId(decodeBundle(late)) });
+    const again = await box.get(`/app/submit?${query}`, posted(direct(1_001)));
+    expect(await again.json()).toMatchObject({ refused: "slow-down" });
+    const tooLong = await box.get(`/app/submit?work=${"0".repeat(1_000)}`, posted(late));
+    expect(await tooLong.json()).toMatchObject({ refused: "form" });
   });
 
   test("asking for people whom nobody knows leaves nothing in the store", async () => {
