@@ -1,7 +1,7 @@
 import { checkInboxProof, type InboxChallenges } from "../../identity/index.ts";
 import { decodeBody } from "../bundle/body-codec.ts";
 import { type Bundle, BundleError, type BundleId, type Kind } from "../bundle/bundle.ts";
-import { bundleId, decodeBundle } from "../bundle/bundle-codec.ts";
+import { bundleId, decodeBundle, isSigned } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
 import type { Held, Taken } from "../custody/custody.ts";
 import type { Deliveries } from "./deliveries.ts";
@@ -56,20 +56,25 @@ export class PeopleDesk {
       if (error instanceof BundleError) return { refused: "form", detail: error.message };
       throw error;
     }
-    const person = Buffer.from(bundle.sender.key).toString("hex");
+    const person = signerOf(bundle);
     const refused = this.gateRefusal(writer, bundle, person);
     if (refused) return refused;
     const taken = await store.take(encoded, 0, { by: "guest", station: writer.station });
     if (taken.state === "refused") return notSent(taken);
     // Only now is it known that it was this person.
-    if (taken.state === "new") gate.written(person);
+    if (taken.state === "new" && person !== undefined) gate.written(person);
     return taken;
   }
 
-  private gateRefusal({ station, work }: Writer, bundle: Bundle, person: string): NotSent | undefined {
+  private gateRefusal(
+    { station, work }: Writer,
+    bundle: Bundle,
+    person: string | undefined,
+  ): NotSent | undefined {
     const { limits, gate } = this.options;
     if (bundle.kind === "sos") return limits.takes("sos", station) ? undefined : slowDown();
-    return gate.refusal({ what: "bundle", station, message: bundleId(bundle) }, { work, person });
+    const brought = person === undefined ? { work } : { work, person };
+    return gate.refusal({ what: "bundle", station, message: bundleId(bundle) }, brought);
   }
 
   card(key: Uint8Array): KnownCard | undefined {
@@ -115,3 +120,7 @@ export class PeopleDesk {
     return this.options.deliveries.all(ids.slice(0, MAX_DELIVERIES));
   }
 }
+
+/** By its own word, as hex, until the store has looked at the signature; undefined for what is left to its seal, which may name anybody. */
+const signerOf = (bundle: Bundle): string | undefined =>
+  isSigned(bundle) ? Buffer.from(bundle.sender.key).toString("hex") : undefined;
