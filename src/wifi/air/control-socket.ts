@@ -10,7 +10,7 @@ export class ControlError extends Error {
 const LOOK_EVERY_MS = 100;
 /** While an answer is waited for. */
 const LOOK_FAST_MS = 10;
-const ANSWERS_WITHIN_MS = 3_000;
+const ANSWERS_WITHIN_MS = 2_000;
 /** Of one look: a program that says more waits for the next. */
 const MAX_READS = 64;
 

@@ -23,8 +23,8 @@ export interface Health {
 
 /** An access point of 40 MHz looks for its neighbours first. */
 const STARTS_WITHIN_MS = 12_000;
-/** What was well for this long is forgiven its repairs. */
-const FORGIVEN_AFTER_MS = 60_000;
+/** What was well for this long is forgiven its repairs: what they mended has gone, and the next fault is another one. */
+const FORGIVEN_AFTER_MS = 5_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 

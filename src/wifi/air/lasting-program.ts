@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 
-const ENDS_WITHIN_MS = 2_000;
+const ENDS_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 20;
 /** What a program says is kept in memory-backed files: no more of it than this. */
 const MAX_LOG_BYTES = 256 * 1024;
@@ -37,6 +37,8 @@ export interface LastingProgramOptions {
 export class LastingProgram {
   private pid: number | undefined;
   private child: Bun.Subprocess | undefined;
+  /** How it ended, where this daemon had started it. */
+  private exit: string | undefined;
 
   constructor(private readonly options: LastingProgramOptions) {}
 
@@ -56,12 +58,20 @@ export class LastingProgram {
     closeSync(log);
     const append = openSync(this.logFile, "a");
     try {
-      const child = Bun.spawn([...command], { stdin: "ignore", stdout: append, stderr: append });
+      // In a session of its own: what is sent to the daemon's process group is not meant for it.
+      const child = Bun.spawn([...command], {
+        stdin: "ignore",
+        stdout: append,
+        stderr: append,
+        detached: true,
+      });
       this.child = child;
       this.pid = child.pid;
-      void child.exited.then(() => {
+      this.exit = undefined;
+      void child.exited.then((code) => {
         if (this.child !== child) return;
         this.child = undefined;
+        this.exit = String(child.signalCode ?? `status ${code}`);
         ended();
       });
     } finally {
@@ -81,9 +91,12 @@ export class LastingProgram {
     return this.pid !== undefined && isProcess(this.pid, this.options.command);
   }
 
-  /** The last line that it said; "" for none. */
-  lastWords(): string {
-    return readOr(this.logFile).trimEnd().split("\n").at(-1)?.slice(0, 300) ?? "";
+  /** How it has ended, with the last line that it said where it gave up by itself. */
+  get ending(): string {
+    const words = this.exit?.startsWith("status") ? readOr(this.logFile).trimEnd().split("\n").at(-1) : "";
+    return ["has ended", this.exit && ` (${this.exit})`, words && `: ${words.slice(0, 300)}`]
+      .filter(Boolean)
+      .join("");
   }
 
   /** Keeps what it says within bounds. It appends, so that a file cut short is no trouble to it. */

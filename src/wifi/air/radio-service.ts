@@ -1,3 +1,4 @@
+import { interfaceExists } from "../../host/proc-net.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { AirRadio, AirService } from "./air-plan.ts";
 import { ControlSocket, parseStatus } from "./control-socket.ts";
@@ -75,9 +76,10 @@ export class RadioService {
     const { program, sockets } = this;
     if (!program.isRunning) {
       for (const socket of sockets) socket.close();
-      const words = program.lastWords();
-      return { is: "ill", why: words === "" ? "has ended" : `has ended: ${words}` };
+      return { is: "ill", why: program.ending };
     }
+    // hostapd does not mind.
+    if (!interfaceExists(this.interface)) return { is: "ill", why: "has lost its interface" };
     program.trimLog();
     try {
       const answers: string[] = [];

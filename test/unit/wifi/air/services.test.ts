@@ -88,6 +88,7 @@ describeNeeding(["root", "program:hostapd"], "a program that outlives the daemon
     process.kill(runningPid(folder) ?? 0, "SIGKILL");
     await ended.promise;
     expect(first.isRunning).toBe(false);
+    expect(first.ending).toBe("has ended (SIGKILL)");
     let isTold = false;
     const second = program("one", () => {
       isTold = true;
@@ -104,7 +105,7 @@ describeNeeding(["root", "program:hostapd"], "a program that outlives the daemon
     expect(existsSync(join(folder, "hostapd-ap0.conf"))).toBe(false);
   });
 
-  test("has its last words kept", async () => {
+  test("says how it has ended, and its last words", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const path = join(folder, "hostapd-ap0.conf");
     const broken = new LastingProgram({
@@ -117,7 +118,7 @@ describeNeeding(["root", "program:hostapd"], "a program that outlives the daemon
     await broken.start();
     await promise;
     expect(readFileSync(join(folder, "hostapd-ap0.log"), "utf8")).toContain("no_such_key");
-    expect(broken.lastWords()).not.toBe("");
+    expect(broken.ending).toMatch(/^has ended \(status 1\): ./);
   });
 });
 
