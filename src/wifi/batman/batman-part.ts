@@ -144,7 +144,8 @@ export class BatmanPart implements Part {
   }
 
   detail(): string {
-    if (!this.isTold) return "boxes meet by single radio links";
+    if (this.plan.hardInterfaces.length === 0) return "no radio of the mesh is up, and no wire is named";
+    if (!this.isTold) return "boxes reach no further than their radios do";
     const links = hardInterfacesOf().filter((name) => name !== IDENTITY_DEVICE);
     const nodes = nodesAmong(this.others);
     return `${BATMAN_DEVICE} over ${links.join(", ") || "no link yet"}: ${nodes} other ${nodes === 1 ? "box" : "boxes"}`;
