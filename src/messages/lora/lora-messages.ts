@@ -327,13 +327,14 @@ export class LoraMessages {
     this.handingOn.begin(carried);
   }
 
-  private carried({ id, bundle, encoded }: Held, arrival: Arrival | undefined): Carried | undefined {
+  private carried({ id, bundle, encoded, source }: Held, arrival: Arrival | undefined): Carried | undefined {
     const { keys, stock, homes, address, nowMs } = this.context;
     keys.addAllOf(bundle);
     if (!isForLora(bundle, encoded.length)) return undefined;
     const { kind, priority, to } = bundle;
     const person = to.kind === "person" ? to.key : undefined;
-    const origin = arrival?.origin ?? address;
+    // Where it began is forgotten with a restart. Its sender is not here, but that way.
+    const origin = arrival?.origin ?? (source.by === "lora" ? source.address : address);
     const airBytes = encoded.length;
     const carried = carriedOf(id, { kind, priority, person, origin, airBytes, sinceMs: nowMs });
     if (!stock.add(carried)) return undefined;

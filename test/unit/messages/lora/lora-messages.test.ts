@@ -207,6 +207,24 @@ describe("boxes in a row", () => {
     expect(told.map((ids) => ids.length)).toEqual([1, 1, 1, 1]);
   });
 
+  test("say of nobody that they are at a box that only repeats, after a restart, what they wrote elsewhere", async () => {
+    const { boxes, run } = messagingBoxes({ count: 4, seed: 16, ...IN_A_ROW });
+    const theirs = card(3);
+    submit(boxes[3], theirs);
+    await run(HOUR_MS);
+    boxes[2]?.unplug();
+    boxes[1]?.custody.evict(bundleId(theirs));
+    for (const index of [0, 1]) boxes[index]?.restart();
+    await run(HOUR_MS);
+    expect(boxes[1]?.custody.knows(bundleId(theirs))).toBe(true);
+    boxes[2]?.plug();
+    await run(HOUR_MS);
+    const message = direct(1, 3);
+    submit(boxes[1], message);
+    await run(60_000);
+    expect(boxes[3]?.custody.knows(bundleId(message))).toBe(true);
+  });
+
   test("hold what is for beyond a box that is away, and send it on once that one is back", async () => {
     const { boxes, run } = messagingBoxes({ count: 5, seed: 7, ...IN_A_ROW });
     for (const [index, box] of boxes.entries()) submit(box, card(index));
