@@ -196,7 +196,8 @@ describe("what the page asks the box", () => {
   test("what is too much for once goes in by work", async () => {
     const box = await stand();
     let answer: { refused?: string; work?: string } = {};
-    for (let n = 0; answer.refused === undefined; n += 1) answer = (await submit(box, direct(n))) as typeof answer;
+    for (let n = 0; answer.refused === undefined; n += 1)
+      answer = (await submit(box, direct(n))) as typeof answer;
     expect(answer.work).toBeString();
     const late = direct(1_000);
     const asked = (await submit(box, late)) as { work: string };
