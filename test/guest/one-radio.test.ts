@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeNeeding, GUEST_NEEDS } from "../needs.ts";
+import { GuestMachine } from "./machine/guest-machine.ts";
+import { RadioNode } from "./radio-node.ts";
+
+const ALL_UP = /^open network ap0 on channel 1, .*: up, 0 stations; mesh mesh0 on channel 1, .*: up$/;
+
+describeNeeding(GUEST_NEEDS, "a box with one radio", () => {
+  let machine: GuestMachine;
+  let node: RadioNode;
+  beforeAll(async () => {
+    machine = await GuestMachine.start("one-radio");
+    node = await RadioNode.start(machine, 1);
+    await node.launch();
+  }, 600_000);
+  afterAll(() => machine?.stop());
+
+  test("has the open network, its twin and the mesh on it, all on one channel", async () => {
+    await node.says(ALL_UP);
+    expect(node.output()).toContain("meshes: mesh0");
+    const list = await machine.run(["iw", "dev"]);
+    const interfaces = list
+      .split("\tInterface ")
+      .slice(1)
+      .map((text) => [text.split("\n")[0], /type (.+)/.exec(text)?.[1], /channel (\d+)/.exec(text)?.[1]]);
+    expect(interfaces.sort()).toEqual([
+      ["ap0", "AP", "1"],
+      ["mesh0", "mesh point", "1"],
+      ["owe0", "AP", "1"],
+      ["wlan0", "managed", undefined],
+    ]);
+    expect((await machine.run(["ls", "/sys/class/net/br-guest/brif"])).split("\n").filter(Boolean)).toEqual([
+      "ap0",
+      "owe0",
+    ]);
+  }, 90_000);
+
+  test("keeps it on the air while its daemon is killed, and the next one takes it up", async () => {
+    const running = () => machine.run(["pgrep", "-a", "hostapd|wpa_suppl"]);
+    const before = await running();
+    await node.stop("SIGKILL");
+    expect(await running()).toBe(before);
+    await node.launch();
+    await node.says(ALL_UP);
+    expect(await running()).toBe(before);
+  }, 90_000);
+
+  test("leaves nothing of its own behind when it is stopped", async () => {
+    await node.stop();
+    const left = await machine.tryRun(["sh", "-c", "pgrep -a 'hostapd|wpa_suppl'; iw dev | grep Interface"]);
+    expect(left.stdout.trim()).toBe("Interface wlan0");
+  }, 60_000);
+});
