@@ -196,16 +196,14 @@ describe("what the page asks the box", () => {
   test("what is too much for once goes in by work", async () => {
     const box = await stand();
     let answer: { refused?: string; work?: string } = {};
-    for (let n = 0; answer.refused === undefined; n += 1)
-      answer = (await submit(box, direct(n))) as typeof answer;
-    expect(answer.work).toBeString();
-    const late = direct(1_000);
-    const asked = (await submit(box, late)) as { work: string };
-    const query = new URLSearchParams({ work: solved(asked.work) });
+    let late = direct(0);
+    for (let n = 0; answer.refused === undefined; n += 1) {
+      late = direct(n);
+      answer = (await submit(box, late)) as typeof answer;
+    }
+    const query = new URLSearchParams({ work: solved(answer.work ?? "") });
     const taken = await box.get(`/app/submit?${query}`, posted(late));
     expect(await taken.json()).toEqual({ state: "new", id: bundleId(decodeBundle(late)) });
-    const again = await box.get(`/app/submit?${query}`, posted(direct(1_001)));
-    expect(await again.json()).toMatchObject({ refused: "slow-down" });
     const tooLong = await box.get(`/app/submit?work=${"0".repeat(1_000)}`, posted(late));
     expect(await tooLong.json()).toMatchObject({ refused: "form" });
   });
