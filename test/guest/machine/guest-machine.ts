@@ -165,9 +165,14 @@ export class GuestMachine {
       output: () => text,
       stop: async (signal = "SIGTERM") => {
         this.line.signal(id, signal);
-        const timer = setTimeout(() => this.line.signal(id, "SIGKILL"), STOP_TIMEOUT_MS);
+        const kill = setTimeout(() => this.line.signal(id, "SIGKILL"), STOP_TIMEOUT_MS);
+        const hung = setTimeout(
+          () => this.line.close(new Error(`${command[0]} cannot be ended\n${this.consoleTail()}`)),
+          STOP_TIMEOUT_MS + REPORT_TIMEOUT_MS,
+        );
         await exit.promise;
-        clearTimeout(timer);
+        clearTimeout(kill);
+        clearTimeout(hung);
       },
     };
   }

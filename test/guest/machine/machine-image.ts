@@ -33,14 +33,23 @@ export async function machineImage(): Promise<MachineImage> {
 
 async function build(key: string, folder: string): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
-  const unfinished = join(CACHE, "unfinished");
-  // One at a time: who comes second finds it finished.
-  const script = `[ -e "$2" ] || { rm -rf "$1"; mkdir -p "$1"; "$3" "$1" && mv "$1" "$2"; }`;
-  const build = join(import.meta.dir, "build-image.sh");
-  await run(["flock", join(CACHE, "lock"), "nice", "sh", "-c", script, "sh", unfinished, folder, build], {
+  // One at a time: who comes second finds it finished. Of what goes wrong the end is told.
+  const script = `
+    [ -e "$folder" ] && exit
+    rm -rf "$unfinished"
+    mkdir -p "$unfinished"
+    "$build" "$unfinished" >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+    mv "$unfinished" "$folder"`;
+  await run(["flock", join(CACHE, "lock"), "nice", "sh", "-c", script], {
+    env: {
+      folder,
+      unfinished: join(CACHE, "unfinished"),
+      log: join(CACHE, "log"),
+      build: join(import.meta.dir, "build-image.sh"),
+    },
     timeoutMs: BUILD_TIMEOUT_MS,
   });
   for (const name of readdirSync(CACHE))
-    if (![key, "lock", "unfinished"].includes(name))
+    if (![key, "lock", "log", "unfinished"].includes(name))
       rmSync(join(CACHE, name), { recursive: true, force: true });
 }
