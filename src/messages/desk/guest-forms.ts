@@ -107,7 +107,7 @@ export class GuestForms {
 
   /** @param bundles makes what is taken into custody: all of them, and the first is what the code is for */
   private form(
-    what: Workable | "sos",
+    what: Workable,
     writer: Writer,
     bundles: () => [Bundle, ...Bundle[]],
   ): Promise<Sent | NotSent> {
@@ -142,9 +142,7 @@ export class GuestForms {
     });
   }
 
-  private gateRefusal(what: Workable | "sos", { station, form = "", work }: Writer): NotSent | undefined {
-    // Nobody has to do anything before they call for help.
-    if (what === "sos") return this.options.limits.takes(what, station) ? undefined : slowDown();
+  private gateRefusal(what: Workable, { station, form = "", work }: Writer): NotSent | undefined {
     return this.options.gate.refusal({ what, station, message: form }, { work });
   }
 

@@ -5,16 +5,14 @@ import { bundleId, decodeBundle, isSigned } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
 import type { Held, Taken } from "../custody/custody.ts";
 import type { Deliveries } from "./deliveries.ts";
-import { notSent, slowDown } from "./guest-forms.ts";
+import { notSent } from "./guest-forms.ts";
 import type { Delivery, FoundCard, KnownCard, NotSent, Writer } from "./guest-messages.ts";
 import type { Trust } from "./trust.ts";
 import type { WritingGate } from "./writing-gate.ts";
-import type { WritingLimits } from "./writing-limits.ts";
 
 export interface PeopleDeskOptions {
   store: BundleStore;
   deliveries: Deliveries;
-  limits: WritingLimits;
   gate: WritingGate;
   /** This box's public key in its network. */
   boxKey: () => Uint8Array;
@@ -71,10 +69,11 @@ export class PeopleDesk {
     bundle: Bundle,
     person: string | undefined,
   ): NotSent | undefined {
-    const { limits, gate } = this.options;
-    if (bundle.kind === "sos") return limits.takes("sos", station) ? undefined : slowDown();
-    const brought = person === undefined ? { work } : { work, person };
-    return gate.refusal({ what: "bundle", station, message: bundleId(bundle) }, brought);
+    // However much somebody has written, they may call for help.
+    const isCall = bundle.kind === "sos";
+    const brought = person === undefined || isCall ? { work } : { work, person };
+    const what = isCall ? "sos" : "bundle";
+    return this.options.gate.refusal({ what, station, message: bundleId(bundle) }, brought);
   }
 
   card(key: Uint8Array): KnownCard | undefined {

@@ -5,15 +5,16 @@ import type { Asked, WorkChallenges } from "./work-challenges.ts";
 import { triesAt } from "./work-difficulty.ts";
 import type { WritingLimits } from "./writing-limits.ts";
 
-/** What one device gets through by work beyond what it may write anyway. Calls for help need none; codes cannot be tried by it. */
+/** What one device gets through by work beyond what it may write anyway. Codes cannot be tried by it. */
 const BY_WORK = {
+  sos: { burst: 4, everyS: 60 },
   "check-in": { burst: 4, everyS: 60 },
   post: { burst: 6, everyS: 20 },
   report: { burst: 4, everyS: 60 },
   bundle: { burst: 30, everyS: 4 },
 } as const;
 
-/** What all devices together get through by work: addresses are free to make up. */
+/** What all devices together get through by work: addresses are free to make up. Calls for help have as much to themselves. */
 const ALL_BY_WORK = { burst: 300, perSecond: 10 };
 /** What one person may write, whatever devices they use, and by work beyond that. */
 const PERSON = { burst: 100, perSecond: 1 / 2 };
@@ -34,11 +35,13 @@ export interface Brought {
 
 /**
  * Lets through what is within the usual limits. Beyond them, and while so many write that the box as a whole is at its limit, it asks for
- * proof of work, and lets through what brings it, up to limits that are harder.
+ * proof of work, and lets through what brings it, up to limits that are harder. A call for help needs none until it would not be taken at
+ * all: then it has this way too, or a flood of calls from made-up addresses would keep out those of everybody new.
  */
 export class WritingGate {
   private readonly byWork: Readonly<Record<Workable, SourceLimiter>>;
   private readonly allByWork: SourceLimiter;
+  private readonly allCallsByWork: SourceLimiter;
   private readonly people: SourceLimiter;
   private readonly peopleByWork: SourceLimiter;
 
@@ -52,12 +55,14 @@ export class WritingGate {
     const byWork = (what: Workable) =>
       limiter({ burst: BY_WORK[what].burst, perSecond: 1 / BY_WORK[what].everyS });
     this.byWork = {
+      sos: byWork("sos"),
       "check-in": byWork("check-in"),
       post: byWork("post"),
       report: byWork("report"),
       bundle: byWork("bundle"),
     };
     this.allByWork = limiter(ALL_BY_WORK);
+    this.allCallsByWork = limiter(ALL_BY_WORK);
     this.people = limiter(PERSON);
     this.peopleByWork = limiter(PERSON_BY_WORK);
   }
@@ -68,15 +73,14 @@ export class WritingGate {
     const nowMs = this.nowMs();
     const isUsual = person === undefined || this.people.left(person, nowMs) >= 1;
     if (isUsual && this.limits.takes(what, station)) return undefined;
+    const all = what === "sos" ? this.allCallsByWork : this.allByWork;
     const left = this.byWork[what].left(station, nowMs);
-    const leftOfAll = this.allByWork.left(ALL, nowMs);
+    const leftOfAll = all.left(ALL, nowMs);
     const isOver = left < 1 || leftOfAll < 1 || this.isOverByWork(person, nowMs);
     if (isOver) return slowDown();
     if (work !== undefined && this.challenges.problemOf(asked, work) === undefined) {
       const isThrough =
-        this.challenges.spend(work) &&
-        this.byWork[what].takes(station, nowMs) &&
-        this.allByWork.takes(ALL, nowMs);
+        this.challenges.spend(work) && this.byWork[what].takes(station, nowMs) && all.takes(ALL, nowMs);
       return isThrough ? undefined : slowDown();
     }
     const load = 1 - Math.min(left / BY_WORK[what].burst, leftOfAll / ALL_BY_WORK.burst);

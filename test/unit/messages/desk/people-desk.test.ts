@@ -19,7 +19,6 @@ function open() {
   const desk = new PeopleDesk({
     store,
     deliveries: new Deliveries({ store, trust, boxName: "", onLora: () => undefined }),
-    limits,
     gate: new WritingGate(limits, new WorkChallenges({ secret, randomBytes, monotonicMs }), monotonicMs),
     boxKey: () => new Uint8Array(32),
     challenges: new InboxChallenges(secret),
@@ -54,6 +53,16 @@ describe("one person", () => {
         several(150, (index) => ana.receipt("read", [bo.post(`${index}`).id])),
       ),
     ).toBe(100);
+  });
+
+  test("may call for help however much they have written", async () => {
+    const { handOver } = open();
+    await handOver(
+      "phone",
+      several(110, (index) => ana.receipt("read", [bo.post(`${index}`).id])),
+    );
+    expect(await handOver("another phone", [ana.receipt("read", [bo.post("late").id])])).toBe(0);
+    expect(await handOver("another phone", [ana.sos("Water is rising")])).toBe(1);
   });
 
   test("pays for nothing to which others put their name without a signature, or with a wrong one", async () => {

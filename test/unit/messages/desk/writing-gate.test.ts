@@ -104,6 +104,30 @@ describe("a flood from addresses that are made up", () => {
   });
 });
 
+describe("a call for help", () => {
+  test("needs no work, whatever else floods the box", () => {
+    const { ask, work } = gate();
+    for (let count = 0; count < 5_000; count += 1) work("post", `made-up ${count}`);
+    expect(ask("sos", "newcomer")).toBeUndefined();
+  });
+
+  test("comes through by work while calls from made-up addresses flood the box", () => {
+    const { ask, work } = gate();
+    for (let count = 0; count < 5_000; count += 1) ask("sos", `made-up ${count}`);
+    expect(ask("sos", "newcomer")?.work).toBeString();
+    expect(work("sos", "newcomer")).toBe(true);
+  });
+
+  test("is not kept out by all the work that others do for what is no call", () => {
+    const { ask, work, most } = gate();
+    for (let count = 0; count < 5_000; count += 1) ask("sos", `made-up ${count}`);
+    let station = 0;
+    most(2_000, () => work("post", `worker ${station++}`));
+    expect(work("post", "newcomer")).toBe(false);
+    expect(work("sos", "newcomer")).toBe(true);
+  });
+});
+
 describe("one person on many devices", () => {
   test("is asked for work when what they have written is more than one writes, and then waits", () => {
     const { made, work } = gate();
