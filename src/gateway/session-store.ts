@@ -1,4 +1,5 @@
 import { KeptDatabase } from "../store/index.ts";
+import { RISKS_VERSION } from "./session.ts";
 
 /** An agreement that outlives restarts. It is kept with the time that was left, not with a date: a Pi has no battery clock. */
 export interface StoredConsent {
@@ -20,13 +21,18 @@ const MIGRATIONS = [
     remaining_ms INTEGER NOT NULL CHECK (remaining_ms > 0)
   ) STRICT, WITHOUT ROWID`,
   "ALTER TABLE consent ADD COLUMN came_from TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE consent ADD COLUMN risks INTEGER NOT NULL DEFAULT 1",
 ];
 
-/** The consents on the medium. */
+/** The consents on the medium. What was agreed to when the risks were others does not hold, and goes with the next that is saved. */
 export class SessionStore {
   private readonly database: KeptDatabase;
 
-  constructor(path: string) {
+  /** @param risks which risks guests agree to now */
+  constructor(
+    path: string,
+    private readonly risks = RISKS_VERSION,
+  ) {
     this.database = new KeptDatabase("session store", path, MIGRATIONS);
   }
 
@@ -41,8 +47,10 @@ export class SessionStore {
 
   all(): StoredConsent[] {
     return this.database.opened.db
-      .query<Row, []>("SELECT mac, ipv4, language, came_from, remaining_ms FROM consent")
-      .all()
+      .query<Row, [number]>(
+        "SELECT mac, ipv4, language, came_from, remaining_ms FROM consent WHERE risks = ?",
+      )
+      .all(this.risks)
       .map(({ came_from, remaining_ms, ...row }) => ({ ...row, from: came_from, remainingMs: remaining_ms }));
   }
 
@@ -50,12 +58,13 @@ export class SessionStore {
   save(consents: readonly StoredConsent[]): Promise<void> {
     const { db, commit } = this.database.opened;
     return commit.write(() => {
+      db.query("DELETE FROM consent WHERE risks != ?").run(this.risks);
       const put = db.query(
-        "INSERT INTO consent (mac, ipv4, language, came_from, remaining_ms) VALUES (?1, ?2, ?3, ?4, ?5) " +
-          "ON CONFLICT (mac) DO UPDATE SET ipv4 = ?2, language = ?3, came_from = ?4, remaining_ms = ?5",
+        "INSERT INTO consent (mac, ipv4, language, came_from, remaining_ms, risks) VALUES (?1, ?2, ?3, ?4, ?5, ?6) " +
+          "ON CONFLICT (mac) DO UPDATE SET ipv4 = ?2, language = ?3, came_from = ?4, remaining_ms = ?5, risks = ?6",
       );
       for (const { mac, ipv4, language, from, remainingMs } of consents) {
-        put.run(mac, ipv4, language, from, Math.max(1, Math.round(remainingMs)));
+        put.run(mac, ipv4, language, from, Math.max(1, Math.round(remainingMs)), this.risks);
       }
     });
   }

@@ -1,3 +1,6 @@
+/** What guests agree to, by number: raised when the risks that the portal names change in substance, so that guests are asked anew. */
+export const RISKS_VERSION = 1;
+
 /**
  * Where a guest stands:
  * - `new`: has an address, has seen nothing;

@@ -1,10 +1,11 @@
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import { type SigningKey, signingKey } from "../../identity/index.ts";
+import { RISKS_VERSION } from "../session.ts";
 import { holdsForS, KnownStatements } from "./known-statements.ts";
 import { NeighboursExchange } from "./neighbours-exchange.ts";
 import { isBox, type RoamingNetwork } from "./roaming-network.ts";
-import { MAX_SERIAL, openStatement, RISKS_VERSION, signStatement, type Told } from "./statement.ts";
+import { MAX_SERIAL, openStatement, signStatement, type Told } from "./statement.ts";
 import type { StatementStore } from "./statement-store.ts";
 import { StationNames } from "./station-names.ts";
 

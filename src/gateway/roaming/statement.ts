@@ -1,9 +1,6 @@
 import { decodeCborArray, encodeCbor } from "../../identity/cbor.ts";
 import { type SigningKey, verify } from "../../identity/index.ts";
 
-/** What guests agree to, by number: raised when the risks that the portal names change in substance, so that guests are asked anew. */
-export const RISKS_VERSION = 1;
-
 /** What a box says of one station: its owner has agreed, or that holds no more. */
 export interface Statement {
   /** The box's Ed25519 key in the network, 32 bytes. */
@@ -17,7 +14,7 @@ export interface Statement {
   lifetimeS: number;
   /** Language of the page on which the owner agreed (BCP 47); "" when it has left. */
   language: string;
-  /** Which {@link RISKS_VERSION} the owner agreed to. */
+  /** Which `RISKS_VERSION` the owner agreed to. */
   risks: number;
 }
 

@@ -43,6 +43,21 @@ describe("the store of agreements", () => {
     again.close();
   });
 
+  test("gives back nothing that was agreed to when the risks were others, and forgets it", async () => {
+    const { store, path } = openStore();
+    await store.save([AMINA]);
+    store.close();
+    const next = new SessionStore(path, 2);
+    next.open();
+    expect(next.all()).toEqual([]);
+    await next.save([BAHATI]);
+    expect(next.all()).toEqual([BAHATI]);
+    next.close();
+    const before = openStore(path).store;
+    expect(before.all()).toEqual([]);
+    before.close();
+  });
+
   test("keeps one agreement a station: the latest", async () => {
     const { store } = openStore();
     await store.save([AMINA]);
