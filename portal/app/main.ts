@@ -8,7 +8,7 @@ import { forgetPlaces } from "./incoming.ts";
 import { Live } from "./live.ts";
 import { mePage } from "./me-page.ts";
 import { Messenger, type Trouble } from "./messenger.ts";
-import { ElsewhereError, isElsewhere, takeOver, watchTabs } from "./one-tab.ts";
+import { ElsewhereError, isElsewhere, isHeldElsewhere, takeOver, watchTabs } from "./one-tab.ts";
 import type { Desk, Page } from "./page.ts";
 import { keepsAnything, ShelfFullError } from "./shelf.ts";
 import type { AppTextKey } from "./text-keys.ts";
@@ -73,7 +73,7 @@ function refresh(): void {
 
 /** This tab is the one that goes on with the page. */
 async function goOnHere(): Promise<void> {
-  if (document.hidden && isElsewhere()) return standAside();
+  if (document.hidden && isHeldElsewhere()) return standAside();
   await takeOver();
   if (isElsewhere()) return standAside();
   forgetPlaces();

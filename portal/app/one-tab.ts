@@ -18,26 +18,38 @@ const NOBODY = "0".repeat(16);
 
 const own = bytesToHex(random(8));
 let releaseLock: (() => void) | undefined;
-/** This tab has been the one, and has not heard of another yet. */
+/** This tab has taken over, and has not heard of another yet. */
 let isHolder = false;
+/** While this tab takes over: the one before may keep something still. */
+let takingOver: Promise<void> | undefined;
 
 const holder = (): string | null => localStorage.getItem(HOLDER);
 
+/** Whether another tab is the one, as far as it can be seen from here. */
+export const isHeldElsewhere = (): boolean => ![null, NOBODY, own].includes(holder());
+
 /**
  * Of the tabs and windows of one browser in which the page is open, one at a time keeps and sends: two would seal by the same keys, and
- * overwrite what the other has kept. It is the one that was last looked at.
+ * overwrite what the other has kept. It is the one that was last looked at. One that has given way stays aside when the other is gone,
+ * until it takes over: the next one would not wait for it.
  */
-export const isHere = (): boolean => holder() === own;
-export const isElsewhere = (): boolean => ![null, NOBODY, own].includes(holder());
+export const isElsewhere = (): boolean => !isHolder || takingOver !== undefined || isHeldElsewhere();
 
 /** @throws {ElsewhereError} */
 export function assertHere(): void {
   if (isElsewhere()) throw new ElsewhereError("another tab goes on with this page");
 }
 
-/** Makes this tab the one. Resolves when the one before has given way. */
-export async function takeOver(): Promise<void> {
-  const gaveWay = isElsewhere() ? heardOfGivingWay() : undefined;
+/** Makes this tab the one. Resolves when the one before has given way; until then nothing is kept here. */
+export function takeOver(): Promise<void> {
+  takingOver ??= handOver().finally(() => {
+    takingOver = undefined;
+  });
+  return takingOver;
+}
+
+async function handOver(): Promise<void> {
+  const gaveWay = isHeldElsewhere() ? heardOfGivingWay() : undefined;
   note(HOLDER, own);
   isHolder = true;
   const locked = lock();
@@ -52,16 +64,18 @@ export async function takeOver(): Promise<void> {
 
 /** @param lost another tab goes on from now on */
 export function watchTabs(lost: () => void): void {
-  addEventListener("storage", ({ key, newValue }) => {
-    if (key !== HOLDER || newValue === null || [NOBODY, own].includes(newValue) || !isHolder) return;
+  addEventListener("storage", ({ key }) => {
+    // Who was frozen and has taken over since hears late of the one before: what counts is who it is now.
+    if (key !== HOLDER || !isHolder || !isHeldElsewhere()) return;
+    const next = holder() ?? NOBODY;
     isHolder = false;
     lost();
     releaseLock?.();
     releaseLock = undefined;
-    note(GAVE_WAY, newValue);
+    note(GAVE_WAY, next);
   });
   addEventListener("pagehide", () => {
-    if (isHere()) note(HOLDER, NOBODY);
+    if (holder() === own) note(HOLDER, NOBODY);
   });
 }
 

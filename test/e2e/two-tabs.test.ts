@@ -95,6 +95,23 @@ describeNeeding(["chromium"], "two tabs of one browser", () => {
   );
 
   test(
+    "go on in the one that is left, once it is looked at again, with nothing to tap",
+    async () => {
+      const { page, another } = await open("Ana Left", WITHOUT_LOCKS);
+      const other = await another();
+      await page.getByText(ELSEWHERE).waitFor();
+      await other.goto("about:blank");
+      await page.evaluate(`dispatchEvent(new Event("focus"))`);
+      await page.getByLabel("Name, or part of it").waitFor();
+      // Now a third waits for it to give way.
+      await another();
+      await page.getByText(ELSEWHERE).waitFor();
+      await page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "do not send again what the one before was about to, when the box was away",
     async () => {
       const [ana, ben] = [await open("Ana Away", WITHOUT_LOCKS), await open("Ben Away", WITHOUT_LOCKS)];
