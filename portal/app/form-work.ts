@@ -7,6 +7,8 @@ import { solveWork } from "../guest/work-solver.ts";
 /** Does the work that stands in a form, while whoever wrote it looks it over; a form that is sent before goes out when it is done. */
 function begin(field: HTMLInputElement, form: HTMLFormElement): void {
   var isAwaited = false;
+  // Some browsers fill in again what stood there before the page was loaded anew: the solution of another challenge.
+  field.value = "";
   form.onsubmit = function () {
     if (field.value !== "") return true;
     isAwaited = true;
