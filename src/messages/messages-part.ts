@@ -102,6 +102,7 @@ export class MessagesPart implements Part {
       membership,
       ownKeys: () => keys.all().map(({ publicKey }) => publicKey),
       met: (key) => this.mesh.network?.directory.get(peerIdOf(key))?.record,
+      monotonicMs,
     });
     this.store = new BundleStore({
       path: join(stateFolder, "messages.sqlite"),

@@ -4,6 +4,11 @@ import type { Bundle } from "../bundle/bundle.ts";
 
 /** Keys whose certificates are remembered. */
 const MAX_KNOWN = 4_096;
+/**
+ * Whether somebody is vouched for is looked at again so often. Each look checks signatures, and everybody may ask for pages with fifty
+ * people on them: a flood of searches would leave the box no time for anything else.
+ */
+const VOUCHED_FOR_MS = 10_000;
 
 export interface TrustOptions {
   /** This box's place in the network that carries its messages; undefined while it is in none. */
@@ -12,6 +17,7 @@ export interface TrustOptions {
   ownKeys: () => readonly Uint8Array[];
   /** What the mesh knows of a member by its key. */
   met: (key: Uint8Array) => { chain: Uint8Array; name: string } | undefined;
+  monotonicMs: () => number;
 }
 
 /**
@@ -21,6 +27,9 @@ export interface TrustOptions {
 export class Trust {
   /** Certificates by key in hex, the longest known first. Whether they hold is asked each time: they end, and are revoked. */
   private readonly chains = new Map<string, Uint8Array>();
+  /** Networks that vouch, by key in hex: a mark for people to see, by which nobody may do anything. */
+  private readonly vouching = new Map<string, string>();
+  private lookAgainMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: TrustOptions) {}
 
@@ -64,9 +73,22 @@ export class Trust {
     return role === "box" || role === "operator";
   }
 
-  /** What the network is called that vouches for a key; undefined where none does that this box belongs to. */
+  /**
+   * What the network is called that vouches for a key; undefined where none does that this box belongs to. Somebody who was put out may be
+   * vouched for some seconds longer.
+   */
   vouchedBy(key: Uint8Array): string | undefined {
-    return this.memberOf(key) && this.options.membership()?.name;
+    const nowMs = this.options.monotonicMs();
+    if (nowMs >= this.lookAgainMs) {
+      this.vouching.clear();
+      this.lookAgainMs = nowMs + VOUCHED_FOR_MS;
+    }
+    const keyText = hexOf(key);
+    const known = this.vouching.get(keyText);
+    if (known !== undefined) return known;
+    const network = this.memberOf(key) && this.options.membership()?.name;
+    if (network !== undefined) this.vouching.set(keyText, network);
+    return network;
   }
 
   /** What a box is called, "" where nobody has said. */

@@ -12,7 +12,12 @@ import { Writer, type Written } from "../custody/writers.ts";
 function open() {
   const { store, clocks } = openStand();
   const monotonicMs = () => clocks.time.monotonicMs();
-  const trust = new Trust({ membership: () => undefined, ownKeys: () => [], met: () => undefined });
+  const trust = new Trust({
+    membership: () => undefined,
+    ownKeys: () => [],
+    met: () => undefined,
+    monotonicMs,
+  });
   const secret = new Uint8Array(32);
   const randomBytes = (count: number) => new Uint8Array(count);
   const limits = new WritingLimits(monotonicMs);

@@ -25,7 +25,10 @@ function twoOfOneNetwork() {
 }
 
 const trustOf = (options: Partial<TrustOptions>) =>
-  new Trust({ membership: () => undefined, ownKeys: () => [], met: () => undefined, ...options });
+  new Trust({
+    ...{ membership: () => undefined, ownKeys: () => [], met: () => undefined, monotonicMs: () => 0 },
+    ...options,
+  });
 
 function credentials(seed: Uint8Array, chain: Uint8Array): Bundle {
   const key = signingKey(seed);
@@ -66,14 +69,32 @@ describe("who signs", () => {
     expect(trust.speaksFor(theirs.publicKey)).toBe(false);
   });
 
-  test("is vouched for by the network's name, as long as its certificates hold", () => {
+  test("is vouched for by the network's name, and seconds later no more where they were put out", () => {
     const { own, theirs } = twoOfOneNetwork();
-    const trust = trustOf({ membership: () => own });
+    let nowMs = 0;
+    const trust = trustOf({ membership: () => own, monotonicMs: () => nowMs });
     expect(trust.vouchedBy(theirs.publicKey)).toBeUndefined();
     trust.take(credentials(theirs.seed, theirs.chain()));
     expect(trust.vouchedBy(theirs.publicKey)).toBe("Valley");
     own.revoke(theirs.publicKey, "out", "stolen");
+    nowMs += 10_000;
     expect(trust.vouchedBy(theirs.publicKey)).toBeUndefined();
+  });
+
+  test("is looked at once in a while, however many pages show them", () => {
+    const { own, theirs } = twoOfOneNetwork();
+    let checks = 0;
+    const counted = {
+      ...{ publicKey: own.publicKey, self: own.self, name: own.name },
+      check: (chain: Uint8Array, key: Uint8Array) => {
+        checks += 1;
+        return own.check(chain, key);
+      },
+    };
+    const trust = trustOf({ membership: () => counted });
+    trust.take(credentials(theirs.seed, theirs.chain()));
+    for (let page = 0; page < 100; page += 1) trust.vouchedBy(theirs.publicKey);
+    expect(checks).toBe(2);
   });
 
   test("is known by the mesh without any bundle", () => {
