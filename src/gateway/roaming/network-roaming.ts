@@ -15,10 +15,11 @@ import { StationNames } from "./station-names.ts";
  */
 const WITHDRAWN_FOR_S = 7 * 86_400;
 
-/** What holds of a station in one network. */
-export type Standing =
-  | { what: "agreed"; from: string; language: string; secondsLeft: number; isOwn: boolean }
-  | { what: "left"; from: string };
+/** What holds of a station in one network, and how long ago that was said, as far as the boxes could count. */
+export type Standing = { ageS: number; from: string } & (
+  | { what: "agreed"; language: string; secondsLeft: number; isOwn: boolean }
+  | { what: "left" }
+);
 
 export interface NetworkRoamingOptions {
   network: RoamingNetwork;
@@ -101,10 +102,11 @@ export class NetworkRoaming {
     const { statement, ageS } = latest.told;
     const peer = this.options.peerIdOf(statement.signer);
     const from = this.options.network.directory.get(peer)?.record.name || peer;
-    if (statement.what === "left") return { what: "left", from };
+    if (statement.what === "left") return { what: "left", ageS, from };
     const secondsLeft = holdsForS(statement, ageS, this.options.mostS);
     if (secondsLeft === 0 || statement.risks !== RISKS_VERSION) return undefined;
-    return { what: "agreed", from, language: statement.language, secondsLeft, isOwn: peer === this.self };
+    const isOwn = peer === this.self;
+    return { what: "agreed", ageS, from, language: statement.language, secondsLeft, isOwn };
   }
 
   agreed(mac: string, language: string, lifetimeS: number): void {

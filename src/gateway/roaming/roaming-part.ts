@@ -4,12 +4,15 @@ import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Gateway, GuestDecision } from "../gateway.ts";
 import { hasConsent, type Session } from "../session.ts";
-import { NetworkRoaming } from "./network-roaming.ts";
+import { LatestDecisions } from "./latest-decisions.ts";
+import { NetworkRoaming, type Standing } from "./network-roaming.ts";
 import type { RoamingNetwork, RoamingNetworks } from "./roaming-network.ts";
 import type { StatementStore } from "./statement-store.ts";
 
 /** How often ages are written down: what a power cut can add to what others have said. */
 const CHECKPOINT_EVERY_MS = 10 * 60_000;
+/** Networks that begin together are looked at together: one may have the word that another lacks. */
+const SETTLE_MS = 2_000;
 
 export interface RoamingPartOptions {
   gateway: Pick<Gateway, "sessions" | "onDecision" | "welcome" | "leftElsewhere">;
@@ -54,9 +57,15 @@ export class RoamingPart implements Part {
   /** Stations that are being let through just now. */
   private readonly coming = new Set<string>();
   private readonly ends: (() => unknown)[] = [];
+  private readonly decisions: LatestDecisions;
+  /** When networks that ran have ended, by their ids, on the monotonic clock in ms. */
+  private readonly endedAtMs = new Map<string, number>();
+  private callOffSettling: () => void = () => {};
   private unkept: string | undefined;
 
-  constructor(private readonly options: RoamingPartOptions) {}
+  constructor(private readonly options: RoamingPartOptions) {
+    this.decisions = new LatestDecisions(() => options.timers.monotonicMs());
+  }
 
   async start(): Promise<void> {
     const { gateway, networks, store, timers, log } = this.options;
@@ -75,6 +84,7 @@ export class RoamingPart implements Part {
   }
 
   async stop(): Promise<void> {
+    this.callOffSettling();
     for (const end of this.ends.splice(0)) await end();
     await Promise.all([...this.running.keys()].map((id) => this.ended(id)));
     this.options.store.close();
@@ -94,16 +104,20 @@ export class RoamingPart implements Part {
 
   private began(network: RoamingNetwork): void {
     const { gateway, consentMinutes, networks: _, ...options } = this.options;
+    const { id } = network.membership;
     const roaming = new NetworkRoaming({
       ...options,
       network,
       mostS: consentMinutes * 60,
       changed: (station) => this.changed(roaming, station),
     });
-    this.running.set(network.membership.id, roaming);
+    this.running.set(id, roaming);
     roaming.start();
+    for (const decision of this.decisions.since(this.endedAtMs.get(id) ?? Number.NEGATIVE_INFINITY))
+      this.tellLate(roaming, decision);
+    this.settleLater();
     for (const session of gateway.sessions.all()) {
-      this.reconsider(roaming, session);
+      this.met(session);
       // It was given before this box belonged to the network, or the network had other keys.
       if (hasConsent(session) && session.from === "" && !roaming.standingOf(session.mac))
         roaming.agreed(session.mac, session.language, this.secondsLeft(session));
@@ -113,53 +127,86 @@ export class RoamingPart implements Part {
   private async ended(id: string): Promise<void> {
     const roaming = this.running.get(id);
     this.running.delete(id);
+    this.endedAtMs.set(id, this.options.timers.monotonicMs());
     await roaming?.stop();
   }
 
   private decided(decision: GuestDecision): void {
+    this.decisions.note(decision);
     for (const roaming of this.running.values()) {
       if (decision.kind === "left") roaming.left(decision.mac);
       else roaming.agreed(decision.mac, decision.language, decision.durationMs / 1_000);
     }
   }
 
+  /** A network has begun to run after its owner's decision, and knows only what held before. */
+  private tellLate(roaming: NetworkRoaming, { kind, mac }: GuestDecision): void {
+    const session = this.options.gateway.sessions.get(mac);
+    if (kind === "left") {
+      if (roaming.standingOf(mac)?.what === "agreed") roaming.left(mac);
+    } else if (session && hasConsent(session) && session.from === "") {
+      roaming.agreed(mac, session.language, this.secondsLeft(session));
+    }
+  }
+
   /** Something else holds of whoever bears this name in the network. */
   private changed(roaming: NetworkRoaming, station: string): void {
     for (const session of this.options.gateway.sessions.all())
-      if (roaming.isCalled(session.mac, station)) this.reconsider(roaming, session);
+      if (roaming.isCalled(session.mac, station)) this.reconsider(session, roaming.standingOf(session.mac));
   }
 
-  private reconsider(roaming: NetworkRoaming, session: Session): void {
-    const standing = roaming.standingOf(session.mac);
+  private reconsider(session: Session, standing: Standing | undefined): void {
     if (standing?.what !== "left" || !hasConsent(session)) {
       this.met(session);
       return;
     }
     // Where this box is in several networks it is the only one to know in the others.
-    for (const other of this.running.values())
-      if (other !== roaming && other.standingOf(session.mac)?.what === "agreed") other.left(session.mac);
+    for (const roaming of this.running.values())
+      if (roaming.standingOf(session.mac)?.what === "agreed") roaming.left(session.mac);
     this.options.gateway.leftElsewhere(session.mac, standing.from).catch(this.failed);
+  }
+
+  /** An end that a power cut has come before is made up for; one that the owner has agreed after, in another network, is not. */
+  private settleLater(): void {
+    this.callOffSettling();
+    this.callOffSettling = this.options.timers.after(SETTLE_MS, () => {
+      for (const session of this.options.gateway.sessions.all())
+        this.reconsider(session, this.latestOf(session.mac));
+    });
+  }
+
+  /**
+   * What was said last of a station, of all networks of this box. Serials are each network's own, so ages tell; at the same age
+   * its owner has left.
+   */
+  private latestOf(mac: string): Standing | undefined {
+    let latest: Standing | undefined;
+    for (const roaming of this.running.values()) {
+      const one = roaming.standingOf(mac);
+      if (!one) continue;
+      const isLater = !latest || one.ageS < latest.ageS || (one.ageS === latest.ageS && one.what === "left");
+      if (isLater) latest = one;
+    }
+    return latest;
   }
 
   /** A station is here that has not agreed here. */
   private met({ mac, state }: Session): void {
     if ((state !== "new" && state !== "shown") || this.coming.has(mac)) return;
-    for (const roaming of this.running.values()) {
-      const standing = roaming.standingOf(mac);
-      if (standing?.what !== "agreed") continue;
-      const { from, language, secondsLeft, isOwn } = standing;
-      this.coming.add(mac);
-      this.options.gateway
-        .welcome(mac, { from: isOwn ? "" : from, language, durationMs: secondsLeft * 1_000 })
-        .catch(this.failed)
-        .finally(() => {
-          this.coming.delete(mac);
-          // It may have left elsewhere meanwhile.
-          const session = this.options.gateway.sessions.get(mac);
-          if (session && roaming.standingOf(mac)?.what === "left") this.reconsider(roaming, session);
-        });
-      return;
-    }
+    const standing = this.latestOf(mac);
+    if (standing?.what !== "agreed") return;
+    const { from, language, secondsLeft, isOwn } = standing;
+    this.coming.add(mac);
+    this.options.gateway
+      .welcome(mac, { from: isOwn ? "" : from, language, durationMs: secondsLeft * 1_000 })
+      .catch(this.failed)
+      .finally(() => {
+        this.coming.delete(mac);
+        // It may have left elsewhere meanwhile.
+        const session = this.options.gateway.sessions.get(mac);
+        const now = this.latestOf(mac);
+        if (session && now?.what === "left") this.reconsider(session, now);
+      });
   }
 
   private async checkpoint(): Promise<void> {

@@ -78,6 +78,8 @@ class Box {
   backend!: FakeBackend;
   roaming!: RoamingPart;
   journal!: Journal;
+  /** The networks that run when it starts. */
+  runs: readonly string[];
   private membershipChanged = () => {};
   private began: (network: RoamingNetwork) => void = () => {};
 
@@ -87,6 +89,7 @@ class Box {
     readonly name: string,
     readonly options: BoxOptions,
   ) {
+    this.runs = options.networks ?? [ONE];
     this.key = keyNumber(number);
     this.peer = peerIdOf(this.key.publicKey);
   }
@@ -122,7 +125,7 @@ class Box {
       networks: {
         onNetworks: ({ began }) => {
           this.began = began;
-          for (const id of this.options.networks ?? [ONE]) this.begins(id);
+          for (const id of this.runs) this.begins(id);
           return () => {};
         },
       },
@@ -398,6 +401,62 @@ describe("a phone that has agreed at one box", () => {
   });
 });
 
+describe("a box whose network does not run yet", () => {
+  /** Two boxes, and the first has started again with its network still to come. */
+  async function starting(prepare: (harbour: Box) => Promise<void>) {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await prepare(harbour);
+    harbour.runs = [];
+    await harbour.restart();
+    return { world, harbour, school };
+  }
+
+  test("tells it afterwards who has agreed meanwhile, also of one who had left before", async () => {
+    const { world, harbour, school } = await starting(async (box) => {
+      await box.agrees();
+      await box.leaves();
+    });
+    await harbour.joins();
+    await harbour.agrees();
+    harbour.begins(ONE);
+    await world.pass(5_000);
+    await school.joins();
+    expect([harbour.lets, school.lets]).toEqual([[PHONE], [PHONE]]);
+  });
+
+  test("tells it afterwards who has left meanwhile", async () => {
+    const { world, harbour, school } = await starting((box) => box.agrees());
+    await school.joins();
+    expect(school.lets).toEqual([PHONE]);
+    await harbour.leaves();
+    harbour.begins(ONE);
+    await world.pass(5_000);
+    expect([harbour.lets, school.lets]).toEqual([[], []]);
+    await harbour.joins();
+    expect(harbour.lets).toEqual([]);
+  });
+
+  test("makes up for an end that a power cut came before", async () => {
+    const { world, harbour } = await starting((box) => box.agrees());
+    const station = stationName(world.sharedKeys[0] ?? new Uint8Array(32), PHONE);
+    const store = new StatementStore(join(harbour.folder, "roaming.sqlite"));
+    store.open();
+    const saved = store.save(ONE, [
+      { ...told(2, { station, serial: 2, what: "left" }), station: Buffer.from(station).toString("hex") },
+    ]);
+    await world.pass(0);
+    await saved;
+    store.close();
+    harbour.begins(ONE);
+    expect(harbour.lets).toEqual([PHONE]);
+    await world.pass(5_000);
+    expect(harbour.lets).toEqual([]);
+  });
+});
+
 describe("a box", () => {
   test("tells a network that it joins later of those who have agreed before", async () => {
     const world = new World();
@@ -426,6 +485,31 @@ describe("a box", () => {
     expect(hills.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "Bridge" });
     await harbour.leaves();
     expect([bridge.lets, hills.lets]).toEqual([[], []]);
+  });
+
+  test("of two networks lets through, also after a restart, who has left in one and then agreed in the other", async () => {
+    const world = new World();
+    const [harbour, bridge, hills] = [
+      await world.box("Harbour"),
+      await world.box("Bridge", { networks: [ONE, "two"] }),
+      await world.box("Hills", { networks: ["two"] }),
+    ];
+    bridge.connect(harbour);
+    bridge.connect(hills, "two");
+    await bridge.joins();
+    await bridge.agrees();
+    for (const box of [harbour, hills]) await box.joins();
+    await world.pass(60_000);
+    await harbour.leaves();
+    expect([bridge.lets, hills.lets]).toEqual([[], []]);
+    await world.pass(60_000);
+    await hills.agrees();
+    bridge.backend.joining.add(PHONE);
+    await bridge.joins();
+    expect(bridge.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "Hills" });
+    await bridge.restart();
+    await world.pass(5_000);
+    expect([bridge.lets, hills.lets]).toEqual([[PHONE], [PHONE]]);
   });
 
   test("of two networks tells none of them what it has heard in the other", async () => {
