@@ -1,4 +1,4 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { dlopen, FFIType } from "bun:ffi";
 import { isIP } from "node:net";
 import { systemTimers, type Timers } from "./timers.ts";
 
@@ -20,6 +20,8 @@ const POLLHUP = 0x10;
 
 const LOOK_EVERY_MS = 20;
 const MAX_PIECE = 4_096;
+/** Whoever floods the socket holds up nothing but this request. */
+const MAX_PIECES_PER_LOOK = 32;
 
 function openLibc() {
   const { i32, u32, u64, i64, ptr: pointer } = FFIType;
@@ -75,11 +77,10 @@ export async function askByDevice(request: DeviceRequest): Promise<Uint8Array | 
   if (socket < 0) return "unreachable";
   try {
     const name = Buffer.from(`${device}\0`);
-    if (libc().setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, ptr(name), name.length) < 0)
-      return "unreachable";
+    if (libc().setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) return "unreachable";
     const to = socketAddress(family, address, port);
     // It fails at once where there is no route, and "in progress" else: which of them, poll(2) tells.
-    libc().connect(socket, ptr(to), to.length);
+    libc().connect(socket, to, to.length);
     return await converse(socket, request, payload, timers.monotonicMs() + timeoutMs, timers);
   } finally {
     libc().close(socket);
@@ -95,6 +96,7 @@ async function converse(
 ): Promise<Uint8Array | DeviceFailure> {
   let answer = new Uint8Array();
   let sent = 0;
+  let pieces = 0;
   const piece = new Uint8Array(MAX_PIECE);
   for (;;) {
     const events = eventsOf(socket, sent < payload.length ? POLLOUT : POLLIN);
@@ -105,13 +107,16 @@ async function converse(
     }
     if ((events & POLLOUT) !== 0 && sent < payload.length) {
       const rest = payload.subarray(sent);
-      const count = Number(libc().send(socket, ptr(rest), rest.length, MSG_NOSIGNAL));
+      const count = Number(libc().send(socket, rest, rest.length, MSG_NOSIGNAL));
       if (count < 0) return errorOf(socket) === ECONNREFUSED ? "refused" : "unreachable";
       sent += count;
       continue;
     }
-    if ((events & POLLIN) !== 0) {
-      const count = Number(libc().recv(socket, ptr(piece), piece.length, 0));
+    if ((events & POLLIN) !== 0 && pieces < MAX_PIECES_PER_LOOK) {
+      pieces += 1;
+      const count = Number(libc().recv(socket, piece, piece.length, 0));
+      // A datagram of nothing is no end.
+      if (count === 0 && protocol === "udp") continue;
       // The end, or an error that came with the last bytes.
       if (count <= 0) return answer.length > 0 ? answer : "unreachable";
       answer = Buffer.concat([protocol === "udp" ? new Uint8Array() : answer, piece.subarray(0, count)]);
@@ -120,6 +125,7 @@ async function converse(
       continue;
     }
     if (timers.monotonicMs() >= untilMs) return "timeout";
+    pieces = 0;
     await new Promise<void>((resolve) => void timers.after(LOOK_EVERY_MS, resolve));
   }
 }
@@ -128,17 +134,18 @@ const ECONNREFUSED = 111;
 
 /** struct pollfd: the descriptor, what is asked for, what came of it. */
 function eventsOf(socket: number, wanted: number): number {
-  const entry = new DataView(new ArrayBuffer(8));
-  entry.setInt32(0, socket, true);
-  entry.setInt16(4, wanted, true);
-  libc().poll(ptr(new Uint8Array(entry.buffer)), 1, 0);
-  return entry.getInt16(6, true);
+  const entry = new Uint8Array(8);
+  const view = new DataView(entry.buffer);
+  view.setInt32(0, socket, true);
+  view.setInt16(4, wanted, true);
+  libc().poll(entry, 1, 0);
+  return view.getInt16(6, true);
 }
 
 function errorOf(socket: number): number {
   const error = new Int32Array(1);
   const length = new Uint32Array([4]);
-  libc().getsockopt(socket, SOL_SOCKET, SO_ERROR, ptr(error), ptr(length));
+  libc().getsockopt(socket, SOL_SOCKET, SO_ERROR, error, length);
   return error[0] ?? 0;
 }
 
@@ -149,7 +156,7 @@ function socketAddress(family: number, address: string, port: number): Uint8Arra
   view.setUint16(0, family, true);
   view.setUint16(2, port);
   const host = bytes.subarray(family === AF_INET6 ? 8 : 4);
-  if (libc().inet_pton(family, ptr(Buffer.from(`${address}\0`)), ptr(host)) !== 1)
+  if (libc().inet_pton(family, Buffer.from(`${address}\0`), host) !== 1)
     throw new TypeError(`${address} is no address`);
   return bytes;
 }

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { askByDevice, type DeviceRequest } from "../../../src/host/device-socket.ts";
 
 const tcp = Bun.listen({
@@ -18,7 +19,12 @@ const tcp = Bun.listen({
 const udp = await Bun.udpSocket({
   hostname: "127.0.0.1",
   socket: {
-    data: (socket, _, port, address) => {
+    data: (socket, data, port, address) => {
+      if (data.toString() === "flood") {
+        for (let count = 0; count < 100; count += 1) socket.send("something else", port, address);
+        socket.send("answer\n", port, address);
+      }
+      socket.send("", port, address);
       socket.send("something else", port, address);
       socket.send("answer\n", port, address);
     },
@@ -49,6 +55,32 @@ describe("a request by one interface", () => {
   test("by UDP passes over datagrams that are no answer", async () => {
     const more = { protocol: "udp", port: udp.port } as const;
     expect(await ask("hello", more)).toBe("answer\n");
+  });
+
+  test("lets others go on while it is flooded, and still finds its answer", async () => {
+    const flooded = ask("flood", { protocol: "udp", port: udp.port, isWhole: isAnswer });
+    let looksInOneTurn = 0;
+    let most = 0;
+    function isAnswer(bytes: Uint8Array): boolean {
+      looksInOneTurn += 1;
+      most = Math.max(most, looksInOneTurn);
+      return Buffer.from(bytes).includes("\n");
+    }
+    const turns = setInterval(() => {
+      looksInOneTurn = 0;
+    }, 0);
+    expect(await flooded).toBe("answer\n");
+    clearInterval(turns);
+    expect(most).toBeWithin(2, 33);
+  });
+
+  test("leaves no descriptor behind, however it ends", async () => {
+    const open = () => readdirSync("/proc/self/fd").length;
+    const before = open();
+    const silent = { protocol: "udp", port: udp.port, isWhole: () => false, timeoutMs: 30 } as const;
+    for (const more of [silent, { port: 1 }, { device: "none0" }, { address: "no address" }])
+      await ask("hello", more).catch(() => undefined);
+    expect(open()).toBe(before);
   });
 
   test("cuts an answer that is too long", async () => {
