@@ -28,7 +28,7 @@ export function hardInterfacesOf(): string[] {
 
 /**
  * Makes bat0 with its identity where it is not there yet, or is there without it as something else or a killed
- * process has left it.
+ * process has left it. {@link readyBatmanDevice} is still to come.
  * @returns whether it made anything
  * @throws {NoBatmanError} where the kernel knows no batman-adv
  * @throws {RunError} when the kernel refuses something
@@ -46,22 +46,30 @@ export async function makeBatmanDevice(plan: BatmanPlan): Promise<boolean> {
   const commands = [
     `link add ${IDENTITY_DEVICE} address ${plan.identityMacAddress} mtu 1560 type dummy`,
     `link set ${IDENTITY_DEVICE} up`,
-    `link set ${IDENTITY_DEVICE} master ${BATMAN_DEVICE}`,
     `link set ${BATMAN_DEVICE} address ${plan.macAddress}`,
+    // Last, as it is the sign that all of this was done.
+    `link set ${IDENTITY_DEVICE} master ${BATMAN_DEVICE}`,
   ];
   await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
+  return true;
+}
+
+/** Everything else of bat0 that stays as it is: told at each start, as a process may be killed half-way. */
+export async function readyBatmanDevice(): Promise<void> {
   // Nobody on the mesh is this box's router.
   setSysctl(`net/ipv6/conf/${BATMAN_DEVICE}/accept_ra`, 0);
   setSysctl(`net/ipv6/conf/${IDENTITY_DEVICE}/disable_ipv6`, 1);
-  await settings([
-    // batman-adv's own table for ARP and its lists of who wants which multicast keep the air free of both.
+  // batman-adv's own table for ARP and its lists of who wants which multicast keep the air free of both. A kernel that
+  // was built without one of these only fills the air more.
+  for (const [name, value] of [
     ["distributed_arp_table", "1"],
     ["multicast_forceflood", "0"],
     ["fragmentation", "1"],
     ["aggregation", "1"],
-  ]);
-  await run(["ip", "link", "set", BATMAN_DEVICE, "up"]);
-  return true;
+  ] as const)
+    await tryRun(["batctl", "meshif", BATMAN_DEVICE, name, value]);
+  await raise(IDENTITY_DEVICE);
+  await raise(BATMAN_DEVICE);
 }
 
 export async function removeBatmanDevice(): Promise<void> {
@@ -69,19 +77,17 @@ export async function removeBatmanDevice(): Promise<void> {
     if (interfaceExists(name)) await run(["ip", "link", "del", name]);
 }
 
-/** A wire has a carrier only while it is up. */
-export async function raiseWire(name: string): Promise<void> {
+/** Sets an interface up that is down. A wire has a carrier only while it is up. */
+export async function raise(name: string): Promise<void> {
   const isUp = (Number(readFileSync(`/sys/class/net/${name}/flags`, "utf8")) & IFF_UP) !== 0;
   if (!isUp) await run(["ip", "link", "set", name, "up"]);
 }
 
 /** @throws {RunError} when the kernel will not have it */
 export async function addHardInterface({ name, kind, hopPenalty, mtu }: HardInterface): Promise<void> {
-  const commands = [
-    ...(mtu === undefined ? [] : [`link set ${name} mtu ${mtu}`]),
-    `link set ${name} up`,
-    `link set ${name} master ${BATMAN_DEVICE}`,
-  ];
+  // A driver that knows no longer frames gets those that are too long in two.
+  if (mtu !== undefined) await tryRun(["ip", "link", "set", name, "mtu", String(mtu)]);
+  const commands = [`link set ${name} up`, `link set ${name} master ${BATMAN_DEVICE}`];
   await run(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
   // Also while it is out for a moment it is no interface of its own, on which others would be looked for.
   if (kind === "radio") setSysctl(`net/ipv6/conf/${name}/disable_ipv6`, 1);
@@ -104,14 +110,14 @@ export function freeRadio(name: string): void {
 }
 
 export const setOgmInterval = (intervalMs: number): Promise<void> =>
-  settings([["orig_interval", String(intervalMs)]]);
+  setting("orig_interval", String(intervalMs));
 
 /**
  * Loops come only where bat0 is itself a port of a bridge on a LAN that another node is on too. Elsewhere it would
  * keep everything back for half a minute after each start (Documentation of batman-adv, "Bridge loop avoidance II").
  */
 export const setLoopAvoidance = (isBridged: boolean): Promise<void> =>
-  settings([["bridge_loop_avoidance", isBridged ? "1" : "0"]]);
+  setting("bridge_loop_avoidance", isBridged ? "1" : "0");
 
 export const isBridged = (): boolean => existsSync(`${FOLDER}/brport`);
 
@@ -126,6 +132,7 @@ export async function readOriginators(): Promise<Originator[]> {
   return parseOriginators(await run(["batctl", "meshif", BATMAN_DEVICE, "originators_json"]));
 }
 
-async function settings(all: readonly (readonly [string, string])[]): Promise<void> {
-  for (const pair of all) await run(["batctl", "meshif", BATMAN_DEVICE, ...pair]);
+/** @throws {RunError} */
+async function setting(name: string, value: string): Promise<void> {
+  await run(["batctl", "meshif", BATMAN_DEVICE, name, value]);
 }

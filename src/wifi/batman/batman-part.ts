@@ -17,8 +17,9 @@ import {
   isBridged,
   makeBatmanDevice,
   NoBatmanError,
-  raiseWire,
+  raise,
   readOriginators,
+  readyBatmanDevice,
   removeBatmanDevice,
   removeHardInterface,
   setGateway,
@@ -181,7 +182,12 @@ export class BatmanPart implements Part {
     this.plan = this.planNow();
     if (this.plan.hardInterfaces.length === 0 && !interfaceExists(BATMAN_DEVICE)) return;
     if (await makeBatmanDevice(this.plan)) this.isTold = false;
-    if (!this.isTold) this.told = { isBridged: undefined, gateway: "", intervalMs: 0 };
+    if (!this.isTold) {
+      this.told = { isBridged: undefined, gateway: "", intervalMs: 0 };
+      await readyBatmanDevice();
+    }
+    // Somebody may have set it down.
+    await raise(BATMAN_DEVICE);
     if (this.told.isBridged !== isBridged()) await this.tellBridged(isBridged());
     if (this.told.intervalMs !== this.pace.current) await this.tellInterval(this.pace.current);
     this.isTold = true;
@@ -218,7 +224,7 @@ export class BatmanPart implements Part {
   private async followLinks(): Promise<void> {
     const { hardInterfaces } = this.plan;
     for (const { kind, name } of hardInterfaces)
-      if (kind === "wire" && interfaceExists(name)) await raiseWire(name);
+      if (kind === "wire" && interfaceExists(name)) await raise(name);
     const wanted = hardInterfaces.filter(({ name }) => hasCarrier(name) && !this.lonely.has(name));
     const present = hardInterfacesOf();
     const isPlanned = (name: string) => hardInterfaces.some((one) => one.name === name);
