@@ -33,10 +33,11 @@ export async function machineImage(): Promise<MachineImage> {
 
 async function build(key: string, folder: string): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
-  // One at a time: who comes second finds it finished. Of what goes wrong the end is told.
+  // One at a time: who comes second finds it finished. Of what goes wrong the end is told. In what a killed one left
+  // something may still be mounted.
   const script = `
     [ -e "$folder" ] && exit
-    rm -rf "$unfinished"
+    rm -rf --one-file-system "$unfinished"
     mkdir -p "$unfinished"
     "$build" "$unfinished" >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
     mv "$unfinished" "$folder"`;
