@@ -10,6 +10,8 @@ export function guestStyle(accent: string): string {
     "h1{font-size:1.5em;line-height:1.25;margin:.5em 0;text-wrap:balance}",
     "h2{font-size:1.1em;margin:1.2em 0 .3em}",
     "p,ul{margin:.5em 0}",
+    // Browsers of before 2013 know it by this alone.
+    "[hidden]{display:none}",
     "ul{padding:0 1.2em;padding-inline-end:0}",
     "li{margin:.25em 0}",
     `a{color:${light.link}}`,

@@ -430,21 +430,29 @@ describe("a form that came at a bad time", () => {
   const WORK = "ab".repeat(32);
   const policyOf = (response: Response) => response.headers.get("content-security-policy") ?? "";
 
-  test("can be sent by work, which the page's own script does; without one its writer is told to wait", async () => {
-    const { fillIn, send, memory, agrees } = await messagePortal();
-    agrees();
-    memory.refusal = { refused: "slow-down", detail: "", work: WORK };
-    const answer = await fillIn("/write", { text: "Bread at the school" });
-    const html = await answer.text();
-    expect(wordsOn(html)).toContain(EN["error.slow"]);
-    expect(html).toContain(`data-challenge="${WORK}"`);
-    expect(html).toContain('<script src="/work.js">');
-    expect(policyOf(answer)).toContain("script-src 'self'");
-    const { action, hidden, values } = formOn(html);
-    expect([hidden.work, values.text]).toEqual(["", "Bread at the school"]);
-    await send(action, { ...hidden, ...values, work: "a solution" });
-    expect(memory.works).toEqual([undefined, "a solution"]);
-  });
+  test.each([
+    ["/write", { text: "Bread at the school" }],
+    ["/check-in", { name: "Amal" }],
+    ["/sos", { text: "Fire" }],
+  ] as const)(
+    "can be sent by work, which the page's own script does; without one its writer is told to wait: %s",
+    async (path, fields) => {
+      const { fillIn, send, memory, agrees } = await messagePortal();
+      agrees();
+      memory.refusal = { refused: "slow-down", detail: "", work: WORK };
+      const answer = await fillIn(path, fields);
+      const html = await answer.text();
+      expect(wordsOn(html)).toContain(EN["error.slow"]);
+      expect(html).toContain(`data-challenge="${WORK}"`);
+      expect(html).toContain('<script src="/work.js">');
+      expect(policyOf(answer)).toContain("script-src 'self'");
+      const { action, hidden, values } = formOn(html);
+      expect(hidden.work).toBe("");
+      expect(values).toMatchObject(fields);
+      await send(action, { ...hidden, ...values, work: "a solution" });
+      expect(memory.works).toEqual([undefined, "a solution"]);
+    },
+  );
 
   test("has no script where work is of no use", async () => {
     const { fillIn, memory, agrees, text } = await messagePortal();
