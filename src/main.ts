@@ -6,6 +6,7 @@ import { type Config, problemLine } from "./config/index.ts";
 import {
   BenchBackend,
   checkCertificate,
+  FarServices,
   Gateway,
   type GuestBackend,
   KernelBackend,
@@ -107,6 +108,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   if (setAside) log.error(`the journal could not be read; it is in ${setAside}, and a new one has begun`);
   if (volatile) log.error(`the journal is not kept through a restart: ${volatile}`);
   const onBoard = mode === "device";
+  // On one machine every box would have the same ports.
+  const hasFarServices = onBoard && config.mesh.enabled && config.gateway.far_services;
   const randomId = () => randomBytes(2).readUInt16BE();
   const ways = onBoard
     ? new UplinkWatch({
@@ -124,6 +127,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         log,
         tlsHost: certificate?.host,
         shapesUplink: !sharesLinks(config, onBoard),
+        hasFarServices,
         ...(ways ? { ways } : {}),
       });
   const store = new SessionStore(join(stateFolder, "sessions.sqlite"));
@@ -140,6 +144,11 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         description,
         url: `http://${config.gateway.name}:${port}${path}`,
       })),
+    farServices: (farServices?.list() ?? []).map(({ name, box, port, path }) => ({
+      name,
+      box,
+      url: `http://${config.gateway.name}:${port}${path}`,
+    })),
     portalUrl: backend.portalUrl,
     portalHosts: [...backend.portalHosts],
     internet: backend.uplinkUsable,
@@ -201,7 +210,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     stateFolder,
     runFolder,
     lora: new LoraLink(lora, linkAddressOf(key.hash)),
-    services: () => config.gateway.services.map(({ name, port }) => ({ name, port })),
+    services: () =>
+      config.gateway.services.map(({ name, port, protocol, path }) => ({
+        name,
+        port,
+        // By this the others know that their guests may come.
+        ...(config.gateway.far_services && protocol === "tcp" ? { path } : {}),
+      })),
     capability: () => undefined,
     timers: systemTimers,
     random: Math.random,
@@ -223,6 +238,17 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           log,
         })
       : undefined;
+  const farServices = hasFarServices
+    ? new FarServices({
+        gateway,
+        networks: mesh,
+        addresses: [net.ipv4.address, net.ipv6.address],
+        ownPorts: () =>
+          config.gateway.services.filter(({ protocol }) => protocol === "tcp").map(({ port }) => port),
+        timers: systemTimers,
+        log,
+      })
+    : undefined;
   const messages = config.messages.enabled
     ? new MessagesPart({
         ...time,
@@ -243,6 +269,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     gateway,
     facts,
     ...(messages ? { messages: messages.guests } : {}),
+    ...(farServices ? { onFactsChange: (listener) => farServices.onChange(listener) } : {}),
     certificate,
     runFolder,
     log,
@@ -263,6 +290,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       // As soon as there is a firewall before it.
       ...(wifi ? [wifi] : []),
       ...(roaming ? [roaming] : []),
+      ...(farServices ? [farServices] : []),
       ...(messages ? [messages] : []),
       portal,
       lora,

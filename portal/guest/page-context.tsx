@@ -12,6 +12,8 @@ export interface BoxFacts {
   /** "#rrggbb" */
   accent: string;
   services: readonly { name: string; description: string; url: string }[];
+  /** Of other boxes, as far as they are in reach now. */
+  farServices?: readonly { name: string; box: string; url: string }[];
   /** For guests to type in and to scan. */
   portalUrl: string;
   /** Guests may use the internet, and there is one now. */

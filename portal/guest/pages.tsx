@@ -134,18 +134,24 @@ export function risksPage(context: PageContext): string {
 export function onPage(context: PageContext, timeLeft: string, qrSvg: string): string {
   const { facts, language } = context;
   const t = wordsOf(language);
-  const address = facts.portalUrl;
+  const { portalUrl: address, farServices: far = [] } = facts;
   return (
     <Layout {...frame(context, t("on.title"))} path="/on">
       {facts.messages ? <Hub context={context} /> : null}
       <FirstNotices context={context} />
       <Notices facts={facts} t={t} />
       <h2>{t("on.services")}</h2>
-      {facts.services.length === 0 ? <p>{t("on.noServices")}</p> : null}
+      {facts.services.length + far.length === 0 ? <p>{t("on.noServices")}</p> : null}
       {facts.services.map(({ name, description, url }) => (
         <a class="b" href={url} dir="auto">
           {name}
           {description === "" ? null : <small>{description}</small>}
+        </a>
+      ))}
+      {far.map(({ name, box, url }) => (
+        <a class="b" href={url} dir="auto">
+          {name}
+          <small>{t("on.atBox", { box })}</small>
         </a>
       ))}
       <p class="s">{t(onlineKey(facts, "after"))}</p>

@@ -141,6 +141,10 @@ const loraPort = z
 /** What guests' traffic is already led to, or must never reach. */
 const RESERVED_PORTS = [53, 67, 80, 443, 547, 5300, 8080, 8090, 8443];
 
+/** TCP ports of the guests' side that stand for services of other boxes, one each; below those that the kernel gives out by itself (net.ipv4.ip_local_port_range). */
+export const FAR_PORTS = { first: 24_600, last: 24_699 } as const;
+const isFarPort = (port: number) => port >= FAR_PORTS.first && port <= FAR_PORTS.last;
+
 const service = z.strictObject({
   name: text(40).min(1).describe("what the button on the portal says"),
   description: text(120).default("").describe("one line under it"),
@@ -148,9 +152,11 @@ const service = z.strictObject({
     .int()
     .min(1)
     .max(65_535)
-    .refine((port) => !RESERVED_PORTS.includes(port))
+    .refine((port) => !RESERVED_PORTS.includes(port) && !isFarPort(port))
     .meta({ examples: [8081] })
-    .describe(`the port on the box, opened to guests who have agreed; not ${RESERVED_PORTS.join(", ")}`),
+    .describe(
+      `the port on the box, opened to guests who have agreed; not ${RESERVED_PORTS.join(", ")}, nor ${FAR_PORTS.first} to ${FAR_PORTS.last}`,
+    ),
   protocol: z.enum(["tcp", "udp"]).default("tcp").describe("its transport"),
   path: z
     .string()
@@ -226,6 +232,12 @@ const gateway = z
       .default(true)
       .describe(
         "tell the other boxes of this box's networks who has agreed, by a keyed hash of the station's address, and let in without asking who has agreed at one of them",
+      ),
+    far_services: z
+      .boolean()
+      .default(true)
+      .describe(
+        `guests who have agreed reach the services of the other boxes of this box's networks, at this box's ports ${FAR_PORTS.first} to ${FAR_PORTS.last}, and the guests of those boxes the services of this one; only what speaks TCP`,
       ),
     guest_to_guest: z.boolean().default(false).describe("guests may reach each other directly"),
     guest_rate_kbit: z
@@ -356,6 +368,11 @@ export const configSchema = z
     if (interfaces.includes(bridge))
       refuse(["gateway", "bridge"], "a name that is not one of gateway.interfaces");
     const managed = management.listen.map((text) => Number(text.slice(text.lastIndexOf(":") + 1)));
+    for (const [index, port] of managed.entries()) {
+      if (!isFarPort(port)) continue;
+      const allowed = `a port that is not one of ${FAR_PORTS.first} to ${FAR_PORTS.last}, which are open to guests`;
+      refuse(["management", "listen", index], allowed);
+    }
     for (const [index, { port }] of services.entries()) {
       if (managed.includes(port)) {
         refuse(

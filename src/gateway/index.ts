@@ -3,6 +3,7 @@ export { BenchBackend } from "./bench-backend.ts";
 export { CAPPORT_TYPE, capportAnswer } from "./capport.ts";
 export { answerProbe, type DetectionView, recogniseProbe } from "./captive-detection.ts";
 export { checkCertificate, type PortalCertificate } from "./certificate.ts";
+export { type FarService, FarServices } from "./far-services/far-services.ts";
 export { Gateway, GuestError, type GuestView } from "./gateway.ts";
 export { type GuestNetwork, PORTS, planGuestNetwork } from "./guest-network.ts";
 export { KernelBackend } from "./kernel-backend.ts";

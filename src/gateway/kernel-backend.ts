@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Config } from "../config/index.ts";
+import { type Config, FAR_PORTS } from "../config/index.ts";
 import { atIntervals, onceAtATime } from "../host/intervals.ts";
 import { LinkMonitor } from "../host/link-monitor.ts";
 import type { Logger } from "../host/log.ts";
@@ -44,6 +44,8 @@ export interface KernelBackendOptions {
    * that the firewall gives guests. Default true.
    */
   shapesUplink?: boolean;
+  /** Guests reach services of other boxes, at ports of this one. Default false. */
+  hasFarServices?: boolean;
   /**
    * The ways to the internet, which another part looks after. Guests may leave by them where `config.uplink.allow` says
    * so. Default: by `config.uplink.interface` alone, whatever is beyond it.
@@ -231,6 +233,7 @@ export class KernelBackend implements GuestBackend {
       blockPrivate: config.uplink.block_private,
       tls: tlsHost !== undefined,
       services: config.services,
+      ...(this.options.hasFarServices ? { farPorts: FAR_PORTS } : {}),
       known: this.leases().map((lease) => lease.mac),
     };
   }

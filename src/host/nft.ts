@@ -13,6 +13,7 @@ export const meta = (key: string): NftExpression => ({ meta: { key } });
 export const ct = (key: string): NftExpression => ({ ct: { key } });
 export const concat = (...parts: NftExpression[]): NftExpression => ({ concat: parts });
 export const prefix = (addr: string, len: number): NftExpression => ({ prefix: { addr, len } });
+export const range = (first: number, last: number): NftExpression => ({ range: [first, last] });
 export const anyOf = (values: readonly NftExpression[]): NftExpression => ({ set: values });
 
 export const match = (
@@ -29,8 +30,9 @@ export const count = (name: string): NftStatement => ({ counter: name });
 export const resetTcp: NftStatement = { reject: { type: "tcp reset" } };
 export const rejectProhibited: NftStatement = { reject: { type: "icmpx", expr: "admin-prohibited" } };
 export const masquerade: NftStatement = { masquerade: null };
-export const dnat = (family: "ip" | "ip6", addr: string, port: number): NftStatement => ({
-  dnat: { family, addr, port },
+/** @param port undefined: it stays as it is */
+export const dnat = (family: "ip" | "ip6", addr: string, port?: number): NftStatement => ({
+  dnat: { family, addr, ...(port === undefined ? {} : { port }) },
 });
 
 /** Matches when more than `rate` packets per `per` arrive, all together. */

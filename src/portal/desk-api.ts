@@ -46,6 +46,7 @@ export function deskApi(
   boxFacts: () => PortalFacts,
   log: Logger,
   messages: GuestMessages | undefined,
+  onFactsChange: (listener: () => void) => () => void = () => () => {},
 ) {
   const guest = zValidator("query", z.strictObject({ address }));
   const facts = () => ({ ...boxFacts(), messages: messages !== undefined });
@@ -81,6 +82,7 @@ export function deskApi(
             for (const address of gateway.sessions.addressesOf(session)) tell({ kind: "guest", address });
           }),
           gateway.onUplinkChange(() => tell({ kind: "facts", facts: facts() })),
+          onFactsChange(() => tell({ kind: "facts", facts: facts() })),
           ...(messages ? [seldom(messages, () => tell({ kind: "public" }))] : []),
         ];
         const timer = setInterval(() => tell({ kind: "alive" }), ALIVE_EVERY_MS);

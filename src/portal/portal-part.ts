@@ -15,6 +15,8 @@ export interface PortalPartOptions {
   facts: () => PortalFacts;
   /** What guests may do with messages; undefined where the box has none. */
   messages?: GuestMessages;
+  /** Told when there are other facts for a reason of its own. @returns ends it */
+  onFactsChange?: (listener: () => void) => () => void;
   certificate: PortalCertificate | undefined;
   runFolder: string;
   log: Logger;
@@ -33,10 +35,11 @@ export class PortalPart implements Part {
   constructor(private readonly options: PortalPartOptions) {}
 
   async start(): Promise<void> {
-    const { gateway, facts, messages, certificate, runFolder, log } = this.options;
+    const { gateway, facts, messages, onFactsChange, certificate, runFolder, log } = this.options;
     const user = unprivilegedUser(USERS, CLI, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
-    this.desk = serveSocket(deskSocket, deskApi(gateway, facts, log, messages).fetch, user.ids);
+    const desk = deskApi(gateway, facts, log, messages, onFactsChange);
+    this.desk = serveSocket(deskSocket, desk.fetch, user.ids);
     const listens = gateway.backend.portalListens.map(listenText);
     const tlsFolder = join(runFolder, "portal");
     const tlsSocket = join(tlsFolder, "tls.sock");

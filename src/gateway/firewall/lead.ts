@@ -13,6 +13,7 @@ import {
   type NftStatement,
   payload,
   prefix,
+  range,
 } from "../../host/nft.ts";
 import { PORTS, SPOOFED_IPV4, SPOOFED_IPV6 } from "../guest-network.ts";
 import {
@@ -78,7 +79,7 @@ export function leadRules(t: Table, plan: RulesetPlan): NftCommand[] {
   const lead = (
     chain: string,
     condition: NftStatement[],
-    to: number,
+    to: number | undefined,
     only?: Record<"ipv4" | "ipv6", NftExpression>,
   ) => {
     const daddr = (protocol: "ip" | "ip6", value: NftExpression | undefined) =>
@@ -112,6 +113,14 @@ export function leadRules(t: Table, plan: RulesetPlan): NftCommand[] {
     ...plan.services.flatMap(({ protocol, port: of }) =>
       lead("lead_released", [protocol === "tcp" ? isTcp : isUdp, match(port, of)], of, portal),
     ),
+    ...(plan.farPorts
+      ? lead(
+          "lead_released",
+          [isTcp, match(port, range(plan.farPorts.first, plan.farPorts.last))],
+          undefined,
+          portal,
+        )
+      : []),
     ...(plan.tls
       ? ["lead_captive", "lead_released"].flatMap((chain) => lead(chain, isHttps, PORTS.portalHttps, portal))
       : []),

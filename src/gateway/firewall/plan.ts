@@ -14,6 +14,8 @@ export interface RulesetPlan {
   tls: boolean;
   /** Stations that have a lease: to them DHCP is open whatever flood there is. */
   known: readonly string[];
+  /** TCP ports where guests who have agreed reach services of other boxes; undefined: none. */
+  farPorts?: { first: number; last: number };
   services: readonly { port: number; protocol: "tcp" | "udp" }[];
 }
 

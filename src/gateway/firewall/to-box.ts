@@ -13,6 +13,7 @@ import {
   over,
   overConnectionsEach,
   payload,
+  range,
   resetTcp,
   within,
 } from "../../host/nft.ts";
@@ -111,13 +112,19 @@ export function toBoxRules(t: Table, plan: RulesetPlan): NftCommand[] {
     ),
     ...forBox(isTcp, match(port, portalPort), wasTranslated, accept),
 
-    ...plan.services.flatMap((service) => {
-      const isService = [service.protocol === "tcp" ? isTcp : isUdp, match(port, service.port), accept];
-      return [
-        t.rule("guest_to_box", ...released.ipv4, toBox.ipv4, ...isService),
-        t.rule("guest_to_box", ...released.ipv6, toBox.ipv6, ...isService),
-      ];
-    }),
+    ...[
+      ...plan.services.map((service) => [
+        service.protocol === "tcp" ? isTcp : isUdp,
+        match(port, service.port),
+        accept,
+      ]),
+      ...(plan.farPorts
+        ? [[isTcp, match(port, range(plan.farPorts.first, plan.farPorts.last)), accept]]
+        : []),
+    ].flatMap((isService) => [
+      t.rule("guest_to_box", ...released.ipv4, toBox.ipv4, ...isService),
+      t.rule("guest_to_box", ...released.ipv6, toBox.ipv6, ...isService),
+    ]),
     t.rule("guest_to_box", count("refused_to_box")),
     t.rule("guest_to_box", isTcp, resetTcp),
     t.rule("guest_to_box", drop),

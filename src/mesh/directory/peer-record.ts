@@ -7,6 +7,8 @@ import { NAT_KINDS, type NatKind } from "../nat/nat-interface.ts";
 export interface OfferedService {
   name: string;
   port: number;
+  /** Where its page is, by HTTP over TCP; undefined for what has none, or is for the box's own guests. */
+  path?: string;
 }
 
 /** What a box can lend and is lending, measured by itself; whole numbers. */
@@ -70,6 +72,11 @@ const shortText = (max: number) =>
     .refine((text) => textProblem(text, max) === undefined, {
       error: "has a character that cannot be shown",
     });
+/** As a configuration may have it. */
+const servicePath = z
+  .string()
+  .max(200)
+  .regex(/^\/[A-Za-z0-9._~/-]*$/);
 /** Without what others would refuse the record for. */
 const shown = (text: string): string =>
   [...text].filter((character) => textProblem(character, 1) === undefined).join("");
@@ -86,7 +93,7 @@ const body = z.tuple([
   z.boolean(),
   z.array(bytes(32)).max(MAX_RELAYS),
   count(0xff_ff_ff).nullable(),
-  z.array(z.tuple([shortText(40), count(65_535)])).max(20),
+  z.array(z.tuple([shortText(40), count(65_535), servicePath.optional()])).max(20),
   z.tuple([count(4_096), count(2 ** 24), count(2 ** 24), count(10_000), count(10_000)]).nullable(),
   count(4_096_000),
 ]);
@@ -128,7 +135,7 @@ function encodeBody(record: Omit<PeerRecord, "publicKey">, publicKey: Uint8Array
     record.relays,
     record.reachedBy,
     record.lora ?? null,
-    record.services.map(({ name, port }) => [shown(name), port]),
+    record.services.map(({ name, port, path }) => [shown(name), port, ...(path === undefined ? [] : [path])]),
     capability
       ? [
           capability.cpus,
@@ -169,7 +176,11 @@ export function decodeRecord(encoded: Uint8Array): PeerRecord {
     relays,
     reachedBy,
     ...(lora === null ? {} : { lora }),
-    services: services.map(([service, port]) => ({ name: service, port })),
+    services: services.map(([service, port, path]) => ({
+      name: service,
+      port,
+      ...(path === undefined ? {} : { path }),
+    })),
     ...(capability ? { capability: capabilityOf(capability) } : {}),
     load,
   };

@@ -427,6 +427,11 @@ export class Network implements ControlChannel {
     return this.paths.isReachable(peer);
   }
 
+  /** Opens a connection for streams where there is none. @returns whether there is one now */
+  connect(peer: PeerId): Promise<boolean> {
+    return this.reach.to(peer);
+  }
+
   // What happens to peers.
 
   private joined(peer: PeerId): void {
