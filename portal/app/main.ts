@@ -73,7 +73,11 @@ function refresh(): void {
 
 /** This tab is the one that goes on with the page. */
 async function goOnHere(): Promise<void> {
-  if (document.hidden && isHeldElsewhere()) return standAside();
+  if (isHeldElsewhere()) {
+    if (document.hidden) return standAside();
+    // Nothing is kept until the other has given way: so nothing can be typed.
+    showInstead(h("p", { role: "status" }, t("app.working")));
+  }
   await takeOver();
   if (isElsewhere()) return standAside();
   forgetPlaces();
@@ -83,11 +87,16 @@ async function goOnHere(): Promise<void> {
 
 /** Another one is. What was being written is kept. */
 function standAside(): void {
+  const here = button(t("app.goOnHere"), () => void goOnHere());
+  showInstead(h("p", { class: "n", role: "status" }, t("app.elsewhere")), here);
+}
+
+/** In the place of a page, while this tab is not the one. */
+function showInstead(...elements: HTMLElement[]): void {
   live?.pause();
   page = undefined;
   trouble.hidden = true;
-  const here = button(t("app.goOnHere"), () => void goOnHere());
-  place.replaceChildren(h("p", { class: "n", role: "status" }, t("app.elsewhere")), here);
+  place.replaceChildren(...elements);
 }
 
 function lookedAt(): void {
