@@ -148,6 +148,11 @@ export class Membership implements Passport {
     return chain !== undefined && this.problemOf(chain) === undefined;
   }
 
+  /** Whether somebody's own key was put out, checked or not. Of who came by an invite that was, only the chain tells. */
+  isPutOut(publicKey: Uint8Array): boolean {
+    return this.kept.standing.out.has(keyText(publicKey));
+  }
+
   proofAgainst(chain: Uint8Array): Uint8Array | undefined {
     const revoked = standsOn(openChain(chain, this.networkKey), this.kept.standing.out);
     return revoked && Uint8Array.from(revoked.bytes);

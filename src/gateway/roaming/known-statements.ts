@@ -92,10 +92,16 @@ export class KnownStatements {
     }
   }
 
-  /** Forgets what is over, and what boxes have said that are members no more. @returns the stations, in hex */
-  sweep(isOut: (signer: Uint8Array) => boolean = () => false): string[] {
+  /** The keys of the boxes whose statements are known. */
+  signers(): Uint8Array[] {
+    return [...this.countBySigner.keys()].map((signer) => Uint8Array.from(Buffer.from(signer, "hex")));
+  }
+
+  /** Forgets what is over, and what these boxes have said. @returns the stations, in hex */
+  sweep(out: readonly Uint8Array[] = []): string[] {
+    const signers = new Set(out.map(hex));
     const gone = [...this.byStation.values()].filter(
-      (kept) => this.leftS(kept) <= 0 || isOut(kept.told.statement.signer),
+      (kept) => this.leftS(kept) <= 0 || signers.has(kept.signer),
     );
     for (const kept of gone) this.drop(kept);
     return gone.map(({ station }) => station);

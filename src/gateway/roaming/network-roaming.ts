@@ -42,7 +42,7 @@ export class NetworkRoaming {
   private readonly exchange: NeighboursExchange;
   private readonly key: SigningKey;
   private readonly self: string;
-  /** Boxes that were members since this box started: who of them is none any more is believed no more. */
+  /** Boxes that were found to be members since this box started: who of them is none any more is believed no more. */
   private readonly met = new Set<string>();
   private endChanges: () => void = () => {};
 
@@ -73,8 +73,9 @@ export class NetworkRoaming {
     }
     this.endChanges = network.membership.onChange(() => {
       this.names.forget();
-      this.forgotten(this.known.sweep((signer) => this.isOut(signer)));
+      this.forgetWhoIsOut();
     });
+    this.forgetWhoIsOut();
     this.exchange.start();
   }
 
@@ -120,8 +121,11 @@ export class NetworkRoaming {
 
   /** Forgets what is over, and writes down how long the rest still holds. */
   async checkpoint(): Promise<void> {
-    const { store, network } = this.options;
+    const { store, network, peerIdOf } = this.options;
     this.forgotten(this.known.sweep());
+    // Those whose statements were on the medium are known to be members only once they have been heard of.
+    for (const signer of this.known.signers())
+      if (network.membership.isStillMember(signer)) this.met.add(peerIdOf(signer));
     const all = [...this.known.all()].map(({ station, told: { signed, ageS } }) => ({
       station,
       signed,
@@ -154,7 +158,7 @@ export class NetworkRoaming {
     const { signer, station } = told.statement;
     const peer = this.options.peerIdOf(signer);
     if (peer !== this.self) {
-      if (!this.isBoxHere(peer)) return false;
+      if (!this.isBoxHere(peer) || this.options.network.membership.isPutOut(signer)) return false;
       this.met.add(peer);
     }
     const name = Buffer.from(station).toString("hex");
@@ -171,7 +175,13 @@ export class NetworkRoaming {
 
   private isOut(signer: Uint8Array): boolean {
     const { membership } = this.options.network;
+    if (membership.isPutOut(signer)) return true;
     return this.met.has(this.options.peerIdOf(signer)) && !membership.isStillMember(signer);
+  }
+
+  private forgetWhoIsOut(): void {
+    const out = this.known.signers().filter((signer) => this.isOut(signer));
+    this.forgotten(this.known.sweep(out));
   }
 
   private take(told: Told, station: string): boolean {

@@ -34,7 +34,9 @@ export interface RoamingNetwork {
     readonly id: string;
     readonly seed: Uint8Array;
     sharedKeys(): readonly Uint8Array[];
+    /** False also of who has not been checked since this box started. */
     isStillMember(publicKey: Uint8Array): boolean;
+    isPutOut(publicKey: Uint8Array): boolean;
     onChange(listener: () => void): () => void;
   };
   readonly engine: RoamingEngine;

@@ -100,6 +100,7 @@ describe("a revocation", () => {
     for (const member of [a, b]) c.check(member.chain(), member.publicKey);
     expect(c.accept(founder.revoke(a.publicKey, "out", "stolen"))).toBe("new");
     expect([c.isStillMember(a.publicKey), c.isStillMember(b.publicKey)]).toEqual([false, false]);
+    expect([a, b, c].map(({ publicKey }) => c.isPutOut(publicKey))).toEqual([true, false, false]);
     expect(() => c.check(a.chain(), a.publicKey)).toThrow("revoked: stolen");
     expect(() => c.check(b.chain(), b.publicKey)).toThrow(CertificateError);
     expect(c.check(founder.chain(), founder.publicKey).name).toBe("quay");

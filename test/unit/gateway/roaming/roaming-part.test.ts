@@ -37,13 +37,19 @@ class World {
   readonly time = new VirtualTime();
   private readonly byNetwork = new Map<string, FakeEngines>();
   readonly boxes: Box[] = [];
+  /** Who was put out of the networks, and who was not checked by anybody since it started, by number. */
   readonly out = new Set<number>();
+  readonly unchecked = new Set<number>();
   sharedKeys = [new Uint8Array(32).fill(1)];
 
   engines(network = ONE): FakeEngines {
     const engines = this.byNetwork.get(network) ?? new FakeEngines();
     this.byNetwork.set(network, engines);
     return engines;
+  }
+
+  isAmong(numbers: ReadonlySet<number>, key: Uint8Array): boolean {
+    return this.boxes.some((box, at) => numbers.has(at + 1) && Buffer.from(box.key.publicKey).equals(key));
   }
 
   async box(name: string, options: BoxOptions = {}): Promise<Box> {
@@ -156,10 +162,8 @@ class Box {
         id,
         seed: this.key.seed,
         sharedKeys: () => world.sharedKeys,
-        isStillMember: (key) =>
-          !world.boxes.some(
-            (box, index) => world.out.has(index + 1) && Buffer.from(box.key.publicKey).equals(key),
-          ),
+        isStillMember: (key) => !world.isAmong(world.out, key) && !world.isAmong(world.unchecked, key),
+        isPutOut: (key) => world.isAmong(world.out, key),
         onChange: (listener) => {
           this.membershipChanged = listener;
           return () => {};
@@ -220,8 +224,9 @@ class Box {
     this.journal.close();
   }
 
-  async restart(): Promise<void> {
+  async restart(meanwhile: () => void = () => {}): Promise<void> {
     await this.stop();
+    meanwhile();
     await this.start();
   }
 
@@ -597,6 +602,35 @@ describe("what boxes say", () => {
     await harbour.joins();
     expect(harbour.lets).toEqual([]);
   });
+
+  for (const [when, happens] of [
+    ["while it is off", async (box: Box, putOut: () => void) => box.restart(putOut)],
+    [
+      "after it has started again",
+      async (box: Box, putOut: () => void) => {
+        await box.restart();
+        putOut();
+        box.told();
+      },
+    ],
+  ] as const)
+    test(`is forgotten when the box is put out ${when}, although nobody has checked it since`, async () => {
+      const world = new World();
+      const [harbour, liar] = [await world.box("Harbour"), await world.box("Liar")];
+      harbour.connect(liar);
+      await liar.joins();
+      await liar.agrees();
+      world.unchecked.add(2);
+      await happens(harbour, () => void world.out.add(2));
+      await harbour.joins();
+      expect(harbour.lets).toEqual([]);
+      await liar.says(harbour, told(2, { serial: 9 }));
+      const store = new StatementStore(join(harbour.folder, "roaming.sqlite"));
+      await harbour.stop();
+      store.open();
+      expect(store.of(ONE)).toEqual([]);
+      store.close();
+    });
 
   test("never has a station's address in it", async () => {
     const world = new World();
