@@ -1,5 +1,5 @@
 import { MAX_UNSIGNED_BODY_BYTES } from "../../src/messages/bundle/bundle.ts";
-import { bundleId } from "../../src/messages/bundle/bundle-codec.ts";
+import { idOfEncoded } from "../../src/messages/bundle/bundle-codec.ts";
 import { type Conversation, isAnswered, seal } from "../../src/messages/sealed/conversation.ts";
 import type { SealedBody } from "../../src/messages/sealed/sealed-body.ts";
 import { type Account, headOf, keyOf, LIFETIME_S, signed, unsigned } from "./account.ts";
@@ -44,10 +44,10 @@ export function sealedTo(
     cardOf(contact(key)),
   );
   keepConversation(key, next);
-  const id = bundleId({ ...head, body: sealed });
-  if (isSealEnough(key, next, sealed, box)) return { bundle: unsigned(head, sealed), id };
-  changeContact(key, { signed: { atS: nowS(), box } });
-  return { bundle: signed(own, head, sealed), id };
+  const isSigned = !isSealEnough(key, next, sealed, box);
+  if (isSigned) changeContact(key, { signed: { atS: nowS(), box } });
+  const bundle = isSigned ? signed(own, head, sealed) : unsigned(head, sealed);
+  return { bundle, id: idOfEncoded(bundle) };
 }
 
 /** Over LoRa a signature is a third of a short message. */

@@ -28,6 +28,7 @@ const VERSION = 1;
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const DOMAIN = utf8ToBytes("omerta-box bundle 1\0");
+const UNSIGNED_DOMAIN = utf8ToBytes("omerta-box bundle without signature 1\0");
 
 /** On every wire, whatever the order in the source becomes; a number once given stays. LoRa has four bits for it, of which 15 is free. */
 export const KIND_NUMBERS: Readonly<Record<Kind, number>> = {
@@ -120,13 +121,21 @@ export function leaveUnsigned(unsigned: Unsigned): Bundle {
 /** Whether a bundle says by a signature who it is from; whether that holds is asked of {@link verifyBundle}. */
 export const isSigned = ({ signature }: Bundle): boolean => signature.length > 0;
 
-/** Of what is signed: a bundle has the same id with and without its signature. */
-export function bundleId(bundle: Unsigned): BundleId {
-  return bytesToHex(sha256(signedBytes(bundle)).subarray(0, ID_BYTES));
+/**
+ * What the id is the hash of: what is signed, or, where there is no signature, the same in another domain. Whoever takes the signature
+ * off a message has made another one of it, and holds up nothing by it.
+ */
+export function namedBytes(bundle: Bundle): Uint8Array {
+  return isSigned(bundle) ? signedBytes(bundle) : concatBytes(UNSIGNED_DOMAIN, encodeCbor(elements(bundle)));
 }
 
-/** Heads of CBOR's arrays of 11 and 12 elements, and of the byte string of a signature. */
-const SIGNED_HEAD = Uint8Array.of(0x8b);
+export function bundleId(bundle: Bundle): BundleId {
+  return bytesToHex(sha256(namedBytes(bundle)).subarray(0, ID_BYTES));
+}
+
+/** Of CBOR's array of 11 elements: what is signed, and a bundle without a signature. */
+const UNSIGNED_HEAD = Uint8Array.of(0x8b);
+/** With its head. */
 const SIGNATURE_ELEMENT_BYTES = SIGNATURE_BYTES + 2;
 
 /**
@@ -134,9 +143,10 @@ const SIGNATURE_ELEMENT_BYTES = SIGNATURE_BYTES + 2;
  * bundle has.
  */
 export function idOfEncoded(encoded: Uint8Array): BundleId {
-  const signatureBytes = encoded[0] === SIGNED_HEAD[0] ? 0 : SIGNATURE_ELEMENT_BYTES;
-  const elements = encoded.subarray(1, Math.max(1, encoded.length - signatureBytes));
-  return bytesToHex(sha256(concatBytes(DOMAIN, SIGNED_HEAD, elements)).subarray(0, ID_BYTES));
+  const [domain, after] =
+    encoded[0] === UNSIGNED_HEAD[0] ? [UNSIGNED_DOMAIN, 0] : [DOMAIN, SIGNATURE_ELEMENT_BYTES];
+  const elements = encoded.subarray(1, Math.max(1, encoded.length - after));
+  return bytesToHex(sha256(concatBytes(domain, UNSIGNED_HEAD, elements)).subarray(0, ID_BYTES));
 }
 
 /**

@@ -43,7 +43,7 @@ describe("a bundle without a signature", () => {
     );
   });
 
-  test("has the id that it has with one, and comes back as it was, also by way of RFC 9171's form", () => {
+  test("has another id than with one, and comes back as it was, also by way of RFC 9171's form", () => {
     fc.assert(
       fc.property(anyBundle("direct").filter(mayBeUnsigned), (bundle) => {
         const without = withoutSignature(bundle) as Bundle;
@@ -51,9 +51,9 @@ describe("a bundle without a signature", () => {
         expect(encoded.length).toBe(encodeBundle(bundle).length - 66);
         expect(decodeBundle(encoded)).toEqual(without);
         expect(fromBpv7(toBpv7(without, 5)).bundle).toEqual(without);
-        expect([bundleId(without), idOfEncoded(encoded), idOfEncoded(encodeBundle(bundle))]).toEqual(
-          Array(3).fill(bundleId(bundle)),
-        );
+        expect(idOfEncoded(encoded)).toBe(bundleId(without));
+        expect(idOfEncoded(encodeBundle(bundle))).toBe(bundleId(bundle));
+        expect(bundleId(without)).not.toBe(bundleId(bundle));
       }),
       { numRuns: 30 },
     );

@@ -80,7 +80,7 @@ describe("taking a bundle into custody", () => {
     expect(store.get(post.id)?.encoded).toEqual(post.encoded);
   });
 
-  test("takes a sealed message without its signature as the same one, and nothing else so", async () => {
+  test("takes a message off which somebody has taken the signature for another, and nothing else so", async () => {
     const { store, take } = openStand();
     const bo = new Writer(2);
     const options = { sequence: 7 };
@@ -88,9 +88,12 @@ describe("taking a bundle into custody", () => {
       ana.direct(bo, "x", options),
       ana.direct(bo, "x", { ...options, isSigned: false }),
     ];
-    expect(await take(sealed)).toEqual({ state: "new", id: signed.id });
-    expect(await take(signed)).toEqual({ state: "known", id: signed.id });
-    expect(store.get(signed.id)?.encoded).toEqual(sealed.encoded);
+    expect(await take(sealed)).toEqual({ state: "new", id: sealed.id });
+    // What has come, or was refused or dropped, without it does not keep out what she has signed.
+    expect(await take(signed)).toEqual({ state: "new", id: signed.id });
+    await take(bo.receipt("delivered", [sealed.id]));
+    expect(store.get(sealed.id)).toBeUndefined();
+    expect(store.get(signed.id)?.encoded).toEqual(signed.encoded);
     // Its last element left out, and one less said in the head of the array.
     const stripped = ana.post("hello").encoded.slice(0, -66).with(0, 0x8b);
     expect(await store.take(stripped, 0, PEER)).toMatchObject({

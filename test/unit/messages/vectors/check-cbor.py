@@ -43,11 +43,11 @@ for vector in vectors:
     says = plain(vector["bundleSays"])
     check(says, bytes.fromhex(vector["bundle"]), vector["name"])
     signature = bytes.fromhex(vector["signature"])
-    signed = says[: -1 if signature else None]
-    assert says == signed + ([signature] if signature else []), vector["name"]
-    domain = b"omerta-box bundle 1\0"
-    assert bytes.fromhex(vector["signed"]) == domain + cbor2.dumps(signed, canonical=True), vector["name"]
-    assert signed[-1] == body, vector["name"]
+    named = says[: -1 if signature else None]
+    assert says == named + ([signature] if signature else []), vector["name"]
+    domain = b"omerta-box bundle 1\0" if signature else b"omerta-box bundle without signature 1\0"
+    assert bytes.fromhex(vector["named"]) == domain + cbor2.dumps(named, canonical=True), vector["name"]
+    assert named[-1] == body, vector["name"]
     if isinstance(vector["bodySays"], list):
         check(plain(vector["bodySays"]), body, vector["name"] + ", body")
     check_bpv7(vector, body)

@@ -32,8 +32,8 @@ describe("The vectors of bundles", () => {
   });
 
   test("have the ids and signatures that OpenSSL's SHA-256 and Ed25519 make", () => {
-    for (const { seed, key, signed, signature, id } of VECTORS) {
-      const message = Buffer.from(signed, "hex");
+    for (const { seed, key, named, signature, id } of VECTORS) {
+      const message = Buffer.from(named, "hex");
       const publicKey = createPublicKey({ key: der(SPKI, key), format: "der", type: "spki" });
       const privateKey = createPrivateKey({ key: der(PKCS8, seed), format: "der", type: "pkcs8" });
       expect(createHash("sha256").update(message).digest("hex").slice(0, 24)).toBe(id);

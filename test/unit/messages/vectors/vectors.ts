@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { decode } from "cborg";
 import { toBpv7 } from "../../../../src/messages/bundle/bpv7.ts";
-import { bundleId, encodeBundle, signedBytes } from "../../../../src/messages/bundle/bundle-codec.ts";
+import { bundleId, encodeBundle, namedBytes } from "../../../../src/messages/bundle/bundle-codec.ts";
 import { EXAMPLES, type Example } from "./examples.ts";
 
 export const VECTORS_FILE = join(import.meta.dir, "bundles.json");
@@ -19,7 +19,8 @@ export interface Vector {
   bundleSays: Said;
   bodySays: Said;
   body: string;
-  signed: string;
+  /** What its id is the hash of, and its signature for, where it has one. */
+  named: string;
   /** Empty where it has none. */
   signature: string;
   id: string;
@@ -43,7 +44,7 @@ export const vectorOf = ({ name, seed, ageMs, bundle }: Example): Vector => ({
   bundleSays: said(decode(encodeBundle(bundle))),
   bodySays: bundle.kind === "direct" ? { hex: bytesToHex(bundle.body) } : said(decode(bundle.body)),
   body: bytesToHex(bundle.body),
-  signed: bytesToHex(signedBytes(bundle)),
+  named: bytesToHex(namedBytes(bundle)),
   signature: bytesToHex(bundle.signature),
   id: bundleId(bundle),
   bundle: bytesToHex(encodeBundle(bundle)),
