@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { crc32 } from "node:zlib";
-import { BundleError, type BundleId, type Destination, PRIORITIES } from "../bundle/bundle.ts";
+import { type Bundle, BundleError, type BundleId, type Destination, PRIORITIES } from "../bundle/bundle.ts";
 import { decodeBundle, isSigned } from "../bundle/bundle-codec.ts";
 import type { Held, Source } from "./custody.ts";
 import { hex, holderOf, type ReadBundle } from "./opened-bundle.ts";
@@ -66,7 +66,7 @@ export function rowOf(read: ReadBundle, seq: number, { bornMs, cameMs }: Times, 
     sender_as: bundle.sender.as,
     to_kind: bundle.to.kind,
     to_value: toValue(bundle.to),
-    holder: isSigned(bundle) ? holderOf(bundle, source) : UNSIGNED + sourceText(source),
+    holder: isSigned(bundle) ? holderOf(bundle, source) : namedHolderOf(bundle, source),
     source: sourceText(source),
     born_ms: bornMs,
     came_ms: cameMs,
@@ -81,10 +81,12 @@ export function rowOf(read: ReadBundle, seq: number, { bornMs, cameMs }: Times, 
   };
 }
 
-/** What nobody has signed counts against whoever handed it over: its sender may be made up, or another. */
-const UNSIGNED = "unsigned ";
-
-export const isUnsignedRow = ({ holder }: Pick<BundleRow, "holder">): boolean => holder.startsWith(UNSIGNED);
+/**
+ * What is not signed may name anybody: for each name it counts apart from what they have signed, and from what others handed over. To
+ * make names up costs no less than to make up keys.
+ */
+const namedHolderOf = (bundle: Bundle, source: Source): string =>
+  `${sourceText(source)} for ${holderOf(bundle, source)}`;
 
 const COLUMNS: readonly (keyof BundleRow)[] = [
   "seq",

@@ -1,5 +1,5 @@
 import { PRIORITIES, type Priority } from "../bundle/bundle.ts";
-import { type BundleRow, isUnsignedRow } from "./bundle-rows.ts";
+import type { BundleRow } from "./bundle-rows.ts";
 import type { RefusalReason, Source } from "./custody.ts";
 import { nextStep, type Usage, type Used, type Whose } from "./room.ts";
 import { drop, type Shelf } from "./shelf.ts";
@@ -23,8 +23,7 @@ export function makeRoom(shelf: Shelf, incoming: BundleRow, by: Source["by"]): v
   const priority = PRIORITIES[incoming.priority] ?? "background";
   for (;;) {
     const usage = usageOf(shelf, incoming);
-    const of = { priority, by, bytes: incoming.cost, isSigned: !isUnsignedRow(incoming) };
-    const step = nextStep(of, usage, shelf.limits);
+    const step = nextStep({ priority, by, bytes: incoming.cost }, usage, shelf.limits);
     if (step.do === "take") return;
     if (step.do === "refuse") throw new RefusedError(step.reason, step.detail);
     drop(shelf, victim(shelf, incoming, step.priority, step.whose), "evicted");

@@ -43,8 +43,6 @@ export interface Incoming {
   priority: Priority;
   by: Source["by"];
   bytes: number;
-  /** What is not has no holder but whoever handed it over, and takes the place of nothing but what came so before. */
-  isSigned: boolean;
 }
 
 /** Whose bundles of a class are to give way: those of everybody, of the new one's holder, of its source. */
@@ -58,8 +56,7 @@ export type Step =
 /**
  * The next step on the way to room for a new bundle; taken again and again until it says `take` or `refuse`. Who has their share
  * loses their own less important bundles, and where there are none is refused. A class that has its share makes room in itself. A
- * full store loses the least important first, and never more important ones than the one that comes. What is not signed makes
- * room among its holder's own alone.
+ * full store loses the least important first, and never more important ones than the one that comes.
  */
 export function nextStep(incoming: Incoming, usage: Usage, limits: Limits): Step {
   const { maxBytes, maxBundles, shares } = limits;
@@ -70,12 +67,11 @@ export function nextStep(incoming: Incoming, usage: Usage, limits: Limits): Step
   ] as const) {
     if (sum(usage[whose]).bytes + incoming.bytes <= maxBytes * share) continue;
     const lower = leastImportant(usage[whose], rank + 1);
-    if (lower && (incoming.isSigned || whose === "holder")) return { do: "evict", priority: lower, whose };
+    if (lower) return { do: "evict", priority: lower, whose };
     return { do: "refuse", reason: "quota", detail: QUOTA[whose] };
   }
   const share = shares.classes[incoming.priority];
   const ofClass = usage.all[rank]?.bytes ?? 0;
-  if (!incoming.isSigned) return stepOfUnsigned(incoming, usage, limits);
   if (ofClass + incoming.bytes > maxBytes * share) {
     if (ofClass > 0) return { do: "evict", priority: incoming.priority, whose: "all" };
     return { do: "refuse", reason: "full", detail: `larger than all of ${incoming.priority} may be` };
@@ -85,20 +81,6 @@ export function nextStep(incoming: Incoming, usage: Usage, limits: Limits): Step
   const least = leastImportant(usage.all, rank);
   if (least) return { do: "evict", priority: least, whose: "all" };
   return { do: "refuse", reason: "full", detail: "all that is here is more important" };
-}
-
-function stepOfUnsigned({ priority, bytes }: Incoming, usage: Usage, limits: Limits): Step {
-  const { maxBytes, maxBundles, shares } = limits;
-  const rank = PRIORITIES.indexOf(priority);
-  const all = sum(usage.all);
-  const isRoom =
-    (usage.all[rank]?.bytes ?? 0) + bytes <= maxBytes * shares.classes[priority] &&
-    all.bytes + bytes <= maxBytes &&
-    all.bundles + 1 <= maxBundles;
-  if (isRoom) return { do: "take" };
-  const own = leastImportant(usage.holder, rank);
-  if (own) return { do: "evict", priority: own, whose: "holder" };
-  return { do: "refuse", reason: "full", detail: "is not signed, and there is no room beside what is" };
 }
 
 const QUOTA = {
