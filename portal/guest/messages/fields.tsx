@@ -65,7 +65,7 @@ function WorkNotes({ t }: { t: Words }) {
   return (
     <>
       <p id="work-doing" role="status" hidden>
-        {t("work.doing")} <progress id="work-share" max={1} value={0} />
+        {t("work.doing")} <progress id="work-share" max={1} value={0} aria-labelledby="work-doing" />
       </p>
       <p id="work-done" role="status" hidden>
         {t("work.done")}
