@@ -13,4 +13,7 @@ export { StatementStore } from "./roaming/statement-store.ts";
 export type { SessionState } from "./session.ts";
 export { SessionStore } from "./session-store.ts";
 export { guestPriorities } from "./shaping.ts";
-export { type GuestWays, type UplinkView, UplinkWatch, uplinkSenses } from "./uplink/uplink-watch.ts";
+export type { GuestWays } from "./uplink/guest-ways.ts";
+export { uplinkSenses } from "./uplink/uplink-senses.ts";
+export type { UplinkView } from "./uplink/uplink-view.ts";
+export { UplinkWatch } from "./uplink/uplink-watch.ts";

@@ -20,7 +20,7 @@ import { LeaseEvents } from "./lease-events.ts";
 import { type Lease, parseLeases } from "./leases.ts";
 import { ipv6Neighbours, neighbourMac } from "./neighbours.ts";
 import { sendCaptivePortalAdvertisement } from "./ra-captive-portal.ts";
-import type { GuestWays } from "./uplink/uplink-watch.ts";
+import type { GuestWays } from "./uplink/guest-ways.ts";
 import { shapeUplink, unshapeUplink } from "./uplink-shaping.ts";
 
 const CONVERGE_EVERY_MS = 2_000;

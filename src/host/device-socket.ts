@@ -1,4 +1,5 @@
 import { dlopen, FFIType } from "bun:ffi";
+import { existsSync } from "node:fs";
 import { isIP } from "node:net";
 import { systemTimers, type Timers } from "./timers.ts";
 
@@ -63,6 +64,31 @@ export interface DeviceRequest {
 /** Why nothing came back. */
 export type DeviceFailure = "unreachable" | "refused" | "timeout";
 
+/** This machine does not let the box send by an interface of its choice. */
+export class DeviceSocketError extends Error {
+  override readonly name = "DeviceSocketError";
+}
+
+/**
+ * Whether requests by an interface can be made at all; one that is not there is no reason to doubt it.
+ * @throws {DeviceSocketError} where sockets cannot be bound to it
+ */
+export function tryDevice(device: string): void {
+  const socket = libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) throw new DeviceSocketError("no socket can be opened");
+  try {
+    if (!bindTo(socket, device) && existsSync(`/sys/class/net/${device}`))
+      throw new DeviceSocketError(`no socket can be bound to ${device}`);
+  } finally {
+    libc().close(socket);
+  }
+}
+
+function bindTo(socket: number, device: string): boolean {
+  const name = Buffer.from(`${device}\0`);
+  return libc().setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) === 0;
+}
+
 /**
  * Sends one request by one interface and waits for the answer. Neither `fetch` nor node:net can bind a socket to an
  * interface (socket(7), SO_BINDTODEVICE), and a source address alone does not decide by what a packet leaves; so the
@@ -76,8 +102,7 @@ export async function askByDevice(request: DeviceRequest): Promise<Uint8Array | 
   const socket = libc().socket(family, type, 0);
   if (socket < 0) return "unreachable";
   try {
-    const name = Buffer.from(`${device}\0`);
-    if (libc().setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) return "unreachable";
+    if (!bindTo(socket, device)) return "unreachable";
     const to = socketAddress(family, address, port);
     // It fails at once where there is no route, and "in progress" else: which of them, poll(2) tells.
     libc().connect(socket, to, to.length);

@@ -1,82 +1,32 @@
-import { z } from "zod";
 import type { Config } from "../../config/index.ts";
-import { askByDevice } from "../../host/device-socket.ts";
-import { type HostInterface, readInterfaces } from "../../host/interfaces.ts";
+import type { HostInterface } from "../../host/interfaces.ts";
 import { atIntervals, onceAtATime } from "../../host/intervals.ts";
-import { LinkMonitor } from "../../host/link-monitor.ts";
+import type { LinkMonitor } from "../../host/link-monitor.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
-import { tryRun } from "../../host/run.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Journal } from "../../store/index.ts";
 import { checkAfterMs } from "./check-pace.ts";
-import { type CheckRequest, checkUplink } from "./check-uplink.ts";
+import type { CheckRequest } from "./check-uplink.ts";
 import { chooseUplinks } from "./choose-uplinks.ts";
+import { type GuestWays, guestWays } from "./guest-ways.ts";
 import {
   familyOf,
   foundUplinks,
   type KnownUplink,
   knownUplink,
   linkState,
-  MOST_UPLINKS,
   namedUplinks,
   resolversOf,
 } from "./known-uplinks.ts";
-import { type LinkNotes, linkNotes } from "./link-resolvers.ts";
-import { type UplinkKind, uplinkKind } from "./uplink-device.ts";
-import {
-  type CheckResult,
-  isInDoubt,
-  isWorking,
-  lossOf,
-  medianMs,
-  newHealth,
-  stepCheck,
-  stepLink,
-  type UplinkHealth,
-  type UplinkState,
-} from "./uplink-health.ts";
+import { NewsRate } from "./news-rate.ts";
+import { TargetTurns } from "./target-turns.ts";
+import { newEntry, type UplinkEntry, withEntry } from "./uplink-entry.ts";
+import { type CheckResult, isInDoubt, stepCheck, stepLink, type UplinkHealth } from "./uplink-health.ts";
+import type { UplinkSenses } from "./uplink-senses.ts";
+import { type UplinkView, uplinkView } from "./uplink-view.ts";
 
 const LOOK_EVERY_MS = 2_000;
-
-/** One way to the internet, for the operator. */
-export interface UplinkView {
-  interface: string;
-  kind: UplinkKind | "unknown";
-  state: UplinkState;
-  /** How long it has been so. */
-  seconds: number;
-  inUse: boolean;
-  metered: boolean;
-  priority: number;
-  weight: number;
-  /** The median of the last checks that reached something. */
-  rttMs: number | undefined;
-  /** Of the last ten checks. */
-  lossPercent: number;
-  /** Where the page of a captive uplink is, as it said by itself or by DHCP. */
-  portalUrl: string | undefined;
-}
-
-/** What the guest network asks of the ways to the internet. */
-export interface GuestWays {
-  /** The interfaces that guests may leave by, whichever is in use. */
-  interfaces: readonly string[];
-  /** One that is in use is known to work, as far as it is looked at. */
-  works: boolean;
-  /** The most for one guest, in kbit/s, where what is in use is metered; undefined: no such limit. */
-  rateKbit: number | undefined;
-}
-
-/** What the kernel, the network and the machine are asked; each can be replaced in tests. */
-export interface UplinkSenses {
-  interfaces(): Promise<readonly HostInterface[]>;
-  kindOf(name: string): UplinkKind | undefined;
-  notesOf(index: number): LinkNotes;
-  check(request: CheckRequest): Promise<CheckResult>;
-  /** Tells at once of an interface that came, went or changed. */
-  monitor(changed: () => void): Pick<LinkMonitor, "start" | "stop">;
-}
 
 export interface UplinkWatchOptions {
   config: Config;
@@ -86,47 +36,19 @@ export interface UplinkWatchOptions {
   log: Logger;
 }
 
-interface Entry {
-  known: KnownUplink;
-  found: HostInterface | undefined;
-  notes: LinkNotes;
-  health: UplinkHealth;
-  /** Which of the targets is next. */
-  turn: number;
-  isChecking: boolean;
-  callOff: () => void;
-}
-
-/**
- * The real senses.
- * @param randomId 16 bits that nobody can guess
- * @param runFolder one that nothing else has, for the id of a process
- */
-export function uplinkSenses(
-  timers: Timers,
-  randomId: () => number,
-  runFolder: string,
-  log: Logger,
-): UplinkSenses {
-  const means = { ask: askByDevice, randomId, timers };
-  return {
-    interfaces: readInterfaces,
-    kindOf: (name) => uplinkKind(name),
-    notesOf: (index) => linkNotes(index),
-    check: (request) => checkUplink(request, means),
-    monitor: (changed) => new LinkMonitor(runFolder, log, changed),
-  };
-}
-
 /** Knows which ways to the internet there are, how each of them is, and which are to be used. Changes nothing by itself. */
 export class UplinkWatch implements Part {
   readonly name = "uplink-watch";
-  private readonly entries = new Map<string, Entry>();
+  private entries: ReadonlyMap<string, UplinkEntry> = new Map();
   private readonly listeners = new Set<() => void>();
   private interfaces: readonly HostInterface[] = [];
   private chosen: readonly string[] = [];
   private running = false;
   private failure: string | undefined;
+  /** Why this machine cannot check. */
+  private checkFailure: string | undefined;
+  private toldInUse = "";
+  private readonly newsInUse = new NewsRate();
   private readonly targets: readonly URL[];
   private readonly monitor: Pick<LinkMonitor, "start" | "stop">;
   private endLooks: () => Promise<void> = async () => {};
@@ -151,7 +73,7 @@ export class UplinkWatch implements Part {
     await this.monitor.stop();
     await this.endLooks();
     for (const entry of this.entries.values()) entry.callOff();
-    this.entries.clear();
+    this.entries = new Map();
     this.chosen = [];
   }
 
@@ -190,17 +112,7 @@ export class UplinkWatch implements Part {
   }
 
   forGuests(): GuestWays {
-    const { uplinks } = this.options.config;
-    const isOpen = ({ metered }: KnownUplink) => !metered || uplinks.metered_guests !== "refuse";
-    const all = [...this.entries.values()];
-    const used = all.filter(({ known }) => this.chosen.includes(known.interface) && isOpen(known));
-    const isLimited = uplinks.metered_guests === "limit" && used.some(({ known }) => known.metered);
-    return {
-      interfaces: all.filter(({ known }) => isOpen(known)).map(({ known }) => known.interface),
-      // Unchecked, what the kernel has of routes is all that is known, and it is asked by whoever wants to know.
-      works: !uplinks.check || used.some(({ health }) => isWorking(health) && health.state !== "no-names"),
-      rateKbit: isLimited ? uplinks.metered_guest_kbit : undefined,
-    };
+    return guestWays([...this.entries.values()], this.chosen, this.options.config.uplinks);
   }
 
   /** Told when which are used, or how one of them is, has changed. @returns a function that ends it */
@@ -211,16 +123,9 @@ export class UplinkWatch implements Part {
 
   view(): UplinkView[] {
     const nowMs = this.nowMs();
-    return [...this.entries.values()].map(({ known, health, notes }) => ({
-      ...known,
-      kind: known.kind ?? "unknown",
-      state: health.state,
-      seconds: Math.floor((nowMs - health.sinceMs) / 1000),
-      inUse: this.chosen.includes(known.interface),
-      rttMs: medianMs(health.rtts),
-      lossPercent: Math.round(100 * lossOf(health.recent)),
-      portalUrl: health.state === "captive" ? (notes.portalUrl ?? health.portalUrl) : undefined,
-    }));
+    return [...this.entries.values()].map((entry) =>
+      uplinkView(entry, this.chosen.includes(entry.known.interface), nowMs),
+    );
   }
 
   detail(): string {
@@ -230,28 +135,27 @@ export class UplinkWatch implements Part {
   }
 
   trouble(): string | undefined {
-    return this.failure;
+    return this.failure ?? this.checkFailure;
   }
 
   private add(name: string): void {
-    if (this.entries.has(name) || this.entries.size >= MOST_UPLINKS) return;
+    if (this.entries.has(name)) return;
     const { config, senses } = this.options;
-    this.entries.set(name, {
-      known: knownUplink(name, config, senses.kindOf(name)),
-      found: undefined,
-      notes: { resolvers: [], isOwn: false },
-      health: newHealth(this.nowMs()),
-      ...{ turn: 0, isChecking: false, callOff: () => {} },
-    });
+    const known = knownUplink(name, config, senses.kindOf(name));
+    const entry = newEntry(known, new TargetTurns(this.targets), this.nowMs());
+    this.entries = withEntry(this.entries, entry, namedUplinks(config), this.nowMs());
   }
 
-  private lookAt(entry: Entry): void {
+  private lookAt(entry: UplinkEntry): void {
     const { config, senses } = this.options;
     const name = entry.known.interface;
     const before = entry.found;
     entry.found = this.interfaces.find((one) => one.name === name);
-    // What is plugged in anew may be something else under the same name.
-    if (entry.found?.index !== before?.index) entry.known = knownUplink(name, config, senses.kindOf(name));
+    // What is plugged in anew may be something else under the same name; what has gone is still what it was.
+    if (entry.found !== undefined && entry.found.index !== before?.index) {
+      entry.known = knownUplink(name, config, senses.kindOf(name));
+      this.take(entry, stepLink(entry.health, "absent", this.nowMs()));
+    }
     if (entry.found) entry.notes = senses.notesOf(entry.found.index);
     const link = linkState(entry.found);
     this.take(entry, stepLink(entry.health, link, this.nowMs()));
@@ -260,39 +164,33 @@ export class UplinkWatch implements Part {
       entry.callOff = () => {};
     } else if (!config.uplinks.check) {
       this.take(entry, stepCheck(entry.health, { outcome: "reached" }, this.nowMs()));
-    } else if (entry.health.state === "checking" && !entry.isChecking) {
+    } else if (entry.health.state === "checking" || wayOf(before) !== wayOf(entry.found)) {
       void this.check(entry);
     }
   }
 
-  private async check(entry: Entry): Promise<void> {
+  private async check(entry: UplinkEntry): Promise<void> {
     const { found, known, health } = entry;
     const family = found && familyOf(found);
     if (found === undefined || family === undefined || !this.running || entry.isChecking) return;
     entry.callOff();
     entry.isChecking = true;
-    const { config, senses, timers, log } = this.options;
+    const { config, senses, timers } = this.options;
     // One that answers is enough; where the last one did not, the others may.
     const isAll = isInDoubt(health) || (health.fails > 0 && !known.metered);
-    const next = this.targets.slice(entry.turn % this.targets.length).slice(0, 1);
-    entry.turn += 1;
-    const result = await senses
-      .check({
-        ...{ device: known.interface, family, targets: isAll ? this.targets : next },
-        resolvers: entry.notes.isOwn
-          ? entry.notes.resolvers
-          : resolversOf(entry.notes.resolvers, known.interface, this.interfaces),
-        publicResolvers: config.uplinks.resolvers,
-        isRouterSilent: () => isRouterSilent(known.interface, found.routers ?? []),
-      })
-      .catch((error): CheckResult => {
-        log.warn({ error }, `uplinks: ${known.interface} could not be checked`);
-        return { outcome: "associated" };
-      });
+    const targets = entry.turns.next(isAll, this.nowMs());
+    const { resolvers, isOwn } = entry.notes;
+    const result = await this.resultOf({
+      ...{ device: known.interface, family, targets },
+      resolvers: isOwn ? resolvers : resolversOf(resolvers, known.interface, this.interfaces),
+      publicResolvers: config.uplinks.resolvers,
+      isRouterSilent: () => senses.isRouterSilent(known.interface, found.routers ?? []),
+    });
     entry.isChecking = false;
-    if (!this.running) return;
-    // It may have lost its wire meanwhile: then this says nothing.
-    if (linkState(entry.found) === "up") {
+    // It may have lost its wire meanwhile, or be another by now: then this says nothing.
+    if (!this.running || linkState(entry.found) !== "up") return;
+    if (entry.found?.index === found.index) {
+      entry.turns.answered(targets, result.outcome === "reached", this.nowMs());
       this.take(entry, stepCheck(entry.health, result, this.nowMs()));
       this.decide();
     }
@@ -302,25 +200,46 @@ export class UplinkWatch implements Part {
     entry.callOff = timers.after(afterMs, () => void this.check(entry));
   }
 
-  private take(entry: Entry, health: UplinkHealth): void {
+  /** Where this machine cannot look, routes are taken at their word, as without any check. */
+  private async resultOf(request: CheckRequest): Promise<CheckResult> {
+    try {
+      const result = await this.options.senses.check(request);
+      this.checkFailure = undefined;
+      return result;
+    } catch (error) {
+      const text = `uplinks are not checked: ${error instanceof Error ? error.message : String(error)}`;
+      if (text !== this.checkFailure) this.options.log.error({ error }, "uplinks are not checked");
+      this.checkFailure = text;
+      return { outcome: "reached" };
+    }
+  }
+
+  private take(entry: UplinkEntry, health: UplinkHealth): void {
     const before = entry.health;
     entry.health = health;
-    if (before.state === health.state) return;
-    const { portalUrl } = health;
-    const what = { state: health.state, before: before.state, ...(portalUrl ? { portalUrl } : {}) };
+    if (before.state !== health.state) this.notify();
     // What is only being looked at is no news.
-    if (health.state !== "checking") this.tell("uplink-state", entry.known.interface, what);
-    this.notify();
+    if (health.state === "checking" || health.state === entry.told || !entry.news.passes(this.nowMs()))
+      return;
+    const { state, portalUrl } = health;
+    this.tell("uplink-state", entry.known.interface, {
+      ...{ state, before: entry.told },
+      ...(portalUrl ? { portalUrl } : {}),
+    });
+    entry.told = state;
   }
 
   private decide(): void {
     const candidates = [...this.entries.values()].map(({ known, health }) => ({ ...known, health }));
     const chosen = chooseUplinks(candidates, this.chosen, this.nowMs());
-    if (chosen.join() === this.chosen.join()) return;
-    const before = this.chosen.join(", ");
+    const isChanged = chosen.join() !== this.chosen.join();
     this.chosen = chosen;
-    this.tell("uplinks-in-use", chosen.join(", "), { before });
-    this.notify();
+    const inUse = chosen.join(", ");
+    if (inUse !== this.toldInUse && this.newsInUse.passes(this.nowMs())) {
+      this.tell("uplinks-in-use", inUse, { before: this.toldInUse });
+      this.toldInUse = inUse;
+    }
+    if (isChanged) this.notify();
   }
 
   private notify(): void {
@@ -338,14 +257,6 @@ export class UplinkWatch implements Part {
   }
 }
 
-const neighbours = z.array(z.object({ dst: z.string(), state: z.array(z.string()).default([]) }));
-
-/** What the kernel found out when the check's packets were to be sent there (RFC 4861 section 7.3, ARP alike). */
-async function isRouterSilent(device: string, routers: readonly string[]): Promise<boolean> {
-  if (routers.length === 0) return false;
-  const { stdout } = await tryRun(["ip", "-j", "neigh", "show", "dev", device]);
-  const states = neighbours.safeParse(stdout.trim() === "" ? [] : JSON.parse(stdout)).data ?? [];
-  const isDead = (router: string) =>
-    states.some(({ dst, state }) => dst === router && ["FAILED", "INCOMPLETE"].includes(state[0] ?? ""));
-  return routers.every(isDead);
-}
+/** What changes when the box is given another address, or another router, on an interface. */
+const wayOf = (found: HostInterface | undefined): string =>
+  JSON.stringify([found?.index, found?.addresses, found?.routers]);

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { parseConfig } from "../../../../src/config/index.ts";
 import type { CheckRequest } from "../../../../src/gateway/uplink/check-uplink.ts";
+import type { UplinkKind } from "../../../../src/gateway/uplink/uplink-device.ts";
 import type { CheckResult } from "../../../../src/gateway/uplink/uplink-health.ts";
 import { UplinkWatch } from "../../../../src/gateway/uplink/uplink-watch.ts";
 import type { HostInterface } from "../../../../src/host/interfaces.ts";
@@ -19,8 +20,9 @@ class Bench {
   readonly time = new VirtualTime();
   readonly asked: CheckRequest[] = [];
   readonly entries: string[] = [];
+  readonly details: { kind: string; subject: string | undefined; detail: unknown }[] = [];
   interfaces: readonly HostInterface[] = [ETH, WWAN];
-  outcome: (device: string) => CheckResult["outcome"] = () => "reached";
+  outcome: (device: string, targets: readonly URL[]) => CheckResult["outcome"] = () => "reached";
   readonly watch: UplinkWatch;
 
   constructor(toml = "") {
@@ -28,18 +30,30 @@ class Bench {
       config: parseConfig(toml),
       senses: {
         interfaces: async () => this.interfaces,
-        kindOf: (name) => (name.startsWith("wwan") ? "modem" : "ethernet"),
+        kindOf: (name) => this.kindOf(name),
         notesOf: () => ({ resolvers: ["192.0.2.1"], isOwn: false }),
         check: async (request) => {
           this.asked.push(request);
-          return { outcome: this.outcome(request.device), rttMs: 20 };
+          return { outcome: this.outcome(request.device, request.targets), rttMs: 20 };
         },
+        isRouterSilent: async () => false,
         monitor: () => ({ start: async () => {}, stop: async () => {} }),
       },
       timers: this.time,
-      journal: { append: async (_, kind, subject) => void this.entries.push(`${kind} ${subject}`) },
-      log: createLog({ level: "error" }),
+      journal: {
+        append: async (_, kind, subject, detail) => {
+          this.entries.push(`${kind} ${subject}`);
+          this.details.push({ kind, subject, detail });
+        },
+      },
+      log: createLog({ level: "error", destination: { write: () => {} } }),
     });
+  }
+
+  /** A machine knows nothing of what is not there. */
+  private kindOf(name: string): UplinkKind | undefined {
+    if (!this.interfaces.some((one) => one.name === name)) return undefined;
+    return name.startsWith("wwan") ? "modem" : name.startsWith("enx") ? "tethering" : "ethernet";
   }
 
   async pass(seconds: number): Promise<void> {
@@ -156,6 +170,93 @@ describe("the watch over the ways to the internet", () => {
     expect(bench.asked).toEqual([]);
     expect(bench.watch.inUse()).toEqual(["eth0"]);
     expect(bench.watch.forGuests().works).toBe(true);
+    await bench.watch.stop();
+  });
+
+  test("takes a page that is blocked for no loss of the link", async () => {
+    const bench = new Bench();
+    bench.outcome = (_, targets) =>
+      targets.length === 1 && targets[0]?.hostname.includes("gstatic") ? "associated" : "reached";
+    await bench.watch.start();
+    await bench.pass(7_000);
+    expect(bench.watch.view()[0]).toMatchObject({ state: "online", inUse: true });
+    expect(bench.entries.filter((entry) => entry.startsWith("uplink-state eth0"))).toHaveLength(1);
+    // It is tried again now and then: once before it is known, and once after an hour.
+    const blocked = bench.asked.filter(
+      ({ device, targets }) =>
+        device === "eth0" && targets.length === 1 && targets[0]?.hostname.includes("gstatic"),
+    );
+    expect(blocked).toHaveLength(2);
+    await bench.watch.stop();
+  });
+
+  test("tells little of what comes and goes all the time, and how it is in the end", async () => {
+    const bench = new Bench();
+    await bench.watch.start();
+    await bench.pass(1);
+    for (let round = 0; round < 200; round += 1) {
+      bench.interfaces = round % 2 === 0 ? [{ ...ETH, carrier: false }, WWAN] : [ETH, WWAN];
+      await bench.watch.look();
+      await bench.pass(1);
+    }
+    bench.interfaces = [{ ...ETH, carrier: false }, WWAN];
+    expect(bench.entries.length).toBeLessThan(20);
+    await bench.pass(700);
+    expect(bench.watch.view()[0]?.state).toBe("unplugged");
+    expect(bench.details.findLast(({ subject }) => subject === "eth0")?.detail).toMatchObject({
+      state: "unplugged",
+    });
+    expect(bench.details.findLast(({ kind }) => kind === "uplinks-in-use")?.subject).toBe("wwan0");
+    await bench.watch.stop();
+  });
+
+  test("looks at once where the address or the router is another, and not at what has no carrier", async () => {
+    const bench = new Bench();
+    await bench.watch.start();
+    await bench.pass(12);
+    for (const change of [{ addresses: ["198.51.100.9/24"] }, { routers: ["192.0.2.254"] }]) {
+      const asked = bench.countOf("eth0");
+      bench.interfaces = [{ ...ETH, ...change }, WWAN];
+      await bench.watch.look();
+      expect(bench.countOf("eth0")).toBe(asked + 1);
+      await bench.pass(1);
+    }
+    bench.interfaces = [{ ...ETH, carrier: false }, WWAN];
+    await bench.watch.look();
+    const asked = bench.countOf("eth0");
+    await bench.pass(60);
+    expect(bench.countOf("eth0")).toBe(asked);
+    await bench.watch.stop();
+  });
+
+  test("has a place for every phone that tethers under a name of its own, and moves no other for it", async () => {
+    const bench = new Bench();
+    await bench.watch.start();
+    for (let phone = 0; phone < 40; phone += 1) {
+      bench.interfaces = [ETH, WWAN, { ...ETH, name: `enx${phone}`, index: 10 + phone }];
+      await bench.pass(3);
+      expect(bench.watch.view().find((one) => one.interface === `enx${phone}`)?.state).toBe("online");
+      bench.interfaces = [ETH, WWAN];
+      await bench.pass(90);
+    }
+    expect(bench.watch.known().map((one) => one.interface)).toEqual(["eth0", "wwan0", "enx39"]);
+    expect(bench.watch.isMetered("enx39")).toBe(true);
+    await bench.watch.stop();
+  });
+
+  test("goes on as without any check where this machine cannot check, and says so", async () => {
+    const bench = new Bench();
+    bench.outcome = () => {
+      throw new Error("no socket can be bound");
+    };
+    await bench.watch.start();
+    await bench.pass(30);
+    expect(bench.watch.inUse()).toEqual(["eth0"]);
+    expect(bench.watch.forGuests().works).toBe(true);
+    expect(bench.watch.trouble()).toBe("uplinks are not checked: no socket can be bound");
+    bench.outcome = () => "reached";
+    await bench.pass(30);
+    expect(bench.watch.trouble()).toBeUndefined();
     await bench.watch.stop();
   });
 });
