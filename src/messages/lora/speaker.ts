@@ -119,6 +119,8 @@ export class Speaker {
       this.noteKeys(carried);
       if (hop === undefined) spreading.onSent(carried);
       else handingOn.onSent(carried, hop, airMs);
+      // Nobody has to answer what went to everyone because one had asked: it may have been lost.
+      if (carried.isSought && carried.dueMs === undefined) handingOn.seekLater(carried);
     }
     if (bundles.length > 0)
       this.restUntilMs = context.nowMs + handingOn.pressure * context.frames(REST_FRAMES / 2, REST_FRAMES);
