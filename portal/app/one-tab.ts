@@ -42,7 +42,8 @@ export function assertHere(): void {
 
 /** Makes this tab the one. Resolves when the one before has given way; until then nothing is kept here. */
 export function takeOver(): Promise<void> {
-  takingOver ??= handOver().finally(() => {
+  if (takingOver !== undefined) return takingOver;
+  takingOver = handOver().finally(() => {
     takingOver = undefined;
   });
   return takingOver;
