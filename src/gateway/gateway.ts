@@ -197,7 +197,13 @@ export class Gateway implements Part {
   }
 
   private decided(decision: GuestDecision): void {
-    for (const listener of this.decisionListeners) listener(decision);
+    for (const listener of this.decisionListeners) {
+      try {
+        listener(decision);
+      } catch (error) {
+        this.failed(error); // What an owner decides at this box holds here, whoever cannot hear it.
+      }
+    }
   }
 
   private async sessionAt(address: string): Promise<Session> {

@@ -145,6 +145,21 @@ describe("a guest", () => {
     expect(kinds(box)).toEqual(["guest-agreed", "guest-left"]);
   });
 
+  test("agrees and leaves also when whoever is to be told of it fails, and that is logged", async () => {
+    const box = await startedBox();
+    box.gateway.onDecision(() => {
+      throw new Error("no neighbour");
+    });
+    const heard: string[] = [];
+    box.gateway.onDecision(({ kind }) => heard.push(kind));
+    await joins(box, AMINA);
+    expect(await done(box.gateway.agree(AMINA.ipv4, "sw"))).toMatchObject({ state: "released" });
+    expect(await done(box.gateway.leave(AMINA.ipv4))).toMatchObject({ state: "expired" });
+    expect(box.backend.kernel.size).toBe(0);
+    expect(heard).toEqual(["agreed", "left"]);
+    expect(box.lines.filter((line) => JSON.stringify(line).includes("no neighbour"))).toHaveLength(2);
+  });
+
   test("who leaves without having agreed changes nothing", async () => {
     const box = await startedBox();
     await joins(box, AMINA);
