@@ -107,7 +107,10 @@ export class KnownStatements {
     return gone.map(({ station }) => station);
   }
 
-  /** Of whoever has said most, what ends first gives way: a box that says much displaces its own. */
+  /**
+   * Of whoever has said most, what was said first gives way: a box that says much displaces its own. Not what ends first: guests
+   * who come and go in numbers, under made-up addresses, leave withdrawals that outlast every new agreement.
+   */
   private makeRoom(signer: string): string[] {
     let of = signer;
     if ((this.countBySigner.get(signer) ?? 0) <= this.ofABox) {
@@ -116,11 +119,16 @@ export class KnownStatements {
     }
     let first: Kept | undefined;
     for (const kept of this.byStation.values()) {
-      if (kept.signer === of && (!first || this.leftS(kept) < this.leftS(first))) first = kept;
+      if (kept.signer === of && (!first || this.isBefore(kept, first))) first = kept;
     }
     if (!first) return [];
     this.drop(first);
     return [first.station];
+  }
+
+  private isBefore(a: Kept, b: Kept): boolean {
+    const olderS = this.ageS(a) - this.ageS(b);
+    return olderS > 0 || (olderS === 0 && this.leftS(a) < this.leftS(b));
   }
 
   private drop({ station, signer }: Kept): void {

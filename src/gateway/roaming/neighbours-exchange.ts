@@ -45,6 +45,7 @@ export class NeighboursExchange {
   private readonly ends: (() => void)[] = [];
   private isRunning = false;
   private compareMs = FIRST_COMPARE_MS;
+  private compareAtMs = Number.POSITIVE_INFINITY;
   private cancelCompare: () => void = () => {};
 
   constructor(private readonly options: NeighboursExchangeOptions) {
@@ -63,9 +64,8 @@ export class NeighboursExchange {
       maxFrameBytes: MAX_COMPARED * TAG_BYTES,
     });
     this.ends.push(
-      engine.on("joined", () => {
-        this.compareMs = FIRST_COMPARE_MS;
-        this.compareLater();
+      engine.on("joined", (peer) => {
+        if (this.neighbours().includes(peer)) this.compareSoon();
       }),
     );
     this.compareLater();
@@ -121,6 +121,7 @@ export class NeighboursExchange {
     if (!this.isRunning || !isBox(member)) throw new Error("roaming: only boxes tell of it");
     await this.within(stream, async () => {
       for await (const frame of stream.frames()) {
+        if (!this.isRunning) break;
         if (!this.limiter.takes(stream.peer, timers.monotonicMs())) continue;
         this.takeIn(frame, stream.peer);
       }
@@ -195,10 +196,18 @@ export class NeighboursExchange {
     }
   }
 
+  private compareSoon(): void {
+    this.compareMs = FIRST_COMPARE_MS;
+    // One that comes and goes all the time must not put it off again and again.
+    if (this.compareAtMs - this.options.timers.monotonicMs() > FIRST_COMPARE_MS) this.compareLater();
+  }
+
   private compareLater(): void {
     const { timers, random } = this.options;
+    const delayMs = this.compareMs * (0.75 + random() / 2);
+    this.compareAtMs = timers.monotonicMs() + delayMs;
     this.cancelCompare();
-    this.cancelCompare = timers.after(this.compareMs * (0.75 + random() / 2), () => {
+    this.cancelCompare = timers.after(delayMs, () => {
       const peers = this.neighbours();
       const peer = peers[Math.floor(random() * peers.length)];
       if (peer) void this.compareWith(peer);

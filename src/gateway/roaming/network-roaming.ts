@@ -1,4 +1,5 @@
 import type { Logger } from "../../host/log.ts";
+import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import { type SigningKey, signingKey } from "../../identity/index.ts";
 import { RISKS_VERSION } from "../session.ts";
@@ -14,6 +15,9 @@ import { StationNames } from "./station-names.ts";
  * time with an agreement from before, having counted none of it while it was off, learns that it is over.
  */
 const WITHDRAWN_FOR_S = 7 * 86_400;
+
+/** What is told at once of one station, and of all: less than neighbours take. What is beyond comes by comparing, the last word only. */
+const AT_ONCE = { burst: 10, perSecond: 0.1, totalPerSecond: 15, maxSources: 1_024 };
 
 /** What holds of a station in one network, and how long ago that was said, as far as the boxes could count. */
 export type Standing = { ageS: number; from: string } & (
@@ -40,6 +44,7 @@ export class NetworkRoaming {
   private readonly names: StationNames;
   private readonly known: KnownStatements;
   private readonly exchange: NeighboursExchange;
+  private readonly atOnce: SourceLimiter;
   private readonly key: SigningKey;
   private readonly self: string;
   /** Boxes that were found to be members since this box started: who of them is none any more is believed no more. */
@@ -50,6 +55,7 @@ export class NetworkRoaming {
     const { network, timers, random, log, peerIdOf } = options;
     this.names = new StationNames(() => network.membership.sharedKeys());
     this.known = new KnownStatements(() => timers.monotonicMs());
+    this.atOnce = new SourceLimiter(AT_ONCE, timers.monotonicMs());
     this.key = signingKey(network.membership.seed);
     this.self = peerIdOf(this.key.publicKey);
     this.exchange = new NeighboursExchange({
@@ -151,7 +157,9 @@ export class NetworkRoaming {
       this.key,
     );
     const told = { signed, statement: openStatement(signed), ageS: 0 };
-    if (this.take(told, station)) this.exchange.spread(station, told);
+    // Whoever agrees and leaves without end must not keep the boxes of a whole network busy.
+    if (this.take(told, station) && this.atOnce.takes(station, this.options.timers.monotonicMs()))
+      this.exchange.spread(station, told);
   }
 
   private takeFromOthers(told: Told): boolean {

@@ -136,6 +136,13 @@ export class FakeEngine implements Engine {
     return () => listeners.delete(listener);
   }
 
+  /** Tells of what a real engine finds out for itself. */
+  emit<K extends keyof EngineEvents>(event: K, ...what: Parameters<EngineEvents[K]>): void {
+    // `on` puts in nothing but listeners of this event.
+    const listeners = (this.listeners.get(event) ?? []) as Iterable<(...what: unknown[]) => void>;
+    for (const listener of listeners) listener(...what);
+  }
+
   private serve(name: string, stream: FakeStream): void {
     const protocol = this.protocols.get(name);
     if (!protocol || protocol.open >= protocol.maxStreams) {

@@ -84,7 +84,7 @@ describe("what is known of stations", () => {
     expect(known.latest([])).toBeUndefined();
   });
 
-  test("a box that says too much displaces its own, what ends first before the rest", () => {
+  test("a box that says too much displaces its own; of what it said at once, what ends first", () => {
     const known = new KnownStatements(() => 0, { ofABox: 3 });
     known.take(told(2, { station: stationNumber(99), lifetimeS: 1 }));
     for (const number of [1, 2, 3])
@@ -96,6 +96,17 @@ describe("what is known of stations", () => {
     expect(known.take(told(1, { station: stationNumber(5), lifetimeS: 5 })).isNew).toBe(false);
     expect(known.get(name(99))).toBeDefined();
     expect(known.size).toBe(4);
+  });
+
+  test("a box that has said much of who left has room for who agrees", () => {
+    const time = new VirtualTime();
+    const known = new KnownStatements(() => time.monotonicMs(), { ofABox: 3 });
+    for (const number of [1, 2, 3])
+      known.take(told(1, { station: stationNumber(number), what: "left", lifetimeS: 604_800 }));
+    time.advance(1_000);
+    expect(known.take(told(1, { station: stationNumber(4), lifetimeS: 60 }))).toMatchObject({ isNew: true });
+    expect(known.get(name(4))).toBeDefined();
+    expect(known.size).toBe(3);
   });
 
   test("when there is no room at all, the box that says most gives way", () => {

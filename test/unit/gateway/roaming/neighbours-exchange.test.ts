@@ -4,7 +4,7 @@ import { KnownStatements } from "../../../../src/gateway/roaming/known-statement
 import { NeighboursExchange } from "../../../../src/gateway/roaming/neighbours-exchange.ts";
 import { encodeTold, type Told } from "../../../../src/gateway/roaming/statement.ts";
 import { capturedLog } from "../../captured-log.ts";
-import { FakeEngines } from "../../mesh/fake-engine.ts";
+import { connectionOf, FakeEngines } from "../../mesh/fake-engine.ts";
 import { stationNumber, told } from "./statements.ts";
 
 const NEWS = "/omerta/roaming-news/1";
@@ -87,6 +87,33 @@ describe("between neighbours", () => {
     expect(boxes.map(({ known }) => stations(known))).toEqual([4, 4]);
     const brought = engines.frames.filter(({ protocol, bytes }) => protocol === ALL && bytes > 100);
     expect(brought).toHaveLength(2);
+  });
+
+  test("comparing is not put off by one that comes and goes, nor hastened by who is no box", async () => {
+    const { time, engines, boxes, first } = row(2);
+    const questions = () =>
+      engines.frames.filter(({ protocol, from }) => protocol === ALL && from === "box 0");
+    const comes = (role: "box" | "person") => {
+      const { member } = connectionOf("it");
+      first.engine.opened(connectionOf("it", { member: { ...member, role } }));
+      first.engine.emit("joined", "it", { ...member, role });
+    };
+    const goes = () => first.engine.close("to it");
+    boxes[1]?.known.take(of(1));
+    for (let round = 0; round < 10; round += 1) {
+      comes("box");
+      await goes();
+      await time.advanceAsync(500);
+    }
+    expect(stations(first.known)).toBe(1);
+    await time.advanceAsync(1_000_000);
+    const before = questions().length;
+    for (let round = 0; round < 10; round += 1) {
+      comes("person");
+      await goes();
+      await time.advanceAsync(500);
+    }
+    expect(questions().length - before).toBeLessThanOrEqual(1);
   });
 
   test("garbage between good ones costs nothing but itself", async () => {

@@ -373,6 +373,24 @@ describe("a phone that has agreed at one box", () => {
     expect(harbour.gateway.sessions.get(PHONE)).toMatchObject({ state: "released", from: "School" });
   });
 
+  test("may change its mind without end: neighbours are told at once a few times, and then the last word", async () => {
+    const world = new World();
+    const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
+    harbour.connect(school);
+    await harbour.joins();
+    await school.joins();
+    for (let round = 0; round < 8; round += 1) {
+      await harbour.agrees();
+      if (round < 7) await harbour.leaves();
+    }
+    expect(world.engines().frames.filter(({ protocol }) => protocol === NEWS)).toHaveLength(10);
+    expect(school.lets).toEqual([]);
+    await world.pass(2_000);
+    school.backend.joining.add(PHONE);
+    await school.joins();
+    expect(school.lets).toEqual([PHONE]);
+  });
+
   test("is known after both boxes have started again", async () => {
     const world = new World();
     const [harbour, school] = [await world.box("Harbour"), await world.box("School")];
