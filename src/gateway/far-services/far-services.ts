@@ -196,7 +196,7 @@ export class FarServices implements Part {
 
   /** Connections to services that are out of reach, though nothing has told their streams yet. */
   private cutLost(): void {
-    for (const { socket, key } of this.connections) if (!this.listeners.has(key)) socket.destroy();
+    for (const { socket, key } of this.connections) if (!this.listeners.has(key)) socket.resetAndDestroy();
   }
 
   private show(): void {
@@ -216,7 +216,7 @@ export class FarServices implements Part {
     socket.on("error", (error) => log.debug({ error }, "a guest's connection"));
     const connection = { socket, key, mac: "" };
     if (this.connections.size >= MAX_CONNECTIONS) {
-      socket.destroy();
+      socket.resetAndDestroy();
       return;
     }
     this.connections.add(connection);
@@ -229,10 +229,9 @@ export class FarServices implements Part {
       const stream = await offer.network.engine.open(offer.peer, SERVICE_PROTOCOL);
       await stream.send(encodeServiceFrame({ kind: "ask", port: offer.servicePort }));
       await pump(socket, stream, { timers, idleMs: IDLE_MS });
-      await stream.close();
     } catch (error) {
       log.debug({ error }, "a guest's connection to a far service ended");
-      socket.destroy();
+      socket.resetAndDestroy();
     } finally {
       this.connections.delete(connection);
     }
@@ -251,7 +250,7 @@ export class FarServices implements Part {
 
   private sessionChanged(session: Session): void {
     if (hasConsent(session)) return;
-    for (const { socket, mac } of this.connections) if (mac === session.mac) socket.destroy();
+    for (const { socket, mac } of this.connections) if (mac === session.mac) socket.resetAndDestroy();
   }
 
   private readonly failed = (error: unknown): void => {

@@ -47,7 +47,8 @@ export async function pump(
   };
   socket.on("error", failed.reject);
   socket.on("close", () => {
-    if (state.hasSentEnd && state.hasEnd) closed.resolve();
+    // What came last may still be on its way into the stream.
+    if (socket.readableEnded && state.hasEnd) closed.resolve();
     else failed.reject(new Error("service: the connection was broken off"));
   });
 
@@ -97,17 +98,19 @@ export async function pump(
         state.hasEnd = true;
         socket.end();
       }
-      // Who hears of both ends last closes the stream, and so tells the other.
-      if (state.hasEnd && state.hasSentEnd) return;
+      if (state.hasEnd && state.hasSentEnd) break;
     }
     if (!state.hasEnd || !state.hasSentEnd) throw new Error("service: the stream was broken off");
+    // Who has heard of both ends first tells the other so.
+    await stream.close();
   };
 
   watch();
   try {
     await Promise.race([failed.promise, Promise.all([toStream(), fromStream(), closed.promise])]);
   } catch (error) {
-    socket.destroy();
+    // By a reset: whoever reads until the end must not take this for it.
+    socket.resetAndDestroy();
     stream.abort(new Error("service: broken off", { cause: error }));
     throw error;
   } finally {
