@@ -72,8 +72,12 @@ export class GuestBridge {
       else this.refused.set(port, stderr.trim());
     }
     const changed = bridgePorts(bridge).filter((port) => !isIsolatedPort(port));
-    // A port has no address of its own: guests must not meet the box there.
-    for (const port of changed) setSysctl(`net/ipv6/conf/${port}/disable_ipv6`, 1);
+    // A port has no address of its own: guests must not meet the box there, and who gave it one by DHCP before it was a port
+    // must not become the box's way to the internet.
+    for (const port of changed) {
+      setSysctl(`net/ipv6/conf/${port}/disable_ipv6`, 1);
+      await tryRun(["ip", "-4", "addr", "flush", "dev", port]);
+    }
     if (changed.length > 0) {
       const commands = changed.map((port) => `link set dev ${port} isolated on`);
       // A port that has gone meanwhile must not keep the others from being isolated.

@@ -273,11 +273,14 @@ export class KernelBackend implements GuestBackend {
     setSysctl("net.ipv6.conf.all.forwarding", 1);
   }
 
-  /** A router does so on its uplinks only when it is told to (Documentation/networking/ip-sysctl.rst); one may come later. */
+  /**
+   * A router does so on its uplinks only when it is told to (Documentation/networking/ip-sysctl.rst); one may come later.
+   * Where it is off, systemd-networkd or NetworkManager listens instead of the kernel.
+   */
   private listenToRouters(): void {
     for (const name of this.uplinks.filter(interfaceExists)) {
       const parameter = `net/ipv6/conf/${name}/accept_ra`;
-      if (!["", "2"].includes(sysctl(parameter))) setSysctl(parameter, 2);
+      if (sysctl(parameter) === "1") setSysctl(parameter, 2);
     }
   }
 

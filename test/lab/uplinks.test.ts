@@ -167,6 +167,24 @@ describeNeeding(LAB_NEEDS, "A box with two ways to the internet and a metered on
     expect(page).toContain("Ways to the internet");
   });
 
+  test("who gave a guest's port an address before it was one is no way to the internet", async () => {
+    const port = "port9";
+    await box.host.run(["ip", "link", "add", port, "type", "veth", "peer", "name", "far9"]);
+    await box.host.run(["ip", "addr", "add", "203.0.113.9/24", "dev", port]);
+    await box.host.run(["ip", "link", "set", port, "up"]);
+    await box.host.run(["ip", "link", "set", "far9", "up"]);
+    await box.host.run([
+      ...["ip", "route", "add", "default", "via", "203.0.113.1", "dev", port],
+      ...["src", "203.0.113.9", "metric", "999"],
+    ]);
+    await box.host.run(["ip", "link", "set", port, "master", box.bridge]);
+    const left = async () =>
+      (await box.host.run(["ip", "-4", "addr", "show", "dev", port])) +
+      (await box.host.run(["ip", "route", "show", "dev", port]));
+    await until("the port to have nothing of its own", async () => !(await left()).includes("203.0.113"));
+    await box.host.run(["ip", "link", "del", port]);
+  });
+
   test("one whose router answers while nothing behind it does is left for the next, and taken again when it is steady", async () => {
     await providers.wan0.put("nothing");
     expect(await secondsUntilBy("wan1", "nothing behind the router")).toBeLessThan(20);
