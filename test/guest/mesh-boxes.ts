@@ -27,17 +27,22 @@ export class MeshBox {
     return this.host.machine;
   }
 
-  /** Joins the mesh by one radio, which is in this box already, once or again. */
+  /**
+   * Joins the mesh by one radio, which is in this box already, once or again.
+   * @param macAddress default: the radio's own
+   */
   async join(
     phy: number,
     radio: Pick<MeshInterface, "name" | "frequencyMhz" | "band">,
     password: string,
+    macAddress?: string,
   ): Promise<void> {
+    const address = macAddress === undefined ? "" : `addr ${macAddress}`;
     await this.host.shell(`
       for name in wlan${phy} ${radio.name}; do
         [ ! -e /sys/class/net/$name ] || iw dev $name del
       done
-      iw phy r${phy} interface add ${radio.name} type mp`);
+      iw phy r${phy} interface add ${radio.name} type mp ${address}`);
     const file = this.file(radio.name);
     this.radios = this.radios.filter(({ name }) => name !== radio.name);
     const conf = generateWpaConf({
@@ -78,7 +83,7 @@ export class MeshBox {
     this.wires = [...wires];
     this.node = await this.host.spawn([
       "bun",
-      "/project/test/guest/mesh-node.ts",
+      await this.machine.bundle("test/guest/mesh-node.ts"),
       this.name,
       JSON.stringify(this.radios),
       JSON.stringify(wires),

@@ -73,12 +73,14 @@ describeNeeding(GUEST_NEEDS, "three boxes in line", () => {
   }, 120_000);
 
   test("find each other, and a phone at the third reaches a service of the first", async () => {
-    for (const [index, box] of boxes.entries()) {
-      await box.join(index, FAST, PASSWORD);
-      await box.join(index + 3, SLOW, PASSWORD);
-      await box.startNode(box === middle ? [] : [box === first ? "wireA" : "wireC"]);
-    }
-    for (const box of boxes) await box.hasStarted();
+    await Promise.all(
+      boxes.map(async (box, index) => {
+        await box.join(index, FAST, PASSWORD);
+        await box.join(index + 3, SLOW, PASSWORD);
+        await box.startNode(box === middle ? [] : [box === first ? "wireA" : "wireC"]);
+        await box.hasStarted();
+      }),
+    );
     await machine.shell(`
       ip -n first addr add ${SERVICE}/24 dev bat0; ip -n third addr add 10.66.0.3/24 dev bat0
       ip -n first route add 10.66.3.0/24 via 10.66.0.3
@@ -108,6 +110,7 @@ describeNeeding(GUEST_NEEDS, "three boxes in line", () => {
       {
         what: "a wire without carrier",
         ...wire,
+        isReported: true,
         lose: () => machine.shell("ip -n first link set wireA down"),
         now: "mesh0",
       },
@@ -130,6 +133,7 @@ describeNeeding(GUEST_NEEDS, "three boxes in line", () => {
         what: "the middle's first radio ends its peerings",
         before: "ip -n first link set wireA down",
         ...radio,
+        isReported: true,
         lose: () => middle.stopSupplicant("mesh0"),
         now: "mesh1",
       },
@@ -141,6 +145,8 @@ describeNeeding(GUEST_NEEDS, "three boxes in line", () => {
         now: "mesh1",
       },
     ];
+    const reports = (name: string) =>
+      third.node?.output().match(new RegExp(`the mesh has lost ${name}"`, "g"))?.length ?? 0;
     const gaps = new Map<string, number>();
     for (const loss of lost) {
       if (loss.before) await machine.shell(loss.before);
@@ -158,26 +164,30 @@ describeNeeding(GUEST_NEEDS, "three boxes in line", () => {
         60_000,
       );
       const count = pings.count;
+      const reported = reports(loss.was);
       await loss.lose();
       // Nothing runs in the machine meanwhile but what it is about.
       await until("answers again", () => pings.count > count + 75, 60_000);
       await until(`${loss.now} after ${loss.what}`, () => reaches(third, loss.now), 60_000);
-      expect(await third.sentIn(1_500, loss.now)).toBeGreaterThan(8_000);
+      await until(
+        `traffic by ${loss.now} after ${loss.what}`,
+        async () => (await third.sentIn(1_500, loss.now)) > 12_000,
+        60_000,
+      );
+      if (loss.isReported) expect(reports(loss.was)).toBeGreaterThan(reported);
       await pings.stop();
       gaps.set(loss.what, pings.longestGapS(count));
       console.log(`${loss.what}: longest gap ${pings.longestGapS(count).toFixed(2)} s`);
       if (loss.slow) await interval(100);
     }
     const stock = gaps.get("the same at stock intervals") ?? 0;
-    for (const [what, gapS] of gaps) {
-      expect(gapS).toBeGreaterThan(0);
+    for (const [what, gapS] of gaps)
       if (what !== "the same at stock intervals") expect(gapS).toBeLessThan(stock);
-    }
   }, 600_000);
 
   test("cost little of the air", async () => {
     const before = await middle.managementSent();
-    await Bun.sleep(10_000);
+    await Bun.sleep(5_000);
     const after = await middle.managementSent();
     const [frames, bytes, s] = [after.frames - before.frames, after.bytes - before.bytes, after.s - before.s];
     // 802.11-2020 17.3: 6 Mbit/s, 20 µs before the first bit, 34 µs and seven slots of 9 µs on average before that.
@@ -199,12 +209,18 @@ describeNeeding(GUEST_NEEDS, "three boxes in line", () => {
     expect((await first.originators()).some(({ orig_address }) => orig_address === stranger.identity)).toBe(
       false,
     );
-    // The same radio with the key gets in: it was the key that kept it out.
+    // The same radio with the key gets in: it was the key that kept it out. Under another address, as the others shut
+    // one out for an hour after a few tries (MESH_AUTH_BLOCK_DURATION in wpa_supplicant/mesh_rsn.c).
     await stranger.stopSupplicant("mesh0");
-    await stranger.node?.stop();
-    await stranger.join(6, FAST, PASSWORD);
+    await stranger.node?.stop("SIGKILL");
+    // What a daemon leaves that is killed before it has told bat0 everything.
+    await stranger.host.shell("ip link set bat0 down; batctl meshif bat0 aggregation 0");
+    await stranger.join(6, FAST, PASSWORD, "02:00:00:00:06:99");
     await stranger.startNode();
     await stranger.hasStarted();
+    expect(await stranger.host.shell("ip link show bat0; batctl meshif bat0 aggregation")).toMatch(
+      /[<,]UP[,>].*\nenabled\n$/s,
+    );
     await until("its way to the first", async () => (await wayOf(stranger, first)) === "mesh0", 90_000);
   }, 300_000);
 
@@ -219,7 +235,8 @@ describeNeeding(GUEST_NEEDS, "three boxes in line", () => {
     await third.hasStarted();
     await until("more pings", () => pings.count > count + 25, 30_000);
     await pings.stop();
-    expect(pings.longestGapS(count)).toBeLessThan(1);
+    // Less than any way that had to be found anew takes here.
+    expect(pings.longestGapS(count)).toBeLessThan(2);
     expect(await index()).toBe(before);
     await third.node?.stop();
     const left = await third.host.run(["ls", "/sys/class/net"]);
@@ -233,6 +250,8 @@ interface Loss {
   /** Done first, as shell or otherwise. */
   before?: string;
   prepare?: () => Promise<void>;
+  /** The link itself tells of its end. */
+  isReported?: boolean;
   /** At batman-adv's own interval of a second: a control. */
   slow?: boolean;
   /** The third box's interface towards the first before and after. */

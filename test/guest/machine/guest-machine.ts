@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { RunError, type RunOptions, type RunResult } from "../../../src/host/run.ts";
 import type { LabProcess } from "../../lab/lab.ts";
 import { AgentLine } from "./agent-line.ts";
@@ -38,6 +38,8 @@ export type MachineSpawnOptions = Omit<MachineRunOptions, "timeoutMs" | "input">
  * there is in memory and gone with it. See the README beside this folder.
  */
 export class GuestMachine {
+  private readonly bundles = new Map<string, Promise<string>>();
+
   private constructor(
     readonly name: string,
     /** A folder of this machine that is `/results` in the emulated one: for files, both ways. */
@@ -179,6 +181,25 @@ export class GuestMachine {
 
   async write(path: string, text: string): Promise<void> {
     await this.run(["sh", "-c", 'cat >"$1"', "sh", path], { input: text });
+  }
+
+  /**
+   * Puts a program of this project and all that it imports into one file, which loads several times as fast here as
+   * some hundred do. Not for what looks for files beside itself.
+   * @param program its path in the project
+   * @returns its path in the machine
+   * @throws {AggregateError} when something that it imports is missing
+   */
+  bundle(program: string): Promise<string> {
+    const known = this.bundles.get(program);
+    if (known !== undefined) return known;
+    const made = Bun.build({
+      entrypoints: [join(PROJECT, program)],
+      outdir: this.results,
+      target: "bun",
+    }).then(() => `/results/${basename(program, ".ts")}.js`);
+    this.bundles.set(program, made);
+    return made;
   }
 
   /** Makes a network namespace with its `lo` up and an empty resolv.conf. */
