@@ -40,16 +40,20 @@ export interface RoamingPartOptions {
  * - **Which holds.** The one with the higher serial; a box says its own by one more than the highest that it knows of the
  *   station. Agreed at A is 1; left at B, which knew of 1, is 2; A, back after a power cut with 1 on its medium, hears 2 and ends
  *   the session. At the same serial, which two boxes gave without hearing of each other, "left" holds. A withdrawal is kept for a week at least.
+ * - **Several networks.** A box that is in several tells all of its own guests' decisions, and of what it hears in one only that somebody
+ *   has left. Serials are each network's own: between networks the younger word holds, by age.
+ * - **Before the network runs.** What owners decide while a network is not there yet, or is gone, it is told when it begins (`latest-decisions.ts`).
  * - **How it spreads.** From box to neighbouring box by streams, at once (`neighbours-exchange.ts`); what was missed, by a box that was off or
  *   a mesh in two halves, comes by comparing with one neighbour at a time. News of one neighbour are limited in number, statements of one box
- *   too (`known-statements.ts`), a lifetime by what a box may be configured to give. All is on the medium, and forgotten when its time is over.
+ *   too (`known-statements.ts`), what is told at once of one station, a lifetime by what a box may be configured to give. All is on the medium, and forgotten when its time is over.
  * - **On arrival.** DHCP makes a session; where an agreement holds, the gateway lets it through, for no longer than this box gives
  *   agreements itself, and writes `guest-came` into the journal. It is not asked whether the phone has left the other box: it may be in reach of both.
  *
  * What a box that lies can do: let stations through at other boxes as it may at its own, end others' agreements, whose owners then see
  * the page again, and hold on to either by a high serial for as long as a statement may last. It learns which hashes agreed
- * where. Once it is put out of the network, what it has said is forgotten. A MAC address is no proof of anything, here as at one box
- * alone: who takes over another's address is let through with it.
+ * where. Once it is put out of the network, what it has said is forgotten; where it was put out with an invite that it came by, by boxes
+ * that have checked its certificates since they started. A MAC address is no proof of anything, here as at one box
+ * alone: who takes over another's address is let through with it, and can leave for its owner, who then sees the page again.
  */
 export class RoamingPart implements Part {
   readonly name = "roaming";
