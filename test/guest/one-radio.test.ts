@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { until } from "../lab/lab.ts";
 import { describeNeeding, GUEST_NEEDS } from "../needs.ts";
 import { GuestMachine } from "./machine/guest-machine.ts";
 import { RadioNode } from "./radio-node.ts";
@@ -10,7 +11,7 @@ describeNeeding(GUEST_NEEDS, "a box with one radio", () => {
   let node: RadioNode;
   beforeAll(async () => {
     machine = await GuestMachine.start("one-radio");
-    node = await RadioNode.start(machine, 1);
+    node = await RadioNode.start(machine, 1, {}, { withBatman: true });
     await node.launch();
   }, 600_000);
   afterAll(() => machine?.stop());
@@ -35,19 +36,37 @@ describeNeeding(GUEST_NEEDS, "a box with one radio", () => {
     ]);
   }, 90_000);
 
+  const links = async () => (await machine.tryRun(["sh", "-c", "ls -d /sys/class/net/bat0/lower_*"])).stdout;
+  const isLink = async () => (await links()).includes("lower_mesh0");
+
+  test("takes the mesh up into batman-adv, and again after its supplicant was killed", async () => {
+    await until("the radio in bat0", isLink, 30_000);
+    const times = () => node.output().match(/^meshes: mesh0$/gm)?.length ?? 0;
+    const before = times();
+    await machine.shell("kill -9 $(pgrep -f wpa-mesh0.conf)");
+    await until("another mesh", () => times() > before, 60_000);
+    await until("the radio in bat0 again", isLink, 30_000);
+    await node.says(ALL_UP);
+  }, 150_000);
+
   test("keeps it on the air while its daemon is killed, and the next one takes it up", async () => {
     const running = () => machine.run(["pgrep", "-a", "hostapd|wpa_suppl"]);
     const before = await running();
+    const index = () => machine.run(["cat", "/sys/class/net/bat0/ifindex"]);
+    const bat0 = await index();
     await node.stop("SIGKILL");
     expect(await running()).toBe(before);
     await node.launch();
     await node.says(ALL_UP);
     expect(await running()).toBe(before);
+    expect(await index()).toBe(bat0);
+    expect(await isLink()).toBe(true);
   }, 90_000);
 
   test("leaves nothing of its own behind when it is stopped", async () => {
     await node.stop();
     const left = await machine.tryRun(["sh", "-c", "pgrep -a 'hostapd|wpa_suppl'; iw dev | grep Interface"]);
     expect(left.stdout.trim()).toBe("Interface wlan0");
+    expect(await links()).toBe("");
   }, 60_000);
 });

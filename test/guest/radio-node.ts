@@ -3,13 +3,14 @@ import type { GuestMachine } from "./machine/guest-machine.ts";
 
 const FOLDER = "/run/air";
 
-/** The radios' part of a box in an emulated machine, without the rest of the box: it is there in seconds. */
+/** The radios of a box in an emulated machine, without the rest of the box: it is there in seconds. */
 export class RadioNode {
   private process: LabProcess | undefined;
 
   private constructor(
     readonly machine: GuestMachine,
     private readonly config: Record<string, unknown>,
+    private readonly withBatman: boolean,
   ) {}
 
   /** Makes radios of mac80211_hwsim, the first of them the box's, and a bridge for guests, and starts the part. */
@@ -17,6 +18,7 @@ export class RadioNode {
     machine: GuestMachine,
     radios: number,
     config: Record<string, unknown> = {},
+    options: { withBatman?: boolean } = {},
   ): Promise<RadioNode> {
     await machine.shell(
       `modprobe mac80211_hwsim radios=${radios}
@@ -25,11 +27,22 @@ export class RadioNode {
        ip link set br-guest up`,
       { timeoutMs: 60_000 },
     );
-    return new RadioNode(machine, { country: "DE", ssid: "Omerta Test", ...config });
+    return new RadioNode(
+      machine,
+      { country: "DE", ssid: "Omerta Test", ...config },
+      options.withBatman === true,
+    );
   }
 
   async launch(): Promise<void> {
-    const command = ["bun", "/project/test/guest/air-node.ts", FOLDER, JSON.stringify(this.config)];
+    const program = await this.machine.bundle("test/guest/air-node.ts");
+    const command = [
+      "bun",
+      program,
+      FOLDER,
+      JSON.stringify(this.config),
+      ...(this.withBatman ? [] : ["radios"]),
+    ];
     this.process = await this.machine.spawn(command);
   }
 
