@@ -69,6 +69,7 @@ const ROUTE = HOP.extend({
   type: z.string().optional(),
   gateway: z.string().optional(),
   metric: z.number().default(0),
+  table: z.string().default("main"),
   nexthops: z.array(HOP.extend({ gateway: z.string().optional() })).default([]),
 });
 type Route = z.output<typeof ROUTE>;
@@ -136,13 +137,20 @@ export function parseInterfaces(
   facts: DeviceFacts,
   onLink = "",
 ): HostInterface[] {
-  const hops = routes
-    .flatMap((text) => listOf(ROUTE, text))
-    .filter(isUnicast)
-    .flatMap((route) => [route, ...route.nexthops].filter(isAlive));
+  const defaults = routes.flatMap((text) => listOf(ROUTE, text));
+  return interfacesOf(listOf(LINK, addresses), defaults, listOf(ROUTE, onLink), facts);
+}
+
+function interfacesOf(
+  links: readonly z.output<typeof LINK>[],
+  defaults: readonly Route[],
+  onLink: readonly Route[],
+  facts: DeviceFacts,
+): HostInterface[] {
+  const hops = defaults.filter(isUnicast).flatMap((route) => [route, ...route.nexthops].filter(isAlive));
   const leads = new Set(hops.map(({ dev }) => dev));
-  const taken = takenBy(listOf(ROUTE, onLink));
-  return listOf(LINK, addresses).map((link) => {
+  const taken = takenBy(onLink);
+  return links.map((link) => {
     const up = link.flags.includes("UP");
     const own = link.addr_info.flatMap(({ local, prefixlen, tentative, dadfailed }) =>
       local === undefined || prefixlen === undefined || tentative || dadfailed
@@ -220,14 +228,21 @@ function ueventOf(name: string): string {
   }
 }
 
+/** One `ip` for all that is asked each few seconds: to start a program takes a small board some 10 ms. */
+const QUESTIONS = ["addr show", "route show scope link", "route show table all default"];
+
 /** @throws {RunError} when `ip` fails */
 export async function readInterfaces(): Promise<HostInterface[]> {
-  const [addresses, onLink, ...routes] = await Promise.all([
-    run(["ip", "-j", "-details", "addr"]),
-    run(["ip", "-j", "-4", "route", "show", "scope", "link"]),
-    run(["ip", "-j", "route", "show", "default"]),
-    // Without IPv6 in the kernel there is no such route, and no reason to fail.
-    run(["ip", "-j", "-6", "route", "show", "default"]).catch(() => ""),
-  ]);
-  return parseInterfaces(addresses, routes, sysfs, onLink);
+  const printed = await run(["ip", "-j", "-details", "-batch", "-"], { input: `${QUESTIONS.join("\n")}\n` });
+  return parseAnswers(printed, sysfs);
+}
+
+/** What one `ip -j -details -batch -` has printed, a list a line, nothing for an empty one: told apart by what is in it. */
+export function parseAnswers(printed: string, facts: DeviceFacts): HostInterface[] {
+  const lines = printed.split("\n");
+  const links = lines.flatMap((line) => listOf(LINK, line));
+  const routes = lines.flatMap((line) => listOf(ROUTE, line)).filter(({ dst }) => dst !== "");
+  const defaults = routes.filter(({ dst, table }) => dst === "default" && table === "main");
+  const onLink = routes.filter(({ dst }) => dst !== "default");
+  return interfacesOf(links, defaults, onLink, facts);
 }

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DeviceFacts, parseInterfaces, readInterfaces } from "../../../src/host/interfaces.ts";
+import {
+  type DeviceFacts,
+  parseAnswers,
+  parseInterfaces,
+  readInterfaces,
+} from "../../../src/host/interfaces.ts";
 
 const recorded = (name: string) => readFileSync(join(import.meta.dir, "recorded", name), "utf8");
 const ROUTES = [recorded("ip-route.json"), recorded("ip-route-6.json")];
@@ -83,6 +88,20 @@ describe("the host's interfaces", () => {
       expect(kindOf("wwan0", more, { isCellular: "wwan0" })).toBe("tunnel");
     }
     expect(kindOf("tun0", { link_type: "none" })).toBe("tunnel");
+  });
+
+  test("are told apart from routes in what one batch prints, where a list may be missing, and other tables do not count", () => {
+    const route = (more: object) => JSON.stringify([{ type: "unicast", dev: "eth0", flags: [], ...more }]);
+    const main = route({ dst: "default", gateway: "192.0.2.1", table: "main" });
+    const parsed = (...lines: string[]) => parseAnswers(`${lines.join("\n")}\n`, PLAIN);
+    expect(parsed(link("eth0", {}), route({ dst: "192.0.2.0/24" }), main)).toMatchObject([
+      { name: "eth0", hasWayOut: true, routers: ["192.0.2.1"] },
+    ]);
+    expect(parsed(link("eth0", {}), main)).toMatchObject([{ hasWayOut: true }]);
+    const others = route({ dst: "default", gateway: "192.0.2.1", table: "46100" });
+    for (const lines of [[], [others], [route({ dst: "192.0.2.0/24" })]])
+      expect(parsed(link("eth0", {}), ...lines)).toMatchObject([{ name: "eth0", hasWayOut: false }]);
+    expect(parsed("")).toEqual([]);
   });
 
   test("name the routers of their default routes", () => {
