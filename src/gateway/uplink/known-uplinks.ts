@@ -70,11 +70,17 @@ export function linkState(found: HostInterface | undefined): LinkState {
   return found.hasWayOut ? "up" : "no-route";
 }
 
-/** The family by which it is asked: IPv4 where it has an address of it. */
-export function familyOf({ addresses }: HostInterface): 4 | 6 | undefined {
-  const usable = addresses.filter((one) => !/^(fe80|169\.254\.)/i.test(one));
-  if (usable.some((one) => one.includes("."))) return 4;
-  return usable.length > 0 ? 6 : undefined;
+/**
+ * The family by which it is asked: that of its routers, IPv4 where it has both; an address alone, such as the operator's own
+ * on a wire of IPv6, leads nowhere. On a line, which has no routers, that of its addresses.
+ */
+export function familyOf({ addresses, routers = [] }: HostInterface): 4 | 6 | undefined {
+  const usable = addresses.filter((one) => !/^(fe80:|169\.254\.)/i.test(one));
+  const has = (list: readonly string[], mark: "." | ":") => list.some((one) => one.includes(mark));
+  const isBoth = has(usable, ".") && has(usable, ":");
+  if (isBoth && routers.length > 0) return has(routers, ".") ? 4 : 6;
+  if (has(usable, ".")) return 4;
+  return has(usable, ":") ? 6 : undefined;
 }
 
 /**

@@ -128,7 +128,15 @@ describe("the ways to the internet", () => {
     expect(linkState(host("a", { addresses: ["fe80::1/64", "169.254.1.2/16"] }))).toBe("no-address");
     expect(linkState(host("a", { hasWayOut: false }))).toBe("no-route");
     expect(linkState(host("a"))).toBe("up");
+  });
+
+  test("are asked by the family that their routers have, and IPv4 first", () => {
     expect(familyOf(host("a", { addresses: ["2001:db8::7/64"] }))).toBe(6);
+    const addresses = ["192.0.2.7/24", "2001:db8::7/64"];
+    expect(familyOf(host("a", { addresses }))).toBe(4);
+    expect(familyOf(host("a", { addresses, routers: ["192.0.2.1", "fe80::1"] }))).toBe(4);
+    expect(familyOf(host("a", { addresses, routers: ["fe80::1"] }))).toBe(6);
+    expect(familyOf(host("a", { addresses: ["192.0.2.7/24", "fe80::7/64"], routers: ["fe80::1"] }))).toBe(4);
   });
 
   test("have name servers of their own where somebody has noted them, and the system's that can be theirs else", () => {
