@@ -181,7 +181,9 @@ function UplinksSection({ uplinks }: { uplinks: BoxStatus["uplinks"] }) {
         rows={uplinks.map((one) => [
           one.interface,
           uplinkText(one),
-          <span class={one.inUse && one.state !== "associated" ? "running" : "s"}>{uplinkState(one)}</span>,
+          <span class={one.inUse && WORKING_STATES.has(one.state) ? "running" : "s"}>
+            {uplinkState(one)}
+          </span>,
           uptimeText(one.seconds),
           one.inUse ? "yes" : "",
           one.rttMs === undefined ? "" : `${Math.round(one.rttMs)} ms${lossText(one.lossPercent / 100)}`,
@@ -207,6 +209,8 @@ const UPLINK_STATES: Record<UplinkOfStatus["state"], string> = {
   slow: "reaches the internet slowly",
   online: "reaches the internet",
 };
+
+const WORKING_STATES: ReadonlySet<UplinkOfStatus["state"]> = new Set(["online", "slow", "lossy", "no-names"]);
 
 /** How a way to the internet is, in a few words. */
 export const uplinkState = ({ state, portalUrl }: UplinkOfStatus): string =>
