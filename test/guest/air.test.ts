@@ -157,10 +157,14 @@ describeNeeding(GUEST_NEEDS, "generated files on the air", () => {
     expect(await status(phone)).toContain("key_mgmt=OWE");
     // hostapd's own test of it: the same frame, unprotected, as somebody else would send it.
     const heard = await phone.spawn(["iw", "event"]);
-    await until("the frame", async () => {
-      await disconnect("owe0");
-      return heard.output().includes("unprotected");
-    });
+    await until(
+      "the frame",
+      async () => {
+        await disconnect("owe0");
+        return heard.output().includes("unprotected");
+      },
+      60_000,
+    );
     expect(encrypted.output()).not.toContain("CTRL-EVENT-DISCONNECTED");
     await encrypted.stop();
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { type AgentReport, type AgentRequest, lineReader } from "./agent-messages.ts";
 
 /** How long the pipes of a program that has ended are still read: a process that it left behind may hold them. */
-const PIPES_TIMEOUT_MS = 500;
+const PIPES_TIMEOUT_MS = 2_000;
 
 /** The process groups that run, by the request's id. */
 const groups = new Map<number, number>();
