@@ -23,6 +23,8 @@ export interface Contact {
   lastS: number;
   /** When they were last asked to begin a new session. */
   renewedS: number;
+  /** Since when something that names them and is not signed has not opened, and nothing of theirs has since; 0: everything opens. */
+  doubtedS?: number;
   /** When something signed was last sealed for them, seconds since 1970, and the key of the box that it went to, as hex. */
   signed?: { atS: number; box: string };
 }

@@ -11,6 +11,7 @@ import { bytesToHex, nowS, random, toBase64 } from "./bytes.ts";
 import {
   changeContact,
   contact,
+  contacts,
   conversation,
   type Entry,
   entries,
@@ -18,6 +19,7 @@ import {
   keepEntries,
   makeRoom,
 } from "./contacts.ts";
+import { isLoss } from "./doubt.ts";
 import { advance, sendAgain } from "./progress.ts";
 import { noteDue, noteSeen, wasSeen } from "./queue.ts";
 import { keep, kept, ShelfFullError } from "./shelf.ts";
@@ -31,12 +33,6 @@ export const forgetPlaces = (): void => places.clear();
 /** From where on a box is asked: a page that is opened anew tries again what found no room. */
 export const placeAt = (boxKey: string): number =>
   places.get(boxKey)?.order ?? kept<number>(`after.${boxKey}`) ?? 0;
-
-/**
- * What is not signed and does not open anybody may have written, to make both sides begin anew again and again: so often at most. Whoever
- * did write it signs again before long.
- */
-const DOUBTED_EVERY_S = 6 * 3_600;
 
 /** What has to be done besides. */
 export interface Followed {
@@ -59,6 +55,7 @@ export function takeIn(me: Account, inbox: Inbox): Followed {
     places.set(boxKey, { order: item.order, isWhole });
     if (isWhole) fits(() => keep(`after.${boxKey}`, item.order));
   }
+  fits(() => endDoubts(followed));
   return followed;
 }
 
@@ -133,13 +130,16 @@ function takeMessage(
     takeBody(key, id, body, ageS);
     // After what was said: should the page end between the two, it is opened once more, and known by its id.
     keepConversation(key, next);
+    if (doubtedS(key) > 0) changeContact(key, { doubtedS: 0 });
     if (contact(key).name === "") followed.nameless.add(key);
     return true;
   } catch (error) {
     if (!(error instanceof SealedError)) throw error;
-    if (error.problem === "lost" && isTheirs(key, bundle)) {
-      keepConversation(key, asStale(conversation(key), isSigned(bundle) ? sealed : undefined));
-      followed.lost.add(key);
+    if (error.problem === "lost") {
+      if (isSigned(bundle)) noteLoss(key, followed, sealed);
+      // Without a session there is none that it could be of.
+      else if (conversation(key).sessions.length > 0 && doubtedS(key) === 0)
+        changeContact(key, { doubtedS: nowS() });
     }
     return (
       error.problem === "repeated" && (isSigned(bundle) || entries(key).some((entry) => entry.id === id))
@@ -147,10 +147,22 @@ function takeMessage(
   }
 }
 
-/** Whether what cannot be opened is taken for theirs; without a signature only where there is a session that it may be of. */
-const isTheirs = (key: string, bundle: Bundle): boolean =>
-  isSigned(bundle) ||
-  (conversation(key).sessions.length > 0 && Math.abs(nowS() - contact(key).renewedS) > DOUBTED_EVERY_S);
+/** @param lost what could not be opened, where they have signed it */
+function noteLoss(key: string, followed: Followed, lost?: Uint8Array): void {
+  keepConversation(key, asStale(conversation(key), lost));
+  followed.lost.add(key);
+}
+
+function endDoubts(followed: Followed): void {
+  for (const { key, renewedS } of contacts()) {
+    const sinceS = doubtedS(key);
+    if (sinceS === 0 || !isLoss({ sinceS, renewedS, isStale: conversation(key).isStale }, nowS())) continue;
+    noteLoss(key, followed);
+    changeContact(key, { doubtedS: 0 });
+  }
+}
+
+const doubtedS = (key: string): number => contact(key).doubtedS ?? 0;
 
 function takeBody(key: string, id: string, body: SealedBody, ageS: number): void {
   if (body.kind === "renew") {
