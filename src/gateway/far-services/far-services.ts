@@ -43,8 +43,10 @@ const REVIEW_EVERY_MS = 2_000;
 /** Connections of one guest, and of all: a browser opens some six to a site. */
 const MAX_OF_A_GUEST = 32;
 const MAX_CONNECTIONS = 256;
-/** Streams that one other box may have open here for its guests. */
+/** Streams that one other box may have open here for its guests; of all together as many as connections. */
 const MAX_OF_A_BOX = 128;
+/** Services that the operator's line names. */
+const MAX_NAMED = 8;
 const IDLE_MS = 5 * 60_000;
 
 interface Connection {
@@ -72,6 +74,8 @@ export class FarServices implements Part {
   private offers: readonly Offer[] = [];
   private shown: readonly FarService[] = [];
   private isRunning = false;
+  /** Streams of other boxes that are being served. */
+  private serving = 0;
   private refusedPorts = "";
 
   constructor(private readonly options: FarServicesOptions) {
@@ -112,9 +116,13 @@ export class FarServices implements Part {
 
   detail(): string {
     if (this.shown.length === 0) return "no service of another box in reach";
-    const names = this.shown.map(({ name, box, port }) => `${name} at ${box} (port ${port})`).join(", ");
+    const named = this.shown
+      .slice(0, MAX_NAMED)
+      .map(({ name, box, port }) => `${name} at ${box} (port ${port})`);
+    const more = this.shown.length - named.length;
+    const all = [...named, ...(more > 0 ? [`${more} more`] : [])].join(", ");
     const { size } = this.connections;
-    return `${names}; ${size} ${size === 1 ? "connection" : "connections"} of guests`;
+    return `${all}; ${size} ${size === 1 ? "connection" : "connections"} of guests`;
   }
 
   trouble(): string | undefined {
@@ -134,8 +142,13 @@ export class FarServices implements Part {
     engine.handle(
       SERVICE_PROTOCOL,
       async (stream, member) => {
-        if (!this.isRunning) throw new Error("service: not now");
-        await serveService(stream, member, { ports: ownPorts, addresses, timers, idleMs: IDLE_MS });
+        if (!this.isRunning || this.serving >= MAX_CONNECTIONS) throw new Error("service: not now");
+        this.serving += 1;
+        await serveService(stream, member, { ports: ownPorts, addresses, timers, idleMs: IDLE_MS }).finally(
+          () => {
+            this.serving -= 1;
+          },
+        );
       },
       { maxStreams: MAX_OF_A_BOX, maxFrameBytes: MAX_SERVICE_FRAME_BYTES },
     );

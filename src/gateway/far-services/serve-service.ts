@@ -59,11 +59,14 @@ function connected(host: string, port: number, timers: Timers): Promise<Socket> 
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, allowHalfOpen: true });
     const callOff = timers.after(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error("no answer")));
-    socket.once("error", reject);
-    socket.once("close", () => reject(new Error("closed")));
+    const failed = (error: Error) => {
+      callOff();
+      reject(error);
+    };
+    socket.once("error", failed);
     socket.once("connect", () => {
       callOff();
-      socket.off("error", reject);
+      socket.off("error", failed);
       resolve(socket);
     });
   });

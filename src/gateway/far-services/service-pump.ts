@@ -33,6 +33,8 @@ export async function pump(
 ): Promise<void> {
   const failed = Promise.withResolvers<never>();
   const closed = Promise.withResolvers<void>();
+  /** Both ends were told; the stream is not needed any more, whatever the other side does with it. */
+  const told = Promise.withResolvers<void>();
   const state = { hasSentEnd: false, hasEnd: false, room: WINDOW_BYTES, waiting: 0, untold: 0 };
   let movedAtMs = timers.monotonicMs();
   const moved = () => {
@@ -69,6 +71,7 @@ export async function pump(
     }
     state.hasSentEnd = true;
     await stream.send(encodeServiceFrame({ kind: "end" }));
+    if (state.hasEnd) told.resolve();
   };
   const handedOn = (bytes: number) => {
     moved();
@@ -98,16 +101,16 @@ export async function pump(
         state.hasEnd = true;
         socket.end();
       }
-      if (state.hasEnd && state.hasSentEnd) break;
+      if (state.hasEnd && state.hasSentEnd) return;
     }
     if (!state.hasEnd || !state.hasSentEnd) throw new Error("service: the stream was broken off");
-    // Who has heard of both ends first tells the other so.
-    await stream.close();
   };
 
   watch();
   try {
-    await Promise.race([failed.promise, Promise.all([toStream(), fromStream(), closed.promise])]);
+    const heard = Promise.race([fromStream(), told.promise]);
+    await Promise.race([failed.promise, Promise.all([toStream(), heard, closed.promise])]);
+    await stream.close();
   } catch (error) {
     // By a reset: whoever reads until the end must not take this for it.
     socket.resetAndDestroy();

@@ -178,6 +178,14 @@ describe("settings that must fit each other", () => {
     expect(wrong('gateway.bridge = "wlan0"\ngateway.interfaces = ["wlan0"]')).toEqual(["gateway.bridge"]);
   });
 
+  test("the ports of other boxes' services are nobody else's", () => {
+    for (const port of [24_600, 24_699]) {
+      expect(wrong(service(port))).toEqual(["gateway.services.0.port"]);
+      expect(wrong(`management.listen = ["192.168.7.1:${port}"]`)).toEqual(["management.listen.0"]);
+    }
+    expect(wrong(service(24_700))).toEqual([]);
+  });
+
   test("a service has another port than the operator's page", () => {
     const listen = 'management.listen = ["192.168.7.1:9000", "[fd00::1]:9001"]\n';
     expect(wrong(listen + service(9_002))).toEqual([]);

@@ -133,6 +133,7 @@ const HOSTILE: PortalFacts = {
   welcome: ATTACK,
   notices: [ATTACK, "</li></ul></section><h1>forged</h1>"],
   services: [{ name: ATTACK, description: ATTACK, url: 'http://omerta.internal:8081/"><script>' }],
+  farServices: [{ name: ATTACK, box: ATTACK, url: 'http://omerta.internal:24600/"><script>' }],
 };
 
 describe("texts of the operator's", () => {
@@ -165,6 +166,7 @@ describe("texts of the operator's", () => {
       welcome: "w",
       notices: ["a", "b"],
       services: [{ name: "s", description: "d", url: "http://omerta.internal:8081/" }],
+      farServices: [{ name: "s", box: "b", url: "http://omerta.internal:24600/" }],
     };
     const names = (facts: PortalFacts) =>
       Object.values(everyPage(facts)).map((html) => elementsOf(html).map(({ name }) => name));
@@ -323,6 +325,18 @@ describe("the page of a guest who is connected", () => {
     expect(buttons.map(({ attributes }) => attributes.class)).toEqual(["b", "b", "b", "b", "b"]);
     expect(on({})).toContain(ENGLISH.texts["on.noServices"]);
     expect(html).not.toContain(ENGLISH.texts["on.noServices"]);
+  });
+
+  test("has other boxes' services behind its own, with the name of their box", () => {
+    const farServices = [{ name: "Map", box: "Harbour", url: "http://omerta.internal:24617/map/" }];
+    const html = on({ services: TALKATIVE.services, farServices });
+    const buttons = elementsOf(html).filter(({ attributes }) =>
+      attributes.href?.startsWith("http://omerta.internal:"),
+    );
+    expect(buttons.at(-1)?.attributes.href).toBe("http://omerta.internal:24617/map/");
+    expect(buttons).toHaveLength(TALKATIVE.services.length + 1);
+    expect(html).toContain("Map<small>at Harbour</small>");
+    expect(on({ farServices })).not.toContain(ENGLISH.texts["on.noServices"]);
   });
 
   test("has the address as text to copy and as a picture with words", () => {

@@ -31,6 +31,7 @@ const OPEN: RulesetPlan = {
   uplinks: ["wan0"],
   guestToGuest: true,
   tls: true,
+  farPorts: { first: 24_600, last: 24_699 },
   services: [
     { port: 8081, protocol: "tcp" },
     { port: 5060, protocol: "udp" },
@@ -315,6 +316,21 @@ describe("the firewall of the guest network", () => {
       expect(says(rule, "@released_")).toBe(true);
       expect(says(rule, NET.ipv4.address) || says(rule, NET.ipv6.address)).toBe(true);
     }
+  });
+
+  test("opens the ports of far services, and those alone, to guests who have agreed", () => {
+    const about = (plan: RulesetPlan) =>
+      added<Rule>(nftRuleset(plan, []), "rule").filter((rule) => says(rule, '{"range":[24600,24699]}'));
+    const opened = about(OPEN).filter(({ chain }) => chain === "guest_to_box");
+    expect(opened).toHaveLength(2);
+    for (const rule of opened) {
+      expect(says(rule, "@released_") && says(rule, '"tcp"')).toBe(true);
+      expect(says(rule, NET.ipv4.address) || says(rule, NET.ipv6.address)).toBe(true);
+    }
+    const led = about(OPEN).filter(({ chain }) => chain !== "guest_to_box");
+    expect(led.map(({ chain }) => chain)).toEqual(["lead_released", "lead_released"]);
+    for (const rule of led) expect(says(rule, "198.51.100.1") || says(rule, "100::1")).toBe(true);
+    expect(about(CLOSED)).toEqual([]);
   });
 
   test("leads 443 nowhere without a certificate, and with one only what is meant for the portal", () => {

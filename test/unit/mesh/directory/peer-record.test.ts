@@ -64,7 +64,13 @@ const records = fc.record(
     relays: fc.boolean(),
     reachedBy: fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 4 }),
     lora: fc.nat({ max: 0xff_ff_ff }),
-    services: fc.array(fc.record({ name: text(10), port: fc.nat({ max: 65_535 }) }), { maxLength: 20 }),
+    services: fc.array(
+      fc.record(
+        { name: text(10), port: fc.nat({ max: 65_535 }), path: fc.constantFrom("/", "/library/") },
+        { requiredKeys: ["name", "port"] },
+      ),
+      { maxLength: 20 },
+    ),
     capability: fc.record({
       cpus: fc.nat({ max: 4_096 }),
       memoryMiB: fc.nat({ max: 2 ** 24 }),
@@ -145,6 +151,8 @@ describe("a peer record", () => {
     ["the LoRa address", { lora: 0x1_00_00_00 }, "record[10]"],
     ["services", { services: Array.from({ length: 21 }, () => ({ name: "a", port: 1 })) }, "record[11]"],
     ["a service's port", { services: [{ name: "a", port: 65_536 }] }, "record[11.0.1]"],
+    ["a service's path", { services: [{ name: "a", port: 1, path: '/"><b>' }] }, "record[11.0.2]"],
+    ["a path to elsewhere", { services: [{ name: "a", port: 1, path: "@there.example" }] }, "record[11.0.2]"],
     ["the load", { load: 4_096_001 }, "record[13]"],
     ["the load, not whole", { load: 0.5 }, "record[13]"],
     ["the certificates, none", { chain: new Uint8Array(0) }, "record[3]"],
