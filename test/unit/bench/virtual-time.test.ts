@@ -161,13 +161,12 @@ describe("virtual time", () => {
     expect(ran).toBe(1_000);
   });
 
-  test("runs a million tasks in a few seconds", () => {
+  // In quadratic time it would not end before the test's own limit.
+  test("runs a million tasks", () => {
     const time = new VirtualTime();
     let ran = 0;
-    const startedMs = performance.now();
     for (let i = 0; i < 1_000_000; i++) time.after((i * 7_919) % 100_003, () => ran++);
     time.advance(100_003);
     expect(ran).toBe(1_000_000);
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
   });
 });
