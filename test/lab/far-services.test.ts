@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { MESH_SOCKET, type NetworkStatus } from "../../src/mesh/index.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { type LabBox, startBox } from "./box.ts";
-import { Guest, knock } from "./guest.ts";
+import { Guest, knock, speakIpv6 } from "./guest.ts";
 import { Lab, type LabProcess, until } from "./lab.ts";
 import { flatLan } from "./mesh-shapes.ts";
 import { MeshTopology } from "./mesh-topology.ts";
@@ -131,6 +131,18 @@ describeNeeding(NEEDS, "A service of another box", () => {
     // The control: the same knock of one who has.
     expect(await knock(guest.phone, school.address, port)).toBe("open");
   }, 30_000);
+
+  test("answers by IPv6 as well, and is closed by it to who has not agreed", async () => {
+    const over6 = (address: string) => [
+      ...["curl", "-s", "--max-time", "10", "--resolve", `omerta.internal:${port}:[${address}]`],
+      `http://omerta.internal:${port}/library/`,
+    ];
+    await Promise.all([speakIpv6(guest.phone), speakIpv6(newcomer)]);
+    for (const address of ["100::1", school.address6]) {
+      expect(await guest.phone.run(over6(address))).toBe("the library, at /library/");
+      expect((await newcomer.tryRun(over6(address))).exitCode).not.toBe(0);
+    }
+  }, 60_000);
 
   test("is no way to anything else of its box, whoever asks by a member's own hand", async () => {
     const [network] = await ask<NetworkStatus[]>(harbour, "/v1/networks");

@@ -2,7 +2,7 @@ import type { Timers } from "../../host/timers.ts";
 import type { FarNetwork } from "./far-network.ts";
 
 /** Boxes that are no neighbours in the mesh are connected for their services until so many are in reach. */
-const ENOUGH_SERVICES = 50;
+const ENOUGH_SERVICES = 24;
 /** Who could not be reached is tried again after this, later and later. */
 const AGAIN_MS = 15_000;
 const LONGEST_AGAIN_MS = 10 * 60_000;

@@ -41,7 +41,7 @@ export interface FarServicesOptions {
 
 const REVIEW_EVERY_MS = 2_000;
 /** Connections of one guest, and of all: a browser opens some six to a site. */
-const MAX_OF_A_GUEST = 32;
+const MAX_OF_A_GUEST = 16;
 const MAX_CONNECTIONS = 256;
 /** Streams that one other box may have open here for its guests; of all together as many as connections. */
 const MAX_OF_A_BOX = 128;

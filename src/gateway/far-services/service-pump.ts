@@ -9,7 +9,7 @@ import {
 } from "./service-frames.ts";
 
 /** Bytes of one direction that may be on their way or wait to be taken: what a connection costs at either end. */
-export const WINDOW_BYTES = 262_144;
+export const WINDOW_BYTES = 131_072;
 /** What was handed on is told once it is so much. */
 const TELL_BYTES = WINDOW_BYTES / 8;
 

@@ -42,6 +42,8 @@ async function freePort(): Promise<number> {
 class World {
   readonly time = new VirtualTime();
   readonly engines = new FakeEngines();
+  /** Boxes that answer when they are called. */
+  readonly answering = new Set<string>();
   readonly members: { peer: string; member: { role: Role }; record: FarRecord }[] = [];
 
   async box(name: string, services: FarRecord["services"] = [], role: Role = "box") {
@@ -69,7 +71,10 @@ class World {
       directory: { all: () => this.members.filter(({ peer }) => peer !== name) },
       connect: async (peer) => {
         calls.push(peer);
-        return false;
+        const other = this.engines.byPeer.get(peer);
+        if (!other || !this.answering.has(peer)) return false;
+        this.engines.connect(engine, other);
+        return true;
       },
     };
     const port = await freePort();
@@ -183,7 +188,7 @@ describe("a service of another box", () => {
     expect(rest).rejects.toThrow("broken off");
   });
 
-  test("takes 32 connections of one guest and no more", async () => {
+  test("takes 16 connections of one guest and no more", async () => {
     const { school } = await neighbours();
     await school.gateway.agree(GUEST, "en");
     const heard = async () => {
@@ -196,8 +201,8 @@ describe("a service of another box", () => {
       return answer;
     };
     const answers: boolean[] = [];
-    for (let count = 0; count < 33; count += 1) answers.push(await heard());
-    expect(answers.filter((one) => one)).toHaveLength(32);
+    for (let count = 0; count < 17; count += 1) answers.push(await heard());
+    expect(answers.filter((one) => one)).toHaveLength(16);
     expect(answers.at(-1)).toBe(false);
   });
 
@@ -221,6 +226,17 @@ describe("a service of another box", () => {
     expect(school.calls.length).toBeGreaterThan(5);
     expect(school.calls.length).toBeLessThan(20);
   });
+});
+
+test("a service of a box that is no neighbour is in reach once that answers", async () => {
+  const world = new World();
+  await world.box("Harbour", [{ name: "Echo", port: 8081, path: "/" }]);
+  const school = await world.box("School");
+  await world.time.advanceAsync(4_000);
+  expect(school.far.list()).toEqual([]);
+  world.answering.add("Harbour");
+  await world.look(school, 1);
+  expect(school.engine.connections("Harbour")).toHaveLength(1);
 });
 
 describe("a box that asks for what is no service", () => {
