@@ -20,5 +20,6 @@ export function checkAfterMs(
   if (isInDoubt(health)) return DOUBT_MS;
   if (health.state === "checking") return NEW_MS;
   if (metered) return everyMs * (inUse ? METERED_IN_USE : METERED);
-  return everyMs * (inUse || !isWorking(health) ? 1 : STANDBY);
+  const isWell = isWorking(health) && health.state !== "no-names";
+  return everyMs * (inUse || !isWell ? 1 : STANDBY);
 }
