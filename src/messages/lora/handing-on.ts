@@ -28,6 +28,7 @@ const REFUSED_MS = 10 * 60_000;
 /** What is sought is named to all near after so long, and half as often each time: it may have been lost on the air. */
 const SEEK_AGAIN_MS = 10 * 60_000;
 const MOST_SEEK_DOUBLINGS = 4;
+const NAME_BYTES = 4;
 
 /**
  * Bundles for one person: from box to box until the one where that person is. The custody of each is handed to the next
@@ -176,10 +177,13 @@ export class HandingOn {
   /** Somebody is near who was not: what finds no way may go with them. */
   onNewNeighbour(from: LinkAddress): void {
     const { stock, asked, nowMs } = this.context;
-    for (const carried of stock.all()) {
-      if (carried.person === undefined || carried.isHandedOn || !carried.isSought) continue;
-      // It may have gone just now, when this one could not hear it yet.
-      this.digests.name(carried.short);
+    const sought = [...stock.all()].filter(
+      ({ person, isHandedOn, isSought }) => person !== undefined && !isHandedOn && isSought,
+    );
+    // Some may have gone just now, when this one could not hear them yet.
+    if (sought.length > 0 && asked.grants(from, sought.length * NAME_BYTES))
+      for (const { short } of sought) this.digests.name(short);
+    for (const carried of sought) {
       if (!asked.grantsAgain(from, carried)) continue;
       carried.isAskedFor = true;
       stock.plan(carried, nowMs + this.context.frames(1, 4));

@@ -389,6 +389,19 @@ describe("whoever makes frames up", () => {
     expect(messages.filter((message) => !boxes[1]?.custody.knows(bundleId(message)))).toEqual([]);
   });
 
+  test("is told names of what is sought for a share of the air alone, by however many addresses it seems to come", async () => {
+    const { boxes, run, forge, airS, own } = await twoWithMuch();
+    for (let count = 0; count < 300; count += 1) submit(boxes[0], direct(0, 50));
+    await run(4 * HOUR_MS);
+    const quietS = await airS(() => run(HOUR_MS));
+    const spentS = await airS(async () => {
+      for (let count = 0; count < 720; count += 1)
+        await forge(0x600000 + count, { kind: "want", of: hopTagOf(own + 1), ids: [count] });
+    });
+    // As above.
+    expect(spentS).toBeLessThan(quietS + 180 + 180 + 60);
+  }, 30_000);
+
   test("gets a bundle repeated once, however often it is asked for", async () => {
     const { forge, airS, own, ids } = await twoWithMuch();
     const oneS = await airS(() => forge(9, { kind: "want", of: hopTagOf(own), ids: ids.slice(0, 1) }));
