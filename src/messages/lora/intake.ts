@@ -20,6 +20,13 @@ export interface Arrival {
   full: FullKeys;
 }
 
+/** A bundle whose keys are not all known here. */
+interface Pending {
+  from: LinkAddress;
+  item: BundleItem;
+  sinceMs: number;
+}
+
 /** A bundle off the air, whole. */
 export interface HeardBundle {
   id: BundleId;
@@ -37,7 +44,7 @@ const KEYS_AT_A_TIME = 4;
 /** Makes bundles of what is heard, asks for keys that it lacks, and puts into custody what is for this box. */
 export class Intake {
   private readonly arrivals = new Map<BundleId, Arrival>();
-  private pending: { from: LinkAddress; item: BundleItem; sinceMs: number }[] = [];
+  private pending: Pending[] = [];
 
   constructor(
     private readonly context: LoraContext,
@@ -47,7 +54,15 @@ export class Intake {
   ) {}
 
   onItem(from: LinkAddress, item: BundleItem): void {
-    const whole = this.rebuilt(from, item);
+    this.read({ from, item, sinceMs: this.context.nowMs }, (hashes) =>
+      this.answers.ask({ kind: "want-keys", of: hopTagOf(from), hashes }),
+    );
+  }
+
+  /** @param lacking told of keys that are not known here; it waits for them then */
+  private read(one: Pending, lacking: (hashes: KeyHash[]) => void): void {
+    const { from, item } = one;
+    const whole = this.rebuilt(one, lacking);
     if (!whole) return;
     const { homes, address } = this.context;
     const { bundle, full } = whole;
@@ -90,8 +105,8 @@ export class Intake {
     for (const key of keys) this.context.keys.add(key);
     const { pending } = this;
     this.pending = [];
-    for (const { from, item, sinceMs } of pending)
-      if (this.context.nowMs - sinceMs < PENDING_MS) this.onItem(from, item);
+    // What is still lacking was asked for once: else whoever sends keys of nobody would be asked again by all each time.
+    for (const one of pending) if (this.context.nowMs - one.sinceMs < PENDING_MS) this.read(one, () => {});
   }
 
   onWantKeys(from: LinkAddress, hashes: readonly KeyHash[]): void {
@@ -104,10 +119,11 @@ export class Intake {
   }
 
   private rebuilt(
-    from: LinkAddress,
-    item: BundleItem,
+    one: Pending,
+    lacking: (hashes: KeyHash[]) => void,
   ): { id: BundleId; bundle: Bundle; full: FullKeys } | undefined {
-    const { options, address, nowMs } = this.context;
+    const { item } = one;
+    const { options, address } = this.context;
     const form = orUndefined(() => decodeForm(item.form, options.code));
     if (!form) return undefined;
     const full = this.noteKeys(form);
@@ -118,9 +134,9 @@ export class Intake {
     }
     const { missing } = whole;
     if (missing.length === 0 || (item.hop !== undefined && item.hop !== hopTagOf(address))) return undefined;
-    this.pending.push({ from, item, sinceMs: nowMs });
+    this.pending.push(one);
     if (this.pending.length > MAX_PENDING) this.pending.shift();
-    this.answers.ask({ kind: "want-keys", of: hopTagOf(from), hashes: missing });
+    lacking(missing);
     return undefined;
   }
 

@@ -402,6 +402,20 @@ describe("whoever makes frames up", () => {
     expect(spentS).toBeLessThan(quietS + 180 + 180 + 60);
   }, 30_000);
 
+  test("is asked once for keys that it names, whatever keys it tells then", async () => {
+    const { run, forge, airS } = await twoWithMuch();
+    const quietS = await airS(() => run(100_000));
+    for (let count = 0; count < 32; count += 1) {
+      const form = encodeForm(sealed(100 + count, 200 + count), { sender: false, to: false });
+      await forge(9, { kind: "bundle", hop: undefined, hops: 1, origin: 9, ageS: 0, form });
+    }
+    const spentS = await airS(async () => {
+      for (let count = 0; count < 20; count += 1)
+        await forge(9, { kind: "keys", keys: [new Uint8Array(32).fill(count)] });
+    });
+    expect(spentS).toBeLessThan(quietS + 5);
+  });
+
   test("gets a bundle repeated once, however often it is asked for", async () => {
     const { forge, airS, own, ids } = await twoWithMuch();
     const oneS = await airS(() => forge(9, { kind: "want", of: hopTagOf(own), ids: ids.slice(0, 1) }));
