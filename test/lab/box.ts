@@ -92,7 +92,7 @@ export async function startBox(lab: Lab, name: string, options: LabBoxOptions = 
         ]);
         return page.exitCode === 0;
       },
-      15_000,
+      40_000,
     );
     const result = await Promise.race([up, exited]).catch((error: Error) => error.message);
     if (result !== true) throw new Error(`the box did not come up: ${result}\n${box.output()}`);
