@@ -28,11 +28,9 @@ import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
 import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "./mesh/index.ts";
 import { MessagesPart } from "./messages/index.ts";
-import { ConsolePart, type PortalFacts, PortalPart } from "./portal/index.ts";
+import { ConsolePart, PortalPart, portalFacts } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
-import { WifiPart } from "./wifi/air/index.ts";
-import { BatmanPart } from "./wifi/batman/index.ts";
-import { networkName } from "./wifi/plan/index.ts";
+import { composeRadios } from "./wifi/compose-radios.ts";
 
 export const VERSION = packageJson.version;
 
@@ -133,30 +131,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const store = new SessionStore(join(stateFolder, "sessions.sqlite"));
   const gateway = new Gateway({ config: config.gateway, backend, store, journal, clock, log });
 
-  const facts = (): PortalFacts => ({
-    ...config.box,
-    ...config.portal,
-    // A button leads to a page; a service that speaks UDP has none.
-    services: config.gateway.services
-      .filter(({ protocol }) => protocol === "tcp")
-      .map(({ name, description, port, path }) => ({
-        name,
-        description,
-        url: `http://${config.gateway.name}:${port}${path}`,
-      })),
-    farServices: (farServices?.list() ?? []).map(({ name, box, port, path }) => ({
-      name,
-      box,
-      url: `http://${config.gateway.name}:${port}${path}`,
-    })),
-    portalUrl: backend.portalUrl,
-    portalHosts: [...backend.portalHosts],
-    internet: backend.uplinkUsable,
-    toldOnline: gateway.toldOnline,
-    guestToGuest: config.gateway.guest_to_guest,
-    configBroken: problems.length > 0,
-    ...(certificate ? { tlsHost: certificate.host } : {}),
-  });
+  const facts = () =>
+    portalFacts({
+      ...{ config, backend, gateway },
+      farServices: farServices?.list() ?? [],
+      isConfigBroken: problems.length > 0,
+      tlsHost: certificate?.host,
+    });
   const time = { clock, timers: systemTimers, bootClock: systemBootClock(), random: Math.random };
   const lora = new LoraPart({
     ...time,
@@ -173,34 +154,21 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
   if (bench?.isByLoraAlone) for (const link of config.mesh.invites) memberships.join(link, config.box.name);
   // On a bench the machine's radios are let alone.
-  const wifi = onBoard
-    ? new WifiPart({
-        config: { ...config.wifi, ssid: networkName(config.wifi.ssid, config.box.name) },
-        bridge: config.gateway.bridge,
-        runFolder: join(runFolder, "wifi"),
-        deviceHash: key.hash,
+  const radios = onBoard
+    ? composeRadios({
+        config,
+        keyHash: key.hash,
         sharedKey: () => firstNetwork(memberships)?.sharedKeys()[0],
+        wayOut: {
+          isUsable: () => backend.uplinkUsable,
+          onChange: (listener) => gateway.onUplinkChange(listener),
+        },
+        runFolder,
         timers: systemTimers,
         journal,
         log,
       })
     : undefined;
-  const batman =
-    wifi && config.wifi.mesh.enabled
-      ? new BatmanPart({
-          config: config.wifi.mesh,
-          keyHash: key.hash,
-          meshInterfaces: wifi,
-          guestPorts: [config.gateway.bridge, ...config.gateway.interfaces],
-          gateway: {
-            rates: () => wayOutRates(config.gateway.uplink, backend.uplinkUsable),
-            onChange: (listener) => gateway.onUplinkChange(listener),
-          },
-          runFolder,
-          timers: systemTimers,
-          log,
-        })
-      : undefined;
   const { mesh, parts, clearLeftovers } = composeMesh({
     config,
     onBoard,
@@ -288,13 +256,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...(ways ? [ways] : []),
       gateway,
       // As soon as there is a firewall before it.
-      ...(wifi ? [wifi] : []),
+      ...(radios ? [radios.wifi] : []),
       ...(roaming ? [roaming] : []),
       ...(farServices ? [farServices] : []),
       ...(messages ? [messages] : []),
       portal,
       lora,
-      ...(batman ? [batman] : []),
+      ...(radios?.batman ? [radios.batman] : []),
       ...parts,
       new ConsolePart({
         listen,
@@ -306,7 +274,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           config: { file: file ?? null, problems },
           parts: () => lifecycle.status(),
           gateway,
-          wifi,
+          wifi: radios?.wifi,
           uplinks: ways,
           lora: texts,
           mesh: mesh.desk,
@@ -344,10 +312,6 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     },
   };
 }
-
-/** What the mesh is told of the way to the internet; where its rates are not known, as little as batctl(8) takes for usual. */
-const wayOutRates = ({ allow, down_kbit, up_kbit }: Config["gateway"]["uplink"], isUsable: boolean) =>
-  allow && isUsable ? { downKbit: down_kbit || 10_000, upKbit: up_kbit || 2_000 } : undefined;
 
 /** Of several networks the one whose radios are joined: the same at all boxes that are in the same ones. */
 const firstNetwork = (memberships: Memberships) =>
