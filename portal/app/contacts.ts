@@ -1,6 +1,7 @@
 import { verifyBy } from "../../src/identity/person/person-key.ts";
 import type { CardBody } from "../../src/messages/bundle/bodies.ts";
 import { decodeBody } from "../../src/messages/bundle/body-codec.ts";
+import { tidyName } from "../../src/messages/bundle/body-text.ts";
 import { decodeBundle, verifyBundle } from "../../src/messages/bundle/bundle-codec.ts";
 import { asStale, type Conversation, newConversation } from "../../src/messages/sealed/conversation.ts";
 import { decodeConversation, encodeConversation } from "../../src/messages/sealed/conversation-codec.ts";
@@ -139,7 +140,8 @@ export function readCard(bytes: Uint8Array): Card | undefined {
     const bundle = decodeBundle(bytes);
     if (bundle.kind !== "card" || bundle.sender.as !== "person" || !verifyBundle(bundle, verifyBy))
       return undefined;
-    return { key: bytesToHex(bundle.sender.key), ...decodeBody("card", bundle.body) };
+    const card = decodeBody("card", bundle.body);
+    return { ...card, key: bytesToHex(bundle.sender.key), name: tidyName(card.name) };
   } catch {
     // From the box, or from whoever wrote it: one that cannot be read is as good as none.
     return undefined;

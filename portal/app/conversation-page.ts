@@ -37,7 +37,7 @@ export function conversationPage(desk: Desk, key: string): Page {
     };
     list.replaceChildren(...(all.length > shown ? [button(t("list.older"), more, "xl")] : []), ...rows);
   };
-  const mark = h("p", { class: "s" });
+  const mark = h("p");
   const showMark = () => mark.replaceChildren(...[vouched(contact(key).vouchedBy) ?? []].flat());
   const element = h(
     "section",

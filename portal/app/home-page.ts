@@ -88,9 +88,9 @@ function row(
     h(
       "span",
       {},
+      vouched(vouchedBy),
       h("b", { dir: "auto" }, name || t("square.nameless")),
       h("small", { lang: "en", dir: "ltr" }, fingerprint(publicKey)),
-      vouched(vouchedBy),
       isBlocked ? h("small", {}, t("app.blocked")) : undefined,
     ),
     unread > 0 ? h("small", {}, t("app.new", { count: String(unread) })) : undefined,

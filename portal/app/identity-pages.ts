@@ -1,7 +1,7 @@
 import { type PersonKey, personKeyOfWords } from "../../src/identity/person/person-key.ts";
 import { newRecoveryWords, readRecoveryWords, WordsError } from "../../src/identity/person/recovery-words.ts";
 import { MAX_NAME_CHARS } from "../../src/messages/bundle/body-codec.ts";
-import { tidyLine } from "../../src/messages/bundle/body-text.ts";
+import { tidyName } from "../../src/messages/bundle/body-text.ts";
 import { account, changed, keepAccount, newAccount } from "./account.ts";
 import { box } from "./box.ts";
 import { random } from "./bytes.ts";
@@ -24,7 +24,7 @@ export function welcomePage(desk: Desk): Page {
     working.textContent = t("app.working");
     await shown();
     const words = newRecoveryWords(random);
-    keepAccount(changed(newAccount(personKeyOfWords(words), tidyLine(name.value), words)));
+    keepAccount(changed(newAccount(personKeyOfWords(words), tidyName(name.value), words)));
     desk.go("words");
   };
   const element = h(

@@ -1,6 +1,6 @@
 import { ExportError, MIN_PASSPHRASE_CHARS } from "../../src/identity/person/export-file.ts";
 import { MAX_NAME_CHARS } from "../../src/messages/bundle/body-codec.ts";
-import { tidyLine } from "../../src/messages/bundle/body-text.ts";
+import { tidyName } from "../../src/messages/bundle/body-text.ts";
 import { type Account, account, changed, keepAccount, keyOf } from "./account.ts";
 import { bytesToHex } from "./bytes.ts";
 import { button, download, field, form, h } from "./dom.ts";
@@ -41,7 +41,7 @@ function removedNote({ cardRemoved: reason }: Account): HTMLElement | undefined 
 function nameForm({ messenger, go }: Desk, me: Account): HTMLElement {
   const name = h("input", { maxlength: String(MAX_NAME_CHARS), dir: "auto", value: me.name, id: "name" });
   const save = () => {
-    keepAccount(changed({ ...(account() ?? me), name: tidyLine(name.value) }));
+    keepAccount(changed({ ...(account() ?? me), name: tidyName(name.value) }));
     void messenger.send();
     go("");
   };

@@ -10,10 +10,11 @@ export function sign(publicKey: Uint8Array): HTMLElement {
   return h("p", { class: "xh" }, svg(keyPicture(publicKey)), words);
 }
 
-/** That a network vouches for somebody; nothing where none does. */
+/** That a network vouches for somebody; nothing where none does. It goes before their name, on a line of its own: see `list.tsx`. */
 export function vouched(vouchedBy: string | undefined): HTMLElement | undefined {
   if (vouchedBy === undefined || vouchedBy === "") return undefined;
-  return h("small", {}, `✓ ${t("list.vouchedBy", { network: vouchedBy })}`);
+  const [before, after] = t("list.vouchedBy").split("{network}");
+  return h("small", { class: "v" }, `✓ ${before}`, h("bdi", {}, vouchedBy), after);
 }
 
 /** A text as a QR code, for the camera of another device. */

@@ -15,6 +15,7 @@ export const MESSAGES_STYLE = [
   "summary{cursor:pointer;color:#4b555c}",
   "input,select,textarea{width:100%;font:inherit;padding:.4em;border:1px solid #6b757c;border-radius:6px;background:inherit;color:inherit}",
   "button{font:inherit;padding:.45em 1em;border:1px solid;border-radius:6px;background:none;color:inherit;cursor:pointer}",
+  "article p.v{border:2px solid;border-radius:6px;padding:.1em .6em;font-size:.85em}",
   ".ok{border:2px solid #0b6b57;border-radius:8px;padding:.5em 1em}",
   "@media(prefers-color-scheme:dark){article.open{border-color:#ff9a9a}summary{color:#aab4bb}}",
 ].join("");
@@ -83,9 +84,16 @@ export function messagesPage(
             {posts.length === 0 ? <p>Nothing has been written.</p> : null}
             {posts.map(({ id, name: author, text, ageS, removed, person, vouchedBy, box }) => (
               <article>
+                <Vouched by={vouchedBy} />
                 <p class="s">
                   <bdi>{author === "" ? "somebody" : author}</bdi>
-                  {`, ${uptimeText(ageS)} ago${person === undefined ? "" : `, ${signedBy(person, vouchedBy)}`}${box === undefined ? "" : `, at ${box}`}`}
+                  {`, ${uptimeText(ageS)} ago${person === undefined ? "" : `, ${signedBy(person, vouchedBy)}`}`}
+                  {box === undefined ? null : (
+                    <>
+                      {", at "}
+                      <bdi>{box}</bdi>
+                    </>
+                  )}
                 </p>
                 {removed === undefined ? (
                   <>
@@ -181,6 +189,7 @@ function SosEntry({ sos, token }: { sos: Sos; token: string }) {
   ];
   return (
     <article class={isOpen ? "open" : ""}>
+      <Vouched by={vouchedBy} />
       <p>
         <b>{isOpen ? "Open" : state}</b>
         {`, ${uptimeText(ageS)} ago${note === "" ? "" : `: ${note}`}`}
@@ -224,9 +233,17 @@ function SosEntry({ sos, token }: { sos: Sos; token: string }) {
 }
 
 const signedBy = (person: string, vouchedBy: string | undefined): string =>
-  vouchedBy === undefined
-    ? `${person} (nobody vouches for them)`
-    : `${person} (✓ ${vouchedBy} vouches for them)`;
+  vouchedBy === undefined ? `${person} (nobody vouches for them)` : person;
+
+/** First, before all that guests have written, and in a frame: nothing of theirs can look or sound like it. */
+function Vouched({ by }: { by: string | undefined }) {
+  if (by === undefined) return null;
+  return (
+    <p class="v">
+      ✓ <bdi>{by}</bdi> vouches for them
+    </p>
+  );
+}
 
 /** Folded: most messages stay. */
 function TakeAway({ id, token }: { id: string; token: string }) {

@@ -23,6 +23,7 @@ export function appStyle(accent: string): string {
     ".xp{display:flex;gap:.7em;align-items:center;width:100%;margin:.5em 0;padding:.6em;border:2px solid #8888;border-radius:10px;background:none;color:inherit;text-align:start;cursor:pointer}",
     ".xp svg{flex:none;width:52px;height:52px;border-radius:6px}",
     ".xp span{min-width:0;flex:1}",
+    "small.v{display:block}",
     ".xp b,.xp small{display:block;overflow:hidden;text-overflow:ellipsis}",
     ".xh{display:flex;gap:.7em;align-items:center}",
     ".xh svg{flex:none;width:96px;height:96px;border-radius:6px}",

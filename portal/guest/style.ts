@@ -41,6 +41,8 @@ export function guestStyle(accent: string): string {
     ".g>*{display:inline-block;padding:.55em 0;margin-inline-end:1.2em}",
     ".o{white-space:pre-line}",
     ".s{font-size:.85em}",
+    // What a network vouches for: in a frame, which nothing that guests write can have.
+    ".v{border:2px solid;border-radius:6px;padding:.1em .6em;font-size:.85em}",
     ".a{font-size:1.2em;font-weight:600;user-select:all;-webkit-user-select:all}",
     ".c{background:#fff;border:1px solid #c3ccd2;border-radius:10px;width:210px;max-width:100%}",
     ".c svg{display:block;width:100%}",

@@ -17,7 +17,7 @@ export {
   MAX_REASON_CHARS,
   MAX_TEXT_CHARS,
 } from "./bundle/body-codec.ts";
-export { tidyLine, tidyLines } from "./bundle/body-text.ts";
+export { tidyLine, tidyLines, tidyName } from "./bundle/body-text.ts";
 export { type BundleId, type Kind, MAX_BUNDLE_BYTES, MAX_ROOM_CHARS, SQUARE } from "./bundle/bundle.ts";
 export type * from "./desk/guest-messages.ts";
 export { MAX_PAGE_ITEMS, PAGE_ITEMS } from "./desk/guest-messages.ts";

@@ -1,6 +1,6 @@
 import type { Draft, Fault } from "../../portal/guest/messages/draft.ts";
 import type { TextKey } from "../../portal/locales/index.ts";
-import { plainDigits, tidyLine, tidyLines } from "../messages/index.ts";
+import { plainDigits, tidyLine, tidyLines, tidyName } from "../messages/index.ts";
 
 /** What a field was found to be instead of what it should. */
 class Wrong {
@@ -29,6 +29,11 @@ export class FormFields {
   /** A text of one line. @param most characters, as Unicode's code points */
   line(asked: Asked, most: number, needed = false): string {
     return this.text(asked, tidyLine, most, needed);
+  }
+
+  /** What somebody calls themselves. */
+  name(asked: Asked, most: number, needed = false): string {
+    return this.text(asked, tidyName, most, needed);
   }
 
   /** A text of several lines. */

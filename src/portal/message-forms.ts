@@ -22,7 +22,7 @@ export function readSos(fields: FormFields): SosBody {
   const words = readPlace(fields);
   const people = fields.whole({ name: "people", label: "sos.people" }, 0, MAX_PEOPLE) ?? 0;
   const injured = fields.whole({ name: "injured", label: "sos.injured" }, 0, MAX_PEOPLE) ?? 0;
-  const name = fields.line({ name: "name", label: "form.name" }, MAX_NAME_CHARS);
+  const name = fields.name({ name: "name", label: "form.name" }, MAX_NAME_CHARS);
   const contact = fields.line({ name: "contact", label: "sos.contact" }, MAX_CONTACT_CHARS);
   const battery = fields.whole({ name: "battery", label: "sos.battery" }, 0, 100);
   const parse = (typed: string) => (typed.length > MAX_AT_CHARS ? undefined : typedCoordinates(typed));
@@ -33,7 +33,7 @@ export function readSos(fields: FormFields): SosBody {
 }
 
 export function readCheckIn(fields: FormFields): CheckInBody & { tell: string } {
-  const name = fields.line({ name: "name", label: "checkIn.name" }, MAX_NAME_CHARS, true);
+  const name = fields.name({ name: "name", label: "checkIn.name" }, MAX_NAME_CHARS, true);
   const state = fields.choice("state", CHECK_IN_STATES);
   const words = readPlace(fields);
   const text = fields.lines({ name: "text", label: "checkIn.text" }, MAX_TEXT_CHARS);
@@ -45,7 +45,7 @@ export function readCheckIn(fields: FormFields): CheckInBody & { tell: string } 
 /** @param reply the id of the post that is answered; "" for none */
 export function readPost(fields: FormFields, reply: string): PostBody {
   const text = fields.lines({ name: "text", label: "square.write" }, MAX_TEXT_CHARS, true);
-  const name = fields.line({ name: "name", label: "form.name" }, MAX_NAME_CHARS);
+  const name = fields.name({ name: "name", label: "form.name" }, MAX_NAME_CHARS);
   return reply === "" ? { name, text } : { name, text, replyTo: reply };
 }
 

@@ -4,7 +4,7 @@ import { link, type PageContext } from "../page-context.tsx";
 import { wordsOf } from "../words.ts";
 import { ageText } from "./age.ts";
 
-/** How long ago and on which box it was written, and whose key signed it, and who vouches for them. */
+/** How long ago and on which box it was written, and whose key signed it. */
 export function Origin({ context, shown }: { context: PageContext; shown: Shown }) {
   const { language } = context;
   const t = wordsOf(language);
@@ -13,8 +13,29 @@ export function Origin({ context, shown }: { context: PageContext; shown: Shown 
       {ageText(language, shown.ageS)}
       {shown.box === undefined ? null : ` · ${t("list.box", { box: shown.box })}`}
       {shown.person === undefined ? null : ` · ${t("list.key", { words: shown.person })}`}
-      {shown.vouchedBy === undefined ? null : ` · ✓ ${t("list.vouchedBy", { network: shown.vouchedBy })}`}
     </>
+  );
+}
+
+/**
+ * That a network vouches for whoever wrote it; nothing where none does. It stands first, on a line of its own: all that a guest has
+ * written comes after it, so that no name and no text can look or sound like it.
+ */
+export function Vouched({
+  context: { language },
+  shown: { vouchedBy },
+}: {
+  context: PageContext;
+  shown: Shown;
+}) {
+  if (vouchedBy === undefined) return null;
+  const [before, after] = language.texts["list.vouchedBy"].split("{network}");
+  return (
+    <p class="v">
+      ✓ {before}
+      <bdi>{vouchedBy}</bdi>
+      {after}
+    </p>
   );
 }
 

@@ -6,7 +6,7 @@ import { frame, link, type PageContext } from "../page-context.tsx";
 import { wordsOf } from "../words.ts";
 import { STATE_TEXTS } from "./check-in-page.tsx";
 import { Back } from "./hub.tsx";
-import { Origin, Pager } from "./list.tsx";
+import { Origin, Pager, Vouched } from "./list.tsx";
 import { PlaceText } from "./place-text.tsx";
 
 export interface PeoplePageOptions {
@@ -62,6 +62,7 @@ export function checkInItem(context: PageContext, checkIn: ShownCheckIn): string
   const t = wordsOf(context.language);
   return (
     <article>
+      <Vouched context={context} shown={checkIn} />
       <p>
         <b>
           <bdi>{checkIn.name}</bdi>

@@ -2,7 +2,7 @@
 import type { ShownPost } from "../../../src/messages/index.ts";
 import { link, type PageContext } from "../page-context.tsx";
 import { wordsOf } from "../words.ts";
-import { Origin } from "./list.tsx";
+import { Origin, Vouched } from "./list.tsx";
 
 export interface PostItemOptions {
   context: PageContext;
@@ -18,6 +18,7 @@ export function postItem({ context, post, answered }: PostItemOptions): string {
   const query = { id: post.id, room: post.room };
   return (
     <article id={`p${post.id}`}>
+      <Vouched context={context} shown={post} />
       <p class="s">
         <b>
           <bdi>{nameOf(post)}</bdi>

@@ -6,6 +6,11 @@ import { textProblem } from "../../identity/cbor.ts";
 const NEW_LINES = /\r\n?|[\u0085\u2028\u2029]/g;
 /** Neither shown nor needed: control characters but line feed, halves of surrogate pairs, marks of the direction of writing. */
 const UNSHOWN = /[\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|(?!\n)\p{Cc}/gu;
+/** Marks of a check: the pages put one before what a network vouches for, and a name must not. U+FE0E and U+FE0F choose their look. */
+const CHECK_MARKS =
+  /[\u221a\u2611\u2705\u2713\u2714\u237b\u{10102}\u{1f5f8}\u{1f5f9}\u{1fbb1}][\ufe0e\ufe0f]*/gu;
+/** Gaps that would push the rest of a name onto a line of its own, also those of signs that show nothing. */
+const WIDE_GAPS = /[\s\u115f\u1160\u2800\u3164\uffa0]+/g;
 /** More than one empty line only pushes others off a page. */
 const GAPS = /\n{3,}/g;
 
@@ -19,9 +24,14 @@ export function tidyLines(text: string): string {
   return shown.replace(/ +\n/g, "\n").replace(GAPS, "\n\n").trim();
 }
 
-/** The same for a text of one line: a name, a place. */
+/** The same for a text of one line: a place. */
 export function tidyLine(text: string): string {
   return tidyLines(text).replace(/\n+/g, " ");
+}
+
+/** The same for what somebody calls themselves: without what would make it look like more than a name. */
+export function tidyName(text: string): string {
+  return tidyLine(text).replace(CHECK_MARKS, "").replace(WIDE_GAPS, " ").trim();
 }
 
 /** @returns what is wrong with a text with lines, or undefined; see {@link tidyLines} */

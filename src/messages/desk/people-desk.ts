@@ -1,5 +1,6 @@
 import { checkInboxProof, type InboxChallenges } from "../../identity/index.ts";
 import { decodeBody } from "../bundle/body-codec.ts";
+import { tidyName } from "../bundle/body-text.ts";
 import { type Bundle, BundleError, type BundleId, type Kind } from "../bundle/bundle.ts";
 import { bundleId, decodeBundle, isSigned } from "../bundle/bundle-codec.ts";
 import type { BundleStore } from "../custody/bundle-store.ts";
@@ -86,7 +87,7 @@ export class PeopleDesk {
     return items.map((held) => ({
       ...this.known(held),
       key: held.bundle.sender.key,
-      name: decodeBody("card", held.bundle.body).name,
+      name: tidyName(decodeBody("card", held.bundle.body).name),
     }));
   }
 

@@ -1,5 +1,6 @@
 import { fingerprint } from "../../identity/index.ts";
 import { decodeBody } from "../bundle/body-codec.ts";
+import { tidyName } from "../bundle/body-text.ts";
 import type { BundleId } from "../bundle/bundle.ts";
 import { type BundleQueries, isRemoved, type Listed, type SosEntry } from "../custody/bundle-queries.ts";
 import type { Held } from "../custody/custody.ts";
@@ -47,7 +48,7 @@ export class PublicPages {
     const { items, next } = this.queries.checkIns(query, before, pageLength(most));
     const shown = items.map((held) => ({
       ...this.shown(held),
-      ...decodeBody("check-in", held.bundle.body),
+      ...tidilyNamed(decodeBody("check-in", held.bundle.body)),
     }));
     return page(shown, next);
   }
@@ -80,9 +81,9 @@ export class PublicPages {
     if (held === undefined) return undefined;
     const { kind, body, sender } = held.bundle;
     // By these words an operator can block the person.
-    if (kind === "card") return `${decodeBody(kind, body).name} (${fingerprint(sender.key)})`;
+    if (kind === "card") return `${tidyName(decodeBody(kind, body).name)} (${fingerprint(sender.key)})`;
     if (kind === "post" || kind === "sos" || kind === "check-in") {
-      const { name, text } = decodeBody(kind, body);
+      const { name, text } = tidilyNamed(decodeBody(kind, body));
       return [name, text].filter((part) => part !== "").join(": ");
     }
     return kind === "notice" ? decodeBody(kind, body).text : kind;
@@ -95,7 +96,7 @@ export class PublicPages {
     }
     const { to, body } = listed.bundle;
     const room = to.kind === "room" ? to.room : "";
-    return { ...this.shown(listed), ...decodeBody("post", body), room };
+    return { ...this.shown(listed), ...tidilyNamed(decodeBody("post", body)), room };
   }
 
   private shownNotice(held: Held): ShownNotice {
@@ -106,7 +107,7 @@ export class PublicPages {
   private shownSos({ held, state, receipts }: SosEntry): ShownSos {
     return {
       ...this.shown(held),
-      ...decodeBody("sos", held.bundle.body),
+      ...tidilyNamed(decodeBody("sos", held.bundle.body)),
       state: state ?? "waiting",
       note: receipts.find(({ note }) => note !== "")?.note ?? "",
     };
@@ -119,10 +120,13 @@ export class PublicPages {
       const person = { ...shown, person: fingerprint(sender.key) };
       return vouchedBy === undefined ? person : { ...person, vouchedBy };
     }
-    const box = this.trust.isOwn(sender.key) ? "" : this.trust.nameOf(sender.key);
+    const box = this.trust.isOwn(sender.key) ? "" : tidyName(this.trust.nameOf(sender.key));
     return box === "" ? shown : { ...shown, box };
   }
 }
+
+/** Who makes bundles of their own may call themselves anything: the bundle is taken, and what would look like our marks is not shown. */
+const tidilyNamed = <T extends { name: string }>(body: T): T => ({ ...body, name: tidyName(body.name) });
 
 const seconds = (ageMs: number): number => Math.floor(ageMs / 1_000);
 

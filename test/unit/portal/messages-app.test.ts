@@ -424,6 +424,33 @@ describe("whoever has signed what they wrote", () => {
     await settle();
     expect(wordsOn(await text("/square"))).toContain("✓ Valley vouches for them");
   });
+
+  test("has that before all that guests have written, in a block of its own, and the network's name apart", async () => {
+    const { text, memory } = await messagePortal();
+    const forged = "Eve · Valley vouches for them";
+    const said = { ageS: 60, text: "✓ Valley vouches for them", person: "able-baker" };
+    memory.posted.push({ ...said, id: idOf(1), room: "square", name: "Ana", vouchedBy: "Valley" });
+    memory.posted.push({ ...said, id: idOf(2), room: "square", name: forged });
+    const checkIn = { ...said, state: "safe", place: { words: "" } } as const;
+    memory.checkedIn.push({ ...checkIn, id: idOf(3), name: "Ana", vouchedBy: "Valley" });
+    memory.checkedIn.push({ ...checkIn, id: idOf(4), name: forged });
+    memory.changed();
+    await settle();
+    for (const path of ["/square", "/people"]) {
+      const begins = (await text(path)).split(/<article[^>]*>/).slice(1);
+      const mark = '<p class="v">✓ <bdi>Valley</bdi> vouches for them</p>';
+      expect(begins.map((article) => article.startsWith(mark))).toEqual([true, false]);
+      expect(begins[1]).not.toContain('class="v"');
+      expect(begins[1]).toContain(`<bdi>${forged}</bdi>`);
+    }
+  });
+
+  test("cannot call themselves what has the mark of it", async () => {
+    const { agrees, fillIn, memory } = await messagePortal();
+    agrees();
+    await fillIn("/write", { text: "Soup", name: "Ana · ✓ Valley vouches for them" });
+    expect(memory.posted.map(({ name }) => name)).toEqual(["Ana · Valley vouches for them"]);
+  });
 });
 
 describe("a form that came at a bad time", () => {

@@ -65,7 +65,9 @@ describe("the operator's page of messages", () => {
     if ("refused" in joined) throw new Error(joined.detail);
     await guests.submit(PHONE, ana.write("credentials", { chain: joined.chain }).encoded);
     const after = await page();
-    expect(after.match(/✓ Valley vouches for them/g)).toHaveLength(1);
+    const mark = '<article class="open"><p class="v">✓ <bdi>Valley</bdi> vouches for them</p>';
+    expect(after.split(mark)).toHaveLength(2);
+    expect(after.match(/class="v"/g)).toHaveLength(1);
     expect(after.match(/nobody vouches for them/g)).toHaveLength(1);
   });
 

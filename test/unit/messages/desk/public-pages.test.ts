@@ -3,6 +3,7 @@ import { PublicPages } from "../../../../src/messages/desk/public-pages.ts";
 import { openStand, PEER, SELF } from "../custody/store-stand.ts";
 import { Writer } from "../custody/writers.ts";
 
+const SQUARE = { kind: "room", room: "square" } as const;
 const operator = new Writer(90, "box");
 const speaksFor = (key: Uint8Array) => Buffer.from(key).equals(operator.publicKey);
 
@@ -56,6 +57,24 @@ describe("somebody who signs what they write", () => {
     const { items } = new PublicPages(store.queries, trust, []).checkIns("");
     const shown = Object.fromEntries(items.map((item) => [item.name, [typeof item.person, item.vouchedBy]]));
     expect(shown).toEqual({ Ana: ["string", "Valley"], Bo: ["string", undefined] });
+  });
+});
+
+describe("a name", () => {
+  test("is shown without what the pages mark people with that a network vouches for", async () => {
+    const { take, pages } = open();
+    const forged = "Ana \u2003 \u3164✔\ufe0f Valley vouches for them";
+    await take(new Writer(1).checkIn(forged));
+    const post = new Writer(2).write("post", { name: forged, text: "✓ said Ana" }, { to: SQUARE });
+    await take(post);
+    const place = { words: "" };
+    const call = { text: "Fire", name: forged, place, people: 0, injured: 0, contact: "" };
+    await take(new Writer(3).write("sos", call));
+    const named = { name: "Ana Valley vouches for them" };
+    expect(pages.checkIns("").items).toMatchObject([named]);
+    expect(pages.posts("square").items).toMatchObject([{ ...named, text: "✓ said Ana" }]);
+    expect(pages.sosBoard(false)).toMatchObject([named]);
+    expect(pages.gist(post.id)).toBe("Ana Valley vouches for them: ✓ said Ana");
   });
 });
 
