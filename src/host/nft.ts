@@ -71,9 +71,18 @@ export const overConnectionsEach = (set: string, key: NftExpression, connections
   set: { op: "add", set: `@${set}`, elem: key, stmt: [{ "ct count": { val: connections, inv: true } }] },
 });
 
+/**
+ * On a cold kernel each kind of expression may be a module that is loaded first, and the kernel begins the transaction
+ * anew after each: a slow board must not be interrupted in it, as it would only begin again.
+ */
+const APPLY_TIMEOUT_MS = 60_000;
+
 /** Applies commands in one transaction: all of them, or none (`nft -j -f -`). @throws {RunError} with nft's own words */
 export async function applyNft(commands: readonly NftCommand[]): Promise<void> {
-  await run(["nft", "-j", "-f", "-"], { input: JSON.stringify({ nftables: commands }) });
+  await run(["nft", "-j", "-f", "-"], {
+    input: JSON.stringify({ nftables: commands }),
+    timeoutMs: APPLY_TIMEOUT_MS,
+  });
 }
 
 /** A set element as `nft -j list set` gives it: a value, or a value with its properties. */
