@@ -28,12 +28,14 @@ export function deskAsker(socket: string): AskDesk {
  * The page with JavaScript, its script, and what the script asks for, which goes on to the daemon: the portal's process understands
  * nothing of it. What the daemon is told of the guest is the address that the kernel gave.
  * @param facts undefined while the box is starting
+ * @param deviceAt under whose name is counted what an address asks for; see `GuestDirectory.deviceAt`
  */
 export function appRoutes(
   facts: () => PortalFacts | undefined,
   script: () => Promise<AppScript>,
   ask: AskDesk,
   nowMs: () => number,
+  deviceAt: (address: string) => Promise<string>,
 ) {
   const asking = new SourceLimiter(ASKING, nowMs());
   /** @param names of the query's fields that go on */
@@ -59,8 +61,8 @@ export function appRoutes(
 
   const app = new Hono<{ Bindings: Peer }>();
   const get = (path: string, names: readonly string[]) =>
-    app.get(path, (c) => {
-      if (!asking.takes(c.env.address, nowMs())) return empty(429);
+    app.get(path, async (c) => {
+      if (!asking.takes(await deviceAt(c.env.address), nowMs())) return empty(429);
       // A stream ends when the guest's browser goes.
       return passedOn(c, names, path === "/app/events" ? { signal: c.req.raw.signal } : undefined);
     });

@@ -4,7 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { stream } from "hono/streaming";
 import { z } from "zod";
 import type { BoxFacts } from "../../portal/guest/pages.tsx";
-import { type Gateway, GuestError } from "../gateway/index.ts";
+import { type Gateway, GuestError, type GuestView } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
 import type { GuestMessages } from "../messages/index.ts";
 import { deskAppApi } from "./desk-app-api.ts";
@@ -16,6 +16,12 @@ export interface PortalFacts extends BoxFacts {
   portalHosts: string[];
   /** The host of the certificate, for RFC 8908; absent without one. */
   tlsHost?: string;
+}
+
+/** A guest, as the portal's process is told of them. */
+export interface DeskGuest extends GuestView {
+  /** The device's MAC address: what a guest asks for is counted by it. Absent where it was forgotten meanwhile. */
+  station?: string;
 }
 
 /** A line of the desk's event stream. */
@@ -49,6 +55,10 @@ export function deskApi(
   onFactsChange: (listener: () => void) => () => void = () => () => {},
 ) {
   const guest = zValidator("query", z.strictObject({ address }));
+  const seen = (address: string, view: GuestView): DeskGuest => {
+    const station = gateway.sessions.at(address)?.mac;
+    return station === undefined ? view : { ...view, station };
+  };
   const facts = () => ({ ...boxFacts(), messages: messages !== undefined });
   const desk = new Hono()
     .use("/guest/*", bodyLimit({ maxSize: 4096 }))
@@ -57,13 +67,22 @@ export function deskApi(
       log.error({ error }, `${c.req.method} ${c.req.path}`);
       return c.json({ error: "failed" as const, detail: error.message }, 500);
     })
-    .get("/guest", guest, async (c) => c.json(await gateway.view(c.req.valid("query").address), 200))
-    .post("/guest/shown", guest, async (c) => c.json(await gateway.shown(c.req.valid("query").address), 200))
-    .post("/guest/agree", zValidator("query", z.strictObject({ address, language })), async (c) => {
-      const query = c.req.valid("query");
-      return c.json(await gateway.agree(query.address, query.language), 200);
+    .get("/guest", guest, async (c) => {
+      const { address } = c.req.valid("query");
+      return c.json(seen(address, await gateway.view(address)), 200);
     })
-    .post("/guest/leave", guest, async (c) => c.json(await gateway.leave(c.req.valid("query").address), 200))
+    .post("/guest/shown", guest, async (c) => {
+      const { address } = c.req.valid("query");
+      return c.json(seen(address, await gateway.shown(address)), 200);
+    })
+    .post("/guest/agree", zValidator("query", z.strictObject({ address, language })), async (c) => {
+      const { address, language } = c.req.valid("query");
+      return c.json(seen(address, await gateway.agree(address, language)), 200);
+    })
+    .post("/guest/leave", guest, async (c) => {
+      const { address } = c.req.valid("query");
+      return c.json(seen(address, await gateway.leave(address)), 200);
+    })
     .get("/events", (c) =>
       stream(c, async (out) => {
         let waiting: DeskEvent[] = [{ kind: "facts", facts: facts() }];

@@ -1,6 +1,5 @@
 import { hc } from "hono/client";
-import type { GuestView } from "../gateway/index.ts";
-import type { DeskApi, DeskEvent } from "./desk-api.ts";
+import type { DeskApi, DeskEvent, DeskGuest } from "./desk-api.ts";
 
 /** The daemon did not answer, or could not do what was asked. */
 export class DeskError extends Error {
@@ -24,19 +23,19 @@ export class DeskClient {
     this.client = hc<DeskApi>("http://desk", { fetch: overSocket as typeof fetch });
   }
 
-  view(address: string): Promise<GuestView> {
+  view(address: string): Promise<DeskGuest> {
     return answered(this.client.guest.$get({ query: { address } }));
   }
 
-  shown(address: string): Promise<GuestView> {
+  shown(address: string): Promise<DeskGuest> {
     return answered(this.client.guest.shown.$post({ query: { address } }));
   }
 
-  agree(address: string, language: string): Promise<GuestView> {
+  agree(address: string, language: string): Promise<DeskGuest> {
     return answered(this.client.guest.agree.$post({ query: { address, language } }));
   }
 
-  leave(address: string): Promise<GuestView> {
+  leave(address: string): Promise<DeskGuest> {
     return answered(this.client.guest.leave.$post({ query: { address } }));
   }
 
@@ -70,14 +69,14 @@ interface Answer {
   json(): Promise<unknown>;
 }
 
-async function answered(request: Promise<Answer>): Promise<GuestView> {
+async function answered(request: Promise<Answer>): Promise<DeskGuest> {
   let response: Answer;
   try {
     response = await request;
   } catch {
     throw new DeskError("unreachable");
   }
-  if (response.ok) return (await response.json()) as GuestView;
+  if (response.ok) return (await response.json()) as DeskGuest;
   if (response.status !== 409) throw new DeskError("unreachable");
   const { error } = (await response.json()) as { error: "unknown-station" | "full" };
   throw new DeskError(error);

@@ -131,7 +131,9 @@ export function guestApp(
       return view;
     };
     const own = new MessagePages(pages, board, tokens, nowMs);
-    app.route("/", messageRoutes({ desk: messages, board, pages, messages: own, tokens, visitor, nowMs }));
+    const deviceAt = (address: string) => directory.deviceAt(address);
+    const common = { board, pages, tokens, visitor, deviceAt, nowMs };
+    app.route("/", messageRoutes({ desk: messages, messages: own, ...common }));
   }
   if (onePerson) app.route("/", onePerson);
 

@@ -1,13 +1,17 @@
-import type { GuestView } from "../gateway/index.ts";
-import type { PortalFacts } from "./desk-api.ts";
-import type { DeskClient } from "./desk-client.ts";
+import type { DeskGuest, PortalFacts } from "./desk-api.ts";
+import { type DeskClient, DeskError } from "./desk-client.ts";
+import { networkOf } from "./guest-network.ts";
 
 /** More guests than the address pool has are not remembered. */
 const MAX_GUESTS = 16_384;
 const RETRY_MS = 500;
+/** Whose an IPv6 address is, for what is counted, is not asked for again so long. */
+const DEVICE_FRESH_MS = 60_000;
+/** Each question may cost the daemon a look at the kernel's neighbours: while so many are under way, no more are asked to count. */
+const MAX_ASKING = 32;
 
 interface Remembered {
-  view: GuestView;
+  view: DeskGuest;
   atMs: number;
 }
 
@@ -66,7 +70,7 @@ export class GuestDirectory {
   }
 
   /** The guest at an address. @throws {DeskError} */
-  async at(address: string): Promise<GuestView> {
+  async at(address: string): Promise<DeskGuest> {
     const known = this.remembered(address);
     if (known) return known;
     const question = Symbol();
@@ -79,17 +83,33 @@ export class GuestDirectory {
     }
   }
 
+  /**
+   * Under whose name is counted what an address asks for: its device's, as one device has many addresses, and addresses beyond those that
+   * are remembered would share what is left. Asks the daemon only where it does not know; until anybody knows see {@link networkOf}.
+   */
+  async deviceAt(address: string): Promise<string> {
+    const known = this.guests.get(address);
+    const isKnown = known !== undefined && isFresh(address, known, this.nowMs(), DEVICE_FRESH_MS);
+    if (isKnown || this.asking.size >= MAX_ASKING) return known?.view.station ?? networkOf(address);
+    try {
+      return (await this.at(address)).station ?? networkOf(address);
+    } catch (error) {
+      if (!(error instanceof DeskError)) throw error;
+      return networkOf(address);
+    }
+  }
+
   /** The guest at an address if it is known without asking. */
-  remembered(address: string): GuestView | undefined {
+  remembered(address: string): DeskGuest | undefined {
     const known = this.live ? this.guests.get(address) : undefined;
-    if (!known || !isFresh(address, known, this.nowMs())) return undefined;
+    if (!known || !isFresh(address, known, this.nowMs(), IPV6_FRESH_MS)) return undefined;
     const passedS = Math.floor((this.nowMs() - known.atMs) / 1000);
     return passedS === 0
       ? known.view
       : { ...known.view, secondsLeft: Math.max(0, known.view.secondsLeft - passedS) };
   }
 
-  remember(address: string, view: GuestView): GuestView {
+  remember(address: string, view: DeskGuest): DeskGuest {
     if (this.guests.size >= MAX_GUESTS) this.guests.clear();
     this.asking.delete(address);
     this.guests.set(address, { view, atMs: this.nowMs() });
@@ -117,6 +137,6 @@ export class GuestDirectory {
 /** An IPv6 address may have changed hands unnoticed: it is asked for again soon. */
 const IPV6_FRESH_MS = 1_000;
 
-function isFresh(address: string, { atMs }: Remembered, nowMs: number): boolean {
-  return !address.includes(":") || nowMs - atMs < IPV6_FRESH_MS;
+function isFresh(address: string, { atMs }: Remembered, nowMs: number, ipv6FreshMs: number): boolean {
+  return !address.includes(":") || nowMs - atMs < ipv6FreshMs;
 }

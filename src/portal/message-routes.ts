@@ -40,6 +40,8 @@ export interface MessageRoutesOptions {
   tokens: FormTokens;
   /** The guest at an address, who is shown a page. @throws {DeskError} */
   visitor: (address: string) => Promise<GuestView>;
+  /** Under whose name is counted what an address asks for; see `GuestDirectory.deviceAt`. */
+  deviceAt: (address: string) => Promise<string>;
   /** The monotonic clock. */
   nowMs: () => number;
 }
@@ -87,8 +89,9 @@ interface Sent {
 
 /** The guests' pages and forms of messages: nothing of them needs a script, a cookie or a key. */
 export function messageRoutes(options: MessageRoutesOptions) {
-  const { desk, board, pages, messages, tokens, visitor, nowMs } = options;
+  const { desk, board, pages, messages, tokens, visitor, deviceAt, nowMs } = options;
   const lookingUp = new SourceLimiter(LOOKING_UP, nowMs());
+  const mayLookUp = async (c: Ask) => lookingUp.takes(await deviceAt(c.env.address), nowMs());
 
   /** Shows a page to a guest who has agreed, and asks all others to. */
   const afterConsent = async (
@@ -184,7 +187,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
     const code = tidyWithdrawalCode(c.req.query("code") ?? "");
     const before = cursorOf(c);
     const isFirst = before === undefined && room === SQUARE && code === undefined;
-    if (!isFirst && !lookingUp.takes(c.env.address, nowMs())) return pages.tooMuch(language, "/square");
+    if (!isFirst && !(await mayLookUp(c))) return pages.tooMuch(language, "/square");
     const answer = await messages.square({ language, before }, room, code);
     if (!isRefusal(answer)) return answer;
     return answer.refused === "unreachable" || room === SQUARE
@@ -243,7 +246,7 @@ export function messageRoutes(options: MessageRoutesOptions) {
     const query = firstChars(tidyLine((c.req.query("q") ?? "").slice(0, 4 * MAX_NAME_CHARS)), MAX_NAME_CHARS);
     const before = cursorOf(c);
     const isFirst = before === undefined && query === "";
-    if (!isFirst && !lookingUp.takes(c.env.address, nowMs())) return pages.tooMuch(language, "/people");
+    if (!isFirst && !(await mayLookUp(c))) return pages.tooMuch(language, "/people");
     const answer = await messages.people({ language, before }, query);
     return isRefusal(answer) ? unreadable(language, `/people?${new URLSearchParams({ q: query })}`) : answer;
   });

@@ -28,7 +28,13 @@ export function serveGuests(options: GuestServerOptions): { stop(): Promise<void
   const directory = new GuestDirectory(desk);
   const messages = new DeskMessagesClient(overSocket(options.desk));
   const nowMs = () => performance.now();
-  const onePerson = appRoutes(() => directory.facts, builtOnce(), deskAsker(options.desk), nowMs);
+  const onePerson = appRoutes(
+    () => directory.facts,
+    builtOnce(),
+    deskAsker(options.desk),
+    nowMs,
+    (address) => directory.deviceAt(address),
+  );
   const app = guestApp(directory, desk, messages, nowMs, onePerson);
   const following = directory.follow();
   const common = { maxRequestBodySize: MAX_REQUEST_BYTES, development: false };

@@ -41,6 +41,7 @@ export async function startAppBox(folder: string) {
       return desk.fetch(new Request(`http://desk${path}`, init));
     },
     () => performance.now(),
+    async (address) => address,
   );
   const server = Bun.serve({
     port: 0,

@@ -44,6 +44,8 @@ async function stand({ agreed = true, messages = true } = {}) {
     },
     capturedLog().log,
   );
+  /** Whose an address is, where it is not a device's only one. */
+  const devices = new Map<string, string>();
   let isAway = false;
   let nowMs = 0;
   const app = appRoutes(
@@ -54,10 +56,12 @@ async function stand({ agreed = true, messages = true } = {}) {
       return desk.fetch(new Request(`http://desk${path}`, init));
     },
     () => nowMs,
+    async (address) => devices.get(address) ?? address,
   );
   return {
     ...box,
     asked,
+    devices,
     wait: (ms: number) => {
       nowMs += ms;
     },
@@ -323,6 +327,7 @@ describe("what the page asks the box", () => {
       async () => SCRIPT,
       deskAsker(`${folder}/desk.sock`),
       () => performance.now(),
+      async (address) => address,
     );
     const portal = Bun.serve({
       port: 0,
@@ -347,6 +352,16 @@ describe("what the page asks the box", () => {
       }
       abort.abort();
     }
+  });
+
+  test("no device has more of the daemon by having many addresses", async () => {
+    const box = await stand();
+    const ask = async (address: string) => (await box.get("/app/people?name=a", {}, address)).status;
+    const addresses = Array.from({ length: 300 }, (_, n) => `fd00::${n.toString(16)}`);
+    for (const address of addresses) box.devices.set(address, "02:00:00:00:00:01");
+    const statuses = await Promise.all(addresses.map(ask));
+    expect(statuses.filter((status) => status === 200).length).toBe(60);
+    expect(await ask("fd00::beef")).toBe(200);
   });
 
   test("no guest asks the daemon without end, and none takes another's share", async () => {

@@ -46,12 +46,18 @@ const reasonOf = (error: unknown) => (error instanceof DeskError ? error.reason 
 describe("the desk over its socket", () => {
   test("answers for a guest, from its first view to its leaving", async () => {
     const { client } = await desk();
-    expect(await client.view(STATION.ipv4)).toEqual({ state: "new", armed: true, secondsLeft: 0 });
+    expect(await client.view(STATION.ipv4)).toEqual({
+      state: "new",
+      armed: true,
+      secondsLeft: 0,
+      station: STATION.mac,
+    });
     expect(await client.shown(STATION.ipv4)).toMatchObject({ state: "shown" });
     expect(await client.agree(STATION.ipv4, "sw")).toEqual({
       state: "released",
       armed: false,
       secondsLeft: 86_400,
+      station: STATION.mac,
     });
     expect(await client.view(STATION.ipv4)).toMatchObject({ state: "released" });
     expect(await client.leave(STATION.ipv4)).toMatchObject({ state: "expired" });

@@ -1,14 +1,13 @@
-import type { GuestView } from "../../../src/gateway/index.ts";
-import type { DeskEvent, PortalFacts } from "../../../src/portal/desk-api.ts";
+import type { DeskEvent, DeskGuest, PortalFacts } from "../../../src/portal/desk-api.ts";
 import type { DeskClient, DeskError } from "../../../src/portal/desk-client.ts";
 import { GuestDirectory } from "../../../src/portal/guest-directory.ts";
 
-export const NEW: GuestView = { state: "new", armed: true, secondsLeft: 0 };
-export const RELEASED: GuestView = { state: "released", armed: false, secondsLeft: 86_400 };
+export const NEW: DeskGuest = { state: "new", armed: true, secondsLeft: 0 };
+export const RELEASED: DeskGuest = { state: "released", armed: false, secondsLeft: 86_400 };
 
 /** A daemon in memory. */
 export class FakeDesk {
-  readonly guests = new Map<string, GuestView>();
+  readonly guests = new Map<string, DeskGuest>();
   /** What was asked of it: `agree 10.20.0.16 en`. */
   readonly calls: string[] = [];
   /** What every question is answered with, where it is answered so. */
@@ -17,20 +16,20 @@ export class FakeDesk {
   private wake: () => void = () => {};
   private open = false;
 
-  async view(address: string): Promise<GuestView> {
+  async view(address: string): Promise<DeskGuest> {
     return this.answer(`view ${address}`, address);
   }
 
-  async shown(address: string): Promise<GuestView> {
+  async shown(address: string): Promise<DeskGuest> {
     return this.answer(`shown ${address}`, address);
   }
 
-  async agree(address: string, language: string): Promise<GuestView> {
+  async agree(address: string, language: string): Promise<DeskGuest> {
     if (!this.fault) this.guests.set(address, RELEASED);
     return this.answer(`agree ${address} ${language}`, address);
   }
 
-  async leave(address: string): Promise<GuestView> {
+  async leave(address: string): Promise<DeskGuest> {
     if (!this.fault) this.guests.set(address, { state: "expired", armed: true, secondsLeft: 0 });
     return this.answer(`leave ${address}`, address);
   }
@@ -66,7 +65,7 @@ export class FakeDesk {
     await settle();
   }
 
-  private answer(call: string, address: string): GuestView {
+  private answer(call: string, address: string): DeskGuest {
     this.calls.push(call);
     if (this.fault) throw this.fault;
     return this.guests.get(address) ?? NEW;

@@ -14,6 +14,56 @@ async function following() {
 
 const asked = (desk: FakeDesk) => desk.calls.filter((call) => call.startsWith("view")).length;
 
+describe("what an address asks for is counted", () => {
+  const PRIVACY = ["fd00::1", "fd00::2", "fe80::3"];
+
+  test("by its device, of which the daemon is asked once a minute at most", async () => {
+    const { desk, directory, time } = await following();
+    for (const address of PRIVACY) desk.guests.set(address, { ...NEW, station: "02:00:00:00:00:07" });
+    for (let second = 0; second < 60; second += 1) {
+      for (const address of PRIVACY) expect(await directory.deviceAt(address)).toBe("02:00:00:00:00:07");
+      time.nowMs += 1_000;
+    }
+    expect(asked(desk)).toBe(PRIVACY.length);
+    desk.guests.set("fd00::1", { ...NEW, station: "02:00:00:00:00:08" });
+    expect(await directory.deviceAt("fd00::1")).toBe("02:00:00:00:00:08");
+  });
+
+  test("without a question where a page was shown to the guest", async () => {
+    const { desk, directory } = await following();
+    desk.guests.set(ADDRESS, { ...NEW, station: "02:00:00:00:00:07" });
+    await directory.at(ADDRESS);
+    expect(await directory.deviceAt(ADDRESS)).toBe("02:00:00:00:00:07");
+    expect(asked(desk)).toBe(1);
+  });
+
+  test("by its network of 64 bits, or its IPv4 address, where nobody knows the device", async () => {
+    const { desk, directory } = await following();
+    desk.fault = new DeskError("unknown-station");
+    expect(await directory.deviceAt("fd00::1")).toBe("fd00:0:0:0::/64");
+    expect(await directory.deviceAt(ADDRESS)).toBe(ADDRESS);
+  });
+
+  test("by its network while many others are being asked for, and asks the daemon for few at a time", async () => {
+    const { desk, directory } = await following();
+    let answer = () => {};
+    const isAnswered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let questions = 0;
+    desk.view = async () => {
+      questions += 1;
+      await isAnswered;
+      return { ...NEW, station: "02:00:00:00:00:07" };
+    };
+    const devices = Array.from({ length: 500 }, (_, n) => directory.deviceAt(`fd00::1:${n.toString(16)}`));
+    expect(await devices.at(-1)).toBe("fd00:0:0:0::/64");
+    expect(questions).toBe(32);
+    answer();
+    expect(await devices[0]).toBe("02:00:00:00:00:07");
+  });
+});
+
 describe("the directory of guests", () => {
   test("knows the box as soon as the daemon has told of it, and nothing before", async () => {
     expect(directoryOf(new FakeDesk()).facts).toBeUndefined();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ENGLISH, LANGUAGES } from "../../../portal/locales/index.ts";
-import { settle } from "./fake-desk.ts";
+import { RELEASED, settle } from "./fake-desk.ts";
 import { idOf } from "./memory-messages.ts";
 import { ADDRESS, formOn, messagePortal, OTHER, stationAt, wordsOn } from "./message-portal.ts";
 
@@ -664,6 +664,20 @@ describe("somebody who asks without end", () => {
     expect((await ask("/square")).status).toBe(200);
     time.nowMs += 2_000;
     expect((await search(22)).status).toBe(200);
+  });
+});
+
+describe("a device with many addresses", () => {
+  test("asks no more than one with one, and takes nothing from others", async () => {
+    const { ask, desk } = await messagePortal();
+    const search = async (from: string) => (await ask("/people?q=x", { from })).status;
+    const addresses = Array.from({ length: 200 }, (_, n) => `fd00::${n.toString(16)}`);
+    for (const address of addresses) desk.guests.set(address, { ...RELEASED, station: "02:00:00:00:00:01" });
+    desk.guests.set("fd00::beef", { ...RELEASED, station: "02:00:00:00:00:02" });
+    const statuses = await Promise.all(addresses.map(search));
+    expect(statuses.filter((status) => status === 200)).toHaveLength(20);
+    expect(await search("fd00::beef")).toBe(200);
+    expect(await search(OTHER)).toBe(200);
   });
 });
 
