@@ -63,6 +63,25 @@ describeNeeding(GUEST_NEEDS, "a box with one radio", () => {
     expect(await isLink()).toBe(true);
   }, 90_000);
 
+  test("that stayed on the air only with as little as can be asked of a chip is left so by the next daemon", async () => {
+    await machine.shell(
+      `for round in 1 2 3; do
+         old=$(pgrep -f hostapd-ap0.conf)
+         kill -9 $old
+         until new=$(pgrep -f hostapd-ap0.conf) && [ "$new" != "$old" ]; do sleep 0.1; done
+       done
+       until ! grep -q ieee80211n /run/air/wifi/hostapd-ap0.conf; do sleep 0.1; done`,
+      { timeoutMs: 60_000 },
+    );
+    await node.says(ALL_UP);
+    const running = () => machine.run(["pgrep", "-a", "hostapd|wpa_suppl"]);
+    const before = await running();
+    await node.stop("SIGKILL");
+    await node.launch();
+    await node.says(ALL_UP);
+    expect(await running()).toBe(before);
+  }, 180_000);
+
   test("leaves nothing of its own behind when it is stopped", async () => {
     await node.stop();
     const left = await machine.tryRun(["sh", "-c", "pgrep -a 'hostapd|wpa_suppl'; iw dev | grep Interface"]);

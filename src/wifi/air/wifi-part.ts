@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { WifiConfig } from "../../config/index.ts";
 import { atIntervals, onceAtATime } from "../../host/intervals.ts";
@@ -101,6 +101,7 @@ export class WifiPart implements Part, MeshInterfaces {
   async start(): Promise<void> {
     if (!this.options.config.enabled) return;
     this.isRunning = true;
+    for (const path of this.keptPlain()) this.plain.add(path);
     await this.look();
     this.stopTicks = atIntervals(
       LOOK_EVERY_MS,
@@ -265,7 +266,28 @@ export class WifiPart implements Part, MeshInterfaces {
     if (remedy === "reset" && device && !resetDevice(device))
       this.options.log.info(`${radio.phy} cannot be reset`);
     if (service.options.service.program === "hostapd" && service.health.repairs >= PLAIN_AFTER_REPAIRS)
-      this.plain.add(radio.path);
+      this.keepPlain(radio.path);
+  }
+
+  /** The next daemon is to take up what runs, and not to try again what did not start. */
+  private keepPlain(path: string): void {
+    if (this.plain.has(path)) return;
+    this.plain.add(path);
+    try {
+      writeFileSync(`${this.plainFile}.new`, JSON.stringify([...this.plain]), { mode: 0o600 });
+      renameSync(`${this.plainFile}.new`, this.plainFile);
+    } catch (error) {
+      this.warn(error);
+    }
+  }
+
+  private keptPlain(): string[] {
+    // Written by the box itself, in a folder where nobody else may write.
+    return existsSync(this.plainFile) ? (JSON.parse(readFileSync(this.plainFile, "utf8")) as string[]) : [];
+  }
+
+  private get plainFile(): string {
+    return join(this.options.runFolder, "plain.json");
   }
 
   private noteRadios(before: RadioInventory, after: RadioInventory): void {
