@@ -1,3 +1,4 @@
+import { parseArgs } from "node:util";
 import { Lab } from "../lab/lab.ts";
 import { machineLoad } from "./cpu-time.ts";
 import { type BenchRow, benchTable } from "./report.ts";
@@ -10,6 +11,8 @@ export interface BenchContext {
   lab: Lab;
   /** Fewer and shorter rounds, for a look while working. */
   quick: boolean;
+  /** Whether this part of the bench is to run: all do, unless some were named. */
+  wants(part: string): boolean;
   /** Tells on standard error what is going on. */
   progress(text: string): void;
 }
@@ -21,6 +24,8 @@ export interface Bench {
   readonly summary: string;
   /** What a reader of the rows must know; printed under the table. */
   readonly notes: readonly string[];
+  /** Names for `--part`. */
+  readonly parts?: readonly string[];
   /** Default true: it runs in network namespaces, as root. */
   readonly needsLab?: boolean;
   run(context: BenchContext): Promise<BenchRow[]>;
@@ -32,9 +37,7 @@ export interface Bench {
  * @throws when it did not run to its end; what it had started is gone by then.
  */
 export async function runBench(bench: Bench, args: readonly string[]): Promise<void> {
-  const unknown = args.find((arg) => arg !== "--json" && arg !== "--quick");
-  if (unknown !== undefined)
-    throw new Error(`${bench.name}: unknown option ${unknown}; known: --json, --quick`);
+  const { json, quick, wanted } = readOptions(bench, args);
   const name = `bench-${bench.name}`;
   const lab = new Lab(name);
   for (const signal of ["SIGINT", "SIGTERM"] as const)
@@ -50,14 +53,29 @@ export async function runBench(bench: Bench, args: readonly string[]): Promise<v
     const load = await machineLoad(1_000);
     if (load > BUSY) progress(`warning: the machine is ${Math.round(load * 100)} % busy already`);
     if (bench.needsLab !== false) await lab.open();
-    const rows = await bench.run({ lab, quick: args.includes("--quick"), progress });
+    const wants = (part: string) => wanted.length === 0 || wanted.includes(part);
+    const rows = await bench.run({ lab, quick, wants, progress });
     const result = { bench: bench.name, rows };
     const table = `${[benchTable(result), "", ...bench.notes].join("\n")}\n`;
-    if (args.includes("--json")) {
+    if (json) {
       process.stderr.write(table);
       process.stdout.write(`${JSON.stringify(result)}\n`);
     } else process.stdout.write(table);
   } finally {
     if (bench.needsLab !== false) await lab.close();
   }
+}
+
+/** @throws when an option or a part is not known */
+function readOptions({ name, parts = [] }: Bench, args: readonly string[]) {
+  const options = {
+    json: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    part: { type: "string", multiple: true, default: [] as string[] },
+  } as const;
+  const { json, quick, part } = parseArgs({ args: [...args], options }).values;
+  const unknown = part.find((one) => !parts.includes(one));
+  if (unknown !== undefined)
+    throw new Error(`${name}: no part ${unknown}; known: ${parts.join(", ") || "none"}`);
+  return { json, quick, wanted: part };
 }

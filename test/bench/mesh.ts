@@ -16,6 +16,7 @@ const SIZES = [
   { size: 30, limitS: 300 },
   { size: 100, limitS: 600 },
 ] as const;
+const FAILOVER = "failover";
 const PAIRS = 50;
 /** babeld at the pace at which the box proves its ways. */
 const BABELD_HELLO_S = 1;
@@ -34,11 +35,12 @@ export const mesh: Bench = {
     "Memory: resident, what processes share counted once. Most of a box's is Bun and libp2p.",
     `These processors carry all processes: ${cpus().length}. From some tens of boxes on, how soon they converge is the machine's as much as the mesh's.`,
   ],
+  parts: [...SIZES.map(({ size }) => `${size}`), FAILOVER],
   async run(context) {
     const rows: BenchRow[] = [];
     for (const { size, limitS } of context.quick ? SIZES.slice(0, 1) : SIZES)
-      rows.push(...(await fleetRows(context, size, limitS * 1_000)));
-    rows.push(...(await failoverRows(context)));
+      if (context.wants(`${size}`)) rows.push(...(await fleetRows(context, size, limitS * 1_000)));
+    if (context.wants(FAILOVER)) rows.push(...(await failoverRows(context)));
     return rows;
   },
 };
