@@ -120,18 +120,24 @@ export const box = {
     byWork((query) => ask("report", query, json({ id, reason }))),
 };
 
-/** Asks, and where the box asks for work in turn, does it and asks once more. @param working told when that begins and ends */
+/** Where many write more may be asked for while it works, twice as much each time or more. What is not taken then waits in the queue. */
+const MAX_ROUNDS = 3;
+
+/** Asks, and where the box asks for work in turn, does it and asks again. @param working told when that begins and ends */
 async function byWork<T extends object>(
   asked: (query: Record<string, string>) => Promise<T | Refused>,
   working: Working = () => {},
 ): Promise<T | Refused> {
-  const answer = await asked({});
-  if (!isRefused(answer) || answer.work === undefined) return answer;
-  const { work: challenge } = answer;
-  working(true);
-  const work = await new Promise<string>((solved) => solveWork(challenge, solved));
-  working(false);
-  return asked({ work });
+  let answer = await asked({});
+  for (let round = 0; round < MAX_ROUNDS && isRefused(answer); round += 1) {
+    const { work: challenge } = answer;
+    if (challenge === undefined) break;
+    working(true);
+    const work = await new Promise<string>((solved) => solveWork(challenge, solved));
+    working(false);
+    answer = await asked({ work });
+  }
+  return answer;
 }
 
 const json = (body: object): RequestInit => ({

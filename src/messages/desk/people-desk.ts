@@ -73,7 +73,7 @@ export class PeopleDesk {
     // However much somebody has written, they may call for help.
     const isCall = bundle.kind === "sos";
     const brought = person === undefined || isCall ? { work } : { work, person };
-    const what = isCall ? "sos" : "bundle";
+    const what = bundle.kind === "sos" || bundle.kind === "check-in" ? bundle.kind : "bundle";
     return this.options.gate.refusal({ what, station, message: bundleId(bundle) }, brought);
   }
 

@@ -10,8 +10,11 @@ export interface Asked {
   message: string;
 }
 
-/** Why a solution lets nothing through. `form`: it has not the form of one. `unsolved`: a guess is wrong. */
-export type WorkProblem = "form" | "forged" | "expired" | "replayed" | "unsolved";
+/**
+ * Why a solution lets nothing through. `form`: it has not the form of one. `easy`: its challenge was given when less was asked for.
+ * `unsolved`: a guess is wrong.
+ */
+export type WorkProblem = "form" | "forged" | "expired" | "easy" | "replayed" | "unsolved";
 
 export interface WorkChallengesOptions {
   /** This box's alone, and only until it starts again: 32 bytes. */
@@ -27,7 +30,7 @@ const CHALLENGE_BYTES = 32;
 /** From the answer to the form that comes back: somebody on an old phone may read it through first. */
 const VALID_S = 10 * 60;
 /** More than the limits of `WritingGate` let through while a challenge holds. */
-const MAX_SPENT = 16_384;
+const MAX_SPENT = 20_480;
 const SOLUTION = new RegExp(`^([0-9a-f]{${CHALLENGE_BYTES * 2}})\\.([0-9a-f]{${PARTS * 8}})$`);
 export const SOLUTION_CHARS = CHALLENGE_BYTES * 2 + 1 + PARTS * 8;
 
@@ -56,16 +59,21 @@ export class WorkChallenges {
     return Buffer.concat([said, this.codeOf(asked, said)]).toString("hex");
   }
 
-  /** undefined where the solution holds. Costs an HMAC and 16 hashes at most. */
-  problemOf(asked: Asked, solution: string): WorkProblem | undefined {
+  /**
+   * undefined where the solution holds. Costs an HMAC and 16 hashes at most.
+   * @param leastTries for each part: a challenge of fewer holds no more
+   */
+  problemOf(asked: Asked, solution: string, leastTries: number): WorkProblem | undefined {
     const [, text, guesses] = SOLUTION.exec(solution) ?? [];
     if (text === undefined || guesses === undefined) return "form";
     const challenge = Buffer.from(text, "hex");
     const said = challenge.subarray(0, SAID_BYTES);
     if (!timingSafeEqual(this.codeOf(asked, said), challenge.subarray(SAID_BYTES))) return "forged";
     if (this.nowS() > said.readUInt32BE(0) + VALID_S) return "expired";
+    const tries = said.readUInt32BE(4);
+    if (tries < leastTries) return "easy";
     if (this.spent.has(text)) return "replayed";
-    return isSolved(challenge, said.readUInt32BE(4), Buffer.from(guesses, "hex")) ? undefined : "unsolved";
+    return isSolved(challenge, tries, Buffer.from(guesses, "hex")) ? undefined : "unsolved";
   }
 
   /** Something was let through by a solution that holds. @returns false where no more can be remembered: then nothing is let through */

@@ -2,7 +2,7 @@ import { SourceLimiter } from "../../host/source-limiter.ts";
 import { slowDown } from "./guest-forms.ts";
 import type { NotSent } from "./guest-messages.ts";
 import type { Asked, WorkChallenges } from "./work-challenges.ts";
-import { triesAt } from "./work-difficulty.ts";
+import { leastTriesAt, triesAt } from "./work-difficulty.ts";
 import type { WritingLimits } from "./writing-limits.ts";
 
 /** What one device gets through by work beyond what it may write anyway. Codes cannot be tried by it. */
@@ -14,15 +14,25 @@ const BY_WORK = {
   bundle: { burst: 30, everyS: 4 },
 } as const;
 
-/** What all devices together get through by work: addresses are free to make up. Calls for help have as much to themselves. */
+/**
+ * What all devices together get through by work: addresses are free to make up. Calls for help have as much to themselves, and so have
+ * check-ins: forty made-up addresses and a laptop get through as many bundles as all may.
+ */
 const ALL_BY_WORK = { burst: 300, perSecond: 10 };
 /** What one person may write, whatever devices they use, and by work beyond that. */
 const PERSON = { burst: 100, perSecond: 1 / 2 };
 const PERSON_BY_WORK = { burst: 30, perSecond: 1 / 4 };
 const MAX_SOURCES = 4_096;
-/** The limit of all is kept apart. */
+/** The limits of all are kept apart. */
 const UNLIMITED = { totalPerSecond: 1_000, maxSources: MAX_SOURCES };
-const ALL = "all";
+/** What shares a limit of all. */
+const SHARED = {
+  sos: "calls",
+  "check-in": "check-ins",
+  post: "others",
+  report: "others",
+  bundle: "others",
+} as const satisfies Record<Workable, string>;
 
 export type Workable = keyof typeof BY_WORK;
 
@@ -40,8 +50,8 @@ export interface Brought {
  */
 export class WritingGate {
   private readonly byWork: Readonly<Record<Workable, SourceLimiter>>;
+  /** By the names of {@link SHARED}. */
   private readonly allByWork: SourceLimiter;
-  private readonly allCallsByWork: SourceLimiter;
   private readonly people: SourceLimiter;
   private readonly peopleByWork: SourceLimiter;
 
@@ -62,7 +72,6 @@ export class WritingGate {
       bundle: byWork("bundle"),
     };
     this.allByWork = limiter(ALL_BY_WORK);
-    this.allCallsByWork = limiter(ALL_BY_WORK);
     this.people = limiter(PERSON);
     this.peopleByWork = limiter(PERSON_BY_WORK);
   }
@@ -73,17 +82,19 @@ export class WritingGate {
     const nowMs = this.nowMs();
     const isUsual = person === undefined || this.people.left(person, nowMs) >= 1;
     if (isUsual && this.limits.takes(what, station)) return undefined;
-    const all = what === "sos" ? this.allCallsByWork : this.allByWork;
     const left = this.byWork[what].left(station, nowMs);
-    const leftOfAll = all.left(ALL, nowMs);
+    const leftOfAll = this.allByWork.left(SHARED[what], nowMs);
     const isOver = left < 1 || leftOfAll < 1 || this.isOverByWork(person, nowMs);
     if (isOver) return slowDown();
-    if (work !== undefined && this.challenges.problemOf(asked, work) === undefined) {
+    const load = { one: 1 - left / BY_WORK[what].burst, all: 1 - leftOfAll / ALL_BY_WORK.burst };
+    // Of challenges that were gathered while all was quiet few let something through: the price has risen by then.
+    if (work !== undefined && this.challenges.problemOf(asked, work, leastTriesAt(load)) === undefined) {
       const isThrough =
-        this.challenges.spend(work) && this.byWork[what].takes(station, nowMs) && all.takes(ALL, nowMs);
+        this.challenges.spend(work) &&
+        this.byWork[what].takes(station, nowMs) &&
+        this.allByWork.takes(SHARED[what], nowMs);
       return isThrough ? undefined : slowDown();
     }
-    const load = 1 - Math.min(left / BY_WORK[what].burst, leftOfAll / ALL_BY_WORK.burst);
     return slowDown(this.challenges.give(asked, triesAt(load)));
   }
 

@@ -41,7 +41,13 @@ function open() {
     }
     return taken;
   };
-  return { handOver };
+  /** All from one device, at once. @returns how many were taken */
+  const handOverAtOnce = async (all: readonly Written[]): Promise<number> => {
+    const submitted = all.map(({ encoded }) => desk.submit({ station: "phone" }, encoded));
+    store.flush();
+    return (await Promise.all(submitted)).filter((taken) => "state" in taken).length;
+  };
+  return { handOver, handOverAtOnce };
 }
 
 const several = (count: number, write: (index: number) => Written) =>
@@ -58,6 +64,13 @@ describe("one person", () => {
         several(150, (index) => ana.receipt("read", [bo.post(`${index}`).id])),
       ),
     ).toBe(100);
+  });
+
+  test("checks in however much else they have written from their device", async () => {
+    const { handOverAtOnce } = open();
+    const receipts = several(70, (index) => ana.receipt("read", [bo.post(`${index}`).id]));
+    expect(await handOverAtOnce(receipts)).toBe(60);
+    expect(await handOverAtOnce([ana.checkIn("Ana")])).toBe(1);
   });
 
   test("may call for help however much they have written", async () => {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { firstWord, solveWork, wordsOfChallenge } from "../../../../portal/guest/work-solver.ts";
 import { type Asked, SOLUTION_CHARS, WorkChallenges } from "../../../../src/messages/desk/work-challenges.ts";
-import { triesAt, USUAL_TRIES } from "../../../../src/messages/desk/work-difficulty.ts";
+import { leastTriesAt, triesAt, USUAL_TRIES } from "../../../../src/messages/desk/work-difficulty.ts";
 import { solved } from "./solved.ts";
 
 const ASKED: Asked = { what: "post", station: "02:00:00:00:00:01", message: "form" };
@@ -32,14 +32,14 @@ describe("a piece of work", () => {
     const { made } = challenges();
     const solution = solved(made.give(ASKED, EASY));
     expect(solution).toHaveLength(SOLUTION_CHARS);
-    expect(made.problemOf(ASKED, solution)).toBeUndefined();
+    expect(made.problemOf(ASKED, solution, 1)).toBeUndefined();
   });
 
   test("lets through nothing else: no other message, device or kind", () => {
     const { made } = challenges();
     const solution = solved(made.give(ASKED, EASY));
     const others = [{ message: "other" }, { station: "02:00:00:00:00:02" }, { what: "bundle" }];
-    expect(others.map((other) => made.problemOf({ ...ASKED, ...other }, solution))).toEqual([
+    expect(others.map((other) => made.problemOf({ ...ASKED, ...other }, solution, 1))).toEqual([
       "forged",
       "forged",
       "forged",
@@ -48,32 +48,39 @@ describe("a piece of work", () => {
 
   test("is of no use at another box, nor after this one has started again", () => {
     const solution = solved(challenges(1).made.give(ASKED, EASY));
-    expect(challenges(2).made.problemOf(ASKED, solution)).toBe("forged");
+    expect(challenges(2).made.problemOf(ASKED, solution, 1)).toBe("forged");
   });
 
   test("holds for ten minutes", () => {
     const { made, time } = challenges();
     const solution = solved(made.give(ASKED, EASY));
     time.nowMs += 600_000;
-    expect(made.problemOf(ASKED, solution)).toBeUndefined();
+    expect(made.problemOf(ASKED, solution, 1)).toBeUndefined();
     time.nowMs += 1_000;
-    expect(made.problemOf(ASKED, solution)).toBe("expired");
+    expect(made.problemOf(ASKED, solution, 1)).toBe("expired");
+  });
+
+  test("holds no more once more is asked for", () => {
+    const { made } = challenges();
+    const solution = solved(made.give(ASKED, EASY));
+    expect(made.problemOf(ASKED, solution, EASY)).toBeUndefined();
+    expect(made.problemOf(ASKED, solution, EASY + 1)).toBe("easy");
   });
 
   test("lets through once", () => {
     const { made, time } = challenges();
     const solution = solved(made.give(ASKED, EASY));
     expect(made.spend(solution)).toBe(true);
-    expect(made.problemOf(ASKED, solution)).toBe("replayed");
+    expect(made.problemOf(ASKED, solution, 1)).toBe("replayed");
     time.nowMs += 300_000;
     expect(made.spend(solved(made.give(ASKED, EASY)))).toBe(true);
-    expect(made.problemOf(ASKED, solution)).toBe("replayed");
+    expect(made.problemOf(ASKED, solution, 1)).toBe("replayed");
   });
 
   test("is remembered as done no longer than it would hold", () => {
     const { made, time } = challenges();
     const solution = solved(made.give(ASKED, 1));
-    for (let count = 0; count < 16_384; count += 1) made.spend(`${count}`.padStart(64, "0"));
+    for (let count = 0; count < 20_480; count += 1) made.spend(`${count}`.padStart(64, "0"));
     expect(made.spend(solution)).toBe(false);
     time.nowMs += 601_000;
     expect(made.spend(solution)).toBe(true);
@@ -83,10 +90,10 @@ describe("a piece of work", () => {
     const { made } = challenges();
     const challenge = made.give(ASKED, USUAL_TRIES);
     const nothingDone = `${challenge}.${"0".repeat(128)}`;
-    expect(made.problemOf(ASKED, nothingDone)).toBe("unsolved");
+    expect(made.problemOf(ASKED, nothingDone, 1)).toBe("unsolved");
     fc.assert(
       fc.property(fc.nat(63), (at) => {
-        expect(made.problemOf(ASKED, flipped(nothingDone, at))).toBe("forged");
+        expect(made.problemOf(ASKED, flipped(nothingDone, at), 1)).toBe("forged");
       }),
     );
   });
@@ -95,7 +102,7 @@ describe("a piece of work", () => {
     const { made } = challenges();
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ maxLength: 400, unit: "binary" })), (text) => {
-        expect(made.problemOf(ASKED, text)).toBe("form");
+        expect(made.problemOf(ASKED, text, 1)).toBe("form");
       }),
     );
   });
@@ -106,7 +113,7 @@ describe("a piece of work", () => {
     for (let part = 0; part < 16; part += 1) {
       const at = 65 + part * 8 + 7;
       // One in 4,096 of the neighbours solves it too: not this one, as nothing here is random.
-      expect(made.problemOf(ASKED, flipped(solution, at))).toBe("unsolved");
+      expect(made.problemOf(ASKED, flipped(solution, at), 1)).toBe("unsolved");
     }
   });
 });
@@ -138,32 +145,47 @@ describe("the page's script", () => {
     const solution = await new Promise<string>((resolve) => {
       solveWork(made.give(ASKED, 64), resolve, (share) => shares.push(share));
     });
-    expect(made.problemOf(ASKED, solution)).toBeUndefined();
+    expect(made.problemOf(ASKED, solution, 1)).toBeUndefined();
     expect(shares.at(-1)).toBe(1);
     expect(shares).toEqual(shares.toSorted((a, b) => a - b));
   });
 });
 
 describe("how hard the work is", () => {
-  test("is the usual with no load, eight times as much with the highest, and never less with more", () => {
-    expect([triesAt(0), triesAt(1)]).toEqual([USUAL_TRIES, 8 * USUAL_TRIES]);
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+
+  test("is the usual with no load, and many times as much with the highest, the most where all have used theirs up", () => {
+    expect(triesAt({ one: 0, all: 0 })).toBe(USUAL_TRIES);
+    expect(triesAt({ one: 1, all: 0 })).toBe(8 * USUAL_TRIES);
+    expect(triesAt({ one: 0, all: 1 })).toBe(32 * USUAL_TRIES);
+    expect(triesAt({ one: 1, all: 1 })).toBe(32 * USUAL_TRIES);
+  });
+
+  test("is never less with more load of one or of all", () => {
     fc.assert(
-      fc.property(
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (a, b) => {
-          const [less, more] = a < b ? [a, b] : [b, a];
-          expect(triesAt(less)).toBeLessThanOrEqual(triesAt(more));
-        },
-      ),
+      fc.property(share, share, share, (a, b, other) => {
+        const [less, more] = a < b ? [a, b] : [b, a];
+        expect(triesAt({ one: less, all: other })).toBeLessThanOrEqual(triesAt({ one: more, all: other }));
+        expect(triesAt({ one: other, all: less })).toBeLessThanOrEqual(triesAt({ one: other, all: more }));
+      }),
     );
   });
 
   test("has bounds, whatever the load is said to be", () => {
     fc.assert(
-      fc.property(fc.double(), (load) => {
-        expect(triesAt(load)).toBeGreaterThanOrEqual(USUAL_TRIES);
-        expect(triesAt(load)).toBeLessThanOrEqual(8 * USUAL_TRIES);
+      fc.property(fc.double(), fc.double(), (one, all) => {
+        expect(triesAt({ one, all })).toBeGreaterThanOrEqual(USUAL_TRIES);
+        expect(triesAt({ one, all })).toBeLessThanOrEqual(32 * USUAL_TRIES);
+      }),
+    );
+  });
+
+  test("may be half of what is asked for now, and no less", () => {
+    fc.assert(
+      fc.property(share, share, (one, all) => {
+        const [tries, least] = [triesAt({ one, all }), leastTriesAt({ one, all })];
+        expect(least * 2).toBeGreaterThanOrEqual(tries);
+        expect(least * 2).toBeLessThanOrEqual(tries + 1);
       }),
     );
   });

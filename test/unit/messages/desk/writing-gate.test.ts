@@ -5,13 +5,21 @@ import { type Brought, type Workable, WritingGate } from "../../../../src/messag
 import { WritingLimits } from "../../../../src/messages/desk/writing-limits.ts";
 import { solved } from "./solved.ts";
 
-/** A gate whose work is light: what is tried out is what it lets through. */
+/** Work that is light, and has as many tries as it would else: what is tried out is what it lets through. */
 class LightWork extends WorkChallenges {
   readonly tries: number[] = [];
+  private readonly triesOf = new Map<string, number>();
 
   override give(...[asked, tries]: Parameters<WorkChallenges["give"]>): string {
+    const challenge = super.give(asked, 1);
     this.tries.push(tries);
-    return super.give(asked, 1);
+    this.triesOf.set(challenge, tries);
+    return challenge;
+  }
+
+  override problemOf(...[asked, solution, leastTries]: Parameters<WorkChallenges["problemOf"]>) {
+    const tries = this.triesOf.get(solution.split(".")[0] ?? "") ?? 0;
+    return tries < leastTries ? "easy" : super.problemOf(asked, solution, 1);
   }
 }
 
@@ -97,10 +105,40 @@ describe("a flood from addresses that are made up", () => {
     for (let count = 0; count < 5_000; count += 1) ask("post", `made-up ${count}`);
     let station = 0;
     expect(most(2_000, () => work("post", `worker ${station++}`))).toBe(300);
-    expect(challenges.tries.at(-1)).toBeGreaterThan(7.5 * USUAL_TRIES);
+    expect(challenges.tries.at(-1)).toBeGreaterThan(31 * USUAL_TRIES);
     expect(ask("post", "newcomer")?.work).toBeUndefined();
     time.nowMs += 100;
     expect(work("post", "newcomer")).toBe(true);
+  });
+});
+
+describe("work that was asked for while nobody wrote by work", () => {
+  /** Devices that were asked for work, and have done it. */
+  const gathered = ({ ask }: ReturnType<typeof gate>, devices: number) => {
+    for (let count = 0; count < 5_000; count += 1) ask("post", `made-up ${count}`);
+    return Array.from({ length: devices }, (_, n) => {
+      const message = `gathered ${n}`;
+      return [`worker ${n}`, message, solved(ask("post", `worker ${n}`, {}, message)?.work ?? "")] as const;
+    });
+  };
+
+  test("lets a fifth of the limit of all through and no more: then its price has doubled", () => {
+    const stand = gate();
+    const ready = gathered(stand, 600);
+    const answers = ready.map(([station, message, work]) => stand.ask("post", station, { work }, message));
+    expect(answers.filter((refused) => refused === undefined).length).toBe(61);
+    expect(answers.at(-1)?.work).toBeString();
+    expect(stand.challenges.tries.at(-1)).toBeGreaterThanOrEqual(2 * USUAL_TRIES);
+    expect(stand.work("post", "newcomer")).toBe(true);
+  });
+
+  test("lets through minutes later where nobody does still", () => {
+    const stand = gate();
+    const [station, message, work] = gathered(stand, 1)[0] ?? ["", "", ""];
+    stand.time.nowMs += 9 * 60_000;
+    for (let count = 0; count < 5_000; count += 1) stand.ask("post", `made-up ${count}`);
+    expect(stand.ask("post", station, {}, message)?.work).toBeString();
+    expect(stand.ask("post", station, { work }, message)).toBeUndefined();
   });
 });
 
@@ -125,6 +163,19 @@ describe("a call for help", () => {
     most(2_000, () => work("post", `worker ${station++}`));
     expect(work("post", "newcomer")).toBe(false);
     expect(work("sos", "newcomer")).toBe(true);
+  });
+});
+
+describe("a check-in", () => {
+  test("is not kept out by all the work that others do for what is none", () => {
+    const { ask, work, most } = gate();
+    for (let count = 0; count < 5_000; count += 1) ask("check-in", `made-up ${count}`);
+    let station = 0;
+    most(2_000, () => work("bundle", `worker ${station++}`));
+    for (let count = 0; count < 5_000; count += 1) ask("post", `made-up ${count}`);
+    most(2_000, () => work("post", `worker ${station++}`));
+    expect(work("post", "newcomer")).toBe(false);
+    expect(work("check-in", "newcomer")).toBe(true);
   });
 });
 
