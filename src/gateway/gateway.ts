@@ -175,6 +175,12 @@ export class Gateway implements Part {
     if (session && hasConsent(session)) await this.end([session], "guest-left-elsewhere", { from });
   }
 
+  /** What the owner of a station had agreed to is over sooner than this box has counted. */
+  async ranOut(mac: string): Promise<void> {
+    const session = this.sessions.get(mac);
+    if (session && hasConsent(session)) await this.end([session], "guest-expired");
+  }
+
   /** The guest at an address leaves. @throws {GuestError} */
   async leave(address: string): Promise<GuestView> {
     const session = await this.sessionAt(address);

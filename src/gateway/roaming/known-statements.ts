@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
+import { type Ages, TAG_CHARS } from "./compared-ages.ts";
+import { type Ended, EndedStatements } from "./ended-statements.ts";
 import { MAX_LIFETIME_S, type Statement, supersedes, type Told } from "./statement.ts";
 
 /** Of one box. One that lies can fill no more than this. */
 const MAX_OF_A_BOX = 2_048;
 /** Of all boxes of a network, as many as a box may have sessions. */
 const MAX_STATEMENTS = 16_384;
-
-/** By which boxes compare what they have: the first 8 bytes of SHA-256, in hex. */
-export const TAG_BYTES = 8;
 
 interface Kept {
   told: Told;
@@ -25,8 +24,9 @@ export interface KnownStatementsLimits {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-/** The latest statement of each station in one network, each until its time is over. */
+/** The latest statement of each station in one network, each until its time is over; what ended is not taken in again. */
 export class KnownStatements {
+  readonly ended: EndedStatements;
   private readonly byStation = new Map<string, Kept>();
   private readonly countBySigner = new Map<string, number>();
   private readonly ofABox: number;
@@ -39,6 +39,7 @@ export class KnownStatements {
   ) {
     this.ofABox = ofABox;
     this.inAll = inAll;
+    this.ended = new EndedStatements(nowMs, { ofABox, inAll });
   }
 
   get size(): number {
@@ -46,13 +47,17 @@ export class KnownStatements {
   }
 
   /**
-   * Takes in a statement if it is later than what is known of its station.
+   * Takes in a statement if it is later than what is known of its station, and has not ended here.
    * @returns whether it was, and the stations that gave way to it for want of room, in hex
    */
   take(told: Told): { isNew: boolean; gone: string[] } {
     const { statement } = told;
     const [station, signer] = [hex(statement.station), hex(statement.signer)];
     const kept = { told, tag: tagOf(told.signed), station, signer, sinceMs: this.nowMs() };
+    if (this.ended.ageOf(kept.tag) !== undefined) {
+      this.ended.grow(kept.tag, told.ageS);
+      return { isNew: false, gone: [] };
+    }
     const known = this.byStation.get(station);
     if (known?.tag === kept.tag) {
       // Somebody has counted for longer: time is never given back.
@@ -60,9 +65,14 @@ export class KnownStatements {
       return { isNew: false, gone: [] };
     }
     if (this.leftS(kept) <= 0) return { isNew: false, gone: [] };
-    if (known && this.leftS(known) > 0 && !supersedes(statement, known.told.statement))
+    if (known && this.leftS(known) > 0 && !supersedes(statement, known.told.statement)) {
+      this.ended.add(this.endedOf(kept));
       return { isNew: false, gone: [] };
-    if (known) this.drop(known);
+    }
+    if (known) {
+      this.drop(known);
+      this.ended.add(this.endedOf(known));
+    }
     this.byStation.set(station, kept);
     this.countBySigner.set(signer, (this.countBySigner.get(signer) ?? 0) + 1);
     const gone = this.makeRoom(signer);
@@ -92,19 +102,52 @@ export class KnownStatements {
     }
   }
 
+  /** What a neighbour is asked with. */
+  ages(): Map<string, number> {
+    return new Map([...this.byStation.values()].map((kept) => [kept.tag, this.ageS(kept)]));
+  }
+
+  /** Of what a neighbour has named, what has been counted for longer here, or has ended here. */
+  agesBeyond(theirs: Ages): Map<string, number> {
+    const mine = this.ages();
+    const beyond = new Map<string, number>();
+    for (const [tag, theirS] of theirs) {
+      const ageS = mine.get(tag) ?? this.ended.ageOf(tag);
+      if (ageS !== undefined && ageS > theirS) beyond.set(tag, ageS);
+    }
+    return beyond;
+  }
+
+  /** Takes over the ages of who has counted for longer: time is never given back. */
+  evenOut(theirs: Ages): void {
+    for (const kept of this.byStation.values()) {
+      const ageS = theirs.get(kept.tag);
+      if (ageS === undefined || ageS <= this.ageS(kept)) continue;
+      kept.told = { ...kept.told, ageS };
+      kept.sinceMs = this.nowMs();
+    }
+    for (const [tag, ageS] of theirs) this.ended.grow(tag, ageS);
+  }
+
   /** The keys of the boxes whose statements are known. */
   signers(): Uint8Array[] {
     return [...this.countBySigner.keys()].map((signer) => Uint8Array.from(Buffer.from(signer, "hex")));
   }
 
-  /** Forgets what is over, and what these boxes have said. @returns the stations, in hex */
-  sweep(out: readonly Uint8Array[] = []): string[] {
+  /**
+   * Ends what is over, and forgets what these boxes have said.
+   * @returns the stations of which nothing is known now, in hex, and whose time is over since the last sweep
+   */
+  sweep(out: readonly Uint8Array[] = []): { gone: string[]; over: Ended[] } {
     const signers = new Set(out.map(hex));
     const gone = [...this.byStation.values()].filter(
       (kept) => this.leftS(kept) <= 0 || signers.has(kept.signer),
     );
-    for (const kept of gone) this.drop(kept);
-    return gone.map(({ station }) => station);
+    for (const kept of gone) {
+      this.drop(kept);
+      if (!signers.has(kept.signer)) this.ended.add(this.endedOf(kept));
+    }
+    return { gone: gone.map(({ station }) => station), over: this.ended.sweep(signers) };
   }
 
   /**
@@ -138,6 +181,11 @@ export class KnownStatements {
     else this.countBySigner.delete(signer);
   }
 
+  private endedOf(kept: Kept): Ended {
+    const { tag, station, signer, told } = kept;
+    return { tag, station, signer, lifetimeS: told.statement.lifetimeS, ageS: this.ageS(kept) };
+  }
+
   private ageS({ told, sinceMs }: Kept): number {
     return Math.min(MAX_LIFETIME_S, told.ageS + Math.floor((this.nowMs() - sinceMs) / 1_000));
   }
@@ -152,10 +200,7 @@ export class KnownStatements {
 }
 
 export const tagOf = (signed: Uint8Array): string =>
-  createHash("sha256")
-    .update(signed)
-    .digest("hex")
-    .slice(0, TAG_BYTES * 2);
+  createHash("sha256").update(signed).digest("hex").slice(0, TAG_CHARS);
 
 /** How long an agreement still holds at a box that gives agreements of `mostS` itself. */
 export const holdsForS = ({ lifetimeS }: Statement, ageS: number, mostS: number): number =>

@@ -1,14 +1,13 @@
 import type { Logger } from "../../host/log.ts";
 import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
-import { type KnownStatements, TAG_BYTES } from "./known-statements.ts";
+import { type Ages, decodeAges, encodeAges, MAX_COMPARED_BYTES } from "./compared-ages.ts";
+import type { KnownStatements } from "./known-statements.ts";
 import { isBox, type RoamingEngine, type RoamingMember, type RoamingStream } from "./roaming-network.ts";
 import { decodeTold, encodeTold, MAX_TOLD_BYTES, type Told } from "./statement.ts";
 
-const NEWS_PROTOCOL = "/omerta/roaming-news/1";
-const ALL_PROTOCOL = "/omerta/roaming/1";
-/** As many tags as one question may hold. */
-const MAX_COMPARED = 16_384;
+const NEWS_PROTOCOL = "/omerta/roaming-news/2";
+const ALL_PROTOCOL = "/omerta/roaming/2";
 /** What one answer may bring; the next brings more. */
 const MAX_ANSWERED = 4_096;
 /** What a neighbour may be behind with; more comes by comparing. */
@@ -28,6 +27,8 @@ export interface NeighboursExchangeOptions {
   known: KnownStatements;
   /** Takes in what came. @returns whether it was new, and so goes on to the others @throws {RoamingError} */
   take: (told: Told) => boolean;
+  /** Takes over the ages that a neighbour has counted further. */
+  evenOut: (ages: Ages) => void;
   timers: Timers;
   random: () => number;
   log: Logger;
@@ -35,7 +36,9 @@ export interface NeighboursExchangeOptions {
 
 /**
  * Brings statements to the neighbours that are boxes, and so from box to box through the whole network: each that is new at
- * once, and what was missed by comparing with one neighbour at a time. Not by the mesh's gossip, which every member hears:
+ * once, and what was missed by comparing with one neighbour at a time. In a comparison one names what it has with the age of
+ * each; the other names what it has counted for longer, or has ended, and then tells what was not named: so both take the
+ * greater age. Not by the mesh's gossip, which every member hears:
  * people's devices need not know where phones are.
  */
 export class NeighboursExchange {
@@ -61,7 +64,7 @@ export class NeighboursExchange {
     });
     engine.handle(ALL_PROTOCOL, (stream, member) => this.answer(stream, member), {
       maxStreams: 1,
-      maxFrameBytes: MAX_COMPARED * TAG_BYTES,
+      maxFrameBytes: MAX_COMPARED_BYTES,
     });
     this.ends.push(
       engine.on("joined", (peer) => {
@@ -141,20 +144,26 @@ export class NeighboursExchange {
 
   /** Takes over what a neighbour knows. Never rejects. */
   private async compareWith(peer: string): Promise<void> {
-    const { engine, known, log } = this.options;
+    const { engine, known, evenOut, log } = this.options;
     try {
       const stream = await engine.open(peer, ALL_PROTOCOL);
       await this.within(stream, async () => {
-        const tags = [...known.all()].slice(0, MAX_COMPARED).map(({ tag }) => tag);
-        await stream.send(Buffer.from(tags.join(""), "hex"));
+        await stream.send(encodeAges(known.ages()));
         await stream.close();
+        let ages: Ages | undefined;
         let count = 0;
         for await (const frame of stream.frames()) {
-          if (!this.isRunning) break;
+          if (!this.isRunning) return;
+          if (!ages) {
+            ages = decodeAges(frame);
+            continue;
+          }
           count += 1;
           if (count > MAX_ANSWERED) throw new Error("roaming: too many at once");
           this.takeIn(frame, peer);
         }
+        // After what is new: whoever has agreed anew meanwhile stays let through.
+        if (ages) evenOut(ages);
       });
     } catch (error) {
       log.debug({ peer, error }, "could not compare who roams");
@@ -163,7 +172,8 @@ export class NeighboursExchange {
 
   private async answer(stream: RoamingStream, member: RoamingMember): Promise<void> {
     if (!this.isRunning || !isBox(member)) throw new Error("roaming: only boxes are told of it");
-    const nowMs = this.options.timers.monotonicMs();
+    const { known, evenOut, timers } = this.options;
+    const nowMs = timers.monotonicMs();
     const { peer } = stream;
     if (nowMs - (this.askedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY) < LEAST_BETWEEN_MS)
       throw new Error("roaming: asked too often");
@@ -175,8 +185,10 @@ export class NeighboursExchange {
     }
     await this.within(stream, async () => {
       for await (const question of stream.frames()) {
-        const theirs = tagsIn(question);
-        const missing = [...this.options.known.all()].filter(({ tag }) => !theirs.has(tag));
+        const theirs = decodeAges(question);
+        evenOut(theirs);
+        await stream.send(encodeAges(known.agesBeyond(theirs)));
+        const missing = [...known.all()].filter(({ tag }) => !theirs.has(tag));
         for (const { told } of missing.slice(0, MAX_ANSWERED)) await stream.send(encodeTold(told));
         await stream.close();
         return;
@@ -215,14 +227,4 @@ export class NeighboursExchange {
       this.compareLater();
     });
   }
-}
-
-/** @throws Error where it is no list of tags */
-function tagsIn(question: Uint8Array): Set<string> {
-  if (question.length % TAG_BYTES !== 0 || question.length > MAX_COMPARED * TAG_BYTES)
-    throw new Error(`roaming: ${question.length} bytes of tags`);
-  const hex = Buffer.from(question).toString("hex");
-  const tags = new Set<string>();
-  for (let at = 0; at < hex.length; at += TAG_BYTES * 2) tags.add(hex.slice(at, at + TAG_BYTES * 2));
-  return tags;
 }

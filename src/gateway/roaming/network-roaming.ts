@@ -6,7 +6,7 @@ import { RISKS_VERSION } from "../session.ts";
 import { holdsForS, KnownStatements } from "./known-statements.ts";
 import { NeighboursExchange } from "./neighbours-exchange.ts";
 import { isBox, type RoamingNetwork } from "./roaming-network.ts";
-import { MAX_SERIAL, openStatement, signStatement, type Told } from "./statement.ts";
+import { MAX_NONCE, MAX_SERIAL, openStatement, signStatement, type Told } from "./statement.ts";
 import type { StatementStore } from "./statement-store.ts";
 import { StationNames } from "./station-names.ts";
 
@@ -34,6 +34,8 @@ export interface NetworkRoamingOptions {
   mostS: number;
   /** Something else holds of a station with this name, in hex. */
   changed: (station: string) => void;
+  /** The time of what was said of a station is over, by whoever has counted it for longest. */
+  over: (station: string) => void;
   timers: Timers;
   random: () => number;
   log: Logger;
@@ -62,6 +64,10 @@ export class NetworkRoaming {
       engine: network.engine,
       known: this.known,
       take: (told) => this.takeFromOthers(told),
+      evenOut: (ages) => {
+        this.known.evenOut(ages);
+        this.sweep();
+      },
       timers,
       random,
       log,
@@ -70,6 +76,7 @@ export class NetworkRoaming {
 
   start(): void {
     const { store, network, log } = this.options;
+    for (const ended of store.endedIn(network.membership.id)) this.known.ended.restore(ended);
     for (const { signed, ageS } of store.of(network.membership.id)) {
       try {
         this.known.take({ signed, statement: openStatement(signed), ageS });
@@ -89,7 +96,7 @@ export class NetworkRoaming {
   async stop(): Promise<void> {
     this.exchange.stop();
     this.endChanges();
-    await this.checkpoint();
+    await this.save();
   }
 
   /** How many stations something is known of. */
@@ -116,6 +123,14 @@ export class NetworkRoaming {
     return { what: "agreed", ageS, from, language: statement.language, secondsLeft, isOwn };
   }
 
+  /** What this box itself has said of a station that holds no more, if anything: its time is over, or others have replaced it sooner. */
+  ownEnd(mac: string): "over" | "replaced" | undefined {
+    const signer = Buffer.from(this.key.publicKey).toString("hex");
+    const ended = this.known.ended.saidBy(signer, this.names.of(mac));
+    if (ended.length === 0) return undefined;
+    return ended.every(({ ageS, lifetimeS }) => ageS >= lifetimeS) ? "over" : "replaced";
+  }
+
   agreed(mac: string, language: string, lifetimeS: number): void {
     this.say(mac, "agreed", language, lifetimeS);
   }
@@ -125,13 +140,24 @@ export class NetworkRoaming {
     this.say(mac, "left", "", Math.max(WITHDRAWN_FOR_S, before?.leftS ?? 0));
   }
 
-  /** Forgets what is over, and writes down how long the rest still holds. */
+  /** Ends what is over. */
+  sweep(): void {
+    this.forget([]);
+  }
+
+  /** Ends what is over, and writes down how long the rest still holds. */
   async checkpoint(): Promise<void> {
-    const { store, network, peerIdOf } = this.options;
-    this.forgotten(this.known.sweep());
+    const { network, peerIdOf } = this.options;
+    this.sweep();
     // Those whose statements were on the medium are known to be members only once they have been heard of.
     for (const signer of this.known.signers())
       if (network.membership.isStillMember(signer)) this.met.add(peerIdOf(signer));
+    await this.save();
+  }
+
+  private async save(): Promise<void> {
+    const { store, network } = this.options;
+    this.forgotten([]);
     const all = [...this.known.all()].map(({ station, told: { signed, ageS } }) => ({
       station,
       signed,
@@ -153,6 +179,7 @@ export class NetworkRoaming {
         lifetimeS: Math.ceil(lifetimeS),
         language,
         risks: RISKS_VERSION,
+        nonce: Math.floor(this.options.random() * (MAX_NONCE + 1)),
       },
       this.key,
     );
@@ -189,7 +216,13 @@ export class NetworkRoaming {
 
   private forgetWhoIsOut(): void {
     const out = this.known.signers().filter((signer) => this.isOut(signer));
-    this.forgotten(this.known.sweep(out));
+    this.forget(out);
+  }
+
+  private forget(out: readonly Uint8Array[]): void {
+    const { gone, over } = this.known.sweep(out);
+    this.forgotten(gone);
+    for (const station of new Set(over.map((ended) => ended.station))) this.options.over(station);
   }
 
   private take(told: Told, station: string): boolean {
@@ -203,11 +236,13 @@ export class NetworkRoaming {
     return true;
   }
 
+  /** Nothing is known of these any more; what has ended is written down along with that. */
   private forgotten(stations: readonly string[]): void {
-    if (stations.length === 0) return;
+    const ended = this.known.ended.unsaved();
+    if (stations.length + ended.put.length + ended.gone.length === 0) return;
     const { store, network, log } = this.options;
     store
-      .remove(network.membership.id, stations)
+      .remove(network.membership.id, stations, ended)
       .catch((error) => log.error({ error }, "who roams could not be kept"));
   }
 }

@@ -11,11 +11,13 @@ import type { StatementStore } from "./statement-store.ts";
 
 /** How often ages are written down: what a power cut can add to what others have said. */
 const CHECKPOINT_EVERY_MS = 10 * 60_000;
+/** How late what is over may be noticed. */
+const SWEEP_EVERY_MS = 30_000;
 /** Networks that begin together are looked at together: one may have the word that another lacks. */
 const SETTLE_MS = 2_000;
 
 export interface RoamingPartOptions {
-  gateway: Pick<Gateway, "sessions" | "onDecision" | "welcome" | "leftElsewhere">;
+  gateway: Pick<Gateway, "sessions" | "onDecision" | "welcome" | "leftElsewhere" | "ranOut">;
   networks: RoamingNetworks;
   store: StatementStore;
   /** The mesh's name for who has a public key. */
@@ -34,9 +36,14 @@ export interface RoamingPartOptions {
  *   hash of its MAC address (`station-names.ts`). The key comes of the network's shared key, so whoever has that, any member,
  *   could try MAC addresses out; that is why statements go to boxes alone, and nothing of them by gossip. Phones that make up
  *   their MAC address have one for each network name, so boxes of one name see the same; where the names differ, the owner is asked again.
- * - **What.** A statement (`statement.ts`), some 130 bytes, signed by its box: agreed, or left; how long it holds; language;
+ * - **What.** A statement (`statement.ts`), some 140 bytes, signed by its box: agreed, or left; how long it holds; language;
  *   which version of the risks. Beside it stands its age in seconds, which every box goes on counting. There are no dates: a
- *   box has no clock to trust. While a box is off it counts nothing, so what it brings back may hold longer by that time.
+ *   box has no clock to trust. While a box is off it counts nothing; whoever it compares with has counted on, and the greater age
+ *   counts for both. What is over for one so ends at all others, and with it the sessions that rest on it. Boxes that were all
+ *   off count nothing together: that long it holds longer.
+ * - **What has ended** stays ended (`ended-statements.ts`): what is over, or was replaced, is not taken in again from a box that was
+ *   off. It is known by its tag, with signer and station, until a week after its time was over. A box that was out of reach of all
+ *   others for longer than that may bring an agreement back, for the time that it has not counted.
  * - **Which holds.** The one with the higher serial; a box says its own by one more than the highest that it knows of the
  *   station. Agreed at A is 1; left at B, which knew of 1, is 2; A, back after a power cut with 1 on its medium, hears 2 and ends
  *   the session. At the same serial, which two boxes gave without hearing of each other, "left" holds. A withdrawal is kept for a week at least.
@@ -45,13 +52,14 @@ export interface RoamingPartOptions {
  * - **Before the network runs.** What owners decide while a network is not there yet, or is gone, it is told when it begins (`latest-decisions.ts`).
  * - **How it spreads.** From box to neighbouring box by streams, at once (`neighbours-exchange.ts`); what was missed, by a box that was off or
  *   a mesh in two halves, comes by comparing with one neighbour at a time. News of one neighbour are limited in number, statements of one box
- *   too (`known-statements.ts`), what is told at once of one station, a lifetime by what a box may be configured to give. All is on the medium, and forgotten when its time is over.
+ *   too (`known-statements.ts`), what is told at once of one station, a lifetime by what a box may be configured to give. All is on the medium until its time is over.
  * - **On arrival.** DHCP makes a session; where an agreement holds, the gateway lets it through, for no longer than this box gives
  *   agreements itself, and writes `guest-came` into the journal. It is not asked whether the phone has left the other box: it may be in reach of both.
  *
- * What a box that lies can do: let stations through at other boxes as it may at its own, end others' agreements, whose owners then see
- * the page again, and hold on to either by a high serial for as long as a statement may last. It learns which hashes agreed
- * where. Once it is put out of the network, what it has said is forgotten; where it was put out with an invite that it came by, by boxes
+ * What a box that lies can do: let stations through at other boxes as it may at its own; end others' agreements, by its word or by
+ * a greater age, whose owners then see the page again; end withdrawals, which lets in nobody whom it could not let in itself; and
+ * hold on to its word by a high serial for as long as a statement may last. It learns which hashes agreed where. Once it is put
+ * out of the network, what it has said is forgotten, but not the ages; where it was put out with an invite that it came by, by boxes
  * that have checked its certificates since they started. A MAC address is no proof of anything, here as at one box
  * alone: who takes over another's address is let through with it, and can leave for its owner, who then sees the page again.
  */
@@ -83,6 +91,7 @@ export class RoamingPart implements Part {
       }),
       gateway.onDecision((decision) => this.decided(decision)),
       gateway.sessions.onChange((session) => this.met(session)),
+      atIntervals(SWEEP_EVERY_MS, () => this.sweep(), this.failed, timers),
       atIntervals(CHECKPOINT_EVERY_MS, () => this.checkpoint(), this.failed, timers),
     );
   }
@@ -114,6 +123,7 @@ export class RoamingPart implements Part {
       network,
       mostS: consentMinutes * 60,
       changed: (station) => this.changed(roaming, station),
+      over: (station) => this.over(roaming, station),
     });
     this.running.set(id, roaming);
     roaming.start();
@@ -122,8 +132,9 @@ export class RoamingPart implements Part {
     this.settleLater();
     for (const session of gateway.sessions.all()) {
       this.met(session);
-      // It was given before this box belonged to the network, or the network had other keys.
-      if (hasConsent(session) && session.from === "" && !roaming.standingOf(session.mac))
+      // It was given before this box belonged to the network, or the network had other keys. What has ended is not said anew.
+      const isOwn = hasConsent(session) && session.from === "";
+      if (isOwn && !roaming.standingOf(session.mac) && !roaming.ownEnd(session.mac))
         roaming.agreed(session.mac, session.language, this.secondsLeft(session));
     }
   }
@@ -157,6 +168,20 @@ export class RoamingPart implements Part {
   private changed(roaming: NetworkRoaming, station: string): void {
     for (const session of this.options.gateway.sessions.all())
       if (roaming.isCalled(session.mac, station)) this.reconsider(session, roaming.standingOf(session.mac));
+  }
+
+  /**
+   * The time of something that was said of whoever bears this name is over, maybe by the count of boxes that were on while this
+   * one was off: who was let through by it is let through no longer.
+   */
+  private over(roaming: NetworkRoaming, station: string): void {
+    for (const session of this.options.gateway.sessions.all()) {
+      if (!hasConsent(session) || !roaming.isCalled(session.mac, station)) continue;
+      if (this.latestOf(session.mac)?.what === "agreed") continue;
+      // What its owner agreed to at this box does not end with what another box has given for a shorter time.
+      if (session.from === "" && roaming.ownEnd(session.mac) !== "over") continue;
+      this.options.gateway.ranOut(session.mac).catch(this.failed);
+    }
   }
 
   private reconsider(session: Session, standing: Standing | undefined): void {
@@ -211,6 +236,10 @@ export class RoamingPart implements Part {
         const now = this.latestOf(mac);
         if (session && now?.what === "left") this.reconsider(session, now);
       });
+  }
+
+  private sweep(): void {
+    for (const roaming of this.running.values()) roaming.sweep();
   }
 
   private async checkpoint(): Promise<void> {

@@ -1,9 +1,17 @@
 import { KeptDatabase } from "../../store/index.ts";
+import type { Ended } from "./ended-statements.ts";
 
 /** A statement as it lies on the medium. */
 export interface StoredStatement {
   signed: Uint8Array;
   ageS: number;
+}
+
+/** What has ended: what is to be remembered of it, and what no more. */
+export interface EndedChanges {
+  put: readonly Ended[];
+  /** By their tags. */
+  gone: readonly string[];
 }
 
 type Row = { signed: Uint8Array; age_s: number };
@@ -16,7 +24,18 @@ const MIGRATIONS = [
     age_s INTEGER NOT NULL CHECK (age_s >= 0),
     PRIMARY KEY (network, station)
   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE ended (
+    network TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    station TEXT NOT NULL,
+    signer TEXT NOT NULL,
+    lifetime_s INTEGER NOT NULL,
+    age_s INTEGER NOT NULL CHECK (age_s >= 0),
+    PRIMARY KEY (network, tag)
+  ) STRICT, WITHOUT ROWID`,
 ];
+
+const NOTHING_ENDED: EndedChanges = { put: [], gone: [] };
 
 /** What boxes have said of stations, on the medium: with ages, not dates, since a Pi has no battery clock. */
 export class StatementStore {
@@ -54,9 +73,26 @@ export class StatementStore {
     });
   }
 
-  remove(network: string, stations: readonly string[]): Promise<void> {
+  endedIn(network: string): Ended[] {
+    return this.database.opened.db
+      .query<Ended, [string]>(
+        "SELECT tag, station, signer, lifetime_s AS lifetimeS, age_s AS ageS FROM ended WHERE network = ? ORDER BY age_s DESC",
+      )
+      .all(network);
+  }
+
+  /** Forgets what was said of these stations, and remembers by the same transaction what of it has ended. */
+  remove(network: string, stations: readonly string[], ended: EndedChanges = NOTHING_ENDED): Promise<void> {
     const { db, commit } = this.database.opened;
     return commit.write(() => {
+      const put = db.query(
+        "INSERT INTO ended (network, tag, station, signer, lifetime_s, age_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6) " +
+          "ON CONFLICT (network, tag) DO UPDATE SET age_s = ?6",
+      );
+      for (const { tag, station, signer, lifetimeS, ageS } of ended.put)
+        put.run(network, tag, station, signer, lifetimeS, ageS);
+      const forget = db.query("DELETE FROM ended WHERE network = ?1 AND tag = ?2");
+      for (const tag of ended.gone) forget.run(network, tag);
       const remove = db.query("DELETE FROM statement WHERE network = ?1 AND station = ?2");
       for (const station of stations) remove.run(network, station);
     });

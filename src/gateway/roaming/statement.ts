@@ -16,6 +16,8 @@ export interface Statement {
   language: string;
   /** Which `RISKS_VERSION` the owner agreed to. */
   risks: number;
+  /** A random number: what is said again after it was over is another statement, with an age of its own. */
+  nonce: number;
 }
 
 /** A statement on its way. */
@@ -42,8 +44,9 @@ export const STATION_BYTES = 16;
 /** The longest agreement that a box may be configured to give (`gateway.consent_minutes`). */
 export const MAX_LIFETIME_S = 43_200 * 60;
 export const MAX_SERIAL = 2 ** 31 - 1;
+export const MAX_NONCE = 2 ** 32 - 1;
 const MAX_LANGUAGE_CHARS = 35;
-const VERSION = 1;
+const VERSION = 2;
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const AGE_BYTES = 4;
@@ -51,17 +54,17 @@ const MAX_BODY_BYTES = 128;
 /** Of a frame that holds one. */
 export const MAX_TOLD_BYTES = AGE_BYTES + MAX_BODY_BYTES + SIGNATURE_BYTES;
 
-const DOMAIN = new TextEncoder().encode("omerta-box roaming 1\0");
+const DOMAIN = new TextEncoder().encode("omerta-box roaming 2\0");
 const KINDS = ["agreed", "left"] as const;
 const fieldError = (field: string, why: string) => new RoamingError(field, why);
 
 /**
- * Deterministic CBOR array of version, signer, station, serial, what (0: agreed, 1: left), lifetime, language and risks; behind
- * it the Ed25519 signature (64 bytes, RFC 8032) over the domain `"omerta-box roaming 1" 0x00` and that array. The signer's key
+ * Deterministic CBOR array of version, signer, station, serial, what (0: agreed, 1: left), lifetime, language, risks and nonce;
+ * behind it the Ed25519 signature (64 bytes, RFC 8032) over the domain `"omerta-box roaming 2" 0x00` and that array. The signer's key
  * is another one in each network, so what is said in one counts in no other.
  */
 export function signStatement(statement: Omit<Statement, "signer">, key: SigningKey): Uint8Array {
-  const { station, serial, what, lifetimeS, language, risks } = statement;
+  const { station, serial, what, lifetimeS, language, risks, nonce } = statement;
   const body = encodeCbor([
     VERSION,
     key.publicKey,
@@ -71,6 +74,7 @@ export function signStatement(statement: Omit<Statement, "signer">, key: Signing
     lifetimeS,
     language,
     risks,
+    nonce,
   ]);
   return Buffer.concat([body, key.sign(Buffer.concat([DOMAIN, body]))]);
 }
@@ -88,10 +92,11 @@ export function openStatement(signed: Uint8Array): Statement {
   const lifetimeS = fields.uint("lifetime", MAX_LIFETIME_S);
   const language = fields.text("language", MAX_LANGUAGE_CHARS);
   const risks = fields.uint("risks", 65_535);
+  const nonce = fields.uint("nonce", MAX_NONCE);
   fields.end();
   if (!verify(signer, Buffer.concat([DOMAIN, body]), signed.subarray(-SIGNATURE_BYTES)))
     throw new RoamingError("statement", "the signature is not its box's");
-  return { signer, station, serial, what, lifetimeS, language, risks };
+  return { signer, station, serial, what, lifetimeS, language, risks, nonce };
 }
 
 /** A frame: the age in seconds (4 bytes, big endian), then the statement as it was signed. */
@@ -121,5 +126,6 @@ export function supersedes(a: Statement, b: Statement): boolean {
   if (a.lifetimeS !== b.lifetimeS) return a.lifetimeS > b.lifetimeS;
   const bySigner = Buffer.compare(a.signer, b.signer);
   if (bySigner !== 0) return bySigner > 0;
-  return a.language !== b.language ? a.language > b.language : a.risks > b.risks;
+  if (a.language !== b.language) return a.language > b.language;
+  return a.risks !== b.risks ? a.risks > b.risks : a.nonce > b.nonce;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
-import { holdsForS, KnownStatements } from "../../../../src/gateway/roaming/known-statements.ts";
+import { holdsForS, KnownStatements, tagOf } from "../../../../src/gateway/roaming/known-statements.ts";
 import type { Told } from "../../../../src/gateway/roaming/statement.ts";
 import { stationNumber, told } from "./statements.ts";
 
@@ -50,11 +50,11 @@ describe("what is known of stations", () => {
     const { time, known } = knowing(told(1, { lifetimeS: 60, ageS: 10 }));
     time.advance(49_999);
     expect(known.latest([name(1)])).toMatchObject({ leftS: 1, told: { ageS: 59 } });
-    expect(known.sweep()).toEqual([]);
+    expect(known.sweep().gone).toEqual([]);
     time.advance(1);
     expect(known.latest([name(1)])).toBeUndefined();
     expect(known.get(name(1))).toBeUndefined();
-    expect(known.sweep()).toEqual([name(1)]);
+    expect(known.sweep().gone).toEqual([name(1)]);
     expect(known.size).toBe(0);
   });
 
@@ -72,6 +72,28 @@ describe("what is known of stations", () => {
     expect(known.take(told(1, { station: stationNumber(2), lifetimeS: 60, ageS: 60 })).isNew).toBe(false);
     time.advance(10_000);
     expect(known.take(told(2)).isNew).toBe(true);
+  });
+
+  test("does not take in again what is over, or what was replaced, also when that comes with a lower age", () => {
+    const [first, second] = [told(1, { lifetimeS: 60 }), told(2, { serial: 2, lifetimeS: 10 })];
+    const { time, known } = knowing(first, second);
+    time.advance(10_000);
+    expect(known.sweep()).toMatchObject({ gone: [name(1)], over: [{ tag: tagOf(second.signed), ageS: 10 }] });
+    for (const one of [first, second]) expect(known.take(one)).toEqual({ isNew: false, gone: [] });
+    expect(known.size).toBe(0);
+    time.advance(50_000);
+    expect(known.sweep().over).toMatchObject([{ tag: tagOf(first.signed), station: name(1), ageS: 60 }]);
+    expect(known.take(told(1, { lifetimeS: 60, nonce: 8 })).isNew).toBe(true);
+  });
+
+  test("nor what was replaced before it came", () => {
+    const { time, known } = knowing(told(2, { serial: 2, lifetimeS: 10 }), told(1));
+    time.advance(10_000);
+    known.sweep();
+    expect(known.take(told(1)).isNew).toBe(false);
+    expect(known.agesBeyond(new Map([[tagOf(told(1).signed), 3]]))).toEqual(
+      new Map([[tagOf(told(1).signed), 10]]),
+    );
   });
 
   test("finds what holds of a station by any of its names", () => {
@@ -123,7 +145,7 @@ describe("what is known of stations", () => {
     const { known } = knowing(told(1), told(2, { station: stationNumber(2) }));
     const { signer } = told(2).statement;
     expect(known.signers()).toEqual([told(1).statement.signer, signer]);
-    expect(known.sweep([signer])).toEqual([name(2)]);
+    expect(known.sweep([signer]).gone).toEqual([name(2)]);
     expect(known.signers()).toEqual([told(1).statement.signer]);
     expect([...known.all()].map(({ station }) => station)).toEqual([name(1)]);
   });

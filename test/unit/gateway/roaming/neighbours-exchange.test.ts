@@ -1,14 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
-import { KnownStatements } from "../../../../src/gateway/roaming/known-statements.ts";
+import { decodeAges, encodeAges } from "../../../../src/gateway/roaming/compared-ages.ts";
+import { KnownStatements, tagOf } from "../../../../src/gateway/roaming/known-statements.ts";
 import { NeighboursExchange } from "../../../../src/gateway/roaming/neighbours-exchange.ts";
 import { encodeTold, type Told } from "../../../../src/gateway/roaming/statement.ts";
 import { capturedLog } from "../../captured-log.ts";
 import { connectionOf, FakeEngines } from "../../mesh/fake-engine.ts";
 import { stationNumber, told } from "./statements.ts";
 
-const NEWS = "/omerta/roaming-news/1";
-const ALL = "/omerta/roaming/1";
+const NEWS = "/omerta/roaming-news/2";
+const ALL = "/omerta/roaming/2";
 
 /** Boxes in a row, and one beside the first that comes when a test lets it say something. */
 function row(count: number) {
@@ -21,6 +22,7 @@ function row(count: number) {
       engine,
       known,
       take: (one) => known.take(one).isNew,
+      evenOut: (ages) => known.evenOut(ages),
       timers: time,
       random: () => 0.5,
       log: capturedLog().log,
@@ -87,6 +89,42 @@ describe("between neighbours", () => {
     expect(boxes.map(({ known }) => stations(known))).toEqual([4, 4]);
     const brought = engines.frames.filter(({ protocol, bytes }) => protocol === ALL && bytes > 100);
     expect(brought).toHaveLength(2);
+  });
+
+  test("both take the greater age of the two, and what is over for one is over for both", async () => {
+    const { time, boxes, first } = row(2);
+    const second = boxes[1]?.known ?? first.known;
+    first.known.take({ ...of(1), ageS: 500 });
+    second.take(of(1));
+    second.take({ ...of(2), ageS: 700 });
+    first.known.take(of(2));
+    const over = told(1, { station: stationNumber(3), lifetimeS: 60 });
+    second.take({ ...over, ageS: 59 });
+    await time.advanceAsync(1_000);
+    second.sweep();
+    first.known.take(over);
+    await time.advanceAsync(5_000);
+    for (const { known } of boxes) {
+      const [one = 0, other = 0, ...more] = [...known.all()].map(({ told: { ageS } }) => ageS);
+      // Whole seconds are told: less than one is lost.
+      expect([506 - one, 706 - other].every((lostS) => lostS === 0 || lostS === 1)).toBe(true);
+      expect(more).toEqual([]);
+    }
+  });
+
+  test("who is asked takes over what the question has counted further, and names what it has itself", async () => {
+    const { first, says } = row(1);
+    const tags = [of(1), of(2)].map(({ signed }) => tagOf(signed));
+    first.known.take(of(1));
+    first.known.take({ ...of(2), ageS: 90 });
+    const question = new Map([
+      [tags[0] ?? "", 600],
+      [tags[1] ?? "", 60],
+      ["00".repeat(8), 1],
+    ]);
+    const { got } = await says(ALL, [encodeAges(question)]);
+    expect(got.map(decodeAges)).toEqual([new Map([[tags[1] ?? "", 90]])]);
+    expect([...first.known.ages().values()]).toEqual([600, 90]);
   });
 
   test("comparing is not put off by one that comes and goes, nor hastened by who is no box", async () => {
@@ -156,11 +194,11 @@ describe("between neighbours", () => {
   test("a question that is none is broken off, and so is one that comes too soon", async () => {
     const { time, first, says } = row(1);
     first.known.take(of(1));
-    expect((await says(ALL, [new Uint8Array(7)])).ended).toBe("aborted");
+    expect((await says(ALL, [new Uint8Array(8)])).ended).toBe("aborted");
     expect((await says(ALL, [new Uint8Array(0)])).ended).toBe("aborted");
     time.advance(1_000);
     const { got, ended } = await says(ALL, [new Uint8Array(0)]);
-    expect([got.length, ended]).toEqual([1, "closed"]);
+    expect([got.map(({ length }) => length), ended]).toEqual([[0, encodeTold(of(1)).length], "closed"]);
   });
 
   test("nothing is said or taken once it has stopped", async () => {

@@ -23,7 +23,7 @@ const HOUR_MS = 3_600_000;
 const DAY_S = 86_400;
 /** The network that most boxes here are in. */
 const ONE = "one";
-const NEWS = "/omerta/roaming-news/1";
+const NEWS = "/omerta/roaming-news/2";
 
 interface BoxOptions {
   role?: Role;
@@ -48,6 +48,14 @@ class World {
     return engines;
   }
 
+  private drawn = 0;
+
+  /** Never the same twice. */
+  random(): number {
+    this.drawn += 0.618_034;
+    return this.drawn % 1;
+  }
+
   isAmong(numbers: ReadonlySet<number>, key: Uint8Array): boolean {
     return this.boxes.some((box, at) => numbers.has(at + 1) && Buffer.from(box.key.publicKey).equals(key));
   }
@@ -67,6 +75,11 @@ class World {
       this.time.advance(turn === 0 ? ms : 0);
     }
     await settle();
+  }
+
+  /** By steps that are shorter than what boxes wait for each other, so that they get to talk. */
+  async passTenMinutes(): Promise<void> {
+    for (let step = 0; step < 120; step += 1) await this.pass(5_000);
   }
 }
 
@@ -139,7 +152,7 @@ class Box {
       peerIdOf,
       consentMinutes,
       timers: time,
-      random: () => 0.5,
+      random: () => this.world.random(),
       log,
     });
     await this.gateway.start();
@@ -356,6 +369,92 @@ describe("a phone that has agreed at one box", () => {
     expect(harbour.lets).toEqual([]);
     await world.pass(300_000);
     expect(school.lets).toEqual([]);
+  });
+
+  describe("and then at none, when its time is over for those that were on", () => {
+    /** A day's agreement at a box that is off but for its first hour, and at two that are always on. */
+    async function laggardAndOthers() {
+      const world = new World();
+      const [laggard, school, hills] = [
+        await world.box("Laggard"),
+        await world.box("School"),
+        await world.box("Hills"),
+      ];
+      laggard.connect(school);
+      school.connect(hills);
+      await laggard.joins();
+      await laggard.agrees();
+      for (const box of [school, hills]) await box.joins();
+      await world.pass(HOUR_MS);
+      await laggard.stop();
+      world.engines().byPeer.delete(laggard.peer);
+      for (let hour = 0; hour < 24; hour += 1) await world.pass(HOUR_MS);
+      return { world, laggard, school, hills };
+    }
+
+    test("is not brought back by the box that was off, whose own guest it is no longer either", async () => {
+      const { world, laggard, school, hills } = await laggardAndOthers();
+      expect([school.lets, hills.lets]).toEqual([[], []]);
+      await laggard.start();
+      for (const box of [school, hills]) {
+        box.backend.joining.add(PHONE);
+        await box.joins();
+      }
+      await world.passTenMinutes();
+      expect([laggard.lets, school.lets, hills.lets]).toEqual([[], [], []]);
+      expect(laggard.journalled).toContain("guest-expired");
+      await laggard.restart();
+      await world.passTenMinutes();
+      expect([laggard.lets, school.lets, hills.lets]).toEqual([[], [], []]);
+    });
+
+    test("nor when the others have started again meanwhile", async () => {
+      const { world, laggard, school, hills } = await laggardAndOthers();
+      for (const box of [school, hills]) await box.restart();
+      await laggard.start();
+      for (const box of [school, hills]) {
+        box.backend.joining.add(PHONE);
+        await box.joins();
+      }
+      await world.passTenMinutes();
+      expect([laggard.lets, school.lets, hills.lets]).toEqual([[], [], []]);
+    });
+
+    test("is let through again at all once its owner has agreed again, in the same words", async () => {
+      const { world, laggard, school, hills } = await laggardAndOthers();
+      await laggard.start();
+      await world.passTenMinutes();
+      for (const box of [laggard, school, hills]) {
+        box.backend.joining.add(PHONE);
+        await box.joins();
+      }
+      await laggard.agrees();
+      await world.passTenMinutes();
+      expect([laggard.lets, school.lets, hills.lets]).toEqual([[PHONE], [PHONE], [PHONE]]);
+    });
+  });
+
+  test("stays where it agreed for a day although it agreed for an hour elsewhere, but that is not said anew", async () => {
+    const world = new World();
+    const [harbour, strict] = [await world.box("Harbour"), await world.box("Strict", { consentMinutes: 60 })];
+    harbour.connect(strict);
+    await harbour.joins();
+    await harbour.agrees();
+    await world.pass(HOUR_MS);
+    await strict.joins();
+    expect(strict.lets).toEqual([]);
+    await strict.agrees();
+    await world.pass(HOUR_MS);
+    await world.passTenMinutes();
+    await harbour.restart();
+    await world.passTenMinutes();
+    expect(harbour.lets).toEqual([PHONE]);
+    jest.advanceTimersByTime(1_000);
+    await world.pass(0);
+    strict.backend.joining.add(PHONE);
+    await strict.joins();
+    expect(strict.lets).toEqual([]);
+    expect(world.engines().frames.filter(({ protocol }) => protocol === NEWS)).toHaveLength(2);
   });
 
   test("may agree anew after it has left, and is let through again at both", async () => {

@@ -42,6 +42,20 @@ test("of a station the last statement is kept, until it is removed", async () =>
   store.close();
 });
 
+test("what has ended is remembered when what was said is forgotten, until it is struck itself", async () => {
+  const { store, path } = openStore();
+  const ended = { tag: "t1", station: "aa", signer: "ff", lifetimeS: 60, ageS: 60 };
+  await store.save("one", [{ station: "aa", signed: bytes(1), ageS: 5 }]);
+  await store.remove("one", ["aa"], { put: [ended, { ...ended, tag: "t2" }], gone: [] });
+  await store.remove("one", [], { put: [{ ...ended, ageS: 90 }], gone: ["t2", "t3"] });
+  store.close();
+  const { store: again } = openStore(path);
+  expect(again.of("one")).toEqual([]);
+  expect(again.endedIn("one")).toEqual([{ ...ended, ageS: 90 }]);
+  expect(again.endedIn("two")).toEqual([]);
+  again.close();
+});
+
 test("a file that cannot be read is set aside, and a new one begun", async () => {
   const path = join(scratch(), "roaming.sqlite");
   writeFileSync(path, "no database at all, however one looks at it".repeat(40));

@@ -28,8 +28,8 @@ describe("what a box says of a station", () => {
     );
   });
 
-  test("is small: an agreement of a day takes 132 bytes", () => {
-    expect(encodeTold(told(1)).length).toBe(132);
+  test("is small: an agreement of a day takes 133 bytes", () => {
+    expect(encodeTold(told(1)).length).toBe(133);
   });
 
   test("is nobody's when a single bit of it is another", () => {
@@ -43,9 +43,9 @@ describe("what a box says of a station", () => {
 
   test("is refused by name where a field is out of its bounds, although its box has signed it", () => {
     const key = keyNumber(1);
-    const fields = [1, key.publicKey, new Uint8Array(16), 1, 0, 60, "en", 1] as const;
+    const fields = [2, key.publicKey, new Uint8Array(16), 1, 0, 60, "en", 1, 7] as const;
     const wrong: [number, number | string | Uint8Array, string][] = [
-      [0, 2, "version"],
+      [0, 1, "version"],
       [1, new Uint8Array(31), "signer"],
       [2, new Uint8Array(15), "station"],
       [3, 2 ** 31, "serial"],
@@ -54,9 +54,10 @@ describe("what a box says of a station", () => {
       [6, "a".repeat(36), "language"],
       [6, "\u202e", "language"],
       [7, 65_536, "risks"],
+      [8, 2 ** 32, "nonce"],
     ];
     const signed = (body: Uint8Array) =>
-      Buffer.concat([body, key.sign(Buffer.concat([Buffer.from("omerta-box roaming 1\0"), body]))]);
+      Buffer.concat([body, key.sign(Buffer.concat([Buffer.from("omerta-box roaming 2\0"), body]))]);
     expect(openStatement(signed(encodeCbor(fields))).language).toBe("en");
     for (const [at, value, field] of wrong) {
       const body = encodeCbor(fields.map((one, index) => (index === at ? value : one)));
@@ -99,6 +100,7 @@ describe("of two statements of one station", () => {
         lifetimeS: fc.constantFrom(60, 3_600),
         language: fc.constantFrom("", "en"),
         risks: fc.constantFrom(1, 2),
+        nonce: fc.constantFrom(1, 2),
       }),
       fc.constantFrom(1, 2),
     )

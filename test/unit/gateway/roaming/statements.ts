@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import {
   MAX_LIFETIME_S,
+  MAX_NONCE,
   MAX_SERIAL,
   openStatement,
   type Statement,
@@ -26,6 +27,7 @@ export function told(
       lifetimeS: 86_400,
       language: more.what === "left" ? "" : "sw",
       risks: 1,
+      nonce: 7,
       ...more,
     },
     keyNumber(box),
@@ -41,4 +43,5 @@ export const anySaid: fc.Arbitrary<Omit<Statement, "signer">> = fc.record({
   lifetimeS: fc.integer({ min: 0, max: MAX_LIFETIME_S }),
   language: fc.constantFrom("", "en", "zh-Hant", "a".repeat(35)),
   risks: fc.integer({ min: 0, max: 65_535 }),
+  nonce: fc.integer({ min: 0, max: MAX_NONCE }),
 });
