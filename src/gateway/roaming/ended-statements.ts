@@ -7,6 +7,7 @@ export interface Ended {
   /** In hex, as the signer's key is. */
   station: string;
   signer: string;
+  serial: number;
   lifetimeS: number;
   /** Goes on being counted. */
   ageS: number;
@@ -71,10 +72,14 @@ export class EndedStatements {
     return true;
   }
 
-  /** What a box has said of a station that is over, or was replaced. */
-  saidBy(signer: string, stations: readonly string[]): Ended[] {
-    const all = [...(this.bySigner.get(signer) ?? [])].flatMap((tag) => this.byTag.get(tag) ?? []);
-    return all.filter(({ station }) => stations.includes(station)).map((kept) => this.present(kept));
+  /** Of what a box has said of a station and has ended, that with the highest serial. */
+  lastOf(signer: string, stations: readonly string[]): Ended | undefined {
+    let last: Kept | undefined;
+    for (const tag of this.bySigner.get(signer) ?? []) {
+      const one = this.byTag.get(tag);
+      if (one && stations.includes(one.station) && one.serial >= (last?.serial ?? 0)) last = one;
+    }
+    return last && this.present(last);
   }
 
   /** Forgets those whose time has been over for long, and those of these boxes. @returns whose time is over since the last sweep */
@@ -129,8 +134,8 @@ export class EndedStatements {
   }
 
   private present(kept: Kept): Ended {
-    const { tag, station, signer, lifetimeS } = kept;
-    return { tag, station, signer, lifetimeS, ageS: this.ageS(kept) };
+    const { tag, station, signer, serial, lifetimeS } = kept;
+    return { tag, station, signer, serial, lifetimeS, ageS: this.ageS(kept) };
   }
 
   private ageS({ ageS, sinceMs }: Kept): number {

@@ -183,7 +183,8 @@ export class KnownStatements {
 
   private endedOf(kept: Kept): Ended {
     const { tag, station, signer, told } = kept;
-    return { tag, station, signer, lifetimeS: told.statement.lifetimeS, ageS: this.ageS(kept) };
+    const { serial, lifetimeS } = told.statement;
+    return { tag, station, signer, serial, lifetimeS, ageS: this.ageS(kept) };
   }
 
   private ageS({ told, sinceMs }: Kept): number {

@@ -3,6 +3,7 @@ import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import { type SigningKey, signingKey } from "../../identity/index.ts";
 import { RISKS_VERSION } from "../session.ts";
+import type { Ended } from "./ended-statements.ts";
 import { holdsForS, KnownStatements } from "./known-statements.ts";
 import { NeighboursExchange } from "./neighbours-exchange.ts";
 import { isBox, type RoamingNetwork } from "./roaming-network.ts";
@@ -123,12 +124,11 @@ export class NetworkRoaming {
     return { what: "agreed", ageS, from, language: statement.language, secondsLeft, isOwn };
   }
 
-  /** What this box itself has said of a station that holds no more, if anything: its time is over, or others have replaced it sooner. */
+  /** What has become of what this box itself said last of a station and holds no more, if there is such: its time is over, or it was replaced sooner. */
   ownEnd(mac: string): "over" | "replaced" | undefined {
-    const signer = Buffer.from(this.key.publicKey).toString("hex");
-    const ended = this.known.ended.saidBy(signer, this.names.of(mac));
-    if (ended.length === 0) return undefined;
-    return ended.every(({ ageS, lifetimeS }) => ageS >= lifetimeS) ? "over" : "replaced";
+    const last = this.lastOwnEnded(this.names.of(mac));
+    if (!last) return undefined;
+    return last.ageS >= last.lifetimeS ? "over" : "replaced";
   }
 
   agreed(mac: string, language: string, lifetimeS: number): void {
@@ -166,11 +166,18 @@ export class NetworkRoaming {
     if (all.length > 0) await store.save(network.membership.id, all);
   }
 
+  private lastOwnEnded(stations: readonly string[]): Ended | undefined {
+    return this.known.ended.lastOf(Buffer.from(this.key.publicKey).toString("hex"), stations);
+  }
+
   private say(mac: string, what: "agreed" | "left", language: string, lifetimeS: number): void {
     const names = this.names.of(mac);
     const [station] = names;
     if (station === undefined) return;
-    const before = this.known.latest(names)?.told.statement.serial ?? 0;
+    const before = Math.max(
+      this.known.latest(names)?.told.statement.serial ?? 0,
+      this.lastOwnEnded(names)?.serial ?? 0,
+    );
     const signed = signStatement(
       {
         station: Buffer.from(station, "hex"),

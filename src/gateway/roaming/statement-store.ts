@@ -29,6 +29,7 @@ const MIGRATIONS = [
     tag TEXT NOT NULL,
     station TEXT NOT NULL,
     signer TEXT NOT NULL,
+    serial INTEGER NOT NULL,
     lifetime_s INTEGER NOT NULL,
     age_s INTEGER NOT NULL CHECK (age_s >= 0),
     PRIMARY KEY (network, tag)
@@ -76,7 +77,7 @@ export class StatementStore {
   endedIn(network: string): Ended[] {
     return this.database.opened.db
       .query<Ended, [string]>(
-        "SELECT tag, station, signer, lifetime_s AS lifetimeS, age_s AS ageS FROM ended WHERE network = ? ORDER BY age_s DESC",
+        "SELECT tag, station, signer, serial, lifetime_s AS lifetimeS, age_s AS ageS FROM ended WHERE network = ? ORDER BY age_s DESC",
       )
       .all(network);
   }
@@ -86,11 +87,11 @@ export class StatementStore {
     const { db, commit } = this.database.opened;
     return commit.write(() => {
       const put = db.query(
-        "INSERT INTO ended (network, tag, station, signer, lifetime_s, age_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6) " +
-          "ON CONFLICT (network, tag) DO UPDATE SET age_s = ?6",
+        "INSERT INTO ended (network, tag, station, signer, serial, lifetime_s, age_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) " +
+          "ON CONFLICT (network, tag) DO UPDATE SET age_s = ?7",
       );
-      for (const { tag, station, signer, lifetimeS, ageS } of ended.put)
-        put.run(network, tag, station, signer, lifetimeS, ageS);
+      for (const { tag, station, signer, serial, lifetimeS, ageS } of ended.put)
+        put.run(network, tag, station, signer, serial, lifetimeS, ageS);
       const forget = db.query("DELETE FROM ended WHERE network = ?1 AND tag = ?2");
       for (const tag of ended.gone) forget.run(network, tag);
       const remove = db.query("DELETE FROM statement WHERE network = ?1 AND station = ?2");

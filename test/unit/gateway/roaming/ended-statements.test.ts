@@ -10,6 +10,7 @@ const ended = (tag: string, more: Partial<Ended> = {}): Ended => ({
   tag,
   station: "station",
   signer: "box",
+  serial: 1,
   lifetimeS: 3_600,
   ageS: 0,
   ...more,
@@ -65,10 +66,15 @@ describe("what has ended", () => {
     expect([memory.ageOf("a"), memory.ageOf("b")]).toEqual([0, undefined]);
   });
 
-  test("is found by who said it of whom", () => {
-    const { memory } = remembering(ended("a"), ended("b", { station: "other" }), ended("c", { signer: "x" }));
-    expect(memory.saidBy("box", ["station"])).toEqual([ended("a")]);
-    expect(memory.saidBy("nobody", ["station"])).toEqual([]);
+  test("is found by who said it of whom, the last of it", () => {
+    const { memory } = remembering(
+      ended("a", { serial: 4 }),
+      ended("b", { serial: 3 }),
+      ended("c", { serial: 5, station: "other" }),
+      ended("d", { serial: 6, signer: "x" }),
+    );
+    expect(memory.lastOf("box", ["station", "none"])).toEqual(ended("a", { serial: 4 }));
+    expect(memory.lastOf("nobody", ["station"])).toBeUndefined();
   });
 
   test("is written down when it ends and every hour, and struck when it is forgotten", () => {

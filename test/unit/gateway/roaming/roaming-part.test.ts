@@ -384,6 +384,9 @@ describe("a phone that has agreed at one box", () => {
       school.connect(hills);
       await laggard.joins();
       await laggard.agrees();
+      await laggard.leaves();
+      // Once more, and again while that holds: only the last counts.
+      for (let round = 0; round < 2; round += 1) await laggard.agrees();
       for (const box of [school, hills]) await box.joins();
       await world.pass(HOUR_MS);
       await laggard.stop();

@@ -44,7 +44,7 @@ test("of a station the last statement is kept, until it is removed", async () =>
 
 test("what has ended is remembered when what was said is forgotten, until it is struck itself", async () => {
   const { store, path } = openStore();
-  const ended = { tag: "t1", station: "aa", signer: "ff", lifetimeS: 60, ageS: 60 };
+  const ended = { tag: "t1", station: "aa", signer: "ff", serial: 3, lifetimeS: 60, ageS: 60 };
   await store.save("one", [{ station: "aa", signed: bytes(1), ageS: 5 }]);
   await store.remove("one", ["aa"], { put: [ended, { ...ended, tag: "t2" }], gone: [] });
   await store.remove("one", [], { put: [{ ...ended, ageS: 90 }], gone: ["t2", "t3"] });
