@@ -159,7 +159,7 @@ export class HandingOn {
     for (const carried of stock.all()) {
       this.takeUpAgain(carried);
       if (carried.person === undefined || carried.isHandedOn || carried.awaited !== undefined) continue;
-      const isStill = carried.dueMs === undefined || carried.strandedMs !== undefined;
+      const isStill = carried.dueMs === undefined || carried.strandedMs !== undefined || carried.isSought;
       if (isStill && this.viaOf(carried) !== undefined) stock.plan(carried, nowMs);
     }
   }

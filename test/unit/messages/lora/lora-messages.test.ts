@@ -175,6 +175,23 @@ describe("boxes in a row", () => {
     }
   });
 
+  test("send what was sought its way as soon as it is known where it is to go", async () => {
+    const { boxes, run } = messagingBoxes({ count: 3, seed: 34, ...IN_A_ROW });
+    await run(HOUR_MS);
+    boxes[2]?.unplug();
+    const message = direct(0, 2);
+    submit(boxes[0], message);
+    // It has gone to all near, and been named: the next time it is named is far away.
+    await run(HOUR_MS);
+    boxes[1]?.custody.evict(bundleId(message));
+    boxes[1]?.restart();
+    boxes[2]?.plug();
+    await run(120_000);
+    submit(boxes[2], card(2));
+    await run(120_000);
+    expect(boxes[2]?.custody.knows(bundleId(message))).toBe(true);
+  });
+
   test("send nobody's messages away from the box where they have just been seen", async () => {
     const { boxes, run } = messagingBoxes({ count: 3, seed: 15, ...IN_A_ROW });
     submit(boxes[2], card(2));
