@@ -6,6 +6,7 @@ import { type LabBox, startBox } from "./box.ts";
 import { Guest, knock, speakIpv6 } from "./guest.ts";
 import { Lab, type LabProcess, until } from "./lab.ts";
 import { flatLan } from "./mesh-shapes.ts";
+import { askMesh } from "./mesh-socket.ts";
 import { MeshTopology } from "./mesh-topology.ts";
 import type { ServiceLiarPlan, ServiceLiarReport } from "./service-liar.ts";
 import { type Phone, Swarm } from "./swarm.ts";
@@ -31,21 +32,8 @@ describeNeeding(NEEDS, "A service of another box", () => {
   let newcomer: Phone;
   let port = 0;
 
-  const ask = async <T>(box: LabBox, path: string, body?: unknown): Promise<T> => {
-    const response = await fetch(`http://box${path}`, {
-      unix: join(box.runFolder, MESH_SOCKET),
-      ...(body === undefined
-        ? {}
-        : {
-            method: "POST",
-            body: JSON.stringify(body),
-            headers: { "content-type": "application/json" },
-          }),
-    });
-    const answer = (await response.json()) as T & { error?: string };
-    if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
-    return answer;
-  };
+  const ask = <T>(box: LabBox, path: string, body?: unknown) =>
+    askMesh<T>(join(box.runFolder, MESH_SOCKET), path, body);
   /** The port that the button on the guest's page leads to. */
   const buttonPort = async () => {
     const { body } = await guest.get("omerta.internal", "/on?lang=en");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { MeshConfig } from "../../src/config/index.ts";
 import { MESH_SOCKET, type NetworkStatus, type PeerStatus, type TraceStep } from "../../src/mesh/index.ts";
 import { type Lab, type LabHost, type LabProcess, until } from "./lab.ts";
+import { askMesh } from "./mesh-socket.ts";
 
 const PROCESS = join(import.meta.dir, "mesh-box-process.ts");
 
@@ -81,19 +82,10 @@ export class MeshBox {
 
   /** @throws Error with the mesh's own words */
   async ask<T>(path: string, body?: unknown, method = body === undefined ? "GET" : "POST"): Promise<T> {
-    const response = await fetch(`http://box${path}`, {
-      unix: this.socket,
-      method,
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-    }).catch((error: unknown) => {
+    return await askMesh<T>(this.socket, path, body, method).catch((error: unknown) => {
       if (this.endedWith === undefined) throw error;
       throw new Error(`${this.name} has ended with ${this.endedWith}: ${this.output().slice(-2_000)}`);
     });
-    const answer = (await response.json()) as T & { error?: string };
-    if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
-    return answer;
   }
 
   async found(name: string): Promise<NetworkStatus> {

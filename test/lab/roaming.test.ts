@@ -9,6 +9,7 @@ import { type LabBox, startBox } from "./box.ts";
 import { Guest } from "./guest.ts";
 import { Lab, until } from "./lab.ts";
 import { flatLan } from "./mesh-shapes.ts";
+import { askMesh } from "./mesh-socket.ts";
 import { MeshTopology } from "./mesh-topology.ts";
 import { type Phone, Swarm } from "./swarm.ts";
 import { foundIn, keyNeedle, textNeedle, Wire } from "./wire.ts";
@@ -31,21 +32,8 @@ describeNeeding(NEEDS, "A phone that walks from box to box", () => {
   /** Where the phone is plugged in now. */
   let at: LabBox;
 
-  const ask = async <T>(box: LabBox, path: string, body?: unknown): Promise<T> => {
-    const response = await fetch(`http://box${path}`, {
-      unix: join(box.runFolder, MESH_SOCKET),
-      ...(body === undefined
-        ? {}
-        : {
-            method: "POST",
-            body: JSON.stringify(body),
-            headers: { "content-type": "application/json" },
-          }),
-    });
-    const answer = (await response.json()) as T & { error?: string };
-    if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
-    return answer;
-  };
+  const ask = <T>(box: LabBox, path: string, body?: unknown) =>
+    askMesh<T>(join(box.runFolder, MESH_SOCKET), path, body);
   const connected = (box: LabBox) =>
     until(
       "the two to be connected",

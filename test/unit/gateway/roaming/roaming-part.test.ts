@@ -582,6 +582,19 @@ describe("a box whose network does not run yet", () => {
   });
 });
 
+/** One box in each of two networks, and one in both. */
+async function twoNetworks() {
+  const world = new World();
+  const [harbour, bridge, hills] = [
+    await world.box("Harbour"),
+    await world.box("Bridge", { networks: [ONE, "two"] }),
+    await world.box("Hills", { networks: ["two"] }),
+  ];
+  bridge.connect(harbour);
+  bridge.connect(hills, "two");
+  return { world, harbour, bridge, hills };
+}
+
 describe("a box", () => {
   test("tells a network that it joins later of those who have agreed before", async () => {
     const world = new World();
@@ -596,14 +609,7 @@ describe("a box", () => {
   });
 
   test("of two networks tells both of its own guests, and both that one of them has left", async () => {
-    const world = new World();
-    const [harbour, bridge, hills] = [
-      await world.box("Harbour"),
-      await world.box("Bridge", { networks: [ONE, "two"] }),
-      await world.box("Hills", { networks: ["two"] }),
-    ];
-    bridge.connect(harbour);
-    bridge.connect(hills, "two");
+    const { harbour, bridge, hills } = await twoNetworks();
     await bridge.joins();
     await bridge.agrees();
     for (const box of [harbour, hills]) await box.joins();
@@ -613,14 +619,7 @@ describe("a box", () => {
   });
 
   test("of two networks lets through, also after a restart, who has left in one and then agreed in the other", async () => {
-    const world = new World();
-    const [harbour, bridge, hills] = [
-      await world.box("Harbour"),
-      await world.box("Bridge", { networks: [ONE, "two"] }),
-      await world.box("Hills", { networks: ["two"] }),
-    ];
-    bridge.connect(harbour);
-    bridge.connect(hills, "two");
+    const { world, harbour, bridge, hills } = await twoNetworks();
     await bridge.joins();
     await bridge.agrees();
     for (const box of [harbour, hills]) await box.joins();
@@ -638,14 +637,7 @@ describe("a box", () => {
   });
 
   test("of two networks tells none of them what it has heard in the other", async () => {
-    const world = new World();
-    const [harbour, bridge, hills] = [
-      await world.box("Harbour"),
-      await world.box("Bridge", { networks: [ONE, "two"] }),
-      await world.box("Hills", { networks: ["two"] }),
-    ];
-    bridge.connect(harbour);
-    bridge.connect(hills, "two");
+    const { world, harbour, bridge, hills } = await twoNetworks();
     await harbour.joins();
     await harbour.agrees();
     for (const box of [bridge, hills]) await box.joins();
