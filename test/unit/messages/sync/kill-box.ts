@@ -8,12 +8,20 @@ import { capturedLog } from "../../captured-log.ts";
 import { Writer } from "../custody/writers.ts";
 import { SocketEngine } from "./socket-engine.ts";
 
+export interface KilledBoxArguments {
+  name: "a" | "b";
+  folder: string;
+  /** Where the two meet. */
+  socket: string;
+  /** A number, for who writes; "listen": nobody does. */
+  seed: string;
+}
+
 /**
  * A box whose guests write without end, and that exchanges bundles with another, until it is killed. Lines on standard
  * output say what has happened, only after it has: `up`, `kept ID` to a guest, `handed ID` to the other box, `came ID` from it.
- * With "listen" for `seed` its guests write nothing.
  */
-const [name = "a", folder = "", socket = "", seed = "0"] = process.argv.slice(2);
+const { name, folder, socket, seed }: KilledBoxArguments = JSON.parse(process.argv[2] ?? "{}");
 const PAUSE_MS = 10;
 const WRITERS = 4;
 
@@ -33,7 +41,7 @@ if (found.setAside !== undefined || found.volatile !== undefined) throw new Erro
 store.onNew(({ id, source }) => {
   if (source.by === "box") say(`came ${id}`);
 });
-const engine = new SocketEngine(name === "a" ? "a" : "b", socket);
+const engine = new SocketEngine(name, socket);
 const sync = new MeshSync({
   engine,
   custody: store,

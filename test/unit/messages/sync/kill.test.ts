@@ -4,15 +4,17 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
 import { scratchFolders } from "../../scratch.ts";
+import { KilledProgram, killedProgram } from "../kill-process.ts";
+import type { KilledBoxArguments } from "./kill-box.ts";
 
 const ROUNDS = Number(process.env.OMERTA_SYNC_KILLS ?? 100);
 /** Then the boxes begin in empty folders again, so that the making of the files is met as well. */
 const ROUNDS_PER_FOLDER = 50;
 const LONGEST_LIFE_MS = 60;
 const SETTLED_WITHIN_MS = 300_000;
-const BOX = resolve(import.meta.dir, "kill-box.ts");
 
 const scratch = scratchFolders();
+const program = killedProgram(resolve(import.meta.dir, "kill-box.ts"), scratch);
 
 /** One of the two boxes, over all of its lives. */
 class KilledBox {
@@ -23,9 +25,11 @@ class KilledBox {
   /** What it gave its readers as new, each time that it did. */
   readonly came: string[] = [];
   lives = 0;
-  private child: ReturnType<typeof Bun.spawn> | undefined;
-  private reading: Promise<void> = Promise.resolve();
-  private errors: Promise<string> = Promise.resolve("");
+  private readonly program = new KilledProgram(program, (what, id = "") => {
+    if (what === "kept") this.kept.add(id);
+    else if (what === "handed") this.handed.add(id);
+    else if (what === "came") this.came.push(id);
+  });
 
   constructor(
     readonly name: "a" | "b",
@@ -41,26 +45,12 @@ class KilledBox {
     this.lives += 1;
     // Another seed in each life: other people write.
     const seed = listens ? "listen" : String((this.name === "a" ? 1_000_000 : 2_000_000) + this.lives);
-    const child = Bun.spawn([process.execPath, BOX, this.name, this.folder, this.socket, seed], {
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    this.child = child;
-    this.errors = new Response(child.stderr).text();
-    const up = Promise.withResolvers<void>();
-    this.reading = this.read(child.stdout, up.resolve).finally(async () =>
-      up.reject(new Error(`${this.name} did not start: ${await this.errors}`)),
-    );
-    return up.promise;
+    const box: KilledBoxArguments = { name: this.name, folder: this.folder, socket: this.socket, seed };
+    return this.program.start(box);
   }
 
-  /** SIGKILL; all that it said until then is known afterwards. */
-  async kill(): Promise<void> {
-    this.child?.kill("SIGKILL");
-    await this.child?.exited;
-    await this.reading.catch(() => undefined);
-    expect(await this.errors).toBe("");
-    expect(this.child?.signalCode).toBe("SIGKILL");
+  kill(): Promise<void> {
+    return this.program.kill();
   }
 
   /** The ids on its medium. To be asked while it is dead. */
@@ -75,23 +65,6 @@ class KilledBox {
       );
     } finally {
       db.close();
-    }
-  }
-
-  private async read(stdout: ReadableStream<Uint8Array>, up: () => void): Promise<void> {
-    const decoder = new TextDecoder();
-    let text = "";
-    for await (const chunk of stdout) {
-      text += decoder.decode(chunk, { stream: true });
-      const lines = text.split("\n");
-      text = lines.pop() ?? "";
-      for (const line of lines) {
-        const [what, id = ""] = line.split(" ");
-        if (what === "up") up();
-        else if (what === "kept") this.kept.add(id);
-        else if (what === "handed") this.handed.add(id);
-        else if (what === "came") this.came.push(id);
-      }
     }
   }
 }
