@@ -12,7 +12,8 @@ export class AgentLine {
   readonly ready: Promise<{ uptimeS: number }>;
   private settleReady: { resolve(ready: { uptimeS: number }): void; reject(error: Error): void };
 
-  constructor(path: string) {
+  /** @param lastWords of a machine that has ended by itself: its console's */
+  constructor(path: string, lastWords: () => string) {
     const { promise, resolve, reject } = Promise.withResolvers<{ uptimeS: number }>();
     this.ready = promise;
     this.settleReady = { resolve, reject };
@@ -23,7 +24,7 @@ export class AgentLine {
         lineReader((line) => this.take(JSON.parse(line) as AgentReport)),
       );
       socket.on("error", (error) => this.close(error));
-      socket.on("close", () => this.close(new Error("the machine has ended")));
+      socket.on("close", () => this.close(new Error(`the machine has ended\n${lastWords()}`)));
     });
     this.server.listen(path);
   }

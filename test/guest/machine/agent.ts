@@ -4,6 +4,12 @@ import { type AgentReport, type AgentRequest, lineReader } from "./agent-message
 
 /** How long the pipes of a program that has ended are still read: a process that it left behind may hold them. */
 const PIPES_TIMEOUT_MS = 2_000;
+const LOOK_TIMEOUT_MS = 10_000;
+/** All processes and what each waits for, and the kernel's own words on those that wait for the kernel. */
+const LOOK = `echo w >/proc/sysrq-trigger
+  ps -eo pid,ppid,stat,wchan:24,etimes,args --ppid 2 -N
+  cat /proc/loadavg
+  dmesg | tail -n 60`;
 
 /** The process groups that run, by the request's id. */
 const groups = new Map<number, number>();
@@ -26,7 +32,7 @@ async function start(request: Extract<AgentRequest, { kind: "start" }>): Promise
     });
     groups.set(id, child.pid);
     report({ kind: "started", id, pid: child.pid });
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => signal(id, "SIGKILL"), timeoutMs);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => void late(id), timeoutMs);
     const pipes = Promise.all([forward(id, "stdout", child.stdout), forward(id, "stderr", child.stderr)]);
     const exitCode = await child.exited;
     clearTimeout(timer);
@@ -50,6 +56,16 @@ async function forward(
     if (!groups.has(id)) return;
     report({ kind: "printed", id, stream, text: decoder.decode(chunk, { stream: true }) });
   }
+}
+
+/** Says what the machine was at when a program was not done in time, then ends that. */
+async function late(id: number): Promise<void> {
+  const look = Bun.spawn(["sh", "-c", LOOK], { stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  const timer = setTimeout(() => look.kill("SIGKILL"), LOOK_TIMEOUT_MS);
+  const text = await new Response(look.stdout).text();
+  clearTimeout(timer);
+  if (groups.has(id)) report({ kind: "printed", id, stream: "stderr", text: `\nnot done in time:\n${text}` });
+  signal(id, "SIGKILL");
 }
 
 function signal(id: number, name: string): void {

@@ -65,7 +65,7 @@ export class GuestMachine {
     mkdirSync(results, { recursive: true, mode: 0o700 });
     const socket = join(folder, "agent.sock");
     const console = join(folder, "console.log");
-    const line = new AgentLine(socket);
+    const line = new AgentLine(socket, () => lastLines(console));
     // Should this process end without a word, the machine's line is closed, and QEMU killed by the kernel.
     const qemu = Bun.spawn(
       [
@@ -108,7 +108,7 @@ export class GuestMachine {
 
   /**
    * Runs a program in the machine to its end, whatever its exit status; 137 where it was killed for its time-out,
-   * with all that it started. Default for that: 30,000 ms.
+   * with all that it started, and then its errors say what the machine was at. Default for that: 30,000 ms.
    */
   tryRun(command: readonly string[], options: MachineRunOptions = {}): Promise<RunResult> {
     const { promise, resolve, reject } = Promise.withResolvers<RunResult>();
@@ -290,5 +290,5 @@ function commandLine(pid: number): string {
 }
 
 function lastLines(file: string): string {
-  return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(-30).join("\n") : "";
+  return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(-60).join("\n") : "";
 }

@@ -24,8 +24,9 @@ export function qemuCommand(options: QemuOptions): string[] {
   const kernelCommandLine = [
     "console=ttyS0",
     "quiet",
-    // A panic ends QEMU, and so the line: what waits for the machine fails at once.
+    // A panic ends QEMU, and so the line: what waits for the machine fails at once. So does a fault of the kernel.
     "panic=-1",
+    "oops=panic",
     "mitigations=off",
     "nokaslr",
     "random.trust_cpu=on",
