@@ -104,14 +104,13 @@ export class MeshBox {
     return JSON.parse(stdout.trim() || "[]") as OriginatorRow[];
   }
 
-  /** Bytes that an interface sends in so many milliseconds. */
-  async sentIn(ms: number, name: string): Promise<number> {
-    const file = `/sys/class/net/${name}/statistics/tx_bytes`;
-    const [before = 0, after = 0] = (await this.host.shell(`cat ${file}; sleep ${ms / 1_000}; cat ${file}`))
-      .trim()
-      .split("\n")
-      .map(Number);
-    return after - before;
+  /** Bytes that interfaces send in so many milliseconds. */
+  async sentIn(ms: number, ...names: readonly string[]): Promise<number> {
+    const files = names.map((name) => `/sys/class/net/${name}/statistics/tx_bytes`).join(" ");
+    const text = await this.host.shell(`cat ${files}; sleep ${ms / 1_000}; cat ${files}`);
+    const counts = text.trim().split("\n").map(Number);
+    const sum = (some: readonly number[]) => some.reduce((total, one) => total + one, 0);
+    return sum(counts.slice(names.length)) - sum(counts.slice(0, names.length));
   }
 
   /** What batman-adv has sent to find ways, with the guest's time in seconds. */

@@ -7,9 +7,8 @@ const PIPES_TIMEOUT_MS = 2_000;
 const LOOK_TIMEOUT_MS = 10_000;
 /** All processes and what each waits for, and the kernel's own words on those that wait for the kernel. */
 const LOOK = `echo w >/proc/sysrq-trigger
-  ps -eo pid,ppid,stat,wchan:24,etimes,args --ppid 2 -N
-  cat /proc/loadavg
-  dmesg | tail -n 60`;
+  ps -eo pid,ppid,stat,wchan:24,etimes,args | grep -v ' \\[.*\\]$'
+  dmesg | tail -n 30`;
 
 /** The process groups that run, by the request's id. */
 const groups = new Map<number, number>();
