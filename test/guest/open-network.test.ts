@@ -41,8 +41,10 @@ describeNeeding([...GUEST_NEEDS, "program:openssl"], "the open network of a box 
 
   test("gives a phone that knows OWE the encrypted twin, under the same name", async () => {
     const one = phone(1);
-    const { times, probe } = await one.join({ ssid: SSID, security: { kind: "owe", only: true } });
-    console.log(`one with OWE: joined after ${times.joinedS} s, portal after ${times.portalS} s`);
+    const { times, tries, probe } = await one.join({ ssid: SSID, security: { kind: "owe", only: true } });
+    console.log(
+      `one with OWE: joined after ${times.joinedS} s, portal after ${times.portalS} s, in ${tries === 1 ? "one try" : `${tries} tries`}`,
+    );
     const status = await one.status();
     expect([status.get("key_mgmt"), status.get("pairwise_cipher"), status.get("bssid")]).toEqual([
       "OWE",
