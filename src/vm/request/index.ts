@@ -1,0 +1,20 @@
+export { HeardSerials, nextSerial } from "./heard-serials.ts";
+export {
+  type LeaseCommand,
+  LeaseCommandError,
+  MAX_COMMAND_BYTES,
+  MAX_LEASES_NAMED,
+  openLeaseCommand,
+  signLeaseCommand,
+} from "./lease-command.ts";
+export {
+  type LeaseEnd,
+  type LeaseRequest,
+  type LeaseResources,
+  type LeaseTunnel,
+  MAX_ACTIVITY_CHARS,
+  MAX_DURATION_S,
+  parseLeaseRequest,
+} from "./lease-request.ts";
+export { LeaseRequestError } from "./lease-request-error.ts";
+export { MAX_SIGNED_REQUEST_BYTES, openSignedLeaseRequest, signLeaseRequest } from "./signed-request.ts";
