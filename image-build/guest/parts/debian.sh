@@ -1,0 +1,29 @@
+# Debian's own small system as a base that is only read; what a machine writes goes above it. The kernel and the first
+# file system are those of the small image.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y "$work"/kernel/boot/vmlinuz-*)}
+# Where this machine gets Debian from, as apt understands it; other origins than Debian are left out.
+# shellcheck disable=SC2016 # apt fills these in
+apt-get indextargets --format '$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+  sed -n 's/^Debian //p' | sort -u >"$work/sources.list"
+[ -s "$work/sources.list" ] || { echo "apt has no list of a Debian mirror: apt-get update" >&2; exit 1; }
+suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+apt-config dump Acquire | grep -i proxy >"$work/apt.conf" || true
+mmdebstrap --mode=root --variant=minbase --architectures="$architecture" \
+  --keyring=/etc/apt/trusted.gpg.d --keyring=/usr/share/keyrings --aptopt="$work/apt.conf" \
+  --aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "5"' \
+  --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+  --dpkgopt='force-unsafe-io' \
+  --include="$(grep -v '^#' "$here/debian-packages.txt" | paste -sd,)" \
+  "$suite" "$work/debian" - <"$work/sources.list"
+root=$work/debian
+# Of this machine and this hour.
+rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/cache/ldconfig/* "$root"/var/log/*.log \
+  "$root"/var/log/apt/* "$root"/etc/hostname "$root"/etc/resolv.conf "$root"/run/* "$root"/tmp/*
+: >"$root/etc/machine-id"
+mkdir -p "$root/var/lib/apt/lists/partial" "$root/var/cache/apt/archives/partial" "$root/usr/lib/omerta" "$root/disk"
+cp "$here/files/etc/hostname" "$here/files/etc/hosts" "$root/etc/"
+: >"$root/etc/resolv.conf"
+chroot "$root" dpkg-query -W --showformat='${Package} ${Version}\n' | sort -u - "$work/packages" >"$work/packages.all"
+mv "$work/packages.all" "$work/packages"
+mksquashfs "$root" "$work/out/base.squashfs" -comp zstd -noappend -quiet -no-progress -no-xattrs -no-exports
