@@ -1,0 +1,94 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describeNeeding } from "../needs.ts";
+import { LAB_PREFIX } from "./lab.ts";
+import { KILLS, type Round, type RoundsReport } from "./vm-reaper-rounds.ts";
+import { cgroupFolder } from "./vm-reaper-world.ts";
+
+/** More rounds for a long run: `OMERTA_VM_KILLS=200 bun test …`. */
+const ROUNDS = Number(process.env.OMERTA_VM_KILLS ?? 20);
+const GONE_WITHIN_MS = 5_000;
+const PREFIX = `${LAB_PREFIX}vm-reaper-`;
+const ROUND_TIMEOUT_MS = 60_000;
+
+/** Folders and cgroups of earlier runs; the processes of those have ended with the first of their namespace. */
+function sweepLab(): void {
+  for (const entry of readdirSync("/tmp"))
+    if (entry.startsWith(PREFIX)) rmSync(join("/tmp", entry), { recursive: true, force: true });
+  const groups = cgroupFolder();
+  if (groups !== undefined) removeGroup(groups);
+}
+
+function removeGroup(path: string): void {
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) removeGroup(join(path, entry.name));
+  rmdirSync(path);
+}
+
+/** In namespaces of its own, so that nothing on this machine that is named as a lease's can be met, and all ends with it. */
+async function playApart(rounds: number): Promise<RoundsReport> {
+  const folder = `/tmp/${PREFIX}${process.pid}`;
+  mkdirSync(folder, { recursive: true });
+  for (const path of ["/run/netns", "/run/wireguard", "/etc/netns"]) mkdirSync(path, { recursive: true });
+  const script = [
+    "set -e",
+    "for path in /run/netns /run/wireguard /etc/netns; do mount -t tmpfs tmpfs $path; done",
+    // Not the last command: the shell is to stay the first process, and to collect those that have ended.
+    '"$0" "$1" "$2"; exit $?',
+  ].join("\n");
+  const child = Bun.spawn(
+    [
+      ...["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
+      ...["sh", "-c", script, process.execPath, join(import.meta.dir, "vm-reaper-rounds.ts"), String(rounds)],
+    ],
+    { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: { ...process.env, OMERTA_REAPER_LAB: folder } },
+  );
+  const [text, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  if ((await child.exited) !== 0) throw new Error(errors.slice(-4_000));
+  return JSON.parse(text) as RoundsReport;
+}
+
+function printTable(rounds: readonly Round[]): void {
+  const line = (what: string, values: readonly number[]) => {
+    const sorted = [...values].sort((a, b) => a - b);
+    const at = (part: number) => (sorted[Math.floor((sorted.length - 1) * part)] ?? 0).toFixed(0).padStart(8);
+    console.log(`${what.padEnd(34)}${String(values.length).padStart(7)}${at(0)}${at(0.5)}${at(1)}`);
+  };
+  console.log(`${"killed, ms until all was gone".padEnd(34)} rounds     min  median     max`);
+  for (const kill of KILLS)
+    line(
+      kill,
+      rounds.filter((round) => round.kill === kill).map(({ goneMs }) => goneMs),
+    );
+  line(
+    "reaper, until another one watched",
+    rounds.flatMap(({ againMs }) => againMs ?? []),
+  );
+}
+
+describeNeeding(
+  ["root", "program:unshare", "program:ip", "program:perl", "program:ps"],
+  "The reaper of leases",
+  () => {
+    test(
+      `leaves nothing of them and touches nothing else, whoever is killed, in ${ROUNDS} rounds`,
+      async () => {
+        sweepLab();
+        const { rounds, unjournalled } = await playApart(ROUNDS).finally(sweepLab);
+        printTable(rounds);
+        expect(rounds).toHaveLength(ROUNDS);
+        expect(rounds.flatMap(({ missing }) => missing)).toEqual([]);
+        expect(rounds.filter(({ goneMs }) => goneMs > GONE_WITHIN_MS)).toEqual([]);
+        // Where both were killed there was something for the sweep to do.
+        for (const { found } of rounds.filter(({ kill }) => kill === "both"))
+          expect(found).toBeGreaterThan(10);
+        expect(unjournalled).toEqual([]);
+      },
+      ROUNDS * ROUND_TIMEOUT_MS,
+    );
+  },
+);
