@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { applyNft } from "../host/nft.ts";
+import { setSysctl, sysctl } from "../host/proc-net.ts";
+import { tryRun } from "../host/run.ts";
+import { changesToUndo } from "./vpn-plan.ts";
+import { isRunning, readRecord, recordIds, recordPath, removeRecord, type VpnRecord } from "./vpn-record.ts";
+
+/**
+ * Puts back everything that a record speaks of. May be done twice, or at the same time by two. The forwarding is closed
+ * first and the table, which guards it, goes last.
+ * @throws {AggregateError} with everything that failed, when all else is done
+ */
+export async function undoVpn(record: VpnRecord): Promise<void> {
+  const failed: unknown[] = [];
+  const attempt = async (what: () => Promise<void> | void) => {
+    try {
+      await what();
+    } catch (error) {
+      failed.push(error);
+    }
+  };
+  for (const { name, before } of changesToUndo(record.sysctls, sysctl))
+    await attempt(() => setSysctl(name, before));
+  await attempt(() => endPrograms(record.programs));
+  // Gone already where a program had made it.
+  await tryRun(["ip", "link", "del", record.interface]);
+  for (const file of record.files) await attempt(() => rmSync(file, { force: true }));
+  const named = { family: "inet", name: record.table };
+  await attempt(() => applyNft([{ add: { table: named } }, { delete: { table: named } }]));
+  if (failed.length > 0)
+    throw new AggregateError(failed, `${record.interface}: not everything could be put back`);
+}
+
+/**
+ * Clears away what killed requesters left whose reapers were killed as well.
+ * @returns the ids of those that were cleared away
+ */
+export async function sweepVpns(folder: string): Promise<string[]> {
+  const swept: string[] = [];
+  for (const id of recordIds(folder)) {
+    const record = readRecord(recordPath(folder, id));
+    const isServed = record !== undefined && isRunning(record.owner);
+    const isBeingCleared = record?.reaper !== undefined && isRunning(record.reaper);
+    if (isServed || isBeingCleared) continue;
+    if (record) await undoVpn(record);
+    removeRecord(folder, id);
+    swept.push(id);
+  }
+  return swept;
+}
+
+/** How long programs have to end. */
+const END_TIMEOUT_MS = 1_000;
+
+/** Ends programs by their command lines, which name what is this VPN's alone: a number that was kept could be too old, or too late. */
+async function endPrograms(commands: readonly (readonly string[])[]): Promise<void> {
+  const lines = new Set(commands.map((command) => `${command.join("\0")}\0`));
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    const deadline = performance.now() + END_TIMEOUT_MS;
+    for (const pid of pidsOf(lines)) endProcess(pid, signal);
+    while (pidsOf(lines).length > 0) {
+      if (performance.now() > deadline) break;
+      await Bun.sleep(20);
+    }
+  }
+}
+
+function pidsOf(lines: ReadonlySet<string>): number[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return lines.has(readFileSync(`/proc/${name}/cmdline`, "utf8")) ? [Number(name)] : [];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+}
+
+function endProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
