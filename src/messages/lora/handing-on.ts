@@ -61,8 +61,9 @@ export class HandingOn {
     const { stock, homes, nowMs } = this.context;
     if (carried.awaited !== undefined) this.onUnanswered(carried, carried.awaited);
     if (carried.person === undefined) return "everyone";
-    if (this.isHere(carried)) {
-      carried.isHandedOn = true;
+    if (this.isHere(carried)) carried.isHandedOn = true;
+    // Whatever it was planned for: nobody's answer would end what nobody waits for any more.
+    if (carried.isHandedOn) {
       stock.plan(carried, undefined);
       return undefined;
     }
@@ -93,6 +94,8 @@ export class HandingOn {
   onSent(carried: Carried, hop: LinkAddress, airMs: number): void {
     const { stock, nowMs } = this.context;
     carried.sent += 1;
+    // That it is there was heard while it was on its way once more, in one frame with others.
+    if (carried.isHandedOn) return;
     carried.awaited = hop;
     const patience = (1 + PATIENCE * this.pressure) * 2 ** Math.min(carried.tries, MOST_DOUBLINGS);
     stock.plan(carried, nowMs + airMs + this.context.frames(ANSWER_FRAMES, JITTER_FRAMES * patience));
@@ -166,16 +169,17 @@ export class HandingOn {
 
   /** It has gone to everyone, or nobody near seems to lack it: whoever does may ask for it when it is named. */
   seekLater(carried: Carried): void {
-    const { stock, nowMs } = this.context;
+    const { stock, neighbourhood, nowMs } = this.context;
     const times = this.named.get(carried) ?? 0;
     const waitMs = SEEK_AGAIN_MS * 2 ** Math.min(times, MOST_SEEK_DOUBLINGS);
-    this.named.set(carried, times + 1);
+    // What nobody hears has not been said.
+    if (neighbourhood.listeners().length > 0) this.named.set(carried, times + 1);
     this.digests.name(carried.short);
     stock.plan(carried, nowMs + waitMs);
   }
 
-  /** Somebody is near who was not: what finds no way may go with them. */
-  onNewNeighbour(from: LinkAddress): void {
+  /** Somebody is near who was not, or hears this box now: what finds no way may go with them. */
+  onListener(from: LinkAddress): void {
     const { stock, asked, nowMs } = this.context;
     const sought = [...stock.all()].filter(
       ({ person, isHandedOn, isSought }) => person !== undefined && !isHandedOn && isSought,

@@ -190,7 +190,7 @@ export class LoraMessages {
     if (neighbourhood.heard(from, frame.number)) {
       this.greeting.onNewNeighbour();
       this.spreading.onNewNeighbour(from);
-      this.handingOn.onNewNeighbour(from);
+      this.handingOn.onListener(from);
     }
     this.answers.onFrame(frame.items.filter(({ kind }) => kind === "bundle").length === 1);
     for (const item of frame.items) this.onItem(from, item);
@@ -241,7 +241,8 @@ export class LoraMessages {
   }
 
   private onHello(from: LinkAddress, { seqno, heard, routes, stored }: HelloItem): void {
-    this.context.neighbourhood.told(from, heard, this.greeting.isHeard);
+    const hearsNow = this.context.neighbourhood.told(from, heard, this.greeting.isHeard);
+    if (hearsNow) this.handingOn.onListener(from);
     this.context.routes.onHello(from, seqno, routes);
     this.digests.onFingerprint(from, stored);
     if (this.context.routes.hasNews) this.greeting.hurry();

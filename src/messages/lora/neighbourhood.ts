@@ -76,10 +76,12 @@ export class Neighbourhood {
   /**
    * What a box says of those that it hears.
    * @param couldHear whether it has had time to hear us: else its silence about us says nothing
+   * @returns whether it hears us, and did not by what it had said before
    */
-  told(address: LinkAddress, heard: readonly HeardBox[], couldHear: boolean): void {
+  told(address: LinkAddress, heard: readonly HeardBox[], couldHear: boolean): boolean {
     const box = this.boxes.get(address);
-    if (!box) return;
+    if (!box) return false;
+    const wasDeaf = box.isMutual === false;
     box.hears = new Map(heard.map((other) => [other.address, other.quality / 255]));
     const ofUs = box.hears.get(this.own);
     if (ofUs === undefined) box.isMutual = couldHear ? false : undefined;
@@ -87,6 +89,7 @@ export class Neighbourhood {
       box.isMutual = true;
       box.outQuality = (box.outQuality + ofUs) / 2;
     }
+    return wasDeaf && box.isMutual === true;
   }
 
   /** It has, or has not, answered a frame in time. */

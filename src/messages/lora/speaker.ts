@@ -19,6 +19,8 @@ const BLOCKED_MS = 20_500;
 /** Where nothing is answered, this box is silent up to so many frames after each of its own. */
 const REST_FRAMES = 5;
 const LEAST_WAIT_MS = 10;
+/** Of a bundle that was not answered so often in a row an answer is not to be expected. */
+const MOST_AWAITED = 5;
 /** One that waits for the air, and one that is more urgent. */
 const MOST_FLIGHTS = 2;
 
@@ -120,7 +122,8 @@ export class Speaker {
       if (hop === undefined) spreading.onSent(carried);
       else handingOn.onSent(carried, hop, airMs);
       // Nobody has to answer what went to everyone because one had asked: it may have been lost.
-      if (carried.isSought && carried.dueMs === undefined) handingOn.seekLater(carried);
+      if (carried.isSought && !carried.isHandedOn && carried.dueMs === undefined)
+        handingOn.seekLater(carried);
     }
     if (bundles.length > 0)
       this.restUntilMs = context.nowMs + handingOn.pressure * context.frames(REST_FRAMES / 2, REST_FRAMES);
@@ -140,10 +143,10 @@ export class Speaker {
   private due(): Due[] {
     const { context, spreading, handingOn } = this.options;
     const { stock, nowMs } = context;
-    // While a box has an answer to give, more would only be in its way.
+    // While a box has an answer to give, more would only be in its way. What it never answers holds up nothing else.
     const busy = new Set<number>();
-    for (const { awaited, dueMs = 0 } of stock.waiting)
-      if (awaited !== undefined && dueMs > nowMs) busy.add(awaited);
+    for (const { awaited, tries, dueMs = 0 } of stock.waiting)
+      if (awaited !== undefined && tries < MOST_AWAITED && dueMs > nowMs) busy.add(awaited);
     const ready = [...stock.waiting].filter(
       (carried) => (carried.dueMs ?? nowMs) <= nowMs && !this.isUnderWay(carried),
     );

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { type MessagingBox, messagingBoxes } from "../../../../src/bench/lora/messaging-boxes.ts";
-import { BUNDLE_PAYLOAD } from "../../../../src/lora/index.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { Bundle, BundleId } from "../../../../src/messages/bundle/bundle.ts";
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
 import { encodeForm, keyHashOf } from "../../../../src/messages/lora/bundle-form.ts";
-import { decodeFrame, encodeFrame } from "../../../../src/messages/lora/frame.ts";
+import { decodeFrame } from "../../../../src/messages/lora/frame.ts";
 import { hopTagOf, type Item, shortIdOf } from "../../../../src/messages/lora/items.ts";
 import { MAX_CARRIED } from "../../../../src/messages/lora/stock.ts";
+import { hear } from "./made-up-frames.ts";
 import { bundleOf, keyOf, submit } from "./some-bundles.ts";
 
 const HOUR_MS = 3_600_000;
@@ -32,16 +32,6 @@ function keysOfOneHash(): [Uint8Array, Uint8Array] {
     if (other) return [other, key];
     keys.set(keyHashOf(key), key);
   }
-}
-
-let heard = 0;
-
-/** As if this had come from whoever says that they are `from`. */
-function hear(box: MessagingBox | undefined, from: number, item: Item): void {
-  heard += 1;
-  const payload = Uint8Array.of(BUNDLE_PAYLOAD, ...encodeFrame({ number: heard & 255, items: [item] }));
-  const received = { payload, from: undefined, to: undefined, rssiDbm: undefined, snrDb: undefined, hops: 0 };
-  box?.link.emit("message", { from, payload, isToEveryone: true, received });
 }
 
 /** Which of them each box has told of as new, as often as it did. */
