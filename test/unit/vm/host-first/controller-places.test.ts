@@ -15,7 +15,7 @@ const HYBRID = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=75
 41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
 `;
 
-const places = (mountinfo: string, unified = "") =>
+const places = (mountinfo: string, unified = ""): Record<string, unknown> =>
   Object.fromEntries(controllerPlaces(parseMounts(mountinfo), () => unified));
 
 describe("where the controllers are", () => {
