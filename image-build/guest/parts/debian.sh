@@ -1,5 +1,5 @@
-# Debian's own small system as a base that is only read; what a machine writes goes above it. The kernel and the first
-# file system are those of the small image.
+# Debian's own small system as the first bytes of a disk: what a machine writes goes into an overlay of its own, which
+# may be larger. The kernel and the first file system are those of the small image.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y "$work"/kernel/boot/vmlinuz-*)}
 # Where this machine gets Debian from, as apt understands it; other origins than Debian are left out.
 # shellcheck disable=SC2016 # apt fills these in
@@ -26,4 +26,12 @@ cp "$here/files/etc/hostname" "$here/files/etc/hosts" "$root/etc/"
 : >"$root/etc/resolv.conf"
 chroot "$root" dpkg-query -W --showformat='${Package} ${Version}\n' | sort -u - "$work/packages" >"$work/packages.all"
 mv "$work/packages.all" "$work/packages"
-mksquashfs "$root" "$work/out/base.squashfs" -comp zstd -noappend -quiet -no-progress -no-xattrs -no-exports
+
+# Raw, and no larger than it has to be: the guest makes it as large as its disk. The same ingredients give the same
+# bytes (mke2fs(8): -E hash_seed, -U; lib/ext2fs of e2fsprogs: E2FSPROGS_FAKE_TIME).
+find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+kib=$(du -sk --apparent-size "$root" | cut -f1)
+truncate -s $(((kib * 13 / 10 / 1024 + 48) * 1024 * 1024)) "$work/out/base.raw"
+uuid=9e0e3d2a-2a4b-4a0c-9a51-0b6c1d1f7e5b
+E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -F -t ext4 -U $uuid -m 0 \
+  -E hash_seed=$uuid,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 -d "$root" "$work/out/base.raw"

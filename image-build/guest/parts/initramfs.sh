@@ -1,6 +1,6 @@
 # The first file system: busybox, dropbear, the libraries that they name, our agent, and the modules that it needs.
 root=$work/initramfs
-mkdir -p "$root"/{bin,sbin,dev,proc,sys,tmp,run,root,base,disk,new,etc/dropbear,usr/bin,usr/sbin}
+mkdir -p "$root"/{bin,sbin,dev,proc,sys,tmp,run,root,disk,new,etc/dropbear,usr/bin,usr/sbin}
 case $architecture in
 amd64) triplet=x86_64-linux-gnu loader=lib64/ld-linux-x86-64.so.2 ;;
 arm64) triplet=aarch64-linux-gnu loader=lib/ld-linux-aarch64.so.1 ;;

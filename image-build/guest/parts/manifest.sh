@@ -5,7 +5,7 @@ arm64) console=ttyAMA0 ;;
 esac
 # A panic ends the machine. It has one user, whose it is, so it is not to be protected from itself; IPv6 has no way out.
 command_line="console=$console quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on ipv6.disable=1"
-[ "$image" = small ] || command_line+=" omerta.base=1"
+[ "$image" = small ] || command_line+=" omerta.root=1"
 
 files() {
   local name sep=
