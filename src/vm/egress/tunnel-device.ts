@@ -1,0 +1,124 @@
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { run, tryRun } from "../../host/run.ts";
+import { endpointText } from "../../mesh/paths/endpoint.ts";
+import { parseWireGuardDump, type WireGuardStatus } from "../../mesh/tunnels/wireguard-dump.ts";
+import { kernelWireGuard, removeSocket } from "../../mesh/tunnels/wireguard-process.ts";
+import { EgressError } from "./egress-error.ts";
+import type { EgressPlan } from "./egress-plan.ts";
+import { inside, tryInside } from "./namespace.ts";
+
+/** s. As often the requester hears from the box, so that either knows soon that the other is gone. */
+const KEEPALIVE_S = 5;
+const ANSWERS_WITHIN_MS = 3_000;
+const ENDS_WITHIN_MS = 2_000;
+
+/**
+ * Makes the tunnel's interface in the box's namespace, where its UDP socket stays for ever (wireguard.com/netns), and
+ * moves it into the machine's. The kernel's WireGuard where there is one, wireguard-go otherwise.
+ * @throws {EgressError} "tunnel"
+ */
+export async function makeTunnel({ names, tunnel }: EgressPlan): Promise<void> {
+  const { tunnel: name, namespace } = names;
+  if (await kernelWireGuard()) await run(["ip", "link", "add", name, "type", "wireguard"]);
+  else await startWireGuardGo(name);
+  await run(
+    [
+      ...["wg", "set", name, "private-key", "/dev/stdin"],
+      ...(tunnel.listenPort === undefined ? [] : ["listen-port", String(tunnel.listenPort)]),
+      ...["peer", tunnel.peerKey, "allowed-ips", "0.0.0.0/0", "persistent-keepalive", String(KEEPALIVE_S)],
+      ...(tunnel.endpoint === undefined ? [] : ["endpoint", endpointText(tunnel.endpoint)]),
+    ],
+    { input: tunnel.privateKey },
+  );
+  await run(["ip", "link", "set", name, "netns", namespace]);
+}
+
+/** @returns undefined when it is gone, or has lost its key */
+export async function tunnelStatus(namespace: string, name: string): Promise<WireGuardStatus | undefined> {
+  // wireguard-go is asked by a socket in the file system: that goes from any namespace.
+  const shown = await tryInside(namespace, "wg", "show", name, "dump");
+  if (shown.exitCode !== 0 || shown.stdout.startsWith("(none)")) return undefined;
+  return parseWireGuardDump(shown.stdout);
+}
+
+/** Where the requester is now, for one that told of a move itself; WireGuard else finds out by what it receives. */
+export async function setTunnelEndpoint(
+  namespace: string,
+  name: string,
+  peerKey: string,
+  endpoint: { address: string; port: number },
+): Promise<void> {
+  await run(inside(namespace, "wg", "set", name, "peer", peerKey, "endpoint", endpointText(endpoint)));
+}
+
+async function startWireGuardGo(name: string): Promise<void> {
+  removeSocket(name);
+  mkdirSync("/var/run/wireguard", { recursive: true, mode: 0o755 });
+  const child = Bun.spawn(["wireguard-go", "-f", name], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+    // It stays when the daemon is stopped by its terminal: a lease ends by its own rules.
+    detached: true,
+    env: { ...process.env, LOG_LEVEL: "silent" },
+  });
+  child.unref();
+  const untilMs = performance.now() + ANSWERS_WITHIN_MS;
+  while (performance.now() < untilMs && child.exitCode === null) {
+    if ((await tryRun(["wg", "show", name, "dump"])).exitCode === 0) return;
+    await Bun.sleep(10);
+  }
+  throw new EgressError("tunnel", `wireguard-go does not answer for ${name}`);
+}
+
+/** Ends the userspace WireGuard of an interface, and its interface with it. Of the kernel's there is no process. */
+export async function endWireGuardGo(name: string): Promise<void> {
+  for (const { pid } of wireGuardGoProcesses().filter((process) => process.device === name)) {
+    await endProcess(pid, name);
+  }
+  removeSocket(name);
+}
+
+/** Processes of wireguard-go whose sockets are in this network namespace, with their interfaces. */
+export function wireGuardGoProcesses(): { pid: number; device: string }[] {
+  const here = readlinkSync("/proc/self/ns/net");
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    const device = wireGuardGoDevice(Number(entry));
+    return device !== undefined && namespaceOf(Number(entry)) === here
+      ? [{ pid: Number(entry), device }]
+      : [];
+  });
+}
+
+function wireGuardGoDevice(pid: number): string | undefined {
+  try {
+    return /(?:^|\/)wireguard-go\0-f\0([^\0]+)\0$/.exec(readFileSync(`/proc/${pid}/cmdline`, "latin1"))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+function namespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Killed: it has nothing to put away but its socket's file, and whoever waits has a machine that must not send. */
+async function endProcess(pid: number, device: string): Promise<void> {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    return;
+  }
+  const untilMs = performance.now() + ENDS_WITHIN_MS;
+  while (wireGuardGoDevice(pid) === device) {
+    if (performance.now() > untilMs)
+      throw new EgressError("tunnel", `wireguard-go of ${device} does not end`);
+    await Bun.sleep(5);
+  }
+  rmSync(`/var/run/wireguard/${device}.sock`, { force: true });
+}

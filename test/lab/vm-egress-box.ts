@@ -1,0 +1,97 @@
+import type { NftCommand } from "../../src/host/nft.ts";
+import {
+  EGRESS_TABLE,
+  Egress,
+  EgressError,
+  type EgressPlan,
+  type EgressRequest,
+  planEgress,
+} from "../../src/vm/egress/index.ts";
+import { LeaseWatch, type RogueEvent } from "../../src/vm/watch/index.ts";
+
+/*
+ * The box's side of virtual machines' egress in a lab's namespace, as the daemon has it. Each line of standard input is
+ * {"call", "argument"}; each is answered by a line {"result"} or {"error": {"thing", "message"}}, in order.
+ */
+
+const egress = new Egress();
+const events: (RogueEvent & { toldAfterMs: number })[] = [];
+let startedMs = 0;
+const watch = new LeaseWatch({
+  onRogue: (event) => events.push({ ...event, toldAfterMs: performance.now() - startedMs }),
+  onFailure: () => undefined,
+  wallMs: Date.now,
+});
+watch.start();
+
+type Argument = never;
+/** A plan of which the kernel, or its tools, must refuse one step. */
+const IMPOSSIBLE = {
+  passage: (plan: EgressPlan): EgressPlan => ({ ...plan, passage: [...plan.passage, INTO_NO_CHAIN("inet")] }),
+  guard: (plan: EgressPlan): EgressPlan => ({ ...plan, guard: [...plan.guard, INTO_NO_CHAIN("netdev")] }),
+  parameters: (plan: EgressPlan): EgressPlan => ({ ...plan, parameters: [["net/ipv4/no_such_thing", "1"]] }),
+  tunnelLink: (plan: EgressPlan): EgressPlan => ({
+    ...plan,
+    tunnelLink: [...plan.tunnelLink, "route add default via 192.0.2.1"],
+  }),
+  tapLink: (plan: EgressPlan): EgressPlan => ({ ...plan, tapLink: [...plan.tapLink, "addr add x dev y"] }),
+  shaping: (plan: EgressPlan): EgressPlan => ({
+    ...plan,
+    tunnelShaping: [`qdisc replace dev ${plan.names.tunnel} root no_such_queue`],
+  }),
+};
+
+const INTO_NO_CHAIN = (family: string): NftCommand => ({
+  add: { rule: { family, table: EGRESS_TABLE, chain: "no_such_chain", expr: [{ drop: null }] } },
+});
+
+interface Broken {
+  request: EgressRequest;
+  at: keyof typeof IMPOSSIBLE;
+}
+
+const calls: Record<string, (argument: Argument) => unknown> = {
+  up: (request: EgressRequest) => egress.up(planEgress(request)),
+  attach: async (request: EgressRequest) => {
+    const plan = planEgress(request);
+    await egress.attach(plan);
+    watch.add({ lease: request.lease, namespace: plan.names.namespace });
+  },
+  verify: (request: EgressRequest) => egress.verify(planEgress(request)),
+  /** With a step that cannot be. */
+  upBroken: ({ request, at }: Broken) => egress.up(IMPOSSIBLE[at](planEgress(request))),
+  attachBroken: ({ request, at }: Broken) => egress.attach(IMPOSSIBLE[at](planEgress(request))),
+  down: (request: EgressRequest) => egress.down(planEgress(request).names),
+  cut: (request: EgressRequest) => egress.cut(planEgress(request).names),
+  status: (request: EgressRequest) => egress.tunnelStatus(planEgress(request).names),
+  sweep: (live: string[]) => egress.sweep(live),
+  traffic: async (lease: string) => {
+    await watch.look();
+    return watch.traffic(lease);
+  },
+  /** Forgets the events so far; what comes is timed from now. */
+  listen: () => {
+    events.length = 0;
+    startedMs = performance.now();
+  },
+  events: () => events,
+  /** Milliseconds of one look at all machines. */
+  look: async () => {
+    const beganMs = performance.now();
+    await watch.look();
+    return performance.now() - beganMs;
+  },
+};
+
+console.log(JSON.stringify({ result: "ready" }));
+for await (const line of console) {
+  const { call, argument } = JSON.parse(line) as { call: string; argument: Argument };
+  try {
+    const result = await calls[call]?.(argument);
+    console.log(JSON.stringify({ result: result ?? null }));
+  } catch (error) {
+    const thing = error instanceof EgressError ? error.thing : "";
+    console.log(JSON.stringify({ error: { thing, message: String(error) } }));
+  }
+}
+process.exit(0);

@@ -1,0 +1,67 @@
+import { expect, test } from "bun:test";
+import { CountedError } from "../../../../src/vm/watch/counted.ts";
+import { LeaseWatch, type RogueEvent } from "../../../../src/vm/watch/index.ts";
+
+const counters = (amounts: Record<string, number>) =>
+  JSON.stringify({
+    nftables: Object.entries(amounts).map(([name, packets]) => ({
+      counter: { name, packets, bytes: packets * 100 },
+    })),
+  });
+const NO_SETS = JSON.stringify({ nftables: [] });
+
+function watched() {
+  const state = { counters: counters({}), asked: 0, failures: [] as unknown[], events: [] as RogueEvent[] };
+  const watch = new LeaseWatch({
+    onRogue: (event) => state.events.push(event),
+    onFailure: (_, error) => state.failures.push(error),
+    wallMs: () => 42,
+    source: {
+      counters: async () => state.counters,
+      sets: async () => {
+        state.asked += 1;
+        return NO_SETS;
+      },
+    },
+  });
+  return { state, watch };
+}
+
+test("sets are read only when something was tried", async () => {
+  const { state, watch } = watched();
+  watch.add({ lease: "a", namespace: "omvm-a" });
+  state.counters = counters({ up: 5 });
+  await watch.look();
+  expect(state.asked).toBe(0);
+  state.counters = counters({ up: 5, arp: 1 });
+  await watch.look();
+  await watch.look();
+  expect(state.asked).toBe(1);
+  expect(state.events).toMatchObject([{ lease: "a", offence: "arp", packets: 1, atMs: 42 }]);
+});
+
+test("a lease's traffic is as of the last look, and told in all at its end", async () => {
+  const { state, watch } = watched();
+  watch.add({ lease: "a", namespace: "omvm-a" });
+  expect(watch.traffic("a")).toBeUndefined();
+  state.counters = counters({ up: 5 });
+  await watch.look();
+  state.counters = counters({ up: 7 });
+  expect(watch.traffic("a")?.up).toEqual({ packets: 5, bytes: 500 });
+  expect((await watch.remove("a"))?.up.packets).toBe(7);
+  expect(watch.traffic("a")).toBeUndefined();
+});
+
+test("a look that fails is told, and the next one goes on from the last that did not", async () => {
+  const { state, watch } = watched();
+  watch.add({ lease: "a", namespace: "omvm-a" });
+  state.counters = counters({ arp: 1 });
+  await watch.look();
+  state.counters = "no";
+  await watch.look();
+  expect(state.failures).toHaveLength(1);
+  expect(state.failures[0]).toBeInstanceOf(CountedError);
+  state.counters = counters({ arp: 3 });
+  await watch.look();
+  expect(state.events.map(({ packets }) => packets)).toEqual([1, 2]);
+});
