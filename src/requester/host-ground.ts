@@ -14,7 +14,7 @@ import {
   type VpnPlan,
 } from "./vpn-plan.ts";
 import { VpnReaper } from "./vpn-reaper.ts";
-import { markOf, removeRecord, type VpnRecord, writeRecord } from "./vpn-record.ts";
+import { markOf, readRecord, recordPath, removeRecord, type VpnRecord, writeRecord } from "./vpn-record.ts";
 import type { VpnDns } from "./vpn-ruleset.ts";
 import { sweepVpns, undoVpn } from "./vpn-undo.ts";
 
@@ -37,6 +37,8 @@ export class HostGround implements VpnGround {
   async begin(plan: VpnPlan): Promise<void> {
     for (const id of await sweepVpns(this.folder))
       this.log.warn(`cleared away what the killed VPN ${id} left`);
+    const other = readRecord(recordPath(this.folder, plan.id))?.owner;
+    if (other) throw new Error(`${plan.interface}: process ${other.pid} serves this VPN already`);
     const owner = markOf(process.pid);
     if (owner === undefined) throw new Error("/proc: has nothing of this process");
     this.write({

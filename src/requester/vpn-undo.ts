@@ -3,7 +3,15 @@ import { applyNft } from "../host/nft.ts";
 import { setSysctl, sysctl } from "../host/proc-net.ts";
 import { tryRun } from "../host/run.ts";
 import { changesToUndo } from "./vpn-plan.ts";
-import { isRunning, readRecord, recordIds, recordPath, removeRecord, type VpnRecord } from "./vpn-record.ts";
+import {
+  isRunning,
+  type ProcessMark,
+  readRecord,
+  recordIds,
+  recordPath,
+  removeRecord,
+  type VpnRecord,
+} from "./vpn-record.ts";
 
 /**
  * Puts back everything that a record speaks of. May be done twice, or at the same time by two. The forwarding is closed
@@ -31,22 +39,35 @@ export async function undoVpn(record: VpnRecord): Promise<void> {
     throw new AggregateError(failed, `${record.interface}: not everything could be put back`);
 }
 
+/** How long a reaper has for its work before another does it. */
+const REAPER_TIMEOUT_MS = 10_000;
+
 /**
- * Clears away what killed requesters left whose reapers were killed as well.
+ * Clears away what killed requesters left whose reapers were killed as well, and waits for reapers that are at it: they would
+ * take away what is made anew under the same name.
  * @returns the ids of those that were cleared away
  */
 export async function sweepVpns(folder: string): Promise<string[]> {
   const swept: string[] = [];
   for (const id of recordIds(folder)) {
     const record = readRecord(recordPath(folder, id));
-    const isServed = record !== undefined && isRunning(record.owner);
-    const isBeingCleared = record?.reaper !== undefined && isRunning(record.reaper);
-    if (isServed || isBeingCleared) continue;
+    if (record && isRunning(record.owner)) continue;
+    if (record?.reaper) await untilGone(record.reaper);
+    // It may have gone with its reaper.
+    if (record && readRecord(recordPath(folder, id)) === undefined) continue;
     if (record) await undoVpn(record);
     removeRecord(folder, id);
     swept.push(id);
   }
   return swept;
+}
+
+async function untilGone(mark: ProcessMark): Promise<void> {
+  const deadline = performance.now() + REAPER_TIMEOUT_MS;
+  while (isRunning(mark)) {
+    if (performance.now() > deadline) endProcess(mark.pid, "SIGKILL");
+    await Bun.sleep(20);
+  }
 }
 
 /** How long programs have to end. */

@@ -150,6 +150,8 @@ export async function startRequester(
   on: LabHost,
   vms: readonly StandIn[],
   more: Partial<RequesterOrder> = {},
+  program = join(import.meta.dir, "vm-requester-process.ts"),
+  before: readonly string[] = [],
 ): Promise<RunningRequester> {
   const order: RequesterOrder = {
     folder: join(lab.folder, "requester"),
@@ -160,8 +162,7 @@ export async function startRequester(
     peers: vms.map(({ publicKey }) => publicKey),
     ...more,
   };
-  const program = join(import.meta.dir, "vm-requester-process.ts");
-  const started = on.spawn([process.execPath, program, JSON.stringify(order)]);
+  const started = on.spawn([...before, process.execPath, program, JSON.stringify(order)]);
   const line = await until(
     "the requester's VPN",
     () =>
