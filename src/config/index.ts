@@ -6,5 +6,6 @@ export type { MessagesConfig } from "./messages-schema.ts";
 export { type Config, defaultConfig, FAR_PORTS, type ServiceConfig } from "./schema.ts";
 export type { TrafficConfig } from "./traffic-schema.ts";
 export type { UplinksConfig } from "./uplinks-schema.ts";
+export { quietSpan, type VmConfig } from "./vm-schema.ts";
 export type { WaysConfig } from "./ways-schema.ts";
 export type { WifiConfig } from "./wifi-schema.ts";
