@@ -37,6 +37,8 @@ export interface DomainPlan {
    */
   consoleSocket: string | undefined;
   limits: {
+    /** Whether the kernel ends it when it takes more memory than was planned: where `canLimitMemory` says so. */
+    isMemoryHeld: boolean;
     /** Processor time that it gets at the most, in hundredths of one processor; undefined: as its vCPUs can take. */
     cpuPercent: number | undefined;
     /** Against other domains of the same group; the kernel's default is 1024 (cgroup v1) or 100 (v2). */

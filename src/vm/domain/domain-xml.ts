@@ -46,7 +46,7 @@ export function domainXml(plan: DomainPlan): string {
 }
 
 function limits(plan: DomainPlan): XmlElement[] {
-  const { cpuPercent, shares } = plan.limits;
+  const { cpuPercent, shares, isMemoryHeld } = plan.limits;
   const translations = plan.accelerator === "kvm" ? 0 : TRANSLATIONS_MIB;
   const hardLimitMiB = plan.memoryMiB + QEMU_MIB + translations;
   const quota = cpuPercent === undefined ? undefined : (cpuPercent * PERIOD_US) / 100;
@@ -56,12 +56,11 @@ function limits(plan: DomainPlan): XmlElement[] {
     quota === undefined ? undefined : { name: "global_period", content: PERIOD_US },
     quota === undefined ? undefined : { name: "global_quota", content: quota },
   ];
-  const elements: XmlElement[] = [
-    {
-      name: "memtune",
-      content: [{ name: "hard_limit", attributes: { unit: "MiB" }, content: hardLimitMiB }],
-    },
-  ];
+  const elements: XmlElement[] = [];
+  if (isMemoryHeld) {
+    const limit = { name: "hard_limit", attributes: { unit: "MiB" }, content: hardLimitMiB };
+    elements.push({ name: "memtune", content: [limit] });
+  }
   if (tuning.some((element) => element !== undefined)) elements.push({ name: "cputune", content: tuning });
   if (plan.partition !== undefined)
     elements.push({ name: "resource", content: [{ name: "partition", content: plan.partition }] });

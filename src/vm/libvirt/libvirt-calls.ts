@@ -196,7 +196,7 @@ export function figuresOf(
       ? {
           readBytes: parameters.get("block.0.rd.bytes") ?? 0,
           writtenBytes: parameters.get("block.0.wr.bytes") ?? 0,
-          allocatedBytes: parameters.get("block.0.allocation") ?? 0,
+          fileBytes: parameters.get("block.0.physical") ?? 0,
         }
       : undefined,
   };

@@ -25,7 +25,14 @@ export interface DomainStats extends DomainInfo {
   cpuTimeNs: number;
   /** Host memory that it holds; undefined while it cannot be told. */
   residentKiB: number | undefined;
-  disk: { readBytes: number; writtenBytes: number; allocatedBytes: number } | undefined;
+  disk:
+    | {
+        readBytes: number;
+        writtenBytes: number;
+        /** What its overlay takes. */
+        fileBytes: number;
+      }
+    | undefined;
 }
 
 export interface HostInfo {

@@ -18,6 +18,8 @@ export interface LibvirtOptions {
   onEvent?(event: DomainEvent): void;
   /** The connection is lost. Domains that end with it end; whoever needs it connects anew, and looks what is there. */
   onClosed?(reason: string): void;
+  /** For all that is done at once. Default 10,000. */
+  callTimeoutMs?: number;
 }
 
 /** The first connection to a daemon waits until it has asked QEMU what it can do: 12 s on a small machine. */
@@ -36,6 +38,7 @@ export class Libvirt {
     private readonly lanes: CallLanes,
     private readonly connection: Pointer,
     private readonly events: EventThread,
+    private readonly callTimeoutMs: number,
   ) {}
 
   /** @throws also when libvirt is not installed (`LibvirtUnavailableError`) */
@@ -49,7 +52,7 @@ export class Libvirt {
         onEvent: (event) => options.onEvent?.(event),
         onClosed: (reason) => options.onClosed?.(reason),
       });
-      return new Libvirt(lanes, connection, events);
+      return new Libvirt(lanes, connection, events, options.callTimeoutMs ?? CALL_TIMEOUT_MS);
     } catch (error) {
       lanes.close();
       throw error;
@@ -132,7 +135,7 @@ export class Libvirt {
   private ask<Name extends CallName>(
     call: Name,
     args: LibvirtCalls[Name]["arguments"],
-    timeoutMs = CALL_TIMEOUT_MS,
+    timeoutMs = this.callTimeoutMs,
   ): Promise<LibvirtCalls[Name]["result"]> {
     return this.lanes.ask(call, this.connection, args, timeoutMs);
   }

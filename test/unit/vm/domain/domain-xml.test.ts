@@ -11,7 +11,7 @@ import { PLAN } from "./plans.ts";
 const ARM64: DomainPlan = { ...PLAN, architecture: "arm64" };
 const EXAMPLES = {
   x64: PLAN,
-  alone: { ...PLAN, tap: undefined },
+  alone: { ...PLAN, tap: undefined, limits: { ...PLAN.limits, isMemoryHeld: false } },
   arm64: ARM64,
   arm64WithKvm: { ...ARM64, accelerator: "kvm" },
 } satisfies Record<string, DomainPlan>;
@@ -88,6 +88,7 @@ describeNeeding(["program:python3"], "the domain of a virtual machine", () => {
     expect(only(card, "mtu").attributes).toEqual({ size: String(GUEST_LINK.mtu) });
     const alone = parsed("alone");
     expect(elementsAt(alone, "devices/interface")).toEqual([]);
+    expect(elementsAt(alone, "memtune")).toEqual([]);
   });
 
   test("has no device that its guest does not need", () => {
@@ -205,7 +206,7 @@ describeNeeding(["program:python3"], "the domain of a virtual machine", () => {
     ["disk", { disk: "/run/a,if=none" }],
     ["tap", { tap: "sixteen-letters-" }],
     ["agentSocket", { agentSocket: `/${"a".repeat(107)}` }],
-    ["limits.cpuPercent", { limits: { cpuPercent: 0, shares: undefined } }],
+    ["limits.cpuPercent", { limits: { ...PLAN.limits, cpuPercent: 0 } }],
     ["partition", { partition: "/a/../../b" }],
     ["owner", { owner: "root" }],
     ["boot.commandLine", { boot: { ...PLAN.boot, commandLine: "two\nlines" } }],

@@ -13,7 +13,7 @@ export const PLAN: DomainPlan = {
   tap: "omt0123456789",
   agentSocket: "/run/vm/0123456789/agent",
   consoleSocket: "/run/vm/0123456789/console",
-  limits: { cpuPercent: 150, shares: 100 },
+  limits: { isMemoryHeld: true, cpuPercent: 150, shares: 100 },
   partition: "/omerta-vm",
   owner: "libvirt-qemu:libvirt-qemu",
 };

@@ -1,0 +1,6 @@
+export { type KvmProbeOptions, type KvmVerdict, probeKvm } from "./kvm-probe.ts";
+export { Libvirt, type LibvirtOptions } from "./libvirt.ts";
+export { LibvirtError, LibvirtTimeoutError, LibvirtUnavailableError } from "./libvirt-error.ts";
+export type { DomainEvent, DomainInfo, DomainState, DomainStats, HostInfo } from "./libvirt-protocol.ts";
+export { canLimitMemory } from "./memory-limit.ts";
+export { readSaveHeader, rewriteSaveFile, SaveFileError, type SaveHeader } from "./save-file.ts";
