@@ -118,6 +118,7 @@ export async function startPrivateLibvirtd(host: LabHost): Promise<PrivateLibvir
 /**
  * Runs with $1 the folder of the lab's libvirt, in a mount namespace of its own.
  * - Its files are bound over the system's, so that it finds nothing of the machine's libvirt and leaves nothing there.
+ * - Without a bus it asks neither systemd-machined for control groups nor firewalld for rules, where there are such.
  * - A /dev/kvm that exists and does not work makes it probe QEMU anew at each call, for up to a minute: the device is
  *   covered by one that nobody can open.
  */
@@ -132,6 +133,7 @@ if [ -e /dev/kvm ]; then
   chmod 0 "$1/no-kvm"
   mount -n --bind "$1/no-kvm" /dev/kvm
 fi
+export DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
 exec libvirtd --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirt/libvirtd.pid
 `;
 

@@ -18,7 +18,7 @@ import {
 /** VIR_DOMAIN_EVENT_ID_LIFECYCLE. */
 const LIFECYCLE = 0;
 /** The loop waits in C: so often does it let messages in. */
-const TICK_MS = 50;
+const TICK_MS = 100;
 
 const tell = (reply: EventReply) => postMessage(reply);
 

@@ -46,14 +46,17 @@ export class Libvirt {
     // Before the connection is made: libvirt takes only one that is made later into its loop.
     const events = await EventThread.running();
     const lanes = new CallLanes();
+    let connection: Pointer | undefined;
     try {
-      const connection = await lanes.ask("open", undefined, { uri: options.uri }, CONNECT_TIMEOUT_MS);
+      connection = await lanes.ask("open", undefined, { uri: options.uri }, CONNECT_TIMEOUT_MS);
       await events.listen(connection, {
         onEvent: (event) => options.onEvent?.(event),
         onClosed: (reason) => options.onClosed?.(reason),
       });
       return new Libvirt(lanes, connection, events, options.callTimeoutMs ?? CALL_TIMEOUT_MS);
     } catch (error) {
+      if (connection !== undefined)
+        await lanes.ask("close", connection, {}, CALL_TIMEOUT_MS).catch(() => undefined);
       lanes.close();
       throw error;
     }

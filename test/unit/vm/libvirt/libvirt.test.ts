@@ -35,7 +35,7 @@ describeNeeding(["program:virsh"], "libvirt", () => {
     ]);
     expect(await libvirt.stats()).toMatchObject([{ name: "test", state: "running", disk: undefined }]);
     expect(await libvirt.xml("test")).toContain("<name>test</name>");
-  });
+  }, 30_000);
 
   test("starts, suspends, resumes and ends a machine, and tells of each in order", async () => {
     const created = await libvirt.create(machine("one"), RUNNING);
@@ -53,7 +53,7 @@ describeNeeding(["program:virsh"], "libvirt", () => {
       ["resumed", "0", created.uuid],
       ["stopped", "destroyed", created.uuid],
     ]);
-  });
+  }, 30_000);
 
   test("refuses in its own words, with the number of the reason", async () => {
     const nobody = await refusalOf(libvirt.suspend("nobody"));
@@ -63,7 +63,7 @@ describeNeeding(["program:virsh"], "libvirt", () => {
     expect(broken.isNoDomain).toBe(false);
     expect((await refusalOf(libvirt.create("with a zero\0", RUNNING))).message).toContain("zero");
     expect((await refusalOf(Libvirt.connect({ uri: "nosuchdriver:///" }))).call).toBe("open");
-  });
+  }, 30_000);
 
   test("answers many questions at once, each with its own answer", async () => {
     const names = Array.from({ length: 20 }, (_, index) => `many-${index}`);
@@ -72,7 +72,7 @@ describeNeeding(["program:virsh"], "libvirt", () => {
     const texts = await Promise.all(names.map((name) => libvirt.xml(name)));
     for (const [index, text] of texts.entries()) expect(text).toContain(`<name>${names[index]}</name>`);
     expect(await Promise.all(names.map((name) => libvirt.destroy(name)))).not.toContain(false);
-  });
+  }, 30_000);
 
   test("has connections that know nothing of each other's events, and take no question when they are closed", async () => {
     const others: DomainEvent[] = [];
@@ -88,5 +88,5 @@ describeNeeding(["program:virsh"], "libvirt", () => {
     for (let tries = 0; tries < 500 && events.length < before + 2; tries += 1) await Bun.sleep(10);
     expect(events.length).toBe(before + 2);
     expect(others).toEqual([]);
-  });
+  }, 30_000);
 });
