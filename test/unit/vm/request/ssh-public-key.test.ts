@@ -196,11 +196,11 @@ describe("an SSH public key", () => {
     };
     fc.assert(
       fc.property(blobs, (blob) => check(() => sshKeyOfBlob(blob))),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
     fc.assert(
       fc.property(lines, (line) => check(() => plainSshKey(line))),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 });
