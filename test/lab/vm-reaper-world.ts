@@ -24,6 +24,8 @@ export const placesOrder = (): ReaperOrder => ({
     folders: [...SYSTEM_GROUNDS.folders, PLACES.run, PLACES.overlays],
     pidFolders: [PLACES.pids],
     cgroupParents: [CGROUP_PARENT],
+    // Another lab's would be met as well.
+    hasVolumes: false,
   },
   libvirtUri: "test:///default",
   graceMs: 0,

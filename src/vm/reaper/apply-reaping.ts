@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type RunOptions, type RunResult, tryRun } from "../../host/run.ts";
-import { type Belonging, tagOfDomain } from "./belongings.ts";
+import { closeVolume } from "../overlay/encrypted-volume.ts";
+import { type Belonging, type LeaseProcess, tagOfDomain } from "./belongings.ts";
 import { parseMountTable } from "./mount-table.ts";
 import { killProcess } from "./process-table.ts";
 import { ipBatch, namesOf, processesOf } from "./reap-plan.ts";
@@ -12,6 +13,13 @@ const IP_TIMEOUT_MS = 10_000;
 /** A libvirtd that hangs is not waited for: all that it does not know of is gone by then. */
 const VIRSH_TIMEOUT_MS = 3_000;
 
+/** What is done by others; tests look on. */
+export interface ReapTools {
+  run: Run;
+  /** Takes the key out of the kernel, and removes the mapping. */
+  closeVolume: typeof closeVolume;
+}
+
 /**
  * Ends what was planned, as far as it can be at once: some of it only goes when the kernel has cleared away the rest, so look
  * again and call it again with what is left. Throws for nothing.
@@ -20,18 +28,30 @@ const VIRSH_TIMEOUT_MS = 3_000;
 export async function applyReaping(
   plan: readonly Belonging[],
   uri: string,
-  run: Run = tryRun,
+  { run, closeVolume: close }: ReapTools = { run: tryRun, closeVolume },
 ): Promise<void> {
-  for (const one of processesOf(plan)) killProcess(one);
+  for (const one of processesOf(plan)) kill(one);
   const input = ipBatch(plan);
   if (input !== "") await run(["ip", "-force", "-batch", "-"], { input, timeoutMs: IP_TIMEOUT_MS });
   for (const path of namesOf(plan, "cgroup")) removeCgroup(path);
   for (const path of namesOf(plan, "mount")) await run(["umount", "--lazy", path]);
+  // The file beneath goes with the others.
+  for (const name of namesOf(plan, "volume")) await close({ file: NO_FILE, name }).catch(() => undefined);
   removeFiles(namesOf(plan, "file"));
   for (const name of namesOf(plan, "domain")) {
     const virsh = ["virsh", "--quiet", "--connect", uri];
     await run([...virsh, "destroy", name], { timeoutMs: VIRSH_TIMEOUT_MS });
     await run([...virsh, "undefine", name, "--managed-save"], { timeoutMs: VIRSH_TIMEOUT_MS });
+  }
+}
+
+const NO_FILE = "/nonexistent";
+
+function kill(one: LeaseProcess): void {
+  try {
+    killProcess(one);
+  } catch {
+    // Who may not end it finds it again, and tells that it is left.
   }
 }
 

@@ -16,10 +16,10 @@ export interface LeaseProcess {
 
 /**
  * `namespace`: of the network, by name; `link`: in the host's own namespace, by name; `cgroup`, `mount`, `file`: by path;
- * `domain`: one that libvirt knows, by name.
+ * `volume`: an encrypted disk's mapping, by name; `domain`: one that libvirt knows, by name.
  */
 export interface LeaseObject {
-  kind: "namespace" | "link" | "cgroup" | "mount" | "file" | "domain";
+  kind: "namespace" | "link" | "cgroup" | "mount" | "volume" | "file" | "domain";
   lease: string;
   name: string;
 }

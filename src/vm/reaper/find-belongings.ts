@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { VMS_GROUP } from "../host-first/index.ts";
 import {
   type Belonging,
   type LeaseObject,
@@ -21,17 +22,22 @@ export interface Grounds {
   pidFolders: readonly string[];
   /** Names of cgroups below which there are those of leases, in whatever hierarchy: "machine.slice". */
   cgroupParents: readonly string[];
+  /** Whether encrypted disks of leases are this box's: the device mapper's names are the same in all namespaces. */
+  hasVolumes: boolean;
 }
 
 /** ip-netns(8). */
 const NETNS_FOLDER = "/run/netns";
+/** dmsetup(8). */
+const MAPPER_FOLDER = "/dev/mapper";
 
 /** What every box has; `folders` are to be added: the run folder, and that of the overlays. */
 export const SYSTEM_GROUNDS: Grounds = {
   // wireguard-go's sockets, which it leaves when it is killed; and a resolv.conf of a namespace's own.
   folders: ["/run/wireguard", "/etc/netns"],
   pidFolders: ["/run/libvirt/qemu"],
-  cgroupParents: ["machine", "machine.slice"],
+  cgroupParents: [VMS_GROUP, "machine", "machine.slice"],
+  hasVolumes: true,
 };
 
 /** All that belongs to leases on this machine, but for what only libvirt knows. Needs root to see all. */
@@ -52,6 +58,7 @@ export function findBelongings(grounds: Grounds, own: ReadonlySet<number>): Belo
     ...named("link", linkNames(), tagOfLink),
     ...cgroups(mounts, grounds.cgroupParents),
     ...mountsIn(mounts, grounds.folders),
+    ...(grounds.hasVolumes ? named("volume", entriesOf(MAPPER_FOLDER), tagOfDomain) : []),
     ...grounds.folders.flatMap((folder) =>
       named("file", entriesOf(folder), tagOfFile).map((file) => ({ ...file, name: join(folder, file.name) })),
     ),

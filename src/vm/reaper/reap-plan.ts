@@ -10,6 +10,7 @@ const ORDER: readonly Belonging["kind"][] = [
   "link",
   "cgroup",
   "mount",
+  "volume",
   "file",
   "domain",
 ];

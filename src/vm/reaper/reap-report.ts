@@ -18,7 +18,7 @@ const belonging = z.discriminatedUnion("kind", [
     startTicks: z.string().max(20),
   }),
   z.strictObject({
-    kind: z.enum(["namespace", "link", "cgroup", "mount", "file", "domain"]),
+    kind: z.enum(["namespace", "link", "cgroup", "mount", "volume", "file", "domain"]),
     ...{ lease, name },
   }),
 ]);

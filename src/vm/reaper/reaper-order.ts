@@ -13,6 +13,7 @@ export const reaperOrder = z.strictObject({
     folders: paths,
     pidFolders: paths,
     cgroupParents: z.array(z.string().max(4_096)).max(32),
+    hasVolumes: z.boolean(),
   }),
   libvirtUri: z.string().max(200),
   /** How long a daemon may be away before its leases end. */

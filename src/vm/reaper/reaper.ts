@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import type { Logger } from "../../host/log.ts";
-import { belongingText } from "./belongings.ts";
+import { type Belonging, belongingText } from "./belongings.ts";
 import { REAPER_TIMES, systemMachine } from "./reap-machine.ts";
 import { addToReport } from "./reap-report.ts";
 import type { ReaperOrder } from "./reaper-order.ts";
@@ -11,6 +12,8 @@ export const READY = "ready";
 
 /** How often it looks whether its parent is still the one that started it. */
 const PARENT_LOOK_MS = 500;
+/** The end of leases does not wait for a busy machine. */
+const PRIORITY = -10;
 /** proc(5): the kernel's out-of-memory killer takes nearly anything else first. */
 const OOM_SCORE = "-900";
 
@@ -31,9 +34,10 @@ export async function runReaper(
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const parent = process.ppid;
   try {
+    setPriority(PRIORITY);
     writeFileSync("/proc/self/oom_score_adj", OOM_SCORE);
   } catch (error) {
-    log.debug({ error }, "the out-of-memory killer cannot be told to spare the reaper");
+    log.warn({ error }, "the kernel cannot be told that the reaper goes first");
   }
   const gone = daemonGone(parent);
   process.stdout.write(`${READY}\n`);
@@ -44,10 +48,19 @@ export async function runReaper(
     machine,
     () => [],
     times,
-    (some) => addToReport(runFolder, some),
+    (some) => report(runFolder, some, log),
   );
   if (ended.length > 0) log.info(`${ended.length} things of leases ended in ${Math.round(tookMs)} ms`);
   for (const one of left) log.error(`${belongingText(one)} of a lease could not be ended`);
+}
+
+/** A medium that is full keeps nobody's lease alive. */
+function report(runFolder: string, ended: readonly Belonging[], log: Logger): void {
+  try {
+    addToReport(runFolder, ended);
+  } catch (error) {
+    log.error({ error }, "what was ended could not be written down");
+  }
 }
 
 async function daemonGone(parent: number): Promise<void> {

@@ -14,7 +14,7 @@ const ROUNDS = Number(process.env.OMERTA_LEASE_KILLS ?? 30);
 const ROUND_TIMEOUT_MS = 5_000;
 /** Then it begins in an empty folder again, so that the making of the files is met as well. */
 const ROUNDS_PER_FOLDER = 10;
-const LONGEST_LIFE_MS = 60;
+const LONGEST_LIFE_MS = 300;
 /** In one of so many rounds it is killed while it still ends what the last one left. */
 const EARLY_EVERY = 4;
 const START_MS = 200;
@@ -76,8 +76,8 @@ describe("a daemon that lends and is killed with SIGKILL at random moments", () 
         if (process.env.OMERTA_LEASE_KILLS !== undefined) console.log(left, sum);
       }
       // The rounds are of worth only where something was lent in them, and left behind.
-      expect(sum.begun).toBeGreaterThan(ROUNDS);
-      expect(sum.swept).toBeGreaterThan(ROUNDS / 6);
+      expect(sum.begun).toBeGreaterThan(ROUNDS / 3);
+      expect(sum.swept).toBeGreaterThan(ROUNDS / 10);
     },
     ROUNDS * ROUND_TIMEOUT_MS,
   );

@@ -97,14 +97,14 @@ const belongings: fc.Arbitrary<Belonging> = fc.oneof(
     startTicks: fc.constantFrom("1", "2"),
   }),
   fc.record({
-    kind: fc.constantFrom("namespace", "link", "cgroup", "mount", "file", "domain"),
+    kind: fc.constantFrom("namespace", "link", "cgroup", "mount", "volume", "file", "domain"),
     lease: fc.constantFrom("aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc"),
     name,
   }),
 );
 
 describe("the plan of what is ended", () => {
-  const rank = ["process", "namespace", "link", "cgroup", "mount", "file", "domain"];
+  const rank = ["process", "namespace", "link", "cgroup", "mount", "volume", "file", "domain"];
 
   test("has each thing of a lease that nobody looks after once, and nothing of another", () => {
     fc.assert(

@@ -57,7 +57,7 @@ describe("the reaper's report", () => {
 describe("a reaper's order", () => {
   const order: ReaperOrder = {
     runFolder: "/run/omerta-box",
-    grounds: { folders: ["/run/omerta-box"], pidFolders: [], cgroupParents: ["machine"] },
+    grounds: { folders: ["/run/omerta-box"], pidFolders: [], cgroupParents: ["machine"], hasVolumes: true },
     libvirtUri: "qemu:///system",
     graceMs: 0,
   };
