@@ -8,6 +8,7 @@ import {
   planEgress,
 } from "../../src/vm/egress/index.ts";
 import { LeaseWatch, type RogueEvent } from "../../src/vm/watch/index.ts";
+import { frameSender } from "./dhcp-frame.ts";
 
 /*
  * The box's side of virtual machines' egress in a lab's namespace, as the daemon has it. Each line of standard input is
@@ -64,6 +65,11 @@ const calls: Record<string, (argument: Argument) => unknown> = {
   down: (request: EgressRequest) => egress.down(planEgress(request).names),
   cut: (request: EgressRequest) => egress.cut(planEgress(request).names),
   status: (request: EgressRequest) => egress.tunnelStatus(planEgress(request).names),
+  /** What must not happen: frames by an interface of the box's own. */
+  leak: ({ device, frames }: { device: string; frames: string[] }) => {
+    const send = frameSender(device);
+    return frames.filter((frame) => send(Buffer.from(frame, "hex"))).length;
+  },
   sweep: (live: string[]) => egress.sweep(live),
   traffic: async (lease: string) => {
     await watch.look();
