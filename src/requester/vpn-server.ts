@@ -139,6 +139,11 @@ export class VpnServer {
     return seconds > 0 ? seconds * 1000 : undefined;
   }
 
+  /** The UDP port of the interface itself, to be asked for again at the next start; 0: there was none yet. */
+  get port(): number {
+    return this.listenPort;
+  }
+
   /** See {@link VpnGround.proxy}. */
   proxy(address: string, port: number): readonly string[] | undefined {
     return this.ground.proxy(address, port);

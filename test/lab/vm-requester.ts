@@ -17,6 +17,8 @@ export const REQUESTER = "192.168.7.2";
 export const BACK = "192.168.8.1";
 export const INTERNET = "203.0.113.10";
 export const WEB_PORT = 8_000;
+/** The box that lends. */
+export const HOST = "198.51.100.2";
 /** A name that the internet's resolver knows. */
 export const NAME = "archive.omerta.test";
 
@@ -45,7 +47,7 @@ export async function makeHome(lab: Lab): Promise<Home> {
   await set(lan, `route add default via ${INTERNET}`, `route add 192.168.8.0/24 via ${REQUESTER}`);
   await set(internet, `address add ${INTERNET}/24 dev eth0`, "address add 198.51.100.1/24 dev eth1");
   await set(internet, "route add default via 203.0.113.1");
-  await set(host, "address add 198.51.100.2/24 dev eth0", "route add default via 198.51.100.1");
+  await set(host, `address add ${HOST}/24 dev eth0`, "route add default via 198.51.100.1");
   for (const router of [lan, internet]) await router.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
   await requester.run(["sysctl", "-qw", "net.ipv4.ip_forward=0"]);
   await Bun.write(requester.resolvConf, `nameserver ${INTERNET}\n`);
@@ -73,12 +75,8 @@ export const set = (on: LabHost, ...lines: string[]) =>
   run(["ip", "-n", on.name, "-batch", "-"], { input: `${lines.join("\n")}\n` });
 
 /** A web server on {@link WEB_PORT} and something that greets as SSH does one further, on every address. */
-export async function serveWeb(on: LabHost): Promise<void> {
-  const process_ = on.spawn([
-    process.execPath,
-    join(import.meta.dir, "vm-requester-web.ts"),
-    String(WEB_PORT),
-  ]);
+export async function serveWeb(on: LabHost, port = WEB_PORT): Promise<void> {
+  const process_ = on.spawn([process.execPath, join(import.meta.dir, "vm-requester-web.ts"), String(port)]);
   await until(`a web server in ${on.name}`, () => process_.output().includes("serving"));
 }
 
@@ -114,9 +112,19 @@ export class StandIn {
     return made;
   }
 
+  /** Greets as SSH does, where SSH does. */
+  serveSsh(): Promise<void> {
+    return serveWeb(this.inside, 21);
+  }
+
+  /** Where its host is heard for it, UDP. */
+  async listenPort(): Promise<number> {
+    return Number(await this.inside.run(["wg", "show", this.tunnel, "listen-port"]));
+  }
+
   /** Joins a requester's VPN as the `index`th of its virtual machines. */
   async join(
-    { publicKey, listenPort, addresses }: RequesterReport,
+    { publicKey, listenPort, addresses }: Pick<RequesterReport, "publicKey" | "listenPort" | "addresses">,
     index: number,
     at = REQUESTER,
   ): Promise<void> {

@@ -1,0 +1,18 @@
+export { HostGround } from "./host-ground.ts";
+export { LeaseClient, type LeaseClientOptions, type LeaseStep, type LeaseVpn } from "./lease-client.ts";
+export type { Course, CourseOutcome, CoursePhase } from "./lease-course.ts";
+export type {
+  CommandAnswer,
+  LeaseAnswer,
+  LeaseTransport,
+  ProviderNews,
+  ProviderTunnel,
+} from "./lease-transport.ts";
+export { type LeaseWish, Requester, type RequesterOptions } from "./requester.ts";
+export { type KeptLease, RequesterState } from "./requester-state.ts";
+export { UserGround, UserGroundError } from "./user-ground.ts";
+export { VpnDnsError } from "./vpn-dns.ts";
+export type { VpnGround } from "./vpn-ground.ts";
+export { VpnPlanError } from "./vpn-plan.ts";
+export { type VpnEnds, type VpnOptions, type VpnPeer, VpnPeerError, VpnServer } from "./vpn-server.ts";
+export { sweepVpns } from "./vpn-undo.ts";

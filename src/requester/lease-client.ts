@@ -1,0 +1,326 @@
+import type { Clock } from "../host/clock.ts";
+import { atIntervals } from "../host/intervals.ts";
+import type { Logger } from "../host/log.ts";
+import { systemTimers, type Timers } from "../host/timers.ts";
+import { type LeaseCommand, signLeaseCommand } from "../vm/request/index.ts";
+import { type Course, type CourseAction, type CourseEvent, courseStep, newCourse } from "./lease-course.ts";
+import type { CommandAnswer, LeaseTransport } from "./lease-transport.ts";
+import type { KeptLease, RequesterState } from "./requester-state.ts";
+import { untilOne } from "./ssh-banner.ts";
+import type { VpnPeer } from "./vpn-server.ts";
+
+/** As far as a lease needs the VPN. */
+export interface LeaseVpn {
+  addPeer(peer: VpnPeer): Promise<void>;
+  removePeer(publicKey: string): Promise<void>;
+}
+
+export interface LeaseClientOptions {
+  transport: LeaseTransport;
+  vpn: LeaseVpn;
+  state: RequesterState;
+  /** Asks once for SSH's first line at a machine's address; undefined: none yet. */
+  askSsh: (address: string) => Promise<string | undefined>;
+  log: Logger;
+  clock: Clock;
+  timers?: Timers;
+  /** Between two tries of {@link askSsh}; default 100. */
+  seekEveryMs?: number;
+  /** Told of each step when it is done, for whoever waits. */
+  onStep?: (step: LeaseStep) => void;
+}
+
+/** Something that was reached on the way to a machine, or of what became of it. */
+export interface LeaseStep {
+  /** "asked", "queued", "admitted", the provider's own steps, "running", "ssh", "releasing", "ended", and a few more. */
+  name: string;
+  /** ms since this process began with the lease. */
+  afterMs: number;
+}
+
+/** The provider ends what it has not heard of for 15 s. */
+const KEEP_ALIVE_MS = 5_000;
+const SEEK_EVERY_MS = 100;
+const SEEK_AT_ONCE = 12;
+/** For the way from the admission to SSH. In emulation a cold guest takes some 10 s. */
+const READY_WITHIN_MS = 180_000;
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 5_000;
+/** How often a release is said that nothing is heard to: by then the silence has ended the lease. */
+const RELEASE_TRIES = 6;
+const ASK_TRIES = 6;
+
+/** One lease, from its request to its end. What it needs to go on after a restart is kept before it is acted upon. */
+export class LeaseClient {
+  private course: Course = newCourse();
+  private lease: KeptLease;
+  private readonly began: number;
+  private readonly shown: LeaseStep[] = [];
+  private readonly timers: Timers;
+  private ending = Promise.withResolvers<Course>();
+  private readiness = Promise.withResolvers<Course>();
+  private stopEvents = () => {};
+  private stopKeepAlive: (() => Promise<void>) | undefined;
+  private stopSeeking = new AbortController();
+  private callOffDeadline = () => {};
+  private isStarted = false;
+  /** Left to the next start: whatever still comes is for that. */
+  private isLeft = false;
+  /** Actions are carried out one after the other. */
+  private work = Promise.resolve();
+  private banner: string | undefined;
+
+  /** @param lease a new one, with phase "asking", or one that was kept */
+  constructor(
+    lease: KeptLease,
+    private readonly options: LeaseClientOptions,
+  ) {
+    this.lease = lease;
+    this.timers = options.timers ?? systemTimers;
+    this.began = options.clock.monotonicMs();
+  }
+
+  get id(): string {
+    return this.lease.id;
+  }
+
+  get status(): Readonly<Course> & {
+    steps: readonly LeaseStep[];
+    banner: string | undefined;
+    address: string;
+  } {
+    return { ...this.course, steps: this.shown, banner: this.banner, address: this.lease.address };
+  }
+
+  /** Asks for the lease, or goes on with it. Returns at once; see {@link ready} and {@link ended}. */
+  start(): void {
+    if (this.isStarted) return;
+    this.isStarted = true;
+    const { phase, tunnel } = this.lease;
+    const known = tunnel && { publicKey: tunnel.publicKey, endpoint: tunnel.endpoint };
+    // Whether one that was asked for was ever heard of is not known.
+    const isAskedAgain = this.options.state.leases.some(({ id }) => id === this.id);
+    this.course = { ...this.course, phase, tunnel: known, isAskedAgain };
+    this.keep();
+    this.stopEvents = this.options.transport.events(this.id, (news) => this.on({ type: "told", news }));
+    if (phase === "asking" || phase === "queued") this.queue(() => this.ask());
+    else if (phase === "releasing") this.carryOut([{ type: "sayRelease" }]);
+    else this.goOn(known);
+    const failed = (error: unknown) => this.options.log.warn({ error }, `lease ${this.id}: no keep-alive`);
+    this.stopKeepAlive = atIntervals(KEEP_ALIVE_MS, () => this.keepAlive(), failed, this.timers);
+  }
+
+  /** Kept when SSH answers, or when it never will: see the phase. */
+  ready(): Promise<Course> {
+    return this.readiness.promise;
+  }
+
+  /** Kept when the lease is over. */
+  ended(): Promise<Course> {
+    return this.ending.promise;
+  }
+
+  /** Ends the lease. May be asked for again; nothing happens when it is over. */
+  release(): Promise<Course> {
+    this.on({ type: "releaseWished" });
+    return this.ended();
+  }
+
+  /** Leaves the lease as it is, for the next start to go on with. The provider ends it if that does not come in time. */
+  async leave(): Promise<void> {
+    this.isLeft = true;
+    this.stopSeeking.abort();
+    this.callOffDeadline();
+    this.stopEvents();
+    await this.stopKeepAlive?.();
+  }
+
+  private goOn(tunnel: Course["tunnel"]): void {
+    if (tunnel === undefined) return;
+    // Whether it still answers is to be seen again.
+    if (this.course.phase === "ready") this.course.phase = "preparing";
+    this.carryOut([{ type: "letIn", tunnel }, { type: "seekSsh" }]);
+    void this.keepAlive().catch((error) =>
+      this.options.log.warn({ error }, `lease ${this.id}: no keep-alive`),
+    );
+  }
+
+  private on(event: CourseEvent): void {
+    if (this.isLeft) return;
+    const { course, actions } = courseStep(this.course, event);
+    const isOther = course.phase !== this.course.phase;
+    this.course = course;
+    if (isOther && course.phase !== "ended") this.keep();
+    this.carryOut(actions);
+    if (course.phase === "ready" || course.phase === "ended") this.readiness.resolve(course);
+  }
+
+  private keep(): void {
+    const { phase, tunnel } = this.course;
+    if (phase === "ended") return;
+    this.lease = {
+      ...this.lease,
+      phase,
+      ...(tunnel
+        ? {
+            tunnel: {
+              publicKey: tunnel.publicKey,
+              ...(tunnel.endpoint ? { endpoint: tunnel.endpoint } : {}),
+            },
+          }
+        : {}),
+    };
+    try {
+      this.options.state.keep(this.lease);
+    } catch (error) {
+      // A full medium must not end a lease that goes well.
+      this.options.log.error({ error }, `lease ${this.id}: not kept`);
+    }
+  }
+
+  private carryOut(actions: readonly CourseAction[]): void {
+    for (const action of actions) {
+      switch (action.type) {
+        case "show":
+          this.show(action.step);
+          break;
+        case "letIn":
+          this.queue(() => this.letIn(action.tunnel));
+          break;
+        case "seekSsh":
+          // Behind what lets it in; it is not waited for.
+          this.queue(async () => void this.seekSsh());
+          break;
+        case "sayRelease":
+          this.queue(() => this.sayRelease());
+          break;
+        case "forget":
+          this.forget();
+          break;
+      }
+    }
+  }
+
+  private queue(task: () => Promise<void>): void {
+    this.work = this.work.then(task).catch((error: unknown) => {
+      this.options.log.warn({ error }, `lease ${this.id}`);
+      this.on({ type: "gaveUp", why: error instanceof Error ? error.message : String(error) });
+    });
+  }
+
+  private async ask(): Promise<void> {
+    const bytes = Uint8Array.from(Buffer.from(this.lease.request, "base64"));
+    this.show("asked");
+    for (let tries = 1; this.course.phase === "asking" || this.course.phase === "queued"; tries += 1) {
+      try {
+        this.on({ type: "answered", answer: await this.options.transport.request(bytes) });
+        return;
+      } catch (error) {
+        if (tries >= ASK_TRIES) throw error;
+        // It may have come to the provider, and the answer not to us.
+        this.course = { ...this.course, isAskedAgain: true };
+        await this.wait(retryMs(tries));
+      }
+    }
+  }
+
+  private async letIn({ publicKey, endpoint }: VpnPeer | NonNullable<Course["tunnel"]>): Promise<void> {
+    await this.options.vpn.addPeer({ publicKey, endpoint, address: this.lease.address });
+  }
+
+  private async seekSsh(): Promise<void> {
+    const seeking = new AbortController();
+    this.stopSeeking.abort();
+    this.stopSeeking = seeking;
+    this.callOffDeadline();
+    this.callOffDeadline = this.timers.after(READY_WITHIN_MS, () => {
+      if (this.course.phase === "preparing")
+        this.on({ type: "gaveUp", why: `no SSH within ${READY_WITHIN_MS / 1000} s` });
+    });
+    const ask = () => this.options.askSsh(this.lease.address);
+    const everyMs = this.options.seekEveryMs ?? SEEK_EVERY_MS;
+    const banner = await untilOne(ask, everyMs, SEEK_AT_ONCE, seeking.signal, this.timers);
+    if (banner === undefined || seeking.signal.aborted) return;
+    this.callOffDeadline();
+    this.banner = banner;
+    this.on({ type: "banner" });
+  }
+
+  private async keepAlive(): Promise<void> {
+    const { phase } = this.course;
+    // Before the provider's first answer there is nothing to keep alive, and after our leave nothing may be.
+    if (phase === "asking" || phase === "releasing" || phase === "ended") return;
+    const answer = await this.say((serial) => ({
+      ...this.said(serial),
+      kind: "keep-alive",
+      leases: [this.id],
+    }));
+    // A provider that keeps no leases before they are admitted still has the request.
+    if (answer.is === "unknown" && phase !== "queued") this.on({ type: "unknown" });
+    if (answer.is === "refused") this.options.log.warn(`lease ${this.id}: keep-alive refused: ${answer.why}`);
+  }
+
+  private async sayRelease(): Promise<void> {
+    for (let tries = 1; this.course.phase === "releasing"; tries += 1) {
+      try {
+        const answer = await this.say((serial) => ({
+          ...this.said(serial),
+          kind: "release",
+          lease: this.id,
+        }));
+        if (answer.is === "refused") throw new Error(`release refused: ${answer.why}`);
+        this.on({ type: answer.is === "done" ? "released" : "unknown" });
+        return;
+      } catch (error) {
+        if (tries >= RELEASE_TRIES) throw error;
+        await this.wait(retryMs(tries));
+      }
+    }
+  }
+
+  /** Signs a command and says it; again with a higher serial where the provider has heard a higher one. */
+  private async say(command: (serial: number) => LeaseCommand): Promise<CommandAnswer> {
+    const { transport, state, clock } = this.options;
+    const tell = (beyond?: number) =>
+      transport.command(signLeaseCommand(command(state.nextSerial(clock.wallMs(), beyond)), state.key));
+    const answer = await tell();
+    return answer.is === "refused" && answer.beyond !== undefined ? tell(answer.beyond) : answer;
+  }
+
+  private said(serial: number): { requester: string; serial: number } {
+    return { requester: this.options.state.requester, serial };
+  }
+
+  private forget(): void {
+    this.stopSeeking.abort();
+    this.callOffDeadline();
+    this.stopEvents();
+    const { tunnel } = this.course;
+    const clear = async () => {
+      // Not awaited by itself: this may be a keep-alive's round that is under way.
+      void this.stopKeepAlive?.();
+      try {
+        if (tunnel) await this.options.vpn.removePeer(tunnel.publicKey);
+        this.options.state.forget(this.id);
+      } catch (error) {
+        this.options.log.error({ error }, `lease ${this.id}: not everything of it is cleared away`);
+      }
+      this.ending.resolve(this.course);
+    };
+    this.work = this.work.then(clear);
+  }
+
+  private show(name: string): void {
+    const step = { name, afterMs: this.options.clock.monotonicMs() - this.began };
+    this.shown.push(step);
+    this.options.onStep?.(step);
+  }
+
+  private wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.timers.after(ms, resolve);
+    });
+  }
+}
+
+const retryMs = (tries: number): number => Math.min(FIRST_RETRY_MS * 2 ** (tries - 1), LONGEST_RETRY_MS);

@@ -1,0 +1,118 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { type SigningKey, signingKey } from "../identity/signing-key.ts";
+import { type Document, openDocument } from "../store/index.ts";
+import { isWireGuardKey, makeWireGuardKey } from "./wireguard-key.ts";
+
+const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));
+const wireGuardKey = z.string().refine(isWireGuardKey);
+
+const leaseSchema = z.strictObject({
+  id: hex(32),
+  /** Where it was asked for, as whoever wires the requester names providers. */
+  provider: z.string(),
+  /** Its own address in the tunnel. */
+  address: z.string(),
+  /** The signed request, base64: what is shown again is the same to the byte. */
+  request: z.string(),
+  /** ms since 1970 */
+  askedAt: z.number(),
+  durationS: z.number(),
+  phase: z.enum(["asking", "queued", "preparing", "ready", "suspended", "checkpointed", "releasing"]),
+  /** Known from the admission on. */
+  tunnel: z
+    .strictObject({
+      publicKey: wireGuardKey,
+      endpoint: z.strictObject({ address: z.string(), port: z.number() }).optional(),
+    })
+    .optional(),
+});
+
+const schema = z.strictObject({
+  /** Seed of the Ed25519 key that signs requests and commands. */
+  seed: hex(64),
+  /** Private. */
+  wireGuardKey,
+  vpn: z.strictObject({ id: hex(8), /** 0: not known yet. */ listenPort: z.int().min(0).max(65_535) }),
+  leases: z.array(leaseSchema),
+});
+
+export type KeptLease = z.output<typeof leaseSchema>;
+export type KeptRequester = z.output<typeof schema>;
+
+/**
+ * What a requester needs to go on with its leases after a restart: written whole or not at all, readable by its owner alone.
+ */
+export class RequesterState {
+  readonly key: SigningKey;
+  /** Of the last command or request that was signed. */
+  private lastSerial = 0;
+
+  private constructor(private readonly document: Document<KeptRequester>) {
+    this.key = signingKey(Buffer.from(document.data.seed, "hex"));
+  }
+
+  /**
+   * @param seed of the requester's Ed25519 key; without it the file's own, made where there is none
+   * @param told of what a person should know
+   */
+  static open(path: string, seed?: Uint8Array, told: (message: string) => void = () => {}): RequesterState {
+    const document = openDocument(path, schema, () => ({
+      seed: Buffer.from(seed ?? randomBytes(32)).toString("hex"),
+      wireGuardKey: makeWireGuardKey(),
+      vpn: { id: randomBytes(4).toString("hex"), listenPort: 0 },
+      leases: [],
+    }));
+    for (const aside of document.setAside)
+      told(`the requester's state was torn; what is left of it is in ${aside}`);
+    // A key that is used before it is kept would leave leases that nobody can release.
+    document.update((data) => {
+      if (seed !== undefined) data.seed = Buffer.from(seed).toString("hex");
+    });
+    return new RequesterState(document);
+  }
+
+  /** 64 hexadecimal digits, as requests name the requester. */
+  get requester(): string {
+    return Buffer.from(this.key.publicKey).toString("hex");
+  }
+
+  get vpn(): { id: string; listenPort: number; privateKey: string } {
+    const { vpn, wireGuardKey: privateKey } = this.document.data;
+    return { ...vpn, privateKey };
+  }
+
+  get leases(): readonly KeptLease[] {
+    return this.document.data.leases;
+  }
+
+  /** The next start listens there again: the providers know it. */
+  keepPort(listenPort: number): void {
+    this.document.update((data) => {
+      data.vpn.listenPort = listenPort;
+    });
+  }
+
+  /** Puts a lease there, or in the place of the one with its id. */
+  keep(lease: KeptLease): void {
+    this.document.update((data) => {
+      data.leases = [...data.leases.filter(({ id }) => id !== lease.id), lease];
+    });
+  }
+
+  forget(id: string): void {
+    if (!this.leases.some((lease) => lease.id === id)) return;
+    this.document.update((data) => {
+      data.leases = data.leases.filter((lease) => lease.id !== id);
+    });
+  }
+
+  /**
+   * A number that is higher than all before. @param nowMs ms since 1970
+   * @param beyond what a provider has named as the last that it heard
+   */
+  nextSerial(nowMs: number, beyond = 0): number {
+    this.lastSerial = Math.max(this.lastSerial + 1, beyond + 1, Math.round(nowMs));
+    return this.lastSerial;
+  }
+}

@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../host/clock.ts";
+import type { Logger } from "../host/log.ts";
+import { type LeaseRequest, signLeaseRequest } from "../vm/request/index.ts";
+import { LeaseClient, type LeaseStep } from "./lease-client.ts";
+import type { LeaseTransport } from "./lease-transport.ts";
+import type { KeptLease, RequesterState } from "./requester-state.ts";
+import { sshBanner } from "./ssh-banner.ts";
+import type { VpnEnds, VpnServer } from "./vpn-server.ts";
+
+/** What a person asks for; everything else of a {@link LeaseRequest} the requester knows. */
+export interface LeaseWish {
+  resources: LeaseRequest["resources"];
+  durationS: number;
+  image: string;
+  activity: string;
+  sshKey: string;
+  network: string | undefined;
+  acceptsInspection: boolean;
+  /** Of the provider as a box, where it is known: the request then holds for no other. 64 hexadecimal digits. */
+  providerKey?: string;
+  /** Where this machine is heard by the provider; undefined: the requester comes to the provider. */
+  heardAt: string | undefined;
+}
+
+export interface RequesterOptions {
+  state: RequesterState;
+  vpn: VpnServer;
+  /** @param provider as in {@link Requester.request} */
+  transportTo: (provider: string) => LeaseTransport;
+  log: Logger;
+  clock: Clock;
+  onStep?: (lease: string, step: LeaseStep) => void;
+}
+
+const SSH_PORT = 22;
+const BANNER_TIMEOUT_MS = 3_000;
+/** Where each try is a process of its own. */
+const PROXY_SEEK_MS = 700;
+
+/** A requester with all its leases and the VPN that they share. */
+export class Requester {
+  private readonly clients = new Map<string, LeaseClient>();
+  private ends: VpnEnds | undefined;
+
+  constructor(private readonly options: RequesterOptions) {}
+
+  /** Serves the VPN, and goes on with the leases that were kept. */
+  async start(): Promise<void> {
+    const { state, vpn } = this.options;
+    this.ends = await vpn.start();
+    if (state.vpn.listenPort !== vpn.port) state.keepPort(vpn.port);
+    for (const lease of state.leases) this.take(lease);
+  }
+
+  /** @param provider a name that `transportTo` understands @throws {LeaseRequestError} naming the field that is wrong */
+  request(provider: string, wish: LeaseWish): LeaseClient {
+    const { state, vpn, clock } = this.options;
+    if (!this.ends) throw new Error("the requester does not run");
+    const { heardAt, providerKey, ...asked } = wish;
+    const address = vpn.freeAddress(state.leases.map((lease) => lease.address));
+    const request: LeaseRequest = {
+      ...asked,
+      id: randomBytes(16).toString("hex"),
+      requester: state.requester,
+      tunnel: {
+        publicKey: this.ends.publicKey,
+        endpoint: heardAt === undefined ? undefined : { address: heardAt, port: this.ends.listenPort },
+        address,
+        dns: this.ends.dns,
+      },
+      createdAt: state.nextSerial(clock.wallMs()),
+    };
+    return this.take({
+      id: request.id,
+      provider,
+      address,
+      request: Buffer.from(signLeaseRequest(request, state.key, providerKey)).toString("base64"),
+      askedAt: clock.wallMs(),
+      durationS: request.durationS,
+      phase: "asking",
+    });
+  }
+
+  /** Those that are not over. */
+  leases(): readonly LeaseClient[] {
+    return [...this.clients.values()];
+  }
+
+  lease(id: string): LeaseClient | undefined {
+    return this.clients.get(id);
+  }
+
+  /** Arguments by which ssh(1) reaches a machine from here, its address last. */
+  sshArguments(address: string): string[] {
+    const proxy = this.options.vpn.proxy(address, SSH_PORT);
+    const through = proxy === undefined ? [] : ["-o", `ProxyCommand=${proxy.map(quoted).join(" ")}`];
+    return [...through, address];
+  }
+
+  /** Releases all leases, then puts everything back. */
+  async stop(): Promise<void> {
+    await Promise.all(this.leases().map((client) => client.release()));
+    await this.options.vpn.stop();
+    this.ends = undefined;
+  }
+
+  /** Puts everything back and leaves the leases for the next start, which must come within 15 s. */
+  async leave(): Promise<void> {
+    await Promise.all(this.leases().map((client) => client.leave()));
+    this.clients.clear();
+    await this.options.vpn.stop();
+    this.ends = undefined;
+  }
+
+  private take(lease: KeptLease): LeaseClient {
+    const { state, vpn, clock, log, onStep, transportTo } = this.options;
+    const isStraight = vpn.proxy(lease.address, SSH_PORT) === undefined;
+    const client = new LeaseClient(lease, {
+      ...{ state, vpn, clock, log },
+      transport: transportTo(lease.provider),
+      askSsh: (address) => sshBanner(address, SSH_PORT, vpn.proxy(address, SSH_PORT), BANNER_TIMEOUT_MS),
+      ...(isStraight ? {} : { seekEveryMs: PROXY_SEEK_MS }),
+      ...(onStep ? { onStep: (step) => onStep(lease.id, step) } : {}),
+    });
+    this.clients.set(lease.id, client);
+    void client.ended().then(() => this.clients.delete(lease.id));
+    client.start();
+    return client;
+  }
+}
+
+/** For the shell that ssh gives a ProxyCommand to. A percent sign is ssh's own (ssh_config(5), TOKENS). */
+const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`).replaceAll("%", "%%")}'`;

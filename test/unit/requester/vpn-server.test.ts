@@ -1,0 +1,133 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { VirtualTime } from "../../../src/bench/virtual-time.ts";
+import { Requester } from "../../../src/requester/requester.ts";
+import { RequesterState } from "../../../src/requester/requester-state.ts";
+import { type VpnPeer, VpnServer } from "../../../src/requester/vpn-server.ts";
+import { makeWireGuardKey, wireGuardPublicKey } from "../../../src/requester/wireguard-key.ts";
+import { capturedLog } from "../captured-log.ts";
+import { scratchFolders } from "../scratch.ts";
+import { PlayedGround } from "./played-ground.ts";
+
+const scratch = scratchFolders();
+const PRIVATE_KEY = makeWireGuardKey();
+const PEER = wireGuardPublicKey(makeWireGuardKey());
+
+function served() {
+  const ground = new PlayedGround();
+  const time = new VirtualTime();
+  const { log } = capturedLog();
+  const options = { id: "0badcafe", privateKey: PRIVATE_KEY, listenPort: 0, allowLan: false };
+  return { ground, time, log, server: new VpnServer(options, ground, log, time) };
+}
+
+describe("A VPN server", () => {
+  test("has its rules before its interface, and forwards after both", async () => {
+    const { ground, server } = served();
+    const ends = await server.start();
+    expect(ends.publicKey).toBe(wireGuardPublicKey(PRIVATE_KEY));
+    // As it is reached from outside, not as the interface has it.
+    expect(ends.listenPort).toBe(40_001);
+    expect(server.port).toBe(40_000);
+    const place = (what: string) => ground.ran.findIndex((said) => said.startsWith(what));
+    const places = ["begin", "nft -j -f -", "ip link add", "ip -batch", "forward"].map(place);
+    expect(places).not.toContain(-1);
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    await server.stop();
+  });
+
+  test("is started once and stopped as often as one likes", async () => {
+    const { ground, time, server } = served();
+    const [one, two] = [await server.start(), await server.start()];
+    expect(two).toEqual(one);
+    expect(ground.ran.filter((said) => said === "begin")).toHaveLength(1);
+    await server.stop();
+    await server.stop();
+    expect(ground.device).toBeUndefined();
+    expect(time.waiting).toBe(0);
+    await server.start();
+    expect(ground.device).toBe(PRIVATE_KEY);
+    await server.stop();
+  });
+
+  test("leaves nothing when it cannot be started", async () => {
+    const { ground, time, server } = served();
+    ground.failing = "ip -batch";
+    await expect(server.start()).rejects.toThrow("ip -batch");
+    expect(ground.ended).toBe(1);
+    expect(time.waiting).toBe(0);
+  });
+
+  test("makes anew what others took: rules, the interface, and its peers where they were last heard", async () => {
+    const { ground, time, server } = served();
+    await server.start();
+    const address = server.freeAddress();
+    await server.addPeer({ publicKey: PEER, address, endpoint: undefined });
+    ground.endpoints = `${PEER}\t198.51.100.2:5555\n`;
+    await time.advanceAsync(3_500);
+    const rules = () => ground.ran.filter((said) => said === "nft -j -f -").length;
+    const before = rules();
+    await time.advanceAsync(3_500);
+    expect(rules()).toBe(before);
+    ground.lose();
+    await time.advanceAsync(3_500);
+    expect(rules()).toBe(before + 1);
+    expect(ground.device).toBe(PRIVATE_KEY);
+    expect(ground.peers.get(PEER)).toContain(`allowed-ips ${address}/32`);
+    expect(ground.peers.get(PEER)).toContain("endpoint 198.51.100.2:5555");
+    // Another network to protect is another set of rules.
+    ground.own = ["192.168.7.2/24", "203.0.113.5/24"];
+    await time.advanceAsync(3_500);
+    expect(rules()).toBe(before + 2);
+    await server.stop();
+  });
+
+  test("takes peers with a key, an address of its own and a place that can be, and each address once", async () => {
+    const { ground, server } = served();
+    await server.start();
+    const address = server.freeAddress();
+    const peer: VpnPeer = { publicKey: PEER, address, endpoint: { address: "2001:db8::2", port: 51_820 } };
+    const wrong: [Partial<VpnPeer>, string][] = [
+      [{ publicKey: "x" }, "peer.publicKey"],
+      [{ address: "192.168.7.1" }, "peer.address"],
+      [{ endpoint: { address: "example.org", port: 1 } }, "peer.endpoint"],
+      [{ endpoint: { address: "192.0.2.1", port: 0 } }, "peer.endpoint"],
+    ];
+    for (const [change, field] of wrong)
+      await expect(server.addPeer({ ...peer, ...change })).rejects.toThrow(field);
+    expect(ground.peers.size).toBe(0);
+    await server.addPeer(peer);
+    await server.addPeer(peer);
+    expect(ground.peers.get(PEER)).toContain("endpoint [2001:db8::2]:51820");
+    expect(server.freeAddress()).not.toBe(address);
+    const other = wireGuardPublicKey(makeWireGuardKey());
+    await expect(server.addPeer({ ...peer, publicKey: other })).rejects.toThrow("another virtual machine's");
+    await server.removePeer(PEER);
+    await server.removePeer(PEER);
+    expect(ground.peers.size).toBe(0);
+    expect(server.freeAddress()).toBe(address);
+    await server.stop();
+    await expect(server.addPeer(peer)).rejects.toThrow("does not run");
+  });
+});
+
+describe("A requester", () => {
+  test("reaches a machine by ssh through a command that a shell and ssh leave as it is", async () => {
+    const { server, log, time } = served();
+    const state = RequesterState.open(join(scratch(), "requester.json"));
+    const requester = new Requester({
+      ...{ state, vpn: server, log, clock: time },
+      transportTo: () => {
+        throw new Error("nobody is asked");
+      },
+    });
+    await requester.start();
+    expect(state.vpn.listenPort).toBe(40_000);
+    expect(requester.sshArguments("10.66.7.2")).toEqual([
+      "-o",
+      "ProxyCommand='nsenter' 'it'\\''s 100%%' '10.66.7.2' '22'",
+      "10.66.7.2",
+    ]);
+    await requester.stop();
+  });
+});
