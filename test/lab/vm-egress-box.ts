@@ -64,6 +64,8 @@ const calls: Record<string, (argument: Argument) => unknown> = {
   attachBroken: ({ request, at }: Broken) => egress.attach(IMPOSSIBLE[at](planEgress(request))),
   down: (request: EgressRequest) => egress.down(planEgress(request).names),
   cut: (request: EgressRequest) => egress.cut(planEgress(request).names),
+  move: ({ request, endpoint }: { request: EgressRequest; endpoint: { address: string; port: number } }) =>
+    egress.move(planEgress(request).names, endpoint),
   status: (request: EgressRequest) => egress.tunnelStatus(planEgress(request).names),
   /** What must not happen: frames by an interface of the box's own. */
   leak: ({ device, frames }: { device: string; frames: string[] }) => {

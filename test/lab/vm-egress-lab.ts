@@ -18,7 +18,7 @@ export const ADDRESSES = {
   beyond: "203.0.113.80",
 } as const;
 export const FORBIDDEN = ["198.51.100.0/24", "192.168.77.0/24"] as const;
-const TUNNEL_PORT = 51_820;
+export const TUNNEL_PORT = 51_820;
 const BUN = join(import.meta.dir, "../../node_modules/.bin/bun");
 
 /** The other end of a process's pipes, a line at a time. */

@@ -11,7 +11,13 @@ import { batchLines, inside, namespaces, parameterLines, runInside, tryInside } 
 import { seeNamespace } from "./seen-namespace.ts";
 import { egressLeftovers } from "./sweep.ts";
 import { makeTap } from "./tap.ts";
-import { endWireGuardGo, makeTunnel, tunnelStatus, wireGuardGoProcesses } from "./tunnel-device.ts";
+import {
+  endWireGuardGo,
+  makeTunnel,
+  moveTunnel,
+  tunnelStatus,
+  wireGuardGoProcesses,
+} from "./tunnel-device.ts";
 
 /** On a cold kernel each kind of expression may be a module that is loaded first (host/nft.ts). */
 const APPLY_TIMEOUT_MS = 60_000;
@@ -91,6 +97,11 @@ export class Egress {
     if (still.exitCode === 0 && still.stdout.includes(tap)) throw new EgressError("tap", `${tap} stays up`);
   }
 
+  /** Sends to where a requester says that it has moved. @throws {EgressError} "tunnel" */
+  async move({ namespace, tunnel }: LeaseNames, endpoint: { address: string; port: number }): Promise<void> {
+    await step("tunnel", () => moveTunnel(namespace, tunnel, endpoint));
+  }
+
   /** @returns undefined when the tunnel is gone */
   tunnelStatus({ namespace, tunnel }: LeaseNames): Promise<WireGuardStatus | undefined> {
     return tunnelStatus(namespace, tunnel);
@@ -124,11 +135,14 @@ export class Egress {
    * Removes what belongs to no live lease: what a killed daemon left.
    * @param live ids of leases, and of machines that were started ahead of theirs
    * @returns the names of what was removed
+   * @throws {EgressError} naming something that stays; the rest is removed all the same
    */
   async sweep(live: Iterable<string>): Promise<LeaseNames[]> {
     const kept = new Set([...live].map((lease) => leaseNames(lease).namespace));
     const gone = egressLeftovers().filter(({ namespace }) => !kept.has(namespace));
-    for (const names of gone) await this.down(names);
+    const failures: unknown[] = [];
+    for (const names of gone) await this.down(names).catch((error: unknown) => void failures.push(error));
+    if (failures.length > 0) throw failures[0];
     return gone;
   }
 

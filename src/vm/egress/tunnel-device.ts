@@ -41,14 +41,23 @@ export async function tunnelStatus(namespace: string, name: string): Promise<Wir
   return parseWireGuardDump(shown.stdout);
 }
 
-/** Where the requester is now, for one that told of a move itself; WireGuard else finds out by what it receives. */
-export async function setTunnelEndpoint(
+/**
+ * Sends to where the requester says that it is now, and at once. WireGuard else finds out by what it receives, but a
+ * requester with wireguard-go goes on sending from an address that it no longer has until the next handshake.
+ * @throws {RunError}
+ */
+export async function moveTunnel(
   namespace: string,
   name: string,
-  peerKey: string,
   endpoint: { address: string; port: number },
 ): Promise<void> {
-  await run(inside(namespace, "wg", "set", name, "peer", peerKey, "endpoint", endpointText(endpoint)));
+  const peer = (await tunnelStatus(namespace, name))?.peer;
+  if (!peer) throw new EgressError("tunnel", `${name} is gone`);
+  const set = (...what: string[]) =>
+    run(inside(namespace, "wg", "set", name, "peer", peer.publicKey, ...what));
+  // The first keepalive is sent when they are switched on.
+  await set("endpoint", endpointText(endpoint), "persistent-keepalive", "0");
+  await set("persistent-keepalive", String(KEEPALIVE_S));
 }
 
 async function startWireGuardGo(name: string): Promise<void> {
