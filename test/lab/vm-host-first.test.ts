@@ -131,8 +131,8 @@ describeNeeding(["root", "program:taskset"], "the group of all virtual machines"
         `a job of ${alone.wallMs.toFixed(0)} ms beside ${BURNERS} busy processes in the group (${cpu.means}): ${ratio(beside)}, and ${percent(beside)} of their processor time; with them outside of it: ${ratio(among)}, and ${percent(among)}`,
       );
       // Whatever else this machine does takes as much from the job as from those beside it: so shares, not times.
-      expect(share(beside)).toBeGreaterThan(0.8);
-      expect(share(among)).toBeLessThan(0.6);
+      // What they have while the job is still being started, or is ending, counts as well.
+      expect(share(beside)).toBeGreaterThan(2 * share(among));
     },
     TIMEOUT_MS,
   );

@@ -117,7 +117,7 @@ export class VmsGroup {
   private handDown(): Map<Controller, string> {
     const refused = new Map<Controller, string>();
     for (const [controller, { version, mount }] of this.places) {
-      if (version === 1) continue;
+      if (version === 1 || controller === "unified") continue;
       const file = join(mount, "cgroup.subtree_control");
       if (readFileSync(file, "utf8").trim().split(/\s+/).includes(controller)) continue;
       try {

@@ -1,5 +1,23 @@
-/** What the group of all virtual machines is limited by, and what its leases are measured by. */
-export const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "io", "blkio", "pids"] as const;
+/**
+ * What the group of all virtual machines is limited by, and what its leases are measured by. libvirt wants the group in
+ * every hierarchy that it knows; `unified` is the one of version 2, whatever controllers it has.
+ */
+export const CONTROLLERS = [
+  "cpu",
+  "cpuacct",
+  "cpuset",
+  "memory",
+  "io",
+  "blkio",
+  "pids",
+  "devices",
+  "freezer",
+  "perf_event",
+  "net_cls",
+  "net_prio",
+  "hugetlb",
+  "unified",
+] as const;
 export type Controller = (typeof CONTROLLERS)[number];
 
 /** Where a controller's hierarchy is mounted, and of which kind it is. */
@@ -56,6 +74,7 @@ export function controllerPlaces(
   }
   const second = mounts.find(({ type, part }) => type === "cgroup2" && part === "/");
   if (second) {
+    places.set("unified", { version: 2, mount: second.at });
     for (const name of unified(second.at).trim().split(/\s+/).filter(isController))
       if (!places.has(name)) places.set(name, { version: 2, mount: second.at });
   }

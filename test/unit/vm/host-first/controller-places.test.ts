@@ -30,6 +30,8 @@ describe("where the controllers are", () => {
       io: at,
       memory: at,
       pids: at,
+      hugetlb: at,
+      unified: at,
     });
   });
 
@@ -40,6 +42,7 @@ describe("where the controllers are", () => {
       cpuacct: cpu,
       memory: { version: 1, mount: "/sys/fs/cgroup/memory" },
       io: { version: 2, mount: "/sys/fs/cgroup/unified" },
+      unified: { version: 2, mount: "/sys/fs/cgroup/unified" },
     });
   });
 
