@@ -6,6 +6,7 @@ import {
   type EgressPlan,
   type EgressRequest,
   planEgress,
+  planGround,
 } from "../../src/vm/egress/index.ts";
 import { LeaseWatch, type RogueEvent } from "../../src/vm/watch/index.ts";
 import { frameSender } from "./dhcp-frame.ts";
@@ -53,6 +54,7 @@ interface Broken {
 
 const calls: Record<string, (argument: Argument) => unknown> = {
   up: (request: EgressRequest) => egress.up(planEgress(request)),
+  prepare: (request: EgressRequest) => egress.prepare(planGround(planEgress(request).names)),
   attach: async (request: EgressRequest) => {
     const plan = planEgress(request);
     await egress.attach(plan);

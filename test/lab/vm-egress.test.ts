@@ -91,6 +91,34 @@ describeNeeding(
       expect(up.packets).toBeGreaterThan(10);
     }, 120_000);
 
+    test("can be prepared ahead of a request, and pass nothing until there is one", async () => {
+      const measure = async (ahead: boolean): Promise<number> => {
+        const { request, publicKey } = await net.request(LEASE, { limits: UNLIMITED });
+        await net.admit(publicKey);
+        if (ahead) {
+          await net.call("prepare", request);
+          // Its tunnel has no peer yet.
+          expect(await net.call("status", request)).toBeNull();
+          await Bun.sleep(1_500);
+        }
+        const beganMs = performance.now();
+        await net.call("up", request);
+        guest = await TapGuest.open(net, LEASE, system);
+        await net.call("attach", request);
+        await net.handshake(publicKey);
+        const tookMs = performance.now() - beganMs;
+        await guest.end();
+        await net.call("down", request);
+        return tookMs;
+      };
+      const anew = await measure(false);
+      const prepared = await measure(true);
+      console.log(
+        `      until the tunnel carries: ${Math.round(anew)} ms anew, ${Math.round(prepared)} ms prepared`,
+      );
+      expect(await net.left()).toEqual([]);
+    }, 120_000);
+
     test("let the requester connect to the machine", async () => {
       await attached();
       const server = withNetworkOf(system, () =>

@@ -36,18 +36,22 @@ export interface EgressRequest {
   names?: LeaseNames;
 }
 
-/** What makes a machine's egress, in the order in which it is made. */
-export interface EgressPlan {
+/** What of a machine's egress can be made before anybody has asked for the machine. */
+export interface EgressGround {
   names: LeaseNames;
   /** Kernel parameters of the namespace, written before any interface is in it. */
   parameters: readonly (readonly [name: string, value: string])[];
-  /** What passes the namespace (inet): stands before any interface is in it. */
+  /** `ip -batch` in the namespace, once the tunnel's interface is in it, without keys: nothing passes it yet. */
+  tunnelLink: readonly string[];
+}
+
+/** What makes a machine's egress, in the order in which it is made. */
+export interface EgressPlan extends EgressGround {
+  /** What passes the namespace (inet): stands before the tunnel has keys and before the TAP is there. */
   passage: readonly NftCommand[];
   /** Parameters that are there only once connections are tracked. */
   trackingParameters: readonly (readonly [name: string, value: string])[];
   tunnel: Pick<EgressTunnel, "privateKey" | "peerKey" | "endpoint" | "listenPort">;
-  /** `ip -batch` in the namespace, once the tunnel's interface is in it. */
-  tunnelLink: readonly string[];
   /** `ip -batch` in the namespace, once the TAP is in it. */
   tapLink: readonly string[];
   /** The filter on the TAP (netdev), before it is up. */
@@ -82,6 +86,19 @@ const TRACKING_PARAMETERS = [
   ["net/netfilter/nf_conntrack_generic_timeout", "60"],
 ] as const;
 
+export function planGround(names: LeaseNames): EgressGround {
+  return {
+    names,
+    parameters: PARAMETERS,
+    tunnelLink: [
+      // No address: the machine's own is given to what it sends, and the namespace itself sends nothing by it.
+      `link set ${names.tunnel} addrgenmode none mtu ${GUEST_LINK.mtu}`,
+      `link set ${names.tunnel} up`,
+      `route add default dev ${names.tunnel}`,
+    ],
+  };
+}
+
 /**
  * The egress of one virtual machine: a namespace with its TAP and its tunnel. There is no route to an uplink in it, so
  * that without the tunnel nothing leaves, whatever the rules say; the rules are the second layer.
@@ -93,8 +110,7 @@ export function planEgress(request: EgressRequest): EgressPlan {
   const names = request.names ?? leaseNames(request.lease);
   const { guestMacAddress, gatewayMacAddress, guestAddress, gatewayAddress, prefixLength, mtu } = GUEST_LINK;
   return {
-    names,
-    parameters: PARAMETERS,
+    ...planGround(names),
     passage: passage({
       tap: names.tap,
       tunnel: names.tunnel,
@@ -103,12 +119,6 @@ export function planEgress(request: EgressRequest): EgressPlan {
     }),
     trackingParameters: TRACKING_PARAMETERS,
     tunnel,
-    tunnelLink: [
-      // No address: the machine's own is given to what it sends, and the namespace itself sends nothing by it.
-      `link set ${names.tunnel} addrgenmode none mtu ${mtu}`,
-      `link set ${names.tunnel} up`,
-      `route add default dev ${names.tunnel}`,
-    ],
     tapLink: [
       `link set ${names.tap} addrgenmode none address ${gatewayMacAddress} mtu ${mtu}`,
       `addr add ${gatewayAddress}/${prefixLength} dev ${names.tap}`,

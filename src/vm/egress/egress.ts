@@ -6,13 +6,14 @@ import { type LeaseNames, leaseNames } from "../guest-link.ts";
 import { checkedParameters, namespaceDifferences } from "./check-namespace.ts";
 import { rulesetText } from "./check-ruleset.ts";
 import { EgressError } from "./egress-error.ts";
-import type { EgressPlan } from "./egress-plan.ts";
+import type { EgressGround, EgressPlan } from "./egress-plan.ts";
 import { batchLines, inside, namespaces, parameterLines, runInside, tryInside } from "./namespace.ts";
 import { seeNamespace } from "./seen-namespace.ts";
 import { egressLeftovers } from "./sweep.ts";
 import { makeTap } from "./tap.ts";
 import {
   endWireGuardGo,
+  keyTunnel,
   makeTunnel,
   moveTunnel,
   tunnelStatus,
@@ -30,28 +31,45 @@ const GONE_WITHIN_MS = 2_000;
 export class Egress {
   /** The kernel's rules as they were when they had just been put there, by namespace. */
   private readonly rules = new Map<string, string>();
+  /** Namespaces that wait for their request. */
+  private readonly prepared = new Set<string>();
 
   /**
-   * Makes all but the TAP's way into the namespace; the TAP itself stands in the box's, down, for the hypervisor.
+   * Makes what needs no request, for a machine that is started ahead of its lease: the TAP, in the box's namespace, for
+   * the hypervisor; the machine's own namespace; and the tunnel without keys. wireguard-go takes up to a second to see
+   * that its interface is up, which is spared later.
+   * @throws {EgressError} naming what failed, with nothing left
+   */
+  async prepare(ground: EgressGround): Promise<void> {
+    const { namespace, tap, tunnel } = ground.names;
+    if (namespaces().includes(namespace)) throw new EgressError("namespace", `${namespace} is there already`);
+    await this.orUndone(ground.names, async () => {
+      await step("tap", () => makeTap(tap));
+      await step("namespace", () => run(["ip", "netns", "add", namespace]));
+      await step("parameters", () => runInside(namespace, parameterLines(ground.parameters)));
+      await step("tunnel", () => makeTunnel(ground.names));
+      await step("tunnel", () => runInside(namespace, batchLines("ip", ground.tunnelLink)));
+      if (interfaceExists(tunnel)) throw new EgressError("tunnel", `${tunnel} is in the box's namespace`);
+    });
+    this.prepared.add(namespace);
+  }
+
+  /**
+   * Makes all but the TAP's way into the namespace, of what was prepared or anew. The TAP stands in the box's
+   * namespace, down, for the hypervisor.
    * @throws {EgressError} naming what failed, with nothing left
    */
   async up(plan: EgressPlan): Promise<void> {
-    const { namespace, tap } = plan.names;
-    if (namespaces().includes(namespace)) throw new EgressError("namespace", `${namespace} is there already`);
+    const { namespace } = plan.names;
+    if (!this.prepared.delete(namespace)) {
+      await this.prepare(plan);
+      this.prepared.delete(namespace);
+    }
     await this.orUndone(plan.names, async () => {
-      await step("tap", () => makeTap(tap));
-      await step("namespace", () => run(["ip", "netns", "add", namespace]));
-      await step("parameters", () => runInside(namespace, parameterLines(plan.parameters)));
       await step("rules", () => apply(namespace, plan.passage));
       await step("parameters", () => runInside(namespace, parameterLines(plan.trackingParameters)));
-      await step("tunnel", () => makeTunnel(plan));
-      await step("tunnel", () =>
-        runInside(namespace, [
-          ...batchLines("ip", plan.tunnelLink.slice(0, 1)),
-          ...batchLines("tc", plan.tunnelShaping),
-          ...batchLines("ip", plan.tunnelLink.slice(1)),
-        ]),
-      );
+      await step("tunnel", () => runInside(namespace, batchLines("tc", plan.tunnelShaping)));
+      await step("tunnel", () => keyTunnel(plan));
       await this.check(plan, false);
     });
   }
@@ -114,6 +132,7 @@ export class Egress {
   async down(names: LeaseNames): Promise<void> {
     const { namespace, tap, tunnel } = names;
     this.rules.delete(namespace);
+    this.prepared.delete(namespace);
     const isThere = namespaces().includes(namespace);
     // The machine is cut off first: what follows takes its time.
     if (isThere) for (const link of [tap, tunnel]) await tryRun(["ip", "-n", namespace, "link", "del", link]);

@@ -3,6 +3,7 @@ import { run, tryRun } from "../../host/run.ts";
 import { endpointText } from "../../mesh/paths/endpoint.ts";
 import { parseWireGuardDump, type WireGuardStatus } from "../../mesh/tunnels/wireguard-dump.ts";
 import { kernelWireGuard, removeSocket } from "../../mesh/tunnels/wireguard-process.ts";
+import type { LeaseNames } from "../guest-link.ts";
 import { EgressError } from "./egress-error.ts";
 import type { EgressPlan } from "./egress-plan.ts";
 import { inside, tryInside } from "./namespace.ts";
@@ -17,20 +18,24 @@ const ENDS_WITHIN_MS = 2_000;
  * moves it into the machine's. The kernel's WireGuard where there is one, wireguard-go otherwise.
  * @throws {EgressError} "tunnel"
  */
-export async function makeTunnel({ names, tunnel }: EgressPlan): Promise<void> {
-  const { tunnel: name, namespace } = names;
+export async function makeTunnel({ tunnel: name, namespace }: LeaseNames): Promise<void> {
   if (await kernelWireGuard()) await run(["ip", "link", "add", name, "type", "wireguard"]);
   else await startWireGuardGo(name);
+  await run(["ip", "link", "set", name, "netns", namespace]);
+}
+
+/** Gives it its key and its peer: from now on something may pass. @throws {RunError} */
+export async function keyTunnel({ names, tunnel }: EgressPlan): Promise<void> {
   await run(
-    [
-      ...["wg", "set", name, "private-key", "/dev/stdin"],
+    inside(
+      names.namespace,
+      ...["wg", "set", names.tunnel, "private-key", "/dev/stdin"],
       ...(tunnel.listenPort === undefined ? [] : ["listen-port", String(tunnel.listenPort)]),
       ...["peer", tunnel.peerKey, "allowed-ips", "0.0.0.0/0", "persistent-keepalive", String(KEEPALIVE_S)],
       ...(tunnel.endpoint === undefined ? [] : ["endpoint", endpointText(tunnel.endpoint)]),
-    ],
+    ),
     { input: tunnel.privateKey },
   );
-  await run(["ip", "link", "set", name, "netns", namespace]);
 }
 
 /** @returns undefined when it is gone, or has lost its key */
