@@ -1,11 +1,12 @@
 # Debian's own small system as the first bytes of a disk: what a machine writes goes into an overlay of its own, which
 # may be larger. The kernel and the first file system are those of the small image.
+. "$here/parts/apt.sh"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y "$work"/kernel/boot/vmlinuz-*)}
 # Where this machine gets Debian from, as apt understands it; other origins than Debian are left out.
 # shellcheck disable=SC2016 # apt fills these in
-apt-get indextargets --format '$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+apt-get "${apt[@]}" indextargets --format '$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
   sed -n 's/^Debian //p' | sort -u >"$work/sources.list"
-[ -s "$work/sources.list" ] || { echo "apt has no list of a Debian mirror: apt-get update" >&2; exit 1; }
+[ -s "$work/sources.list" ] || { echo "apt knows of no Debian mirror" >&2; exit 1; }
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 apt-config dump Acquire | grep -i proxy >"$work/apt.conf" || true
 mmdebstrap --mode=root --variant=minbase --architectures="$architecture" \

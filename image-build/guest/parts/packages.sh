@@ -1,14 +1,8 @@
 # Unpacks the packages of the small system into $work/system and the kernel's into $work/kernel. Nothing of them is
 # run and nothing on this machine changes, so this works for another architecture, and without root.
-state=$work/apt
+. "$here/parts/apt.sh"
 mkdir -p "$state/lists/partial" "$state/archives/partial"
 : >"$state/status"
-# This machine's apt says where Debian's packages are; what is installed here is of no interest.
-apt=(
-  -o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state" -o Dir::Cache::archives=archives
-  -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" -o APT::Sandbox::User=root
-  -o APT::Install-Recommends=false -o Acquire::Languages=none -o Acquire::Retries=5 -o APT::Update::Error-Mode=any
-)
 # A name that is not resolved for a moment is no reason to do without an image.
 for try in 1 2 3; do
   apt-get "${apt[@]}" update -q && break
