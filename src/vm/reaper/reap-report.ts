@@ -1,9 +1,10 @@
 import { appendFileSync, closeSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { Logger } from "../../host/log.ts";
 import type { Belonging } from "./belongings.ts";
 
-/** What a reaper has ended when there was no daemon, for the next one's journal: one line of JSON each time. */
+/** What a reaper or a sweep set out to end, for the journal of the next daemon that comes so far: one line of JSON each time. */
 const FILE = "vm-reaped.jsonl";
 /** More is not read. */
 const MAX_BYTES = 1_048_576;
@@ -24,9 +25,13 @@ const belonging = z.discriminatedUnion("kind", [
 ]);
 const line = z.strictObject({ ended: z.array(belonging).max(1_000) });
 
-/** Adds to the report of a run folder. */
-export function addToReport(runFolder: string, ended: readonly Belonging[]): void {
-  appendFileSync(join(runFolder, FILE), `${JSON.stringify({ ended })}\n`, { mode: 0o600 });
+/** Adds to the report of a run folder. A medium that is full keeps nobody's lease alive. */
+export function addToReport(runFolder: string, ended: readonly Belonging[], log: Logger): void {
+  try {
+    appendFileSync(join(runFolder, FILE), `${JSON.stringify({ ended })}\n`, { mode: 0o600 });
+  } catch (error) {
+    log.error({ error }, "what is ended could not be written down");
+  }
 }
 
 /** What stands in the report. Lines that cannot be read, as the last one of a reaper that was killed, are passed over. */

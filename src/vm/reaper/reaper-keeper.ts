@@ -2,10 +2,10 @@ import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Journal } from "../../store/index.ts";
-import { type Belonging, belongingText } from "./belongings.ts";
+import { type Belonging, belongingKey, belongingText } from "./belongings.ts";
 import { killProcess } from "./process-table.ts";
 import { SWEEP_TIMES, systemMachine } from "./reap-machine.ts";
-import { readReport, removeReport } from "./reap-report.ts";
+import { addToReport, readReport, removeReport } from "./reap-report.ts";
 import { READY } from "./reaper.ts";
 import { type ReaperOrder, reaperArguments, reapersOf } from "./reaper-order.ts";
 import { reap } from "./reaping.ts";
@@ -71,11 +71,16 @@ export class ReaperKeeper implements Part {
 
   /** Ends what belongs to leases that are not live, and journals it, with what a reaper has reported. @returns what could not be ended */
   async sweep(): Promise<Belonging[]> {
-    const { order, live, journal } = this.options;
+    const { order, live, journal, log } = this.options;
     const own = [process.pid, ...(this.child ? [this.child.pid] : [])];
     const machine = systemMachine(order.grounds, order.libvirtUri, own);
-    const { ended, left } = await reap(machine, live, SWEEP_TIMES);
-    const all = [...readReport(order.runFolder), ...ended];
+    const report = (some: readonly Belonging[]) => addToReport(order.runFolder, some, log);
+    const { ended, left } = await reap(machine, live, SWEEP_TIMES, report);
+    const byKey = (some: readonly Belonging[]) => new Map(some.map((one) => [belongingKey(one), one]));
+    const isLeft = byKey(left);
+    const all = [...byKey([...readReport(order.runFolder), ...ended])].flatMap(([key, one]) =>
+      isLeft.has(key) ? [] : [one],
+    );
     for (const [lease, some] of Map.groupBy(all, (one) => one.lease)) {
       const texts = some.map(belongingText);
       await journal.append("vm", "reaped", lease, { ended: texts.slice(0, MAX_NAMED), count: texts.length });

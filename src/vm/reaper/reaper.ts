@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import type { Logger } from "../../host/log.ts";
-import { type Belonging, belongingText } from "./belongings.ts";
+import { belongingText } from "./belongings.ts";
 import { REAPER_TIMES, systemMachine } from "./reap-machine.ts";
 import { addToReport } from "./reap-report.ts";
 import type { ReaperOrder } from "./reaper-order.ts";
@@ -48,19 +48,10 @@ export async function runReaper(
     machine,
     () => [],
     times,
-    (some) => report(runFolder, some, log),
+    (some) => addToReport(runFolder, some, log),
   );
   if (ended.length > 0) log.info(`${ended.length} things of leases ended in ${Math.round(tookMs)} ms`);
   for (const one of left) log.error(`${belongingText(one)} of a lease could not be ended`);
-}
-
-/** A medium that is full keeps nobody's lease alive. */
-function report(runFolder: string, ended: readonly Belonging[], log: Logger): void {
-  try {
-    addToReport(runFolder, ended);
-  } catch (error) {
-    log.error({ error }, "what was ended could not be written down");
-  }
 }
 
 async function daemonGone(parent: number): Promise<void> {

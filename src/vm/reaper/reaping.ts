@@ -33,16 +33,17 @@ export interface Reaped {
 /**
  * Ends all that belongs to leases that nobody looks after, again and again until nothing is left of them.
  * @param live ids of the leases that are spared, asked for anew at each look
- * @param tell told of what is gone as soon as that is seen
+ * @param tell told of each thing before it is ended: whoever is killed meanwhile has left word of it
  */
 export async function reap(
   machine: ReapMachine,
   live: () => readonly string[],
   times: ReapTimes,
-  tell: (ended: readonly Belonging[]) => void = () => undefined,
+  tell: (toEnd: readonly Belonging[]) => void = () => undefined,
 ): Promise<Reaped> {
   const beganMs = machine.monotonicMs();
   const ended: Belonging[] = [];
+  const told = new Set<string>();
   let seen = new Map<string, Belonging>();
   let goneMs = beganMs;
   let clearMs: number | undefined;
@@ -58,13 +59,15 @@ export async function reap(
     if (gone.length > 0) {
       ended.push(...gone);
       goneMs = nowMs;
-      tell(gone);
     }
     seen = wanted;
     const isOver = nowMs - beganMs >= times.maxMs || (isQuiet && domains.length === 0);
     if (isOver) return { ended, left: [...wanted.values()], tookMs: goneMs - beganMs };
     if (plan.length > 0 || isQuiet) {
       clearMs = undefined;
+      const untold = [...wanted].filter(([key]) => !told.has(key));
+      for (const [key] of untold) told.add(key);
+      if (untold.length > 0) tell(untold.map(([, one]) => one));
       await machine.apply(isQuiet ? domains : plan);
     } else clearMs ??= nowMs;
     await machine.sleep(times.everyMs);

@@ -6,9 +6,11 @@ import type { Belonging } from "../../../../src/vm/reaper/belongings.ts";
 import { parseMountTable } from "../../../../src/vm/reaper/mount-table.ts";
 import { addToReport, parseReport, readReport, removeReport } from "../../../../src/vm/reaper/reap-report.ts";
 import { orderOf, type ReaperOrder, reaperArguments } from "../../../../src/vm/reaper/reaper-order.ts";
+import { capturedLog } from "../../captured-log.ts";
 import { scratchFolders } from "../../scratch.ts";
 
 const scratch = scratchFolders();
+const { log } = capturedLog();
 const process: Belonging = {
   kind: "process",
   lease: "0123456789",
@@ -22,17 +24,22 @@ describe("the reaper's report", () => {
   test("has all that was ended, until it is removed", () => {
     const folder = scratch();
     expect(readReport(folder)).toEqual([]);
-    addToReport(folder, [process]);
-    addToReport(folder, [file]);
+    addToReport(folder, [process], log);
+    addToReport(folder, [file], log);
     expect(readReport(folder)).toEqual([process, file]);
     removeReport(folder);
     removeReport(folder);
     expect(readReport(folder)).toEqual([]);
   });
 
+  test("that cannot be written holds nothing up", () => {
+    addToReport("/nonexistent", [process], log);
+    expect(readReport("/nonexistent")).toEqual([]);
+  });
+
   test("of a reaper that was killed while it wrote lacks only what it was writing", () => {
     const folder = scratch();
-    addToReport(folder, [process]);
+    addToReport(folder, [process], log);
     appendFileSync(join(folder, "vm-reaped.jsonl"), JSON.stringify({ ended: [file] }).slice(0, -4));
     expect(readReport(folder)).toEqual([process]);
   });
