@@ -25,7 +25,7 @@ export class RawMedium {
     mkdirSync(this.at, { recursive: true });
     await run(["truncate", "--size", `${this.sizeMiB}M`, this.image]);
     await run(["mkfs.ext4", "-q", "-F", this.image], { timeoutMs: TIMEOUT_MS });
-    await run(["mount", "-n", "-o", "loop", this.image, this.at]);
+    await run(["mount", "-n", "-o", "loop", this.image, this.at], { timeoutMs: TIMEOUT_MS });
   }
 
   /** Whether a text is anywhere on it, in a file or in what is left of one. */

@@ -14,7 +14,9 @@ export interface EncryptedVolume {
 const KEY_BYTES = 64;
 const CIPHER = "aes-xts-plain64";
 const SECTOR_BYTES = 512;
+/** On a cold kernel modules are loaded first, and a slow medium is written to. */
 const TIMEOUT_MS = 60_000;
+const PATIENT = { timeoutMs: TIMEOUT_MS };
 
 export const mapperPath = (name: string): string => `/dev/mapper/${name}`;
 
@@ -23,8 +25,8 @@ export async function encryptionProblem(): Promise<string | undefined> {
   for (const program of ["dmsetup", "losetup", "mkfs.ext4", "fallocate"])
     if (!Bun.which(program, { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` }))
       return `${program} is not installed`;
-  await tryRun(["modprobe", "-q", "dm-crypt"]);
-  const { exitCode, stdout } = await tryRun(["dmsetup", "targets"]);
+  await tryRun(["modprobe", "-q", "dm-crypt"], PATIENT);
+  const { exitCode, stdout } = await tryRun(["dmsetup", "targets"], PATIENT);
   if (exitCode !== 0) return "this kernel has no device mapper";
   return /^crypt\s/m.test(stdout) ? undefined : "this kernel has no dm-crypt";
 }
@@ -41,13 +43,13 @@ export async function openVolume(
 ): Promise<void> {
   if (existsSync(file)) throw new OverlayError(`${file} is there already`);
   try {
-    await run(["fallocate", "--length", `${sizeMiB}MiB`, file], { timeoutMs: TIMEOUT_MS });
-    const device = (await run(["losetup", "--find", "--show", file])).trim();
+    await run(["fallocate", "--length", `${sizeMiB}MiB`, file], PATIENT);
+    const device = (await run(["losetup", "--find", "--show", file], PATIENT)).trim();
     await createMapping(name, device, (sizeMiB * 1_048_576) / SECTOR_BYTES, randomBytes);
     // dmsetup leaves that to udev, which is not everywhere.
-    if (!existsSync(mapperPath(name))) await run(["dmsetup", "mknodes", name]);
+    if (!existsSync(mapperPath(name))) await run(["dmsetup", "mknodes", name], PATIENT);
     const quick = ["-O", "^has_journal", "-m", "0", "-N", "16", "-E", "nodiscard"];
-    await run(["mkfs.ext4", "-q", "-F", ...quick, mapperPath(name)], { timeoutMs: TIMEOUT_MS });
+    await run(["mkfs.ext4", "-q", "-F", ...quick, mapperPath(name)], PATIENT);
   } catch (error) {
     await closeVolume({ file, name });
     throw new OverlayError(`${file}: no encrypted volume: ${error instanceof Error ? error.message : error}`);
@@ -89,15 +91,15 @@ const HEX = "0123456789abcdef";
 
 /**
  * Takes the key out of the kernel: from then on nobody can read what is on the medium. Whoever still has the volume
- * open, a file system or a virtual machine, gets errors. Nothing happens where there is no such mapping.
+ * open, a file system or a virtual machine, gets errors. Nothing happens where there is no such mapping, or no key any more.
  */
 export async function forgetKey(name: string): Promise<void> {
-  if (!(await isMapped(name))) return;
+  if (!/ crypt /.test((await tryRun(["dmsetup", "table", name], PATIENT)).stdout)) return;
   // A key can be wiped only while nothing passes (dm-crypt.rst); what waits to be written need not be.
-  await run(["dmsetup", "suspend", "--noflush", "--nolockfs", name]);
-  await run(["dmsetup", "message", name, "0", "key", "wipe"]);
+  await run(["dmsetup", "suspend", "--noflush", "--nolockfs", name], PATIENT);
+  await run(["dmsetup", "message", name, "0", "key", "wipe"], PATIENT);
   // In its place comes a table that answers everything with an error, so that nothing waits for ever.
-  await run(["dmsetup", "wipe_table", "--noflush", "--nolockfs", name]);
+  await run(["dmsetup", "wipe_table", "--noflush", "--nolockfs", name], PATIENT);
 }
 
 /** The key first, then the mapping, then the file. What is mounted of it is to be unmounted between {@link forgetKey} and this. */
@@ -106,18 +108,18 @@ export async function closeVolume({ file, name }: EncryptedVolume): Promise<void
   const devices = new Set([...(await loopBeneath(name)), ...(await loopsOf(file))]);
   await forgetKey(name);
   if (await isMapped(name)) {
-    const { exitCode } = await tryRun(["dmsetup", "remove", "--retry", name]);
+    const { exitCode } = await tryRun(["dmsetup", "remove", "--retry", name], PATIENT);
     // Somebody has it open: without a key, and it goes when they close it.
-    if (exitCode !== 0) await run(["dmsetup", "remove", "--deferred", name]);
+    if (exitCode !== 0) await run(["dmsetup", "remove", "--deferred", name], PATIENT);
   }
   rmSync(mapperPath(name), { force: true });
-  for (const device of devices) await run(["losetup", "--detach", device]);
+  for (const device of devices) await run(["losetup", "--detach", device], PATIENT);
   rmSync(file, { force: true });
 }
 
 /** @returns names of mappings that begin so */
 export async function mappings(prefix: string): Promise<string[]> {
-  const { exitCode, stdout } = await tryRun(["dmsetup", "ls"]);
+  const { exitCode, stdout } = await tryRun(["dmsetup", "ls"], PATIENT);
   if (exitCode !== 0) return [];
   return stdout
     .split("\n")
@@ -126,20 +128,20 @@ export async function mappings(prefix: string): Promise<string[]> {
 }
 
 const isMapped = async (name: string): Promise<boolean> =>
-  (await tryRun(["dmsetup", "info", name])).exitCode === 0;
+  (await tryRun(["dmsetup", "info", name], PATIENT)).exitCode === 0;
 
 /** The major number of loop devices (devices.txt). */
 const LOOP = 7;
 
 async function loopBeneath(name: string): Promise<string[]> {
-  const { stdout } = await tryRun(["dmsetup", "table", name]);
+  const { stdout } = await tryRun(["dmsetup", "table", name], PATIENT);
   const [, major, minor] = / crypt \S+ \S+ \d+ (\d+):(\d+) /.exec(stdout) ?? [];
   return Number(major) === LOOP ? [`/dev/loop${minor}`] : [];
 }
 
 async function loopsOf(file: string): Promise<string[]> {
   if (!existsSync(file)) return [];
-  const listed = await run(["losetup", "--noheadings", "--output", "NAME", "--associated", file]);
+  const listed = await run(["losetup", "--noheadings", "--output", "NAME", "--associated", file], PATIENT);
   return listed
     .split("\n")
     .map((line) => line.trim())
