@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { killProcess, type ProcessEntry, processTable } from "../../src/vm/reaper/process-table.ts";
 import { describeNeeding } from "../needs.ts";
-import { LAB_PREFIX } from "./lab.ts";
+import { LAB_PREFIX, until } from "./lab.ts";
 import { KILLS, type Round, type RoundsReport } from "./vm-reaper-rounds.ts";
 import { cgroupFolder } from "./vm-reaper-world.ts";
 
@@ -12,18 +13,28 @@ const GONE_WITHIN_MS = 5_000;
 const PREFIX = `${LAB_PREFIX}vm-reaper-`;
 const ROUND_TIMEOUT_MS = 60_000;
 
-/** Folders and cgroups of earlier runs; the processes of those have ended with the first of their namespace. */
-function sweepLab(): void {
+const ROUNDS_PROGRAM = join(import.meta.dir, "vm-reaper-rounds.ts");
+
+/** What earlier runs left: all of their processes end with the first of their namespace, and that with who made it. */
+async function sweepLab(): Promise<void> {
+  const isOurs = ({ argv }: ProcessEntry) => argv[0] === "unshare" && argv.includes(ROUNDS_PROGRAM);
+  for (const one of processTable().filter(isOurs)) killProcess(one);
+  const groups = cgroupFolder();
+  await until("the lab's cgroups to be empty", () => groups === undefined || removeGroup(groups));
   for (const entry of readdirSync("/tmp"))
     if (entry.startsWith(PREFIX)) rmSync(join("/tmp", entry), { recursive: true, force: true });
-  const groups = cgroupFolder();
-  if (groups !== undefined) removeGroup(groups);
 }
 
-function removeGroup(path: string): void {
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) removeGroup(join(path, entry.name));
-  rmdirSync(path);
+/** @returns whether it could: not as long as somebody in it is on the way out */
+function removeGroup(path: string): boolean {
+  try {
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isDirectory() && !removeGroup(join(path, entry.name))) return false;
+    rmdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** In namespaces of its own, so that nothing on this machine that is named as a lease's can be met, and all ends with it. */
@@ -40,7 +51,7 @@ async function playApart(rounds: number): Promise<RoundsReport> {
   const child = Bun.spawn(
     [
       ...["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
-      ...["sh", "-c", script, process.execPath, join(import.meta.dir, "vm-reaper-rounds.ts"), String(rounds)],
+      ...["sh", "-c", script, process.execPath, ROUNDS_PROGRAM, String(rounds)],
     ],
     { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: { ...process.env, OMERTA_REAPER_LAB: folder } },
   );
@@ -49,7 +60,8 @@ async function playApart(rounds: number): Promise<RoundsReport> {
     new Response(child.stderr).text(),
   ]);
   if ((await child.exited) !== 0) throw new Error(errors.slice(-4_000));
-  return JSON.parse(text) as RoundsReport;
+  const report: RoundsReport = JSON.parse(text);
+  return report;
 }
 
 function printTable(rounds: readonly Round[]): void {
@@ -77,7 +89,7 @@ describeNeeding(
     test(
       `leaves nothing of them and touches nothing else, whoever is killed, in ${ROUNDS} rounds`,
       async () => {
-        sweepLab();
+        await sweepLab();
         const { rounds, unjournalled } = await playApart(ROUNDS).finally(sweepLab);
         printTable(rounds);
         expect(rounds).toHaveLength(ROUNDS);

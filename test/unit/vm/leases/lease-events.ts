@@ -50,6 +50,7 @@ export class Course {
   on(what: What, passedMs = 0): string[] {
     // A restart brings another clock.
     this.nowMs = what.type === "restarted" ? 50 : this.nowMs + passedMs;
+    // Whatever it is, with its time it is an event again.
     const { state, actions } = leaseStep(this.state, { ...what, atMs: this.nowMs } as LeaseEvent);
     this.state = state;
     this.actions.push(...actions);
