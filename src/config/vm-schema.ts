@@ -175,6 +175,8 @@ export const vm = z
       ),
   })
   .prefault({})
-  .describe("Virtual machines that this box is to lend, all their traffic by a tunnel to who asks for them. Nothing is lent yet: this version checks what is set here, and the one that lends will follow it.");
+  .describe(
+    "Virtual machines that this box is to lend, all their traffic by a tunnel to who asks for them. Nothing is lent yet: this version checks what is set here, and the one that lends will follow it.",
+  );
 
 export type VmConfig = z.output<typeof vm>;
