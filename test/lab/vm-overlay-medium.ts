@@ -64,6 +64,8 @@ export async function holdsText(file: string, text: string): Promise<boolean> {
 export async function writeThrough(disk: string, text: string, folder: string): Promise<void> {
   const pattern = join(folder, "pattern");
   await Bun.write(pattern, `${text}\n`.repeat(Math.ceil(65_536 / (text.length + 1))).slice(0, 65_536));
-  await run(["qemu-io", "-f", "qcow2", "-c", `write -s ${pattern} 1M 64k`, "-c", "flush", disk]);
+  await run(["qemu-io", "-f", "qcow2", "-c", `write -s ${pattern} 1M 64k`, "-c", "flush", disk], {
+    timeoutMs: TIMEOUT_MS,
+  });
   rmSync(pattern);
 }

@@ -12,6 +12,9 @@ export interface BaseImage {
   format: "qcow2" | "raw";
 }
 
+/** From a cold medium the program itself takes a while. */
+const PATIENT = { timeoutMs: 60_000 };
+
 const INFO = z.object({
   format: z.string(),
   "virtual-size": z.number(),
@@ -23,7 +26,7 @@ const INFO = z.object({
 /** What qemu-img says of a file that is to be of this format. */
 async function inspect(path: string, format: string): Promise<z.output<typeof INFO>> {
   // -U: a base is open elsewhere, read-only, for other leases.
-  const said = await run(["qemu-img", "info", "-U", "--output=json", "-f", format, path]).catch(
+  const said = await run(["qemu-img", "info", "-U", "--output=json", "-f", format, path], PATIENT).catch(
     (error: unknown) => {
       throw new OverlayError(
         `${path}: it is no ${format} image: ${error instanceof Error ? error.message : error}`,
@@ -46,7 +49,10 @@ export async function createOverlay(path: string, base: BaseImage, sizeMiB: numb
   const leastMiB = Math.ceil(info["virtual-size"] / 1_048_576);
   if (sizeMiB < leastMiB)
     throw new OverlayError(`sizeMiB: ${sizeMiB} is less than the image's own ${leastMiB}`);
-  await run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", base.format, "-b", real, path, `${sizeMiB}M`]);
+  await run(
+    ["qemu-img", "create", "-q", "-f", "qcow2", "-F", base.format, "-b", real, path, `${sizeMiB}M`],
+    PATIENT,
+  );
   const made = await inspect(path, "qcow2");
   if (made["backing-filename"] !== real || made["backing-filename-format"] !== base.format)
     throw new OverlayError(`${path}: it does not lie upon ${real} (${base.format})`);
