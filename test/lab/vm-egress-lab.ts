@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../src/host/run.ts";
 import type { EgressRequest } from "../../src/vm/egress/index.ts";
@@ -165,6 +166,20 @@ export class EgressLab {
 
   onMachine(lease: string, ...command: string[]): string[] {
     return this.onBox("nsenter", `--net=/run/netns/${leaseNames(lease).namespace}`, "--", ...command);
+  }
+
+  /** Kills the userspace WireGuard of a lease; its interface goes with it. */
+  async killTunnel(lease: string): Promise<void> {
+    const { tunnel } = leaseNames(lease);
+    const pids = await run(["ip", "netns", "pids", this.box.name]);
+    for (const pid of pids.split("\n").filter((line) => line !== "")) {
+      const isIts = readFileSync(`/proc/${pid}/cmdline`, "latin1") === `wireguard-go\0-f\0${tunnel}\0`;
+      if (isIts) process.kill(Number(pid), "SIGKILL");
+    }
+    await until("the tunnel to go", async () => {
+      const links = await run(this.onMachine(lease, "ip", "-o", "link"));
+      return !links.includes(tunnel);
+    });
   }
 
   /** What the box has of machines' egress. */

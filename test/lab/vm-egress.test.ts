@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { run, tryRun } from "../../src/host/run.ts";
+import { run } from "../../src/host/run.ts";
 import type { EgressRequest } from "../../src/vm/egress/index.ts";
 import { GUEST_LINK, leaseNames } from "../../src/vm/guest-link.ts";
 import { describeNeeding } from "../needs.ts";
@@ -232,11 +232,7 @@ describeNeeding(
       );
       await until("tcpdump", () => uplink.output().includes("listening"));
       const { tunnel } = leaseNames(LEASE);
-      await run(["pkill", "-KILL", "-f", `^wireguard-go -f ${tunnel}$`]);
-      await until("the link to go", async () => {
-        const { exitCode } = await tryRun(net.onMachine(LEASE, "ip", "link", "show", tunnel));
-        return exitCode !== 0;
-      });
+      await net.killTunnel(LEASE);
       const before = uplink.output();
       expect((await fetched(ADDRESSES.beyond)).exitCode).not.toBe(0);
       expect(uplink.output().slice(before.length)).toBe("");

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { run } from "../../src/host/run.ts";
 import { type EgressRequest, OFFENCES } from "../../src/vm/egress/index.ts";
-import { leaseNames } from "../../src/vm/guest-link.ts";
 import type { LeaseTraffic } from "../../src/vm/watch/index.ts";
 import { describeNeeding } from "../needs.ts";
-import { type LabHost, until } from "./lab.ts";
+import type { LabHost } from "./lab.ts";
 import { withNetworkOf } from "./network-namespace.ts";
 import { ADDRESSES, EgressLab, TapGuest } from "./vm-egress-lab.ts";
 import { tcpFrame, udpFrame } from "./vm-frames.ts";
@@ -88,14 +87,7 @@ describeNeeding(
         await net.internet.run(["ip", "link", "set", "req", "up"]);
         await net.expel(publicKey);
       },
-      "tunnel gone": async () => {
-        const { tunnel } = leaseNames(LEASE);
-        await run(["pkill", "-KILL", "-f", `^wireguard-go -f ${tunnel}$`]);
-        await until("the tunnel to go", async () => {
-          const shown = await run(net.onMachine(LEASE, "ip", "-o", "link"));
-          return !shown.includes(tunnel);
-        });
-      },
+      "tunnel gone": () => net.killTunnel(LEASE),
       // What is left then is that there is no other way.
       "rules gone": () => run(net.onMachine(LEASE, "nft", "flush", "ruleset")).then(() => undefined),
     };
