@@ -1,4 +1,3 @@
-/// <reference lib="webworker" />
 import { FFIType, JSCallback, type Pointer } from "bun:ffi";
 import { identityAt, type LibvirtLibrary, lastErrorOf, loadLibvirt } from "./libvirt-library.ts";
 import {
@@ -107,7 +106,7 @@ function begin(): LibvirtLibrary | undefined {
 
 const library = begin();
 
-self.onmessage = ({ data }: MessageEvent<EventRequest>) => {
+addEventListener("message", ({ data }: MessageEvent<EventRequest>) => {
   if (library === undefined) return;
   if ("forget" in data) {
     forget(library, data.forget);
@@ -115,6 +114,6 @@ self.onmessage = ({ data }: MessageEvent<EventRequest>) => {
   }
   if (listen(library, data.listen)) return tell({ id: data.id, done: true });
   tell({ id: data.id, error: lastErrorOf(library) });
-};
+});
 
 if (library !== undefined) void loop(library);

@@ -1,4 +1,3 @@
-/// <reference lib="webworker" />
 import { CallFailed, perform } from "./libvirt-calls.ts";
 import { type LibvirtLibrary, loadLibvirt } from "./libvirt-library.ts";
 import type { LaneReply, LaneRequest } from "./libvirt-protocol.ts";
@@ -24,6 +23,6 @@ function answer(request: LaneRequest): LaneReply {
   }
 }
 
-self.onmessage = ({ data }: MessageEvent<LaneRequest>) => {
+addEventListener("message", ({ data }: MessageEvent<LaneRequest>) => {
   postMessage(answer(data));
-};
+});
