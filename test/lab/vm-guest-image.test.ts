@@ -245,7 +245,7 @@ describeNeeding(
     );
 
     test(
-      "a machine that has become another's is not handed over as it was: a key that is none starts no SSH",
+      "a machine whose own key is none starts no SSH, and its preparation ends with an error",
       async () => {
         const machine = await start("refused", image);
         await machine.agent.hello(STEP_MS);
