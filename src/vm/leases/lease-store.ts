@@ -4,40 +4,8 @@ import { type SeenOfOne, SeenRequests } from "../admission/index.ts";
 import { type LeaseRequest, parseLeaseRequest } from "../request/index.ts";
 import { type EndRow, journalledSince, lastEntry, noteEnd } from "./lease-end-note.ts";
 import { type LeaseStatistics, leaseStateText, parseLeaseState, parseLeaseStatistics } from "./lease-row.ts";
+import { LEASE_MIGRATIONS } from "./lease-schema.ts";
 import type { LeaseOutcome, LeaseState } from "./lease-state.ts";
-
-const MIGRATIONS = [
-  `CREATE TABLE lease (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    requester TEXT NOT NULL,
-    network TEXT,
-    activity TEXT NOT NULL,
-    request TEXT NOT NULL,
-    state TEXT NOT NULL,
-    statistics TEXT NOT NULL DEFAULT '{}',
-    age_ms INTEGER NOT NULL,
-    used_ms INTEGER NOT NULL,
-    outcome TEXT,
-    why TEXT NOT NULL DEFAULT '',
-    journal_after INTEGER,
-    journalled INTEGER NOT NULL DEFAULT 0
-  ) STRICT;
-  CREATE INDEX lease_live ON lease (journalled) WHERE journalled = 0;
-  CREATE TABLE seen (
-    turn INTEGER PRIMARY KEY AUTOINCREMENT,
-    requester TEXT NOT NULL UNIQUE,
-    before INTEGER NOT NULL,
-    later TEXT NOT NULL
-  ) STRICT;
-  CREATE TABLE age (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    age_ms INTEGER NOT NULL,
-    boot_id TEXT NOT NULL,
-    boot_ms INTEGER NOT NULL,
-    wall_ms INTEGER NOT NULL
-  ) STRICT`,
-];
 
 export interface LeaseStoreOptions extends StoreClocks {
   path: string;
@@ -84,7 +52,7 @@ export class LeaseStore {
   private readonly ending = new Set<string>();
 
   constructor(private readonly options: LeaseStoreOptions) {
-    this.database = new KeptDatabase("lease store", options.path, MIGRATIONS);
+    this.database = new KeptDatabase("lease store", options.path, LEASE_MIGRATIONS);
   }
 
   /** The journal must be open. @returns what is wrong with the medium, if something is */

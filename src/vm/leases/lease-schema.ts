@@ -1,0 +1,33 @@
+/** `lease`: see the store; `seen`: requests that were let in, by who asked; `age`: what has passed, see `StoreAge`. */
+export const LEASE_MIGRATIONS = [
+  `CREATE TABLE lease (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    requester TEXT NOT NULL,
+    network TEXT,
+    activity TEXT NOT NULL,
+    request TEXT NOT NULL,
+    state TEXT NOT NULL,
+    statistics TEXT NOT NULL DEFAULT '{}',
+    age_ms INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL,
+    outcome TEXT,
+    why TEXT NOT NULL DEFAULT '',
+    journal_after INTEGER,
+    journalled INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX lease_live ON lease (journalled) WHERE journalled = 0;
+  CREATE TABLE seen (
+    turn INTEGER PRIMARY KEY AUTOINCREMENT,
+    requester TEXT NOT NULL UNIQUE,
+    before INTEGER NOT NULL,
+    later TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE age (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    age_ms INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    boot_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL
+  ) STRICT`,
+];
