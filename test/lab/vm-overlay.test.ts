@@ -61,8 +61,8 @@ describeNeeding(
       await leftOver();
       await lab.open();
       await medium.make();
-      await run(["qemu-img", "create", "-q", "-f", "qcow2", base.path, "8M"]);
-    }, 60_000);
+      await run(["qemu-img", "create", "-q", "-f", "qcow2", base.path, "8M"], { timeoutMs: 60_000 });
+    }, 120_000);
     afterEach(async () => {
       await storeWith().sweep(new Set());
       await onMedium().sweep(new Set());
@@ -71,7 +71,7 @@ describeNeeding(
       await medium.remove();
       await leftOver();
       await lab.close();
-    });
+    }, 60_000);
 
     test("can be read on the medium long after it was deleted, were it an ordinary file", async () => {
       const canary = newCanary();
