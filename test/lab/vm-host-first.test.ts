@@ -11,21 +11,25 @@ const GROUP = "omb-vm-first";
 const PROCESSOR = "0";
 const BURNERS = 3;
 const TIMEOUT_MS = 180_000;
-const JOB = `const from = performance.now(); const { user } = process.cpuUsage(); let x = 1;
+/**
+ * It is told the processes beside it and says how long it took, what it had of the processor and what they had
+ * meanwhile, in milliseconds (proc_pid_stat(5): utime and stime, behind the name in brackets).
+ */
+const JOB = `const { readFileSync } = require("node:fs");
+const had = () => process.argv.slice(1).reduce((sum, pid) => {
+  const fields = readFileSync("/proc/" + pid + "/stat", "utf8").split(") ").at(-1).split(" ");
+  return sum + (Number(fields[11]) + Number(fields[12])) * 10;
+}, 0);
+const [theirs, from, { user }] = [had(), performance.now(), process.cpuUsage()];
+let x = 1;
 for (let i = 0; i < 200_000_000; i += 1) x = Math.imul(x, i) ^ i;
-console.log(performance.now() - from, process.cpuUsage().user / 1_000 - user / 1_000, x);`;
+console.log(performance.now() - from, (process.cpuUsage().user - user) / 1_000, had() - theirs, x);`;
 
 interface Job {
   wallMs: number;
   ownMs: number;
   /** What those beside it had of the processor meanwhile. */
   theirsMs: number;
-}
-
-/** Time that a process has had (proc_pid_stat(5): utime and stime, behind its name in brackets). */
-function processorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 describeNeeding(["root", "program:taskset"], "the group of all virtual machines", () => {
@@ -42,15 +46,14 @@ describeNeeding(["root", "program:taskset"], "the group of all virtual machines"
   const endBurners = async () => {
     await Promise.all(processes.splice(0).map((child) => child.stop("SIGKILL")));
   };
-  /** A job of the box's own, from when those beside it are busy. */
+  /** A job of the box's own, with those beside it busy. */
   const job = async (beside: readonly LabProcess[]): Promise<Job> => {
-    const had = () => beside.reduce((sum, { pid }) => sum + processorMs(pid), 0);
-    const before = had();
-    const said = await run(["taskset", "-c", PROCESSOR, process.execPath, "-e", JOB], {
+    const pids = beside.map(({ pid }) => String(pid));
+    const said = await run(["taskset", "-c", PROCESSOR, process.execPath, "-e", JOB, ...pids], {
       timeoutMs: TIMEOUT_MS,
     });
-    const [wallMs = Number.NaN, ownMs = Number.NaN] = said.split(" ").map(Number);
-    return { wallMs, ownMs, theirsMs: had() - before };
+    const [wallMs = Number.NaN, ownMs = Number.NaN, theirsMs = Number.NaN] = said.split(" ").map(Number);
+    return { wallMs, ownMs, theirsMs };
   };
 
   const leftOver = async () => {
@@ -131,7 +134,6 @@ describeNeeding(["root", "program:taskset"], "the group of all virtual machines"
         `a job of ${alone.wallMs.toFixed(0)} ms beside ${BURNERS} busy processes in the group (${cpu.means}): ${ratio(beside)}, and ${percent(beside)} of their processor time; with them outside of it: ${ratio(among)}, and ${percent(among)}`,
       );
       // Whatever else this machine does takes as much from the job as from those beside it: so shares, not times.
-      // What they have while the job is still being started, or is ending, counts as well.
       expect(share(beside)).toBeGreaterThan(2 * share(among));
     },
     TIMEOUT_MS,
