@@ -25,7 +25,8 @@ export interface LeaseNames {
 
 /** @param lease its id: at least 10 hexadecimal digits */
 export function leaseNames(lease: string): LeaseNames {
-  if (!/^[0-9a-f]{10,64}$/.test(lease)) throw new RangeError(`a lease's id is hexadecimal digits, not ${lease}`);
+  if (!/^[0-9a-f]{10,64}$/.test(lease))
+    throw new RangeError(`a lease's id is hexadecimal digits, not ${lease}`);
   const short = lease.slice(0, 10);
   return {
     namespace: `${NAME_PREFIXES.namespace}${short}`,
