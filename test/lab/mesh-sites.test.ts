@@ -119,11 +119,15 @@ describeNeeding(LAB_NEEDS, "Twelve boxes on a LAN, behind NATs of every kind, du
   }
 
   test("every box reaches every other", async () => {
-    const isReached = (seen: Map<string, PeerStatus>) =>
+    const isUnreached = (seen: Map<string, PeerStatus>) =>
       pairs().filter(([a, b]) => wayTo(between(seen, a, b)) === "none");
-    await untilAll("every pair", (seen) => isReached(seen).length === 0);
+    // At one time for all; later a way may be lost and found again while better ones are tried.
+    let unreached: string[] = [];
+    await untilAll("every pair", (seen) => {
+      unreached = isUnreached(seen).map(([a, b]) => `${a.box.name} ${b.box.name}`);
+      return unreached.length === 0;
+    });
     console.log(`      all pairs have a proven way ${secondsSince(joinedMs)} after joining`);
-    const unreached = isReached(await look()).map(([a, b]) => `${a.box.name} ${b.box.name}`);
     expect(unreached).toEqual([]);
   }, 150_000);
 

@@ -48,8 +48,10 @@ describeNeeding(
       swarms.push(swarm);
       const [laptop] = await swarm.addPhones(1);
       if (!laptop) throw new Error("no laptop");
-      // A swarm is without IPv6; a laptop is not.
-      await laptop.run(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0"]);
+      // A swarm is without IPv6; a laptop is not. Router advertisements are NetworkManager's: an interface that has an
+      // address by one already it takes for somebody else's, and asks for no other.
+      for (const setting of ["wlan0.accept_ra=0", "all.disable_ipv6=0"])
+        await laptop.run(["sysctl", "-qw", `net.ipv6.conf.${setting}`]);
       manager = await startNetworkManager(laptop, "wlan0");
       return { laptop, manager };
     };
