@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { isWireGuardKey, makeWireGuardKey } from "../host/wireguard-key.ts";
 import { type SigningKey, signingKey } from "../identity/signing-key.ts";
 import { type Document, openDocument } from "../store/index.ts";
-import { isWireGuardKey, makeWireGuardKey } from "./wireguard-key.ts";
 
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));
 const wireGuardKey = z.string().refine(isWireGuardKey);

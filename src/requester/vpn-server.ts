@@ -2,12 +2,12 @@ import { isIP } from "node:net";
 import { atIntervals, onceAtATime } from "../host/intervals.ts";
 import type { Logger } from "../host/log.ts";
 import { systemTimers, type Timers } from "../host/timers.ts";
+import { isWireGuardKey, wireGuardPublicKey } from "../host/wireguard-key.ts";
 import { otherFirewalls, tablesIn } from "./firewalls.ts";
 import { forwarderArguments } from "./vpn-dns.ts";
 import type { VpnGround } from "./vpn-ground.ts";
 import { freeAddress, planVpn, protectedNetworks, type VpnPlan } from "./vpn-plan.ts";
 import { type VpnDns, vpnRuleset } from "./vpn-ruleset.ts";
-import { isWireGuardKey, wireGuardPublicKey } from "./wireguard-key.ts";
 
 export interface VpnOptions {
   /** 8 hexadecimal digits; see {@link VpnPlan.id}. */

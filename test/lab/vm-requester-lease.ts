@@ -23,7 +23,7 @@ const client =
   requester.leases()[0] ??
   requester.request("box", {
     resources: { cpus: 1, memoryMiB: 256, diskMiB: 0, upKbit: undefined, downKbit: undefined },
-    ...{ durationS: 600, image: "small", activity: "a lab", sshKey, network: undefined },
+    ...{ durationS: 600, image: "small", activity: "a lab that tries leases", sshKey, network: undefined },
     ...{ acceptsInspection: true, heardAt },
   });
 const { phase, why } = await client.ready();

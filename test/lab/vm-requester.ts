@@ -1,7 +1,7 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../src/host/run.ts";
-import { makeWireGuardKey, wireGuardPublicKey } from "../../src/requester/wireguard-key.ts";
+import { makeWireGuardKey, wireGuardPublicKey } from "../../src/host/wireguard-key.ts";
 import { type Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import type { RequesterOrder, RequesterReport } from "./vm-requester-process.ts";
 
@@ -31,7 +31,14 @@ export interface Home {
   host: LabHost;
 }
 
+const SOCKETS = "/var/run/wireguard";
+/** Of tunnels of requesters. They outlive a wireguard-go that is killed. */
+const sockets = (): string[] =>
+  existsSync(SOCKETS) ? readdirSync(SOCKETS).filter((name) => name.startsWith("omq")) : [];
+
 export async function makeHome(lab: Lab): Promise<Home> {
+  // A crashed run's.
+  for (const name of sockets()) rmSync(join(SOCKETS, name), { force: true });
   const [requester, lan, back, internet, host] = await Promise.all(
     ["requester", "lan", "back", "internet", "host"].map((name) => lab.host(name)),
   );
@@ -203,8 +210,5 @@ export async function leftOf(on: LabHost, folder: string): Promise<string[]> {
   const programs = commands.filter((text) =>
     /wireguard-go|dnsmasq|vpn-reaper|vm-requester-process/.test(text),
   );
-  const sockets = existsSync("/var/run/wireguard")
-    ? readdirSync("/var/run/wireguard").filter((name) => name.startsWith("omq"))
-    : [];
-  return [...links, ...tables, ...records, ...programs, ...sockets];
+  return [...links, ...tables, ...records, ...programs, ...sockets()];
 }

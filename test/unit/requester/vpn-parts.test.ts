@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { statSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
+import {
+  isWireGuardKey,
+  makeWireGuardKey,
+  WireGuardKeyError,
+  wireGuardPublicKey,
+} from "../../../src/host/wireguard-key.ts";
 import { otherFirewalls, tablesIn } from "../../../src/requester/firewalls.ts";
 import { chooseDns, reachableResolvers, VpnDnsError } from "../../../src/requester/vpn-dns.ts";
 import {
@@ -13,12 +19,6 @@ import {
   type VpnRecord,
   writeRecord,
 } from "../../../src/requester/vpn-record.ts";
-import {
-  isWireGuardKey,
-  makeWireGuardKey,
-  WireGuardKeyError,
-  wireGuardPublicKey,
-} from "../../../src/requester/wireguard-key.ts";
 import { scratchFolders } from "../scratch.ts";
 
 const scratch = scratchFolders();

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { VirtualTime } from "../../../src/bench/virtual-time.ts";
+import { makeWireGuardKey, wireGuardPublicKey } from "../../../src/host/wireguard-key.ts";
 import { Requester } from "../../../src/requester/requester.ts";
 import { RequesterState } from "../../../src/requester/requester-state.ts";
 import { type VpnPeer, VpnServer } from "../../../src/requester/vpn-server.ts";
-import { makeWireGuardKey, wireGuardPublicKey } from "../../../src/requester/wireguard-key.ts";
 import { capturedLog } from "../captured-log.ts";
 import { scratchFolders } from "../scratch.ts";
 import { PlayedGround } from "./played-ground.ts";

@@ -1,0 +1,1 @@
+export { readVmImage, type VmImage, VmImageError } from "./vm-image.ts";

@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { defaultConfig } from "../../src/config/index.ts";
+import { systemClock } from "../../src/host/clock.ts";
+import { createLog } from "../../src/host/log.ts";
+import { systemTimers } from "../../src/host/timers.ts";
+import { systemBootClock } from "../../src/lora/index.ts";
+import { Journal } from "../../src/store/index.ts";
+import { policyOf } from "../../src/vm/admission/index.ts";
+import { Egress } from "../../src/vm/egress/index.ts";
+import { GuestAgent } from "../../src/vm/guest-agent/index.ts";
+import { readVmImage } from "../../src/vm/image/index.ts";
+import { LeaseStore } from "../../src/vm/leases/index.ts";
+import { Lender } from "../../src/vm/lending/index.ts";
+import { Libvirt } from "../../src/vm/libvirt/index.ts";
+import { OverlayStore } from "../../src/vm/overlay/index.ts";
+import { DEFAULT_PUNISHMENT, LeaseWatch } from "../../src/vm/watch/index.ts";
+import type { WireLine } from "./vm-requester-wire.ts";
+
+/** As JSON, the process's one argument. */
+export interface LenderOrder {
+  folder: string;
+  socket: string;
+  manifest: string;
+  heardAt: string;
+  libvirt: {
+    uri: string;
+    owner: string;
+    uid: number;
+    partition?: string;
+    isMemoryHeld: boolean;
+    folder: string;
+  };
+}
+
+/* A box that lends, as the daemon has it: prints "lending", and its journal's entries as they come. */
+
+const order = JSON.parse(process.argv[2] ?? "") as LenderOrder;
+const log = createLog({ level: "debug", destination: { write: (line) => process.stderr.write(line) } });
+const journal = new Journal(join(order.folder, "journal.db"), systemClock, 10_000);
+journal.open();
+const store = new LeaseStore({
+  path: join(order.folder, "leases.db"),
+  ...{ journal, clock: systemClock, timers: systemTimers, bootClock: systemBootClock() },
+});
+store.open();
+const watch = new LeaseWatch({
+  onRogue: (event) => void lender.onRogue(event),
+  onFailure: (lease, error) => log.warn({ error }, `watch of ${lease}`),
+  wallMs: Date.now,
+});
+const libvirt = await Libvirt.connect({ uri: order.libvirt.uri, onEvent: (event) => lender.onDomain(event) });
+const image = readVmImage(order.manifest);
+const config = defaultConfig().vm;
+const lender: Lender = new Lender({
+  ground: {
+    ...{ libvirt, watch, egress: new Egress() },
+    overlays: new OverlayStore({
+      folder: join(order.folder, "disks"),
+      mediumFolder: undefined,
+      ...{
+        memoryShareMiB: 1_024,
+        keptMemoryMiB: 128,
+        keptMediumMiB: 0,
+        swapPolicy: "refuse",
+        randomBytes,
+        log,
+      },
+      owner: { uid: order.libvirt.uid, gid: order.libvirt.uid },
+    }),
+    agentAt: (socket) => new GuestAgent(socket),
+    folder: order.libvirt.folder,
+    architecture: "x64",
+    accelerator: "emulation",
+    partition: order.libvirt.partition,
+    owner: { name: order.libvirt.owner, uid: order.libvirt.uid, gid: order.libvirt.uid },
+    isMemoryHeld: order.libvirt.isMemoryHeld,
+    punishment: DEFAULT_PUNISHMENT,
+    forbidden: () => ["198.51.100.0/24"],
+    randomBytes,
+    clock: systemClock,
+  },
+  policy: policyOf({ ...config, accept: "all" }),
+  ...{ store, journal, log, timers: systemTimers },
+  images: () => [image],
+  capability: () => ({ cpus: 2, memoryMiB: 2_048, diskMiB: 1_024, images: [image.name] }),
+  ports: { first: 24_700, last: 24_799 },
+  heardAt: () => order.heardAt,
+  self: undefined,
+  localMinuteOfDay: () => 12 * 60,
+});
+await lender.start();
+watch.start();
+
+const SOURCE = { address: "192.168.7.2", local: false, networks: [], reputation: 50 };
+const answer = ({ kind, body }: WireLine): Promise<unknown> => {
+  const bytes = new Uint8Array(Buffer.from(body, "base64"));
+  return kind === "request" ? lender.request(bytes, SOURCE) : lender.command(bytes);
+};
+// Of one that was killed.
+rmSync(order.socket, { force: true });
+Bun.listen<{ text: string }>({
+  unix: order.socket,
+  socket: {
+    open: (socket) => {
+      socket.data = { text: "" };
+    },
+    data: (socket, chunk) => {
+      socket.data.text += chunk.toString();
+      if (!socket.data.text.endsWith("\n")) return;
+      void answer(JSON.parse(socket.data.text) as WireLine).then(
+        (said) => socket.end(JSON.stringify(said)),
+        (error: Error) => socket.end(JSON.stringify({ is: "refused", why: error.message })),
+      );
+    },
+  },
+});
+console.log("lending");
+await new Promise((resolve) => process.once("SIGTERM", resolve));
+await lender.stop();
+await watch.stop();
+await libvirt.close();
+console.log(
+  JSON.stringify(
+    journal
+      .tail(100)
+      .toReversed()
+      .map(({ kind, subject, detail }) => ({ kind, subject, detail })),
+  ),
+);
+store.close();
+journal.close();
+process.exit(0);

@@ -1,0 +1,115 @@
+import { systemClock } from "../../../../src/host/clock.ts";
+import { createLog } from "../../../../src/host/log.ts";
+import { Lender, type LenderOptions, type MachineGround } from "../../../../src/vm/lending/index.ts";
+import { DEFAULT_PUNISHMENT } from "../../../../src/vm/watch/index.ts";
+import { StandClocks } from "../../messages/custody/store-stand.ts";
+import { NOON, policy } from "../admission/fixed-case.ts";
+import { openLeases } from "../leases/store-stand.ts";
+
+const NONE = { packets: 0, bytes: 0 };
+const TRAFFIC = { up: { packets: 2, bytes: 300 }, down: NONE, noise: NONE, jailed: NONE };
+
+/** A machine on which nothing is made: what is asked of it is written down, and what is to fail fails. */
+export class PlayedGround {
+  readonly calls: string[] = [];
+  /** The call that fails, and why. */
+  failing = new Map<string, string>();
+  /** Calls that are not done before they are let go. */
+  held = new Map<string, Promise<void>>();
+
+  private async call(name: string): Promise<void> {
+    this.calls.push(name);
+    await this.held.get(name);
+    const why = this.failing.get(name);
+    if (why !== undefined) throw new Error(why);
+  }
+
+  ground(folder: string): MachineGround {
+    const call = (name: string) => this.call(name);
+    return {
+      libvirt: {
+        create: async () => {
+          await call("create");
+          return { name: "", uuid: "", state: "paused" } as never;
+        },
+        resume: async () => void (await call("resume")) as undefined,
+        suspend: async () => void (await call("suspend")) as undefined,
+        destroy: async () => {
+          await call("destroy");
+          return true;
+        },
+      },
+      egress: {
+        up: () => call("up"),
+        attach: () => call("attach"),
+        cut: () => call("cut"),
+        down: () => call("down"),
+        sweep: async () => {
+          await call("sweep");
+          return [];
+        },
+      },
+      overlays: {
+        create: async () => {
+          throw new Error("no image here has a disk");
+        },
+        destroy: () => call("disk"),
+        sweep: async () => [],
+      },
+      watch: { add: () => undefined, remove: async () => ({ ...TRAFFIC, rogue: {} }) as never },
+      agentAt: () => ({
+        hello: async () => {
+          await call("hello");
+          return { version: "1", uptimeMs: 1 };
+        },
+        prepare: async () => {
+          await call("prepare");
+          return { hostKey: "ssh-ed25519 AAAA" };
+        },
+        close: () => undefined,
+      }),
+      folder,
+      ...{ architecture: "x64", accelerator: "emulation", partition: undefined, owner: undefined },
+      isMemoryHeld: false,
+      punishment: DEFAULT_PUNISHMENT,
+      forbidden: () => ["192.0.2.0/24"],
+      randomBytes: (count) => new Uint8Array(count).fill(7),
+      clock: systemClock,
+    };
+  }
+}
+
+export const IMAGE = {
+  ...{ name: "small", version: "1", architecture: "amd64", kernelCommandLine: "quiet", base: undefined },
+  ...{ kernel: "/images/kernel", initrd: "/images/initrd.cpio" },
+};
+
+/** A lender over a played machine, with a real store and a real journal. */
+export function lending(folder: string, more: Partial<LenderOptions> = {}) {
+  const clocks = new StandClocks();
+  const played = new PlayedGround();
+  const { store, journal } = openLeases(folder, clocks);
+  const lender = new Lender({
+    ground: played.ground(`${folder}/run`),
+    policy: policy({ accept: "all" }),
+    ...{ store, journal, timers: clocks.timers },
+    images: () => [IMAGE],
+    capability: () => ({ cpus: 4, memoryMiB: 2_048, diskMiB: 4_096, images: ["small"] }),
+    ports: { first: 24_700, last: 24_703 },
+    heardAt: () => "192.0.2.1",
+    self: undefined,
+    localMinuteOfDay: () => NOON,
+    log: createLog({ level: "error", destination: { write: () => undefined } }),
+    ...more,
+  });
+  return { lender, played, store, journal, clocks };
+}
+
+/** Waits for what is written to the medium meanwhile. @throws when it is never so */
+export async function eventually(what: string, isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`never: ${what}`);
+    await Bun.sleep(1);
+  }
+}
