@@ -1,6 +1,7 @@
 export { HostGround } from "./host-ground.ts";
 export { LeaseClient, type LeaseClientOptions, type LeaseStep, type LeaseVpn } from "./lease-client.ts";
 export type { Course, CourseOutcome, CoursePhase } from "./lease-course.ts";
+export { LEASE_PORT, LeaseHttp, LeaseHttpError } from "./lease-http.ts";
 export type {
   CommandAnswer,
   LeaseAnswer,

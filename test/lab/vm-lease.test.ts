@@ -43,7 +43,7 @@ describeNeeding(NEEDS, "a virtual machine that one lends to another", () => {
     const key = readFileSync(file("key.pub"), "utf8").trim();
     const requester = home.requester.spawn([
       ...[process.execPath, join(import.meta.dir, "vm-requester-lease.ts")],
-      ...[file("state"), file("provider"), key, REQUESTER],
+      ...[file("state"), HOST, key, REQUESTER],
     ]);
     const words = () => `${requester.output()}\n${lender.output().slice(-6_000)}`;
     await until("SSH", () => /^(ready|ended) /m.test(requester.output()), PATIENCE_MS).catch((error) => {
@@ -107,7 +107,6 @@ describeNeeding(NEEDS, "a virtual machine that one lends to another", () => {
     mkdirSync(file("lender"));
     const order: LenderOrder = {
       folder: file("lender"),
-      socket: file("provider"),
       manifest: join(folder, "manifest.json"),
       heardAt: HOST,
       libvirt: {

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { defaultConfig } from "../../src/config/index.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
 import { systemBootClock } from "../../src/lora/index.ts";
+import { LEASE_PORT } from "../../src/requester/index.ts";
 import { Journal } from "../../src/store/index.ts";
 import { policyOf } from "../../src/vm/admission/index.ts";
 import { Egress } from "../../src/vm/egress/index.ts";
@@ -16,12 +16,11 @@ import { Lender } from "../../src/vm/lending/index.ts";
 import { Libvirt } from "../../src/vm/libvirt/index.ts";
 import { OverlayStore } from "../../src/vm/overlay/index.ts";
 import { DEFAULT_PUNISHMENT, LeaseWatch } from "../../src/vm/watch/index.ts";
-import type { WireLine } from "./vm-requester-wire.ts";
+import { LeaseServer } from "../../src/vm/wire/index.ts";
 
 /** As JSON, the process's one argument. */
 export interface LenderOrder {
   folder: string;
-  socket: string;
   manifest: string;
   heardAt: string;
   libvirt: {
@@ -93,32 +92,13 @@ const lender: Lender = new Lender({
 await lender.start();
 watch.start();
 
-const SOURCE = { address: "192.168.7.2", local: false, networks: [], reputation: 50 };
-const answer = ({ kind, body }: WireLine): Promise<unknown> => {
-  const bytes = new Uint8Array(Buffer.from(body, "base64"));
-  return kind === "request" ? lender.request(bytes, SOURCE) : lender.command(bytes);
-};
-// Of one that was killed.
-rmSync(order.socket, { force: true });
-Bun.listen<{ text: string }>({
-  unix: order.socket,
-  socket: {
-    open: (socket) => {
-      socket.data = { text: "" };
-    },
-    data: (socket, chunk) => {
-      socket.data.text += chunk.toString();
-      if (!socket.data.text.endsWith("\n")) return;
-      void answer(JSON.parse(socket.data.text) as WireLine).then(
-        (said) => socket.end(JSON.stringify(said)),
-        (error: Error) => socket.end(JSON.stringify({ is: "refused", why: error.message })),
-      );
-    },
-  },
-});
+const listen = [{ address: order.heardAt, port: LEASE_PORT }];
+const server = new LeaseServer({ lender, timers: systemTimers, listen, log });
+server.start();
 console.log("lending");
 await new Promise((resolve) => process.once("SIGTERM", resolve));
 await lender.stop();
+await server.stop();
 await watch.stop();
 await libvirt.close();
 console.log(

@@ -1,21 +1,21 @@
 import { systemClock } from "../../src/host/clock.ts";
 import { createLog } from "../../src/host/log.ts";
-import { HostGround, Requester, RequesterState, VpnServer } from "../../src/requester/index.ts";
+import { HostGround, LeaseHttp, Requester, RequesterState, VpnServer } from "../../src/requester/index.ts";
 import { ProviderWire } from "./vm-requester-wire.ts";
 
 /*
- * A requester with its lease as a process of its own: bun test/lab/vm-requester-lease.ts FOLDER SOCKET SSH-KEY HEARD-AT
+ * A requester with its lease as a process of its own: bun test/lab/vm-requester-lease.ts FOLDER SOCKET|ADDRESS SSH-KEY HEARD-AT
  * Goes on with the lease that it has kept, or asks for one. Prints its steps, releases it by SIGTERM.
  */
 
-const [folder = "", socket = "", sshKey = "", heardAt = ""] = process.argv.slice(2);
+const [folder = "", provider = "", sshKey = "", heardAt = ""] = process.argv.slice(2);
 const log = createLog({ level: "debug", destination: { write: (line) => process.stderr.write(line) } });
 const state = RequesterState.open(`${folder}/requester.json`);
 const run = `${folder}/run`;
 const vpn = new VpnServer({ ...state.vpn, allowLan: false }, new HostGround(run, log), log);
 const requester = new Requester({
   ...{ state, vpn, log, clock: systemClock },
-  transportTo: () => new ProviderWire(socket),
+  transportTo: () => (provider.startsWith("/") ? new ProviderWire(provider) : new LeaseHttp(provider, log)),
   onStep: (_, { name, afterMs }) => console.log(`step ${name} ${afterMs.toFixed(0)}`),
 });
 await requester.start();
