@@ -11,6 +11,7 @@ import {
   type Policy,
   type Source,
 } from "../admission/index.ts";
+import { NAME_PREFIXES } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
 import { type LeaseNews, type LeaseStore, newLease, USUAL_LIMITS } from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
@@ -62,6 +63,8 @@ export interface LenderOptions {
 
 const TICK_MS = 1_000;
 const PART = "vm";
+/** The step function gives it 5 s, libvirt may take some. */
+const GONE_WITHIN_MS = 15_000;
 /** What is remembered of one lease for punishment that grows. */
 const MOST_EVENTS = 200;
 
@@ -92,26 +95,14 @@ export class Lender {
 
   /** Ends what an earlier daemon left. The store is open. */
   async start(): Promise<void> {
-    const { store, ground, timers, log } = this.options;
+    const { store, timers, log } = this.options;
     this.isStopping = false;
-    // No machine outlives the daemon that lent it.
-    for (const { state, awayMs } of await store.recover()) {
-      await new LentMachine(state.id, ground).tearDown();
-      const { outcome = "swept", why = "" } = state;
-      await store.end({
-        ...state,
-        outcome,
-        why: why || "the box was restarted",
-        usedMs: state.usedMs + awayMs,
-      });
-    }
-    await ground.egress.sweep([]);
-    await ground.overlays.sweep(new Set());
+    await this.sweep();
     this.stopTicking = atIntervals(
       TICK_MS,
       async () => {
-        store.tick();
         for (const { lease } of this.lent.values()) void lease.on({ type: "tick" });
+        store.tick();
       },
       (error) => log.error({ error }, "leases"),
       timers,
@@ -123,7 +114,10 @@ export class Lender {
     this.isStopping = true;
     await this.turn;
     const why = "the box stops lending";
-    await Promise.all([...this.lent.values()].map((one) => endBy(one, { type: "hostEnds", why })));
+    const ends = [...this.lent.values()].map((one) => this.endBy(one, { type: "hostEnds", why }));
+    const stays = (await Promise.all(ends)).filter((isGone) => !isGone).length;
+    // The reaper and the next start go on.
+    if (stays > 0) this.options.log.error(`something of ${stays} leases stays`);
     await this.stopTicking?.();
   }
 
@@ -161,19 +155,25 @@ export class Lender {
     };
   }
 
-  /** What the watch has seen. */
+  /** What the watch has seen. Nothing is thrown: it is written down even where a punishment fails. */
   async onRogue(event: RogueEvent): Promise<void> {
     const one = this.lent.get(event.lease);
     if (!one) return;
-    const { journal, ground } = this.options;
+    const { journal, ground, log } = this.options;
     const punishment: Punishment = punish(ground.punishment, one.rogue, event);
     one.rogue = [...one.rogue, event].slice(-MOST_EVENTS);
     const { evidence, offence, packets } = event;
     // First the punishment: the medium may be slow.
-    if (punishment === "cut") await one.lease.machine.cut();
+    if (punishment === "cut")
+      await one.lease.machine.cut().catch((error: unknown) => {
+        log.error({ error }, `lease ${event.lease} could not be cut off`);
+        void one.lease.on({ type: "punished", by: "end", why: `${offence}, and it could not be cut off` });
+      });
     if (punishment === "suspend") void one.lease.on({ type: "punished", by: "suspension", why: offence });
     if (punishment === "destroy") void one.lease.on({ type: "punished", by: "end", why: offence });
-    await journal.append(PART, "lease-rogue", event.lease, { offence, packets, evidence, punishment });
+    await journal
+      .append(PART, "lease-rogue", event.lease, { offence, packets, evidence, punishment })
+      .catch((error: unknown) => log.error({ error }, `what lease ${event.lease} did is not in the journal`));
   }
 
   /** What libvirt has told. */
@@ -218,12 +218,20 @@ export class Lender {
       return { is: "admitted", tunnel: known.tunnel };
     if (this.isStopping) return { is: "refused", why: "the box stops lending" };
     const decision = this.decide(request, source);
+    const image = this.options.images().find(({ name }) => name === request.image);
+    const listenPort = this.freePort();
+    if (decision.kind === "allow" && (image === undefined || listenPort === undefined))
+      return {
+        is: "refused",
+        why: image === undefined ? `there is no image ${request.image}` : "no port is free",
+      };
     const { kind, subject, detail } = decision.journal;
     await journal.append(PART, kind, subject, detail);
     // Nobody waits here: who is told why may ask again.
-    return decision.kind === "allow"
-      ? this.begin(request, source, decision)
-      : { is: "refused", why: decision.reason.words };
+    if (decision.kind !== "allow") return { is: "refused", why: decision.reason.words };
+    if (image === undefined || listenPort === undefined)
+      throw new Error("an image and a port were found before");
+    return this.begin(request, source, decision, image, listenPort);
   }
 
   private decide(request: LeaseRequest, source: Source): Decision {
@@ -237,19 +245,16 @@ export class Lender {
     request: LeaseRequest,
     source: Source,
     { limits, priority, displaces }: Extract<Decision, { kind: "allow" }>,
+    image: VmImage,
+    listenPort: number,
   ): Promise<LenderAnswer> {
-    const { ground, store, journal, log, timers, images } = this.options;
-    const image = images().find(({ name }) => name === request.image);
-    if (!image) return { is: "refused", why: `there is no image ${request.image}` };
-    const listenPort = this.freePort();
-    if (listenPort === undefined) return { is: "refused", why: "no port is free" };
+    const { ground, store, journal, log, timers } = this.options;
     await store.see(request);
     const why = "one that goes first needs the room";
-    await Promise.all(
-      displaces.map((other) =>
-        endBy(this.lent.get(other), { type: "displaced", withCheckpoint: false, why }),
-      ),
+    const ends = displaces.map((other) =>
+      this.endBy(this.lent.get(other), { type: "displaced", withCheckpoint: false, why }),
     );
+    if ((await Promise.all(ends)).includes(false)) return { is: "refused", why: "no room could be made" };
     const privateKey = makeWireGuardKey();
     const address = this.options.heardAt(source);
     const tunnel: LenderTunnel = {
@@ -267,6 +272,10 @@ export class Lender {
       tell: (news) => {
         for (const told of this.listeners.get(id) ?? []) told(newsOf(news, tunnel));
       },
+      noteUnkept: async ({ outcome, why: reason }) => {
+        const note = { outcome, why: reason, activity: request.activity, requester };
+        await journal.append(PART, "lease-ended", id, note);
+      },
       onGone: () => this.forget(id),
     });
     const startedMs = ground.clock.wallMs();
@@ -275,6 +284,39 @@ export class Lender {
     this.serials.begin(requester, createdAt);
     void lease.on({ type: "allowed" });
     return { is: "admitted", tunnel };
+  }
+
+  /** No machine outlives the daemon that lent it. What cannot be taken away is logged, and is for the next sweep. */
+  private async sweep(): Promise<void> {
+    const { store, ground, log } = this.options;
+    const attempt = (what: string, part: () => Promise<unknown>) =>
+      part().catch((error: unknown) => log.error({ error }, `${what} stays`));
+    // Also of leases that no row names any more.
+    await attempt("a machine", async () => {
+      const names = (await ground.libvirt.list()).map(({ name }) => name);
+      for (const name of names.filter((one) => one.startsWith(NAME_PREFIXES.domain)))
+        await attempt(name, () => ground.libvirt.destroy(name));
+    });
+    for (const { state, awayMs } of await store.recover())
+      await attempt(`lease ${state.id}`, async () => {
+        await new LentMachine(state.id, ground).tearDown();
+        const { outcome = "swept", why } = state;
+        const usedMs = state.usedMs + awayMs;
+        await store.end({ ...state, outcome, why: why || "the box was restarted", usedMs });
+      });
+    await attempt("an egress", () => ground.egress.sweep([]));
+    await attempt("a disk", () => ground.overlays.sweep(new Set()));
+  }
+
+  /** @returns whether nothing of it is left, within a time */
+  private async endBy(one: Lent | undefined, happening: Happening): Promise<boolean> {
+    if (!one) return true;
+    void one.lease.on(happening);
+    const late = Promise.withResolvers<false>();
+    const callOff = this.options.timers.after(GONE_WITHIN_MS, () => late.resolve(false));
+    const isGone = await Promise.race([one.gone.promise.then(() => true), late.promise]);
+    callOff();
+    return isGone;
   }
 
   private freePort(): number | undefined {
@@ -296,12 +338,6 @@ export class Lender {
 }
 
 const HAPPENINGS = { "keep-alive": "keptAlive", release: "released", checkpoint: "checkpointAsked" } as const;
-
-/** Kept when nothing of the lease is left. */
-async function endBy(one: Lent | undefined, happening: Happening): Promise<void> {
-  void one?.lease.on(happening);
-  await one?.gone.promise;
-}
 
 const newsOf = (news: LeaseNews, tunnel: LenderTunnel): LenderNews =>
   news.is === "admitted" ? { is: "admitted", tunnel } : news;

@@ -25,11 +25,15 @@ export interface LentLeaseOptions {
   /** Notes something other than its end. */
   note(kind: string, why: string): Promise<void>;
   tell(news: LeaseNews): void;
+  /** Journals the end of one that never came into the store. */
+  noteUnkept(state: LeaseState): Promise<void>;
   /** It is over and nothing of it is left. */
   onGone(): void;
   log: Logger;
   timers: Timers;
 }
+
+const END_AGAIN_MS = 5_000;
 
 /** One lease that was let in: carries out what its steps say, in order. */
 export class LentLease {
@@ -106,7 +110,10 @@ export class LentLease {
         this.queue(() => machine.suspend());
         break;
       case "checkpoint":
-        this.queue(async () => void this.on({ type: "notSaved", why: "this box saves no machines yet" }));
+        this.queue(async () => {
+          await machine.suspend();
+          void this.on({ type: "notSaved", why: "this box saves no machines yet" });
+        });
         break;
       case "destroy":
         void machine
@@ -118,10 +125,14 @@ export class LentLease {
         break;
       case "tell":
         this.lastNews = action.what;
-        tell(action.what);
+        try {
+          tell(action.what);
+        } catch (error) {
+          this.options.log.warn({ error }, `lease ${this.current.id}: who listens fails`);
+        }
         break;
       case "note":
-        this.queue(() => note(action.kind, action.why));
+        this.write(() => note(action.kind, action.why));
         break;
       case "journalEnd":
         void this.keepEnd();
@@ -148,6 +159,15 @@ export class LentLease {
     });
   }
 
+  /** What is written down of it: that it could not be is no reason to end a machine. */
+  private write(task: () => Promise<void>): void {
+    this.work = this.work
+      .then(task)
+      .catch((error: unknown) =>
+        this.options.log.error({ error }, `lease ${this.current.id}: not written down`),
+      );
+  }
+
   private async tearDown(): Promise<void> {
     const { machine, store, log } = this.options;
     // What does not go is tried again and again, but not twice at once.
@@ -169,15 +189,20 @@ export class LentLease {
     }
   }
 
+  /** Again and again, until it is in the journal. */
   private async keepEnd(): Promise<void> {
-    const { store, log } = this.options;
+    const { store, log, noteUnkept } = this.options;
     try {
+      // Its row may be on its way to the medium.
+      await this.work;
       if (this.isBegun) await store.end(this.current);
+      else await noteUnkept(this.current);
+      this.isEndKept = true;
+      this.goneIfOver();
     } catch (error) {
       log.error({ error }, `lease ${this.current.id}: its end is not in the journal yet`);
+      this.options.timers.after(END_AGAIN_MS, () => void this.keepEnd());
     }
-    this.isEndKept = true;
-    this.goneIfOver();
   }
 
   private goneIfOver(): void {

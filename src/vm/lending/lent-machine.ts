@@ -15,7 +15,7 @@ import { cutOn, type LeaseTraffic, type LeaseWatch, type PunishmentPolicy } from
 
 /** What all machines of a box have in common. */
 export interface MachineGround {
-  libvirt: Pick<Libvirt, "create" | "resume" | "suspend" | "destroy">;
+  libvirt: Pick<Libvirt, "create" | "resume" | "suspend" | "destroy" | "list">;
   egress: Pick<Egress, "up" | "attach" | "cut" | "down" | "sweep">;
   overlays: Pick<OverlayStore, "create" | "destroy" | "sweep">;
   watch: Pick<LeaseWatch, "add" | "remove">;
@@ -53,6 +53,7 @@ export class LentMachine {
   readonly names: LeaseNames;
   private plan: EgressPlan | undefined;
   private agent: ReturnType<MachineGround["agentAt"]> | undefined;
+  private traffic: LeaseTraffic | undefined;
   /** By which the requester knows the machine again; undefined until it was prepared. */
   hostKey: string | undefined;
 
@@ -124,23 +125,27 @@ export class LentMachine {
 
   /** Randomness, time and keys, and only then SSH. */
   async prepareGuest({ request }: MachineOrder): Promise<void> {
-    const { randomBytes, clock } = this.ground;
-    this.agent ??= this.ground.agentAt(this.agentSocket);
-    await this.agent.hello(GUEST_TIMEOUT_MS);
-    const { hostKey } = await this.agent.prepare(
-      {
-        seed: randomBytes(64),
-        timeMs: Math.round(clock.wallMs()),
-        dns: request.tunnel.dns,
-        sshKey: request.sshKey,
-        hostKey: hostKeyFrom(randomBytes(32)),
-      },
-      GUEST_TIMEOUT_MS,
-    );
-    this.hostKey = hostKey;
-    // What a guest says from now on is its requester's word: nobody listens.
-    this.agent.close();
-    this.agent = undefined;
+    const { randomBytes, clock, agentAt } = this.ground;
+    const agent = agentAt(this.agentSocket);
+    this.agent = agent;
+    try {
+      await agent.hello(GUEST_TIMEOUT_MS);
+      const { hostKey } = await agent.prepare(
+        {
+          seed: randomBytes(64),
+          timeMs: Math.round(clock.wallMs()),
+          dns: request.tunnel.dns,
+          sshKey: request.sshKey,
+          hostKey: hostKeyFrom(randomBytes(32)),
+        },
+        GUEST_TIMEOUT_MS,
+      );
+      this.hostKey = hostKey;
+    } finally {
+      // What a guest says from now on is its requester's word: nobody listens.
+      agent.close();
+      this.agent = undefined;
+    }
   }
 
   async suspend(): Promise<void> {
@@ -156,18 +161,35 @@ export class LentMachine {
     await this.ground.libvirt.destroy(this.names.domain);
   }
 
-  /** May be done again, and after any part of it. @returns what passed its link, as far as known */
+  /**
+   * May be done again, and after any part of it: what fails holds up nothing but what needs it.
+   * @returns what passed its link, as far as known
+   * @throws {AggregateError} when something stays
+   */
   async tearDown(): Promise<LeaseTraffic | undefined> {
     const { watch, egress, overlays, libvirt } = this.ground;
     this.agent?.close();
-    this.agent = undefined;
-    const traffic = await watch.remove(this.lease);
-    // What has no machine any more has nothing that could send or write.
-    await libvirt.destroy(this.names.domain);
-    await egress.down(this.names);
-    await overlays.destroy(this.lease);
-    rmSync(this.folder, { recursive: true, force: true });
-    return traffic;
+    this.traffic = (await watch.remove(this.lease)) ?? this.traffic;
+    const failed: unknown[] = [];
+    const attempt = async (part: () => Promise<unknown>): Promise<boolean> => {
+      try {
+        await part();
+        return true;
+      } catch (error) {
+        failed.push(error);
+        return false;
+      }
+    };
+    const isGone = attempt(() => libvirt.destroy(this.names.domain));
+    // Whether the machine goes or not, it is cut off.
+    await attempt(() => egress.down(this.names));
+    // Its disk is in use as long as it is there.
+    if (await isGone) {
+      await attempt(() => overlays.destroy(this.lease));
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+    if (failed.length > 0) throw new AggregateError(failed, `something of ${this.names.domain} stays`);
+    return this.traffic;
   }
 
   private get folder(): string {

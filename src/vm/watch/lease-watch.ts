@@ -64,9 +64,9 @@ export class LeaseWatch {
     this.end = undefined;
   }
 
-  /** From its attachment on. */
+  /** From its attachment on; one that is watched already goes on, with what was seen of it. */
   add(watched: WatchedLease): void {
-    this.leases.set(watched.lease, { watched });
+    if (!this.leases.has(watched.lease)) this.leases.set(watched.lease, { watched });
   }
 
   /** @returns what it did in all, as of a last look where that is possible */

@@ -202,6 +202,74 @@ describe("a box that lends", () => {
     expect(endsIn(stand.journal)[0]?.detail).toMatchObject({ outcome: "failed" });
   });
 
+  test("writes down the end of a lease that is released before it was kept", async () => {
+    const { lender, played, journal } = await start();
+    await lender.request(signed(), member);
+    await lender.command(command({ kind: "release", lease: ID }));
+    await eventually("it is over", isOver);
+    expect(played.calls).not.toContain("resume");
+    expect(endsIn(journal).map(({ detail }) => detail.outcome)).toEqual(["released"]);
+    expect(await stand.store.recover()).toEqual([]);
+  });
+
+  test("cuts a machine off that libvirt does not end, and takes its disk only when it is gone", async () => {
+    const { lender, played, clocks } = await start();
+    const told = listen();
+    await lender.request(signed(), member);
+    await eventually("it runs", isRunning(told));
+    played.failing.set("destroy", "libvirt does not answer");
+    await lender.command(command({ kind: "release", lease: ID }));
+    await eventually("it is cut off", () => played.calls.includes("down"));
+    expect(played.calls).not.toContain("disk");
+    played.failing.clear();
+    await eventually("it is gone", () => {
+      clocks.time.advance(1_000);
+      return isOver();
+    });
+    expect(played.calls).toContain("disk");
+  });
+
+  test("goes on with a machine that it is asked to save and cannot", async () => {
+    const { lender } = await start();
+    const told = listen();
+    await lender.request(signed(), member);
+    await eventually("it runs", isRunning(told));
+    serial += 1;
+    const who = { requester: hex(requester.publicKey), serial };
+    await lender.command(signLeaseCommand({ ...who, kind: "checkpoint", lease: ID }, requester));
+    await eventually("it goes on", () => told.at(-1)?.is === "resumed");
+    expect(told.map(({ is }) => is)).toContain("notSaved");
+  });
+
+  test("ends a machine that is to be cut off and cannot be", async () => {
+    const { lender, played, journal } = await start();
+    const told = listen();
+    await lender.request(signed(), member);
+    await eventually("it runs", isRunning(told));
+    played.failing.set("cut", "tap: stays up");
+    const evidence = { proto: "udp", src: "10.0.2.15", dst: "192.0.2.9", port: 53 };
+    await lender.onRogue({
+      lease: ID,
+      kind: "rogue",
+      offence: "destination",
+      evidence,
+      packets: 30,
+      atMs: 1_000,
+    });
+    await eventually("it is over", isOver);
+    expect(endsIn(journal)[0]?.detail).toMatchObject({ outcome: "punished" });
+    expect(journal.tail(20).map(({ kind }) => kind)).toContain("lease-rogue");
+  });
+
+  test("goes on where who listens fails", async () => {
+    const { lender, played } = await start();
+    lender.events(ID, () => {
+      throw new Error("the stream is gone");
+    });
+    await lender.request(signed(), member);
+    await eventually("it is prepared", () => played.calls.includes("prepare"));
+  });
+
   test("refuses bytes that are no request with the field that is wrong", async () => {
     const { lender } = await start();
     expect(await lender.request(new Uint8Array([1, 2, 3]), member)).toMatchObject({ is: "refused" });
@@ -221,8 +289,10 @@ test("a next daemon takes away what a killed one lent, and writes down its end o
   first.store.close();
   first.journal.close();
   const next = lending(folder);
+  // One that no row names any more, and one that is somebody else's.
+  next.played.domains = ["omvm-abcdef0123", "somebody"];
   await next.lender.start();
-  expect(next.played.calls).toEqual(["destroy", "down", "disk", "sweep"]);
+  expect(next.played.calls).toEqual(["list", "destroy omvm-abcdef0123", "destroy", "down", "disk", "sweep"]);
   expect(endsIn(next.journal).map(({ detail }) => detail.outcome)).toEqual(["swept"]);
   await next.lender.stop();
   next.store.close();

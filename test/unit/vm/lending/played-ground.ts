@@ -12,6 +12,9 @@ const TRAFFIC = { up: { packets: 2, bytes: 300 }, down: NONE, noise: NONE, jaile
 /** A machine on which nothing is made: what is asked of it is written down, and what is to fail fails. */
 export class PlayedGround {
   readonly calls: string[] = [];
+  private runs = false;
+  /** That libvirt has at the start. */
+  domains: string[] = [];
   /** The call that fails, and why. */
   failing = new Map<string, string>();
   /** Calls that are not done before they are let go. */
@@ -32,10 +35,25 @@ export class PlayedGround {
           await call("create");
           return { name: "", uuid: "", state: "paused" } as never;
         },
-        resume: async () => void (await call("resume")) as undefined,
-        suspend: async () => void (await call("suspend")) as undefined,
-        destroy: async () => {
-          await call("destroy");
+        list: async () => {
+          await call("list");
+          return this.domains.map((name) => ({ name, uuid: "", state: "running" })) as never;
+        },
+        // As libvirt does, which refuses to resume what runs.
+        resume: async () => {
+          await call("resume");
+          if (this.runs) throw new Error("domain is already running");
+          this.runs = true;
+          return undefined;
+        },
+        suspend: async () => {
+          await call("suspend");
+          this.runs = false;
+          return undefined;
+        },
+        destroy: async (name) => {
+          await call(name.startsWith("omvm-0000") ? "destroy" : `destroy ${name}`);
+          this.runs = false;
           return true;
         },
       },
