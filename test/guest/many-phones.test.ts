@@ -41,14 +41,24 @@ echo $ip >>/tmp/leased
 `,
     );
     // By address: a name would only add the resolver of each namespace.
-    const text = await machine.shell(
-      `chmod +x /tmp/lease.sh; : >/tmp/leased; : >/tmp/caught
+    const text = await machine
+      .shell(
+        `chmod +x /tmp/lease.sh; : >/tmp/leased; : >/tmp/caught; : >/tmp/again
+       join() {
+         : >/tmp/wpa$1.log
+         ip netns exec phone$1 wpa_supplicant -B -D nl80211 -i wlan0 -c /tmp/phone.conf -f /tmp/wpa$1.log -P /tmp/wpa$1.pid >/dev/null
+         until grep -q CTRL-EVENT-CONNECTED /tmp/wpa$1.log; do sleep 1; done
+       }
        portal=$(ip -o -4 addr show br-guest | sed 's|.*inet ||; s|/.*||')
        began=$(cut -d' ' -f1 /proc/uptime)
        n=0; while [ $n -lt ${PHONES} ]; do
-         (ip netns exec phone$n wpa_supplicant -B -D nl80211 -i wlan0 -c /tmp/phone.conf -f /tmp/wpa$n.log >/dev/null
-          until grep -q CTRL-EVENT-CONNECTED /tmp/wpa$n.log; do sleep 1; done
-          until ip netns exec phone$n busybox udhcpc -i wlan0 -n -q -t 10 -T 2 -s /tmp/lease.sh >/dev/null 2>&1; do :; done
+         (join $n
+          until ip netns exec phone$n busybox udhcpc -i wlan0 -n -q -t 10 -T 2 -s /tmp/lease.sh >/dev/null 2>&1; do
+            # As phones do that get no address.
+            echo $n >>/tmp/again
+            kill $(cat /tmp/wpa$n.pid); sleep 1
+            join $n
+          done
           ip netns exec phone$n curl -s -o /dev/null -m 30 -w '%{http_code} %{redirect_url}\\n' \\
             -H 'Host: captive.apple.com' http://$portal/hotspot-detect.html >>/tmp/caught) </dev/null >/dev/null 2>&1 &
          n=$((n + 1))
@@ -58,11 +68,20 @@ echo $ip >>/tmp/leased
        leased=$(cut -d' ' -f1 /proc/uptime)
        until [ $(wc -l </tmp/caught) -ge ${PHONES} ]; do sleep 0.5; done
        echo $began $leased $(cut -d' ' -f1 /proc/uptime)`,
-      { timeoutMs: TIME_MS },
-    );
+        { timeoutMs: TIME_MS },
+      )
+      .catch(async (error: Error) => {
+        const { stdout } = await machine.tryRun([
+          "sh",
+          "-c",
+          "wc -l /tmp/leased /tmp/caught /tmp/again; iw dev ap0 station dump | grep -c ^Station",
+        ]);
+        throw new Error(`${stdout}\n${error.message}`);
+      });
     const [began = 0, leased = 0, caught = 0] = text.split(" ").map(Number);
+    const again = Number(await machine.run(["sh", "-c", "wc -l </tmp/again"]));
     console.log(
-      `${PHONES} phones: all have a lease ${Math.round(leased - began)} s after the first began to look, and have met the portal after ${Math.round(caught - began)} s`,
+      `${PHONES} phones (${again} joined again): all have a lease ${Math.round(leased - began)} s after the first began to look, and have met the portal after ${Math.round(caught - began)} s`,
     );
     const lines = async (file: string) => (await machine.run(["cat", file])).trim().split("\n");
     expect(new Set(await lines("/tmp/leased")).size).toBe(PHONES);
