@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { sysfsNames, sysfsText } from "../../host/sysfs.ts";
 
 /**
  * Something on the box that measures its energy. A counter goes up and begins anew at the end of its range; a power
@@ -19,7 +19,6 @@ export interface EnergyReading {
 }
 
 const MAX_ENTRIES = 128;
-const MAX_TEXT = 64;
 /** The whole box at once is not in the thousands of watts: a sensor says nonsense. */
 const MAX_MICROWATTS = 10_000_000_000;
 
@@ -49,7 +48,7 @@ export function readEnergy(sys = "/sys"): EnergyReading | undefined {
 /** Packages, and memory where it is apart; what is inside of a package is counted with it already. */
 function rapl(folder: string): EnergySource[] {
   return names(folder, /^intel-rapl:\d+(:\d+)?$/).flatMap((zone) => {
-    const of = (file: string) => text(join(folder, zone, file));
+    const of = (file: string) => sysfsText(join(folder, zone, file));
     const label = of("name") ?? "";
     if (!(/^package-\d+$/.test(label) || label === "dram")) return [];
     return counter(`${zone} ${label}`, of("energy_uj"), of("max_energy_range_uj"));
@@ -77,7 +76,7 @@ function chips(
     const found = new Map<string, EnergySource[]>();
     // One channel may say both what it draws and the average of that.
     for (const entry of names(join(folder, chip), file).sort().reverse()) {
-      const sources = source(`${chip} ${entry}`, text(join(folder, chip, entry)));
+      const sources = source(`${chip} ${entry}`, sysfsText(join(folder, chip, entry)));
       if (sources.length > 0) found.set(entry.replace(/_.*/, ""), sources);
     }
     // Two chips may measure the same wires at two places: one of them says enough.
@@ -89,7 +88,7 @@ function chips(
 /** While it is charged, what goes in says nothing of what the box needs. */
 function batteries(folder: string): EnergySource[] {
   return names(folder, /^[\w.:-]+$/).flatMap((name) => {
-    const of = (file: string) => text(join(folder, name, file));
+    const of = (file: string) => sysfsText(join(folder, name, file));
     if (of("type") !== "Battery" || of("scope") === "Device" || of("status") !== "Discharging") return [];
     const drawn = of("power_now");
     if (drawn !== undefined) return power(name, drawn.replace("-", ""));
@@ -101,22 +100,4 @@ function batteries(folder: string): EnergySource[] {
   });
 }
 
-function names(folder: string, pattern: RegExp): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => pattern.test(name))
-      .sort()
-      .slice(0, MAX_ENTRIES);
-  } catch {
-    return [];
-  }
-}
-
-/** A sensor that answers with an error says nothing this time. RAPL's counters are for root alone (CVE-2020-8694). */
-function text(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8").slice(0, MAX_TEXT).trim();
-  } catch {
-    return undefined;
-  }
-}
+const names = (folder: string, pattern: RegExp): string[] => sysfsNames(folder, pattern, MAX_ENTRIES);

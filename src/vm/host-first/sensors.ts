@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { sysfsNames, sysfsText } from "../../host/sysfs.ts";
 import type { HostReading } from "./decide-pressure.ts";
 
 /** What the box's own sensors say. */
@@ -7,7 +7,6 @@ export type SensorReading = Pick<HostReading, "temperatureC" | "throttled" | "po
 
 /** Entries of one folder of the kernel that are looked at. */
 const MAX_ENTRIES = 64;
-const MAX_TEXT = 64;
 /** Sensors that are not there, or sleep, say -273, 0 or 255 degrees. */
 const PLAUSIBLE_C = { min: -40, max: 150 };
 /** A battery that runs out has to last for what is to be written, and for the messages (percent). */
@@ -65,7 +64,7 @@ export function powerOf(supplies: readonly PowerSupply[]): HostReading["power"] 
 export function readSensors(sys = "/sys"): SensorReading {
   const zones = entries(join(sys, "class/thermal"), /^thermal_zone\d+$/);
   const monitors = entries(join(sys, "class/hwmon"), /^hwmon\d+$/);
-  const chips = monitors.map((folder) => ({ folder, name: text(join(folder, "name")) }));
+  const chips = monitors.map((folder) => ({ folder, name: sysfsText(join(folder, "name")) }));
   const temperatures = [
     ...zones.map((folder) => join(folder, "temp")),
     // Of other chips than the processor's: a disk may be as hot as it likes.
@@ -73,16 +72,16 @@ export function readSensors(sys = "/sys"): SensorReading {
       .filter(({ name }) => ["coretemp", "k10temp", "cpu_thermal", "zenpower"].includes(name ?? ""))
       .flatMap(({ folder }) => entries(folder, /^temp\d+_input$/)),
   ]
-    .map((path) => parseTemperature(text(path)))
+    .map((path) => parseTemperature(sysfsText(path)))
     .filter((celsius) => celsius !== undefined);
-  const firmware = parseThrottled(text(join(sys, "devices/platform/soc/soc:firmware/get_throttled")));
+  const firmware = parseThrottled(sysfsText(join(sys, "devices/platform/soc/soc:firmware/get_throttled")));
   const alarms = chips
     .filter(({ name }) => name === "rpi_volt")
-    .map(({ folder }) => text(join(folder, "in0_lcrit_alarm")))
+    .map(({ folder }) => sysfsText(join(folder, "in0_lcrit_alarm")))
     .filter((alarm) => alarm === "0" || alarm === "1");
   const isUndervolted = firmware?.undervoltage || alarms.includes("1");
   const supplies = entries(join(sys, "class/power_supply"), /^[\w.:-]+$/).map((folder) => {
-    const of = (name: string) => text(join(folder, name));
+    const of = (name: string) => sysfsText(join(folder, name));
     const [type, online, status] = [of("type"), of("online"), of("status")];
     return { type, online, status, capacity: of("capacity"), scope: of("scope") };
   });
@@ -96,22 +95,5 @@ export function readSensors(sys = "/sys"): SensorReading {
   };
 }
 
-function entries(folder: string, name: RegExp): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((entry) => name.test(entry))
-      .slice(0, MAX_ENTRIES)
-      .map((entry) => join(folder, entry));
-  } catch {
-    return [];
-  }
-}
-
-/** A sensor that answers with an error (EAGAIN, EIO) says nothing this time. */
-function text(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8").slice(0, MAX_TEXT).trim();
-  } catch {
-    return undefined;
-  }
-}
+const entries = (folder: string, name: RegExp): string[] =>
+  sysfsNames(folder, name, MAX_ENTRIES).map((entry) => join(folder, entry));

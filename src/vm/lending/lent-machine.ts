@@ -54,8 +54,6 @@ export class LentMachine {
   private plan: EgressPlan | undefined;
   private agent: ReturnType<MachineGround["agentAt"]> | undefined;
   private traffic: LeaseTraffic | undefined;
-  /** By which the requester knows the machine again; undefined until it was prepared. */
-  hostKey: string | undefined;
 
   constructor(
     readonly lease: string,
@@ -130,7 +128,7 @@ export class LentMachine {
     this.agent = agent;
     try {
       await agent.hello(GUEST_TIMEOUT_MS);
-      const { hostKey } = await agent.prepare(
+      await agent.prepare(
         {
           seed: randomBytes(64),
           timeMs: Math.round(clock.wallMs()),
@@ -140,7 +138,6 @@ export class LentMachine {
         },
         GUEST_TIMEOUT_MS,
       );
-      this.hostKey = hostKey;
     } finally {
       // What a guest says from now on is its requester's word: nobody listens.
       agent.close();
