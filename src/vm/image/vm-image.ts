@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
@@ -25,15 +26,18 @@ export interface VmImage {
   /** The first bytes of its disk, raw; undefined where it needs none. */
   base: string | undefined;
   kernelCommandLine: string;
+  /** SHA-256 of all that a machine starts from, in hexadecimal digits: a machine that was saved goes on with the same alone. */
+  digest: string;
 }
 
 const file = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.int().min(1) });
+const PARTS = ["kernel", "initrd.cpio", "base.raw"] as const;
 const manifest = z.object({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,31}$/),
   version: z.string().min(1).max(64),
   architecture: z.enum(["amd64", "arm64"]),
   kernelCommandLine: z.string().max(2_047),
-  files: z.record(z.enum(["kernel", "initrd.cpio", "base.raw"]), file.optional()),
+  files: z.record(z.enum(PARTS), file.optional()),
 });
 
 const MAX_MANIFEST_BYTES = 1_048_576;
@@ -63,7 +67,12 @@ export function readVmImage(path: string): VmImage {
   const [kernel, initrd] = [whole("kernel"), whole("initrd.cpio")];
   if (kernel === undefined || initrd === undefined)
     throw new VmImageError(path, "has no kernel or no initrd.cpio");
-  return { name, version, architecture, kernelCommandLine, kernel, initrd, base: whole("base.raw") };
+  const base = whole("base.raw");
+  const hashes = PARTS.map((part) => files[part]?.sha256 ?? "");
+  const digest = createHash("sha256")
+    .update(JSON.stringify([architecture, kernelCommandLine, ...hashes]))
+    .digest("hex");
+  return { name, version, architecture, kernelCommandLine, kernel, initrd, base, digest };
 }
 
 function jsonOf(path: string): unknown {

@@ -28,7 +28,18 @@ describe("an image for virtual machines", () => {
       ...{ name: "small", version: "1", architecture: "amd64", kernelCommandLine: "quiet", base: undefined },
       kernel: path.replace("manifest.json", "kernel"),
       initrd: path.replace("manifest.json", "initrd.cpio"),
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
+  });
+
+  test("is the same as another by what a machine starts from, whatever it is called", () => {
+    const digest = (change: Record<string, unknown>) => readVmImage(written(change)).digest;
+    const usual = digest({});
+    expect(digest({ name: "other", version: "2" })).toBe(usual);
+    expect(digest({ kernelCommandLine: "loud" })).not.toBe(usual);
+    const other = { sha256: "1".repeat(64), bytes: 6 };
+    expect(digest({ files: { kernel: other, "initrd.cpio": { ...other, sha256: SHA256 } } })).not.toBe(usual);
+    expect(digest({ files: { kernel: { ...other, sha256: SHA256 }, "initrd.cpio": other } })).not.toBe(usual);
   });
 
   test.each<[string, () => string, string]>([

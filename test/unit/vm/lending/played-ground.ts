@@ -99,7 +99,7 @@ export class PlayedGround {
 
 export const IMAGE = {
   ...{ name: "small", version: "1", architecture: "amd64", kernelCommandLine: "quiet", base: undefined },
-  ...{ kernel: "/images/kernel", initrd: "/images/initrd.cpio" },
+  ...{ kernel: "/images/kernel", initrd: "/images/initrd.cpio", digest: "0".repeat(64) },
 };
 
 /** A lender over a played machine, with a real store and a real journal. */
