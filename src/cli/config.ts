@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { ConfigError, exampleConfig, parseConfig } from "../config/index.ts";
+import { ConfigError, exampleConfig, parseConfig, textOfBytes } from "../config/index.ts";
 import { EXIT } from "./exit.ts";
 
 export function configCommand(): Command {
@@ -21,7 +21,7 @@ export function configCommand(): Command {
 function check(file: string, { json }: { json?: boolean }): void {
   let source: string;
   try {
-    source = readFileSync(file === "-" ? "/dev/stdin" : file, "utf8");
+    source = textOfBytes(readFileSync(file === "-" ? "/dev/stdin" : file));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const problems = [{ key: "", allowed: `cannot be read: ${reason}` }];

@@ -1,3 +1,4 @@
+export { textOfBytes } from "./config-bytes.ts";
 export { ConfigError, type ConfigProblem, problemLine } from "./config-error.ts";
 export { exampleConfig } from "./example.ts";
 export { type LoadedConfig, loadConfig, parseConfig } from "./load.ts";

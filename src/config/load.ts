@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import leven from "leven";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { z } from "zod";
 import { allowedAt, describedAt, type JsonSchema, knownKeysAt } from "./allowed.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
+import { readConfigFile } from "./config-file.ts";
 import { type Config, configSchema, defaultConfig } from "./schema.ts";
 
 /** Larger files are refused: a configuration of every key at its longest is under 32 KiB. */
@@ -20,7 +20,7 @@ export interface LoadedConfig {
   config: Config;
   /** Empty when the file was good, or when there was none. */
   problems: readonly ConfigProblem[];
-  /** The file that was read; undefined when there was none. */
+  /** The file that was read, perhaps one that only means the one asked for (`omerta.toml.txt`); undefined when there was none. */
   file: string | undefined;
   /** The text of a good file, to be kept for the day when it is not. */
   good?: string;
@@ -40,14 +40,15 @@ export function parseConfig(source: string, file = "omerta.toml"): Config {
 /**
  * Reads a configuration file for a box that must start whatever the file says. A missing file gives the defaults. In
  * a file with wrong keys each of those gets its default, which is the safe choice for every key, and the rest holds.
- * A file that is no TOML at all is replaced by the last good one, where there is one. The file itself is never touched.
+ * A file that is no text, or no TOML at all, is replaced by the last good one, where there is one. The file itself is never touched.
  * @param lastGood the text of the last good file
  */
 export function loadConfig(file: string | undefined, lastGood?: string): LoadedConfig {
   if (file === undefined) return { config: defaultConfig(), problems: [], file: undefined };
   let source: string;
+  let found = file;
   try {
-    source = readFileSync(file, "utf8");
+    ({ text: source, file: found } = readConfigFile(file));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       return { config: defaultConfig(), problems: [], file: undefined };
@@ -56,11 +57,11 @@ export function loadConfig(file: string | undefined, lastGood?: string): LoadedC
     return withoutFile(file, [{ key: "", allowed: `cannot be read: ${reason}` }], lastGood);
   }
   try {
-    const { config, problems } = mendedConfig(tableOf(source, file));
-    return { config, problems, file, ...(problems.length === 0 ? { good: source } : {}) };
+    const { config, problems } = mendedConfig(tableOf(source, found));
+    return { config, problems, file: found, ...(problems.length === 0 ? { good: source } : {}) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return withoutFile(file, error.problems, lastGood);
+    return withoutFile(found, error.problems, lastGood);
   }
 }
 
