@@ -1,10 +1,11 @@
 import type { LeaseRequest } from "../request/index.ts";
 import { type Decision, noteOf, type Reason } from "./decision.ts";
+import { hindranceOf } from "./hindrance.ts";
 import { inForce, type LeaseLimits, type Policy } from "./policy.ts";
-import { type Case, refusalOf } from "./refusals.ts";
+import { type Case, hasWaited, refusalOf } from "./refusals.ts";
 import { makeRoom, roomAtMs } from "./room.ts";
 import { standingOf } from "./standing.ts";
-import type { AdmissionState, Source } from "./state.ts";
+import type { AdmissionState, Source, WaitsFor } from "./state.ts";
 
 export interface Circumstances {
   policy: Policy;
@@ -17,6 +18,8 @@ export interface Circumstances {
   /** The operator was asked and said yes. */
   approved?: boolean;
 }
+
+const TOO_MANY = "Too many wait already.";
 
 /**
  * Decides on a request that was opened, so that it holds and is its requester's. The same request in the same circumstances has
@@ -36,18 +39,24 @@ export function admit(request: LeaseRequest, circumstances: Circumstances): Deci
     const journal = noteOf(request, source, "deny", { priority, rule, reason });
     return { kind: "deny", reason, journal };
   };
-  const waits = (kind: "queue" | "ask", reason: Reason): Decision => {
-    if (isFull(request, at)) return refused({ ...reason, code: "busy", words: "Too many wait already." });
-    return { kind, priority, reason, journal: noteOf(request, source, kind, { priority, rule, reason }) };
+  const waits = (waitsFor: WaitsFor, reason: Reason): Decision => {
+    const kind = waitsFor === "operator" ? "ask" : "queue";
+    if (isFull(request, at))
+      return refused(waitsFor === "host" ? reason : { ...reason, code: "busy", words: TOO_MANY });
+    const journal = noteOf(request, source, kind, { priority, rule, reason });
+    return { kind, priority, waitsFor, reason, journal };
   };
 
   const refusal = refusalOf(request, at);
   if (refusal !== undefined) return refused(refusal);
+  const hindrance = hindranceOf(request, at);
+  if (hindrance && !hindrance.isWorthWaiting && !hasWaited(request, at)) return refused(hindrance.reason);
   if (standing.verdict === "ask" && circumstances.approved !== true) {
-    return waits("ask", { code: "operator", words: "The operator of this box is asked." });
+    return waits("operator", { code: "operator", words: "The operator of this box is asked." });
   }
+  if (hindrance) return waits("host", hindrance.reason);
   const displaces = isAnybodyAhead(request, at) ? undefined : roomFor(request, at);
-  if (displaces === undefined) return waits("queue", busy(request, at));
+  if (displaces === undefined) return waits("room", busy(request, at));
   const limits = grantedOf(request, at.limits);
   const journal = noteOf(request, source, "allow", { priority, rule, limits, displaces });
   return { kind: "allow", priority, limits, displaces, journal };

@@ -1,6 +1,6 @@
 import type { LeaseRequest } from "../request/index.ts";
 import type { LeaseLimits } from "./policy.ts";
-import type { Source } from "./state.ts";
+import type { Source, WaitsFor } from "./state.ts";
 
 export type ReasonCode =
   | "replay"
@@ -44,7 +44,8 @@ export type Decision = {
       displaces: readonly string[];
     }
   | { kind: "deny"; reason: Reason }
-  | { kind: "queue" | "ask"; priority: number; reason: Reason }
+  /** Ask: its operator. */
+  | { kind: "queue" | "ask"; priority: number; waitsFor: WaitsFor; reason: Reason }
 );
 
 export interface JournalNote {

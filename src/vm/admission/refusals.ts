@@ -1,9 +1,9 @@
 import { leaseNames } from "../guest-link.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import { charsOf, refusedWord } from "./activity.ts";
+import { type AmountField, amountText } from "./amounts.ts";
 import type { Reason } from "./decision.ts";
 import type { LeaseCounts, LeaseLimits, Policy } from "./policy.ts";
-import { clockText, secondsUntilLoud, secondsUntilQuiet } from "./quiet-hours.ts";
 import { isSamePlace, type Standing } from "./standing.ts";
 import type { AdmissionState, Source } from "./state.ts";
 
@@ -27,14 +27,13 @@ const OF_OTHERS: readonly Refusal[] = [
   blocked,
   noMember,
   notAccepted,
-  quietHours,
   noDescription,
   refusedDescription,
   inspection,
   ofOneRequester,
   fromOnePlace,
 ];
-const OF_ALL: readonly Refusal[] = [replay, idTaken, noImage, overLimit, moreThanThereIs];
+const OF_ALL: readonly Refusal[] = [replay, idTaken, noImage, overLimit];
 
 /** Why a request is refused whatever else is lent at the moment; undefined: it is not. */
 export function refusalOf(request: LeaseRequest, at: Case): Reason | undefined {
@@ -68,20 +67,6 @@ function notAccepted(_: LeaseRequest, { policy, standing }: Case): Reason | unde
   const words =
     policy.accept === "members" ? "This box lends to members of its networks." : "This box lends to nobody.";
   return { code: "not-accepted", field: "requester", words };
-}
-
-function quietHours({ durationS }: LeaseRequest, { policy, localMinuteOfDay }: Case): Reason | undefined {
-  const { quietHours } = policy;
-  if (quietHours === undefined) return undefined;
-  const leftS = secondsUntilQuiet(quietHours, localMinuteOfDay);
-  if (durationS <= leftS) return undefined;
-  const span = `from ${clockText(quietHours.from)} to ${clockText(quietHours.to)} of its time`;
-  const retryAfterS = Math.ceil(secondsUntilLoud(quietHours, localMinuteOfDay));
-  const words =
-    leftS === 0
-      ? `This box lends nothing ${span}.`
-      : `This box lends nothing ${span}, which begins in ${Math.floor(leftS / 60)} minutes.`;
-  return { code: "quiet-hours", field: "durationS", words, ...(leftS === 0 ? { retryAfterS } : {}) };
 }
 
 function noDescription({ activity }: LeaseRequest, { policy }: Case): Reason | undefined {
@@ -124,14 +109,14 @@ function fromOnePlace(
   return { code: "too-many", field: "source", words };
 }
 
-/** What waits is asked about again and again, by its own request. */
-const isWaiting = ({ id, requester }: LeaseRequest, { state }: Case): boolean =>
+/** Whether a request is asked about anew, which has waited. */
+export const hasWaited = ({ id, requester }: LeaseRequest, { state }: Case): boolean =>
   state.waiting.some((one) => one.id === id && one.requester === requester);
 
 function replay(request: LeaseRequest, at: Case): Reason | undefined {
   const { live, seen } = at.state;
   const isLive = live.some(({ id }) => id === request.id);
-  if (!isLive && (isWaiting(request, at) || !seen.has(request))) return undefined;
+  if (!isLive && (hasWaited(request, at) || !seen.has(request))) return undefined;
   const words = "This request, or a later one of yours, was here before: make a new one.";
   return { code: "replay", field: "id", words };
 }
@@ -153,18 +138,8 @@ function noImage({ image }: LeaseRequest, { state }: Case): Reason | undefined {
   return { code: "no-image", field: "image", words: `This box has no image ${image}; it has ${has}.` };
 }
 
-/** What is limited, as people say it. */
-const AMOUNTS = {
-  "resources.cpus": (most: number) => (most === 1 ? "one processor" : `${most} processors`),
-  "resources.memoryMiB": (most: number) => `${most} MiB of memory`,
-  "resources.diskMiB": (most: number) => `${most} MiB of disk`,
-  "resources.upKbit": (most: number) => `${most} kbit/s to send`,
-  "resources.downKbit": (most: number) => `${most} kbit/s to receive`,
-  durationS: (most: number) => `${most} seconds`,
-} as const;
-
 function overLimit({ resources, durationS }: LeaseRequest, { limits }: Case): Reason | undefined {
-  const asked: readonly [keyof typeof AMOUNTS, number | undefined, number | undefined][] = [
+  const asked: readonly [AmountField, number | undefined, number | undefined][] = [
     ["resources.cpus", resources.cpus, limits.cpus],
     ["resources.memoryMiB", resources.memoryMiB, limits.memoryMiB],
     ["resources.diskMiB", resources.diskMiB, limits.diskMiB],
@@ -174,17 +149,7 @@ function overLimit({ resources, durationS }: LeaseRequest, { limits }: Case): Re
   ];
   for (const [field, wanted, most] of asked) {
     if (wanted === undefined || most === undefined || wanted <= most) continue;
-    return { code: "over-limit", field, words: `A lease gets at most ${AMOUNTS[field](most)} here.` };
-  }
-  return undefined;
-}
-
-function moreThanThereIs({ resources }: LeaseRequest, { state: { capability } }: Case): Reason | undefined {
-  for (const kind of ["cpus", "memoryMiB", "diskMiB"] as const) {
-    if (resources[kind] <= capability[kind]) continue;
-    const field = `resources.${kind}` as const;
-    const words = `This box has no more than ${AMOUNTS[field](capability[kind])} to lend at the moment.`;
-    return { code: "more-than-there-is", field, words };
+    return { code: "over-limit", field, words: `A lease gets at most ${amountText(field, most)} here.` };
   }
   return undefined;
 }

@@ -40,9 +40,11 @@ export interface LiveLease extends Asked {
   endsMs: number;
 }
 
-/** A request that waits: for room, or for the operator's word. */
+/** What a request waits for: that something is given back, the operator's word, or that the box lends again what it lends. */
+export type WaitsFor = "room" | "operator" | "host";
+
 export interface WaitingRequest extends Asked {
-  for: "room" | "operator";
+  for: WaitsFor;
 }
 
 export interface AdmissionState {

@@ -7,6 +7,7 @@ import {
   type Decision,
   type LiveLease,
   type Policy,
+  type WaitsFor,
 } from "../../../../src/vm/admission/index.ts";
 import type { LeaseRequest } from "../../../../src/vm/request/index.ts";
 import { idOf, keyOf, lease, NETWORK, NOW_MS, policy, request, rule, waiting } from "./fixed-case.ts";
@@ -92,7 +93,7 @@ const leases = fc
     ),
   );
 const crowds = fc
-  .array(fc.tuple(key, priority, fc.constantFrom<"room" | "operator">("room", "operator")), { maxLength: 3 })
+  .array(fc.tuple(key, priority, fc.constantFrom<WaitsFor>("room", "operator", "host")), { maxLength: 3 })
   .map((all) =>
     all.map(([requester, rank, what], index) =>
       waiting(index + 50, { requester, priority: rank, for: what }),
@@ -269,8 +270,11 @@ describe("whatever is asked, of whatever box", () => {
           expect(value).toBeDefined();
         }
         if (retryAfterS !== undefined) expect(retryAfterS).toBeGreaterThanOrEqual(0);
-        if (decision.kind === "ask") expect(code).toBe("operator");
-        if (decision.kind === "queue") expect(code).toBe("busy");
+        if (decision.kind === "deny") return;
+        const waitsFor = { operator: "operator", busy: "room" }[code as string] ?? "host";
+        expect(decision.waitsFor).toBe(waitsFor as typeof decision.waitsFor);
+        expect(decision.kind).toBe(waitsFor === "operator" ? "ask" : "queue");
+        if (waitsFor === "host") expect(["quiet-hours", "more-than-there-is"]).toContain(code);
       }),
       { numRuns: 4_000 },
     );

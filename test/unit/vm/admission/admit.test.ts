@@ -232,11 +232,42 @@ describe("quiet hours", () => {
     localMinuteOfDay,
   });
 
-  test("refuse whatever is asked in them, and say when they end", () => {
+  const itself = waiting(1, { id: request().id, requester: request().requester, priority: 50, for: "host" });
+
+  test("let wait whatever is asked in them, and say when they end", () => {
     const decision = admit(request(), circumstances(quiet(23 * 60)));
-    expect(decision).toMatchObject({ reason: { code: "quiet-hours", retryAfterS: 7 * 3_600 } });
-    expect(decide(request(), quiet(5 * 60 + 59))).toBe("deny quiet-hours");
-    expect(decide(request(), quiet(6 * 60))).toBe("allow 50");
+    expect(decision).toMatchObject({
+      ...{ kind: "queue", waitsFor: "host" },
+      reason: { code: "quiet-hours", retryAfterS: 7 * 3_600 },
+    });
+    expect(decide(request(), quiet(5 * 60 + 59))).toBe("queue quiet-hours");
+    expect(decide(request(), { ...quiet(6 * 60), state: state({ waiting: [itself] }) })).toBe("allow 50");
+  });
+
+  test("refuse where nobody more may wait", () => {
+    const counts = { ...policy().counts, waiting: 0 };
+    const given = {
+      ...quiet(23 * 60),
+      policy: policy({ quietHours: { from: 22 * 60, to: 6 * 60 }, counts }),
+    };
+    expect(decide(request(), given)).toBe("deny quiet-hours");
+  });
+
+  test("that come while a request waits let it wait on, and let others pass it who are back before", () => {
+    const late = quiet(21 * 60 + 50);
+    const given = { ...late, state: state({ waiting: [itself] }) };
+    expect(decide(request({ durationS: 601 }), given)).toBe("queue quiet-hours");
+    expect(decide(request({ id: idOf(7), durationS: 600 }), given)).toBe("allow 50");
+  });
+
+  test("are told only to whom nothing else is in the way", () => {
+    expect(decide(request({ image: "beos" }), quiet(23 * 60))).toBe("deny no-image");
+    const ask = {
+      ...quiet(23 * 60),
+      policy: policy({ accept: "ask", quietHours: { from: 22 * 60, to: 360 } }),
+    };
+    expect(decide(request(), ask)).toBe("ask operator");
+    expect(decide(request(), { ...ask, approved: true })).toBe("queue quiet-hours");
   });
 
   test("refuse beforehand what would last into them", () => {
@@ -250,6 +281,18 @@ describe("quiet hours", () => {
 
   test("are not the operator's", () => {
     expect(decide(request(), { ...quiet(23 * 60), source: local })).toBe("allow 100");
+  });
+});
+
+describe("a box that measures less than before", () => {
+  const less = { cpus: 4, memoryMiB: 16, diskMiB: 8_192, images: ["debian-12", "small"] };
+
+  test("refuses what is more than it has, and lets wait on who waits already", () => {
+    const itself = waiting(1, { id: request().id, requester: request().requester, priority: 50 });
+    expect(decide(request(), { state: state({ capability: less }) })).toBe("deny more-than-there-is");
+    const given = { state: state({ capability: less, waiting: [itself] }) };
+    expect(decide(request(), given)).toBe("queue more-than-there-is");
+    expect(admit(request(), circumstances(given))).toMatchObject({ waitsFor: "host" });
   });
 });
 
