@@ -181,7 +181,7 @@ export class Lender {
     if (kind !== "stopped") return;
     const one = [...this.lent.values()].find(({ lease }) => lease.machine.names.domain === name);
     const why = `its machine has ended: ${detail}`;
-    void one?.lease.on({ type: "vmGone", isShutDown: detail === "shutdown", why });
+    void one?.lease.on({ type: "vmGone", isShutDown: detail === "shut down", why });
   }
 
   /** For decisions, for an operator, and for what a box says of itself. */
@@ -202,6 +202,14 @@ export class Lender {
         endsMs,
       };
     });
+  }
+
+  /** Ids of leases that are on their way out, of which something may still be there. */
+  ending(): string[] {
+    const phases: readonly string[] = ["ending", "ended"];
+    return [...this.lent.values()].flatMap(({ lease }) =>
+      phases.includes(lease.state.phase) ? [lease.state.id] : [],
+    );
   }
 
   private async answer(bytes: Uint8Array, source: Source): Promise<LenderAnswer> {
