@@ -54,7 +54,7 @@ export interface LenderOptions {
   ports: { first: number; last: number };
   /** The box's address by which a requester reaches its tunnel; undefined: the box comes to the requester. */
   heardAt(source: Source): string | undefined;
-  /** The box's own key, which a request may name. */
+  /** The box's own key, which a request may name by whatever way it comes. */
   self: string | undefined;
   localMinuteOfDay(): number;
   log: Logger;
@@ -121,9 +121,12 @@ export class Lender {
     await this.stopTicking?.();
   }
 
-  /** @param bytes a signed request. The same again, while its lease lives, is answered as before */
-  request(bytes: Uint8Array, source: Source): Promise<LenderAnswer> {
-    const answer = this.turn.then(() => this.answer(bytes, source));
+  /**
+   * @param bytes a signed request. The same again, while its lease lives, is answered as before
+   * @param self the box's own key where the request came by, which it may name
+   */
+  request(bytes: Uint8Array, source: Source, self = this.options.self): Promise<LenderAnswer> {
+    const answer = this.turn.then(() => this.answer(bytes, source, self));
     this.turn = answer.catch(() => undefined);
     return answer;
   }
@@ -212,8 +215,8 @@ export class Lender {
     );
   }
 
-  private async answer(bytes: Uint8Array, source: Source): Promise<LenderAnswer> {
-    const { journal, self } = this.options;
+  private async answer(bytes: Uint8Array, source: Source, self: string | undefined): Promise<LenderAnswer> {
+    const { journal } = this.options;
     let request: LeaseRequest;
     try {
       request = openSignedLeaseRequest(bytes, self);
