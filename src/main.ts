@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { type Config, problemLine } from "./config/index.ts";
 import {
@@ -30,6 +30,7 @@ import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
+import { LendingPart } from "./vm/compose/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
 
 export const VERSION = packageJson.version;
@@ -169,6 +170,18 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         log,
       })
     : undefined;
+  // On a bench the machine's libvirt is let alone.
+  const lending =
+    onBoard && config.vm.enabled
+      ? new LendingPart({
+          config: config.vm,
+          command: [process.execPath, CLI],
+          forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`],
+          bootClock: systemBootClock(),
+          timers: systemTimers,
+          ...{ stateFolder, runFolder, journal, clock, randomBytes, log },
+        })
+      : undefined;
   const { mesh, parts, clearLeftovers } = composeMesh({
     config,
     onBoard,
@@ -185,7 +198,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         // By this the others know that their guests may come.
         ...(config.gateway.far_services && protocol === "tcp" ? { path } : {}),
       })),
-    capability: () => undefined,
+    capability: () => lending?.forRecord(),
     timers: systemTimers,
     random: Math.random,
     randomBytes,
@@ -264,6 +277,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       lora,
       ...(radios?.batman ? [radios.batman] : []),
       ...parts,
+      ...(lending ? [lending] : []),
       new ConsolePart({
         listen,
         runFolder,
@@ -312,6 +326,9 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     },
   };
 }
+
+/** The program itself, for processes of its own that the box starts. */
+const CLI = resolve(import.meta.dir, "cli/main.ts");
 
 /** Of several networks the one whose radios are joined: the same at all boxes that are in the same ones. */
 const firstNetwork = (memberships: Memberships) =>

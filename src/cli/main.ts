@@ -1,3 +1,6 @@
-import { runCommandLine } from "./command-line.ts";
+import { REAPER_COMMAND } from "../vm/reaper/reaper-order.ts";
 
-await runCommandLine(process.argv.slice(2));
+const [, , command] = process.argv;
+// It outlives the daemon and waits all the time: it loads nothing that it does not need.
+if (command === REAPER_COMMAND) await (await import("./vm-reaper.ts")).reapWhenGone(process.argv);
+else await (await import("./command-line.ts")).runCommandLine(process.argv.slice(2));

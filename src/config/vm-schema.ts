@@ -105,6 +105,49 @@ const rule = z.strictObject({
     .describe("who goes first, as in vm.priorities; 0: as it says there"),
 });
 
+const punishments = ["log", "cut", "suspend", "destroy"] as const;
+
+const punishment = z
+  .strictObject({
+    usually: z
+      .enum(punishments)
+      .default("log")
+      .describe(
+        "for a packet that tries to pass by the tunnel: it is dropped and written down in any case, and the machine is cut off from everything, suspended, or destroyed",
+      ),
+    spoofing: z
+      .enum(punishments)
+      .default("cut")
+      .describe("for a packet under another machine's address, of Ethernet or IP"),
+    cut_from: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(20)
+      .describe("how many such packets within a minute have the machine cut off, whatever stands above"),
+    destroy_from: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(200)
+      .describe("how many within ten minutes have it destroyed"),
+  })
+  .prefault({})
+  .describe(
+    "What a machine brings upon itself that tries another way than its tunnel. Its requester is told.",
+  );
+
+const reserve = z
+  .strictObject({
+    cpus: z.int().min(0).max(256).default(0).describe("processors"),
+    memory_mib: z.int().min(64).max(1_048_576).default(256).describe("memory, in MiB"),
+    disk_mib: z.int().min(0).max(16_777_216).default(1_024).describe("room on the medium, in MiB"),
+  })
+  .prefault({})
+  .describe(
+    "What the box keeps for itself. Its own work goes first in any case: virtual machines get only the time that is left.",
+  );
+
 /** Table `[vm]`. */
 export const vm = z
   .strictObject({
@@ -163,8 +206,38 @@ export const vm = z
       .describe(
         "the operators of this box may look inside: requesters are told, and who does not agree is refused. Whatever stands here, nothing keeps who owns a machine from looking into it",
       ),
+    port: z
+      .int()
+      .min(1_024)
+      .max(65_000)
+      .default(24_700)
+      .describe("where requests are taken, TCP; the tunnels have the hundred UDP ports from it"),
+    libvirt: z
+      .string()
+      .max(300)
+      .regex(/^[a-z+]+:\/\//)
+      .default("qemu:///system")
+      .meta({ format: 'a connection as libvirt names it, such as "qemu:///system"' })
+      .describe("the libvirt that runs the virtual machines, on this machine"),
+    images: z
+      .string()
+      .max(4_096)
+      .regex(/^\//)
+      .default("/usr/share/omerta-box/images")
+      .meta({ format: "an absolute path" })
+      .describe("the folder with images for virtual machines, a folder each"),
+    processors: z
+      .int()
+      .min(0)
+      .max(1_024)
+      .default(0)
+      .describe(
+        "how many are lent in all; 0: as many as the box has. With more than it has they are shared, which does for what mostly waits",
+      ),
+    reserve,
     limits,
     priorities,
+    punishment,
     demo,
     rules: z
       .array(rule)
@@ -176,7 +249,7 @@ export const vm = z
   })
   .prefault({})
   .describe(
-    "Virtual machines that this box is to lend, all their traffic by a tunnel to who asks for them. Nothing is lent yet: this version checks what is set here, and the one that lends will follow it.",
+    "Virtual machines that this box lends, all their traffic by a tunnel to who asks for them, deleted when they end. A box without libvirt, QEMU or an image lends nothing, and says what it lacks.",
   );
 
 export type VmConfig = z.output<typeof vm>;

@@ -31,6 +31,9 @@ export function unprivilegedUser(
   return { ids, prefix: [...withoutRights(), `--reuid=${ids.uid}`, `--regid=${ids.gid}`, "--clear-groups"] };
 }
 
+/** @returns undefined where /etc/passwd has no such user */
+export const namedUser = (name: string): { uid: number; gid: number } | undefined => lookUp([name]);
+
 function lookUp(names: readonly string[]): { uid: number; gid: number } | undefined {
   const rows = readFileSync("/etc/passwd", "utf8")
     .split("\n")

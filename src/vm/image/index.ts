@@ -1,1 +1,2 @@
+export { readVmImages } from "./image-folder.ts";
 export { readVmImage, type VmImage, VmImageError } from "./vm-image.ts";

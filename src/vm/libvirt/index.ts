@@ -1,3 +1,4 @@
+export { KeptLibvirt, type KeptLibvirtOptions, type LibvirtCalls } from "./kept-libvirt.ts";
 export { type KvmProbeOptions, type KvmVerdict, probeKvm } from "./kvm-probe.ts";
 export { Libvirt, type LibvirtOptions } from "./libvirt.ts";
 export { LibvirtError, LibvirtTimeoutError, LibvirtUnavailableError } from "./libvirt-error.ts";

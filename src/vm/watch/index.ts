@@ -1,5 +1,6 @@
 export type { Amount, CountedEvidence, Evidence, LeaseTraffic } from "./counted.ts";
 export { LeaseWatch, type LeaseWatchOptions, type WatchedLease } from "./lease-watch.ts";
+export { punishmentOf } from "./policy-of-config.ts";
 export {
   cutOn,
   DEFAULT_PUNISHMENT,

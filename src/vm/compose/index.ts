@@ -1,0 +1,1 @@
+export { LendingPart, type LendingPartOptions } from "./lending-part.ts";

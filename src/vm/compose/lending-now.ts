@@ -1,0 +1,210 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { atIntervals } from "../../host/intervals.ts";
+import { localAddressTo } from "../../host/local-address.ts";
+import { policyOf } from "../admission/index.ts";
+import { debianArchitecture, type LendingCapability, lendingOf } from "../capability/index.ts";
+import type { Accelerator } from "../domain/index.ts";
+import { leaseNames } from "../guest-link.ts";
+import type { VmImage } from "../image/index.ts";
+import { LeaseStore } from "../leases/index.ts";
+import { Lender } from "../lending/index.ts";
+import { type DomainInfo, KeptLibvirt, Libvirt } from "../libvirt/index.ts";
+import { ReaperKeeper } from "../reaper/index.ts";
+import { LeaseWatch } from "../watch/index.ts";
+import { foldersOf, lendingGround, reaperOrderOf } from "./lending-ground.ts";
+import { LendingMeasures } from "./lending-measures.ts";
+import type { LendingPartOptions } from "./lending-part.ts";
+
+/** A lease's end takes 5 s by its steps. What is there after that has nobody else who ends it. */
+const SWEEP_EVERY_MS = 10_000;
+const ENDS_WITHIN_MS = 8_000;
+/** QEMU itself, beside its guest's memory. */
+const OVERHEAD_MIB = 96;
+/** UDP ports from the one at which requests are taken. */
+const TUNNELS = 100;
+
+/** What was found on this machine. */
+export interface LendingMeans {
+  owner: { uid: number; gid: number };
+  images: readonly VmImage[];
+  accelerator: Accelerator;
+}
+
+/** All that is there while a box lends. */
+export class LendingNow {
+  readonly lender: Lender;
+  readonly libvirt: KeptLibvirt;
+  private readonly keeper: ReaperKeeper;
+  private readonly store: LeaseStore;
+  private readonly watch: LeaseWatch;
+  private readonly measures: LendingMeasures;
+  /** What was started, to be stopped in reverse. */
+  private started: (() => unknown)[] = [];
+  /** Since when leases have been on their way to their end. */
+  private readonly endingSinceMs = new Map<string, number>();
+
+  constructor(
+    private readonly options: LendingPartOptions,
+    readonly means: LendingMeans,
+  ) {
+    const { config, stateFolder, runFolder, journal, clock, bootClock, timers, log } = options;
+    const folders = foldersOf(runFolder, stateFolder);
+    for (const folder of [folders.agents, folders.disks]) mkdirSync(folder, { recursive: true, mode: 0o711 });
+    this.libvirt = new KeptLibvirt({
+      connect: (onClosed) =>
+        Libvirt.connect({ uri: config.libvirt, onEvent: (event) => this.lender.onDomain(event), onClosed }),
+      onBack: (domains) => this.tellOfGone(domains),
+      ...{ timers, log },
+    });
+    this.watch = new LeaseWatch({
+      onRogue: (event) => void this.lender.onRogue(event),
+      onFailure: (lease, error) => log.debug({ error }, `the watch of lease ${lease.slice(0, 10)}`),
+      wallMs: clock.wallMs,
+      timers,
+    });
+    this.store = new LeaseStore({
+      path: join(stateFolder, "leases.sqlite"),
+      ...{ journal, clock, timers, bootClock },
+    });
+    this.measures = new LendingMeasures({
+      stats: () => this.libvirt.stats(),
+      leases: () => this.leases(),
+      mediumFolder: undefined,
+      cpus: navigator.hardwareConcurrency,
+      ...{ timers, log },
+    });
+    const { owner, accelerator, images } = means;
+    this.lender = new Lender({
+      ground: {
+        ...lendingGround({ ...options, folders, owner, accelerator }),
+        libvirt: this.libvirt,
+        watch: this.watch,
+      },
+      policy: policyOf(config),
+      ...{ store: this.store, journal, log, timers },
+      images: () => images,
+      capability: () => {
+        const { lent, free, images, total } = this.capability();
+        const [memoryMiB, diskMiB] = [lent.memoryMiB + free.memoryMiB, lent.diskMiB + free.diskMiB];
+        return { cpus: total.cpus, memoryMiB, diskMiB, images };
+      },
+      ports: { first: config.port, last: config.port + TUNNELS - 1 },
+      heardAt: ({ address }) => (address === undefined ? undefined : localAddressTo(address)),
+      self: undefined,
+      localMinuteOfDay: () => minuteOfDay(new Date(clock.wallMs())),
+    });
+    this.keeper = new ReaperKeeper({
+      order: reaperOrderOf(runFolder, folders, config.libvirt),
+      command: options.command,
+      live: () => this.leases().filter((lease) => !this.isLate(lease)),
+      ...{ timers, journal, log },
+    });
+  }
+
+  /** @throws {LibvirtUnavailableError} and whatever else stands in the way; nothing is left running then */
+  async start(): Promise<void> {
+    const { timers, log } = this.options;
+    const { store, libvirt, keeper, lender, watch, measures } = this;
+    try {
+      const found = store.open();
+      this.started.push(() => store.close());
+      if (found.setAside)
+        log.error(`the leases could not be read; they are in ${found.setAside}, and a new store has begun`);
+      if (found.volatile) log.error(`leases are not kept through a restart: ${found.volatile}`);
+      this.started.push(() => libvirt.stop());
+      await libvirt.start();
+      // Before any lease is made: what an earlier daemon left is gone then.
+      this.started.push(() => keeper.stop());
+      await keeper.start();
+      this.started.push(() => lender.stop());
+      await lender.start();
+      watch.start();
+      this.started.push(() => watch.stop());
+      measures.start();
+      this.started.push(() => measures.stop());
+      this.started.push(
+        atIntervals(
+          SWEEP_EVERY_MS,
+          () => this.sweepWhatStays(),
+          (error) => log.error({ error }, "what leases have left cannot be swept"),
+          timers,
+        ),
+      );
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Ends all leases. */
+  async stop(): Promise<void> {
+    for (const step of this.started.splice(0).reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        this.options.log.error({ error }, "lending did not stop cleanly");
+      }
+    }
+  }
+
+  trouble(): string | undefined {
+    return this.libvirt.trouble() ?? this.keeper.trouble();
+  }
+
+  /** What this box can lend, lends, and could lend now. */
+  capability(): LendingCapability {
+    const { config } = this.options;
+    const { measures, lender, means } = this;
+    return lendingOf(
+      {
+        architecture: debianArchitecture(),
+        acceleration: means.accelerator,
+        cpus: config.processors || navigator.hardwareConcurrency,
+        overlaysInMemory: true,
+        ...measures.inventory(),
+        images: means.images.map(({ name }) => name),
+      },
+      {
+        cpus: config.reserve.cpus,
+        memoryMiB: config.reserve.memory_mib,
+        diskMiB: config.reserve.disk_mib,
+        maxLeases: config.leases,
+        overheadMiB: OVERHEAD_MIB,
+      },
+      lender.live().map((lease) => {
+        const use = measures.use(lease.id);
+        return { ...lease, diskInMemory: true, usedMemoryMiB: use.memoryMiB, usedDiskMiB: use.diskMiB };
+      }),
+    );
+  }
+
+  private leases(): string[] {
+    return this.lender.live().map(({ id }) => id);
+  }
+
+  /** While libvirt was away nobody told of machines that ended. */
+  private tellOfGone(domains: readonly DomainInfo[]): void {
+    const there = new Map(domains.map(({ name, uuid }) => [name, uuid]));
+    for (const name of this.leases().map((lease) => leaseNames(lease).domain))
+      if (!there.has(name)) this.lender.onDomain({ name, uuid: "", kind: "stopped", detail: "failed" });
+  }
+
+  /** Where libvirt does not answer, a machine's process is ended without it. */
+  private async sweepWhatStays(): Promise<void> {
+    const { timers } = this.options;
+    const nowMs = timers.monotonicMs();
+    const ending = this.lender.ending();
+    for (const lease of [...this.endingSinceMs.keys()])
+      if (!ending.includes(lease)) this.endingSinceMs.delete(lease);
+    for (const lease of ending) if (!this.endingSinceMs.has(lease)) this.endingSinceMs.set(lease, nowMs);
+    if (ending.some((lease) => this.isLate(lease))) await this.keeper.sweep();
+  }
+
+  private isLate(lease: string): boolean {
+    const sinceMs = this.endingSinceMs.get(lease);
+    return sinceMs !== undefined && this.options.timers.monotonicMs() - sinceMs > ENDS_WITHIN_MS;
+  }
+}
+
+const minuteOfDay = (date: Date): number => date.getHours() * 60 + date.getMinutes() + date.getSeconds() / 60;

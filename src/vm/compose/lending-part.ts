@@ -1,0 +1,153 @@
+import type { VmConfig } from "../../config/index.ts";
+import type { Clock } from "../../host/clock.ts";
+import { atIntervals } from "../../host/intervals.ts";
+import type { Logger } from "../../host/log.ts";
+import type { Part } from "../../host/part.ts";
+import type { Timers } from "../../host/timers.ts";
+import type { Journal } from "../../store/index.ts";
+import type { Source } from "../admission/index.ts";
+import { forRecord, type LendingCapability } from "../capability/index.ts";
+import type { LeaseStoreOptions } from "../leases/index.ts";
+import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
+import { LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
+import { type AskedLender, LeaseServer } from "../wire/index.ts";
+import { seeLendingGround } from "./lending-ground.ts";
+import { lendingNeeds } from "./lending-needs.ts";
+import { type LendingMeans, LendingNow } from "./lending-now.ts";
+
+export interface LendingPartOptions {
+  config: VmConfig;
+  stateFolder: string;
+  runFolder: string;
+  /** Runs `omerta-box`; the reaper's words are added. */
+  command: readonly string[];
+  /** Networks that no machine may reach, besides those that this machine is in. */
+  forbidden: readonly string[];
+  journal: Journal;
+  clock: Clock;
+  bootClock: LeaseStoreOptions["bootClock"];
+  timers: Timers;
+  randomBytes(count: number): Uint8Array;
+  log: Logger;
+}
+
+/** What was missing may have been installed. */
+const LOOK_AGAIN_MS = 60_000;
+
+/**
+ * The box's lending of virtual machines. On a machine that has not what that takes it runs all the same, lends nothing, and
+ * says what is missing; it looks again every minute.
+ */
+export class LendingPart implements Part, AskedLender {
+  readonly name = "vm";
+  private now: LendingNow | undefined;
+  private server: LeaseServer | undefined;
+  private missing: readonly string[] = ["it has not started yet"];
+  private told = "";
+  private stopLooking: (() => Promise<void>) | undefined;
+
+  constructor(private readonly options: LendingPartOptions) {}
+
+  async start(): Promise<void> {
+    const { log, timers } = this.options;
+    await this.tryToLend();
+    this.stopLooking = atIntervals(
+      LOOK_AGAIN_MS,
+      () => (this.now ? undefined : this.tryToLend()),
+      (error) => log.error({ error }, "nothing can be lent"),
+      timers,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.stopLooking?.();
+    this.stopLooking = undefined;
+    const { now, server } = this;
+    // Whoever asks on is told that there is nothing.
+    this.now = undefined;
+    this.missing = ["it is stopping"];
+    await now?.stop();
+    await server?.stop();
+    this.server = undefined;
+  }
+
+  detail(): string {
+    const capability = this.capability();
+    if (!capability) return `lends nothing: ${this.missing.join("; ")}`;
+    const { leases, acceleration, free } = capability;
+    const how = acceleration === "kvm" ? "" : ", emulated";
+    return `${leases} virtual ${leases === 1 ? "machine" : "machines"} lent${how}; free for another: ${free.cpus} processors, ${free.memoryMiB} MiB`;
+  }
+
+  trouble(): string | undefined {
+    return this.now?.trouble();
+  }
+
+  /** Why this box lends nothing now; undefined while it does. */
+  lendsNothing(): string | undefined {
+    return this.now ? this.now.trouble() : this.missing.join("; ");
+  }
+
+  /** What is lent, and could be; undefined while nothing can be lent at all. */
+  capability(): LendingCapability | undefined {
+    return this.now?.capability();
+  }
+
+  /** What other boxes are told. */
+  forRecord(): ReturnType<typeof forRecord> {
+    const capability = this.lendsNothing() === undefined ? this.capability() : undefined;
+    return capability && forRecord(capability);
+  }
+
+  /** For who looks at its leases; undefined while nothing can be lent at all. */
+  get lender(): Lender | undefined {
+    return this.now?.lender;
+  }
+
+  async request(bytes: Uint8Array, source: Source): Promise<LenderAnswer> {
+    const why = this.lendsNothing();
+    if (!this.now || why !== undefined) return { is: "refused", why: `this box lends nothing now: ${why}` };
+    return this.now.lender.request(bytes, source);
+  }
+
+  async command(bytes: Uint8Array): Promise<LenderCommandAnswer> {
+    return (await this.now?.lender.command(bytes)) ?? { is: "unknown" };
+  }
+
+  events(lease: string, told: (news: LenderNews) => void): () => void {
+    return this.now?.lender.events(lease, told) ?? (() => undefined);
+  }
+
+  private async tryToLend(): Promise<void> {
+    const { config, log, timers } = this.options;
+    const seen = await seeLendingGround(config, (why) => log.warn(`an image is left out: ${why}`));
+    const missing = lendingNeeds(seen);
+    if (missing.length > 0 || !seen.owner) return this.lack(missing);
+    const kvm = await probeKvm();
+    const accelerator = kvm.works ? "kvm" : "emulation";
+    if (!kvm.works) log.info(`virtual machines are emulated: ${kvm.reason}`);
+    try {
+      await this.lend({ owner: seen.owner, images: seen.found, accelerator });
+    } catch (error) {
+      if (!(error instanceof LibvirtUnavailableError || error instanceof LibvirtError)) throw error;
+      return this.lack([`libvirt does not answer (package libvirt-daemon-system): ${error.message}`]);
+    }
+    const listen = [{ address: "0.0.0.0", port: config.port }];
+    this.server = new LeaseServer({ lender: this, listen, timers, log });
+    this.server.start();
+  }
+
+  private async lend(means: LendingMeans): Promise<void> {
+    const now = new LendingNow(this.options, means);
+    await now.start();
+    this.now = now;
+  }
+
+  /** Said once, not every minute. */
+  private lack(missing: readonly string[]): void {
+    this.missing = missing;
+    const text = missing.join("; ");
+    if (text !== this.told) this.options.log.info(`no virtual machines are lent: ${text}`);
+    this.told = text;
+  }
+}
