@@ -24,6 +24,16 @@ export interface LeaseRequest {
   acceptsInspection: boolean;
   /** ms since 1970 by the requester's clock, for what it is worth. Above that of the requester's earlier requests and commands. */
   createdAt: number;
+  /** The machine is one that was saved and goes on; undefined: a new one. */
+  restoreFrom?: LeaseRestore | undefined;
+}
+
+/** A machine that was saved, and that the box has by now. */
+export interface LeaseRestore {
+  /** The lease that was saved, 32 hexadecimal digits. */
+  checkpoint: string;
+  /** What opens it, sealed for the box that is asked: {@link RESTORE_KEY_BYTES} bytes in hexadecimal digits. */
+  key: string;
 }
 
 export interface LeaseResources {
@@ -70,7 +80,11 @@ export const MOST_RESOURCES = {
   kbit: 100_000_000,
 } as const;
 
+/** An X25519 key, and a key of 32 bytes sealed by it with a tag of 16. */
+export const RESTORE_KEY_BYTES = 80;
+
 export const LEASE_ID = /^[0-9a-f]{32}$/;
+const RESTORE_KEY = new RegExp(`^[0-9a-f]{${2 * RESTORE_KEY_BYTES}}$`);
 const PUBLIC_KEY = /^[0-9a-f]{64}$/;
 const NETWORK_ID = /^[0-9a-f]{16}$/;
 /** No slash and no leading dot: it becomes part of a path. */
@@ -102,8 +116,18 @@ export function parseLeaseRequest(value: unknown): LeaseRequest {
     acceptsInspection: fields.flag("acceptsInspection"),
     createdAt: fields.uint("createdAt", 0, MAX_TIME_MS),
   };
+  const restoreFrom = fields.optional("restoreFrom", (field) => readRestore(fields.table(field)));
   fields.end();
-  return request;
+  return restoreFrom === undefined ? request : { ...request, restoreFrom };
+}
+
+function readRestore(fields: Table): LeaseRestore {
+  const restore = {
+    checkpoint: fields.matching("checkpoint", LEASE_ID, "32 hexadecimal digits"),
+    key: fields.matching("key", RESTORE_KEY, `${2 * RESTORE_KEY_BYTES} hexadecimal digits`),
+  };
+  fields.end();
+  return restore;
 }
 
 function readResources(fields: Table): LeaseResources {

@@ -8,6 +8,7 @@ import {
   MAX_TIME_MS,
   MOST_RESOURCES,
   parseLeaseRequest,
+  RESTORE_KEY_BYTES,
 } from "./lease-request.ts";
 import { LeaseRequestError } from "./lease-request-error.ts";
 import { blobOfSshKey, MAX_SSH_BLOB_BYTES, SshKeyError, sshKeyOfBlob } from "./ssh-public-key.ts";
@@ -16,7 +17,9 @@ import { blobOfSshKey, MAX_SSH_BLOB_BYTES, SshKeyError, sshKeyOfBlob } from "./s
 export const MAX_SIGNED_REQUEST_BYTES = 4_096;
 
 const DOMAIN = Buffer.from("omerta-box lease request 1\0");
+/** The second has what a machine is restored from as well. Whatever can be said in the first is. */
 const VERSION = 1;
+const RESTORING_VERSION = 2;
 const ID_BYTES = 16;
 const NETWORK_ID_BYTES = 8;
 const NONE = new Uint8Array(0);
@@ -49,9 +52,14 @@ export function signLeaseRequest(request: LeaseRequest, key: SigningKey, provide
  */
 export function openSignedLeaseRequest(bytes: Uint8Array, self?: string): LeaseRequest {
   const fields = decodeCborArray(bytes, MAX_SIGNED_REQUEST_BYTES, "request", fail);
-  if (fields.uint("version") !== VERSION) throw fields.fail("version", `is not ${VERSION}`);
-  const request = parseLeaseRequest(readElements(fields));
+  const version = fields.uint("version");
+  if (version !== VERSION && version !== RESTORING_VERSION)
+    throw fields.fail("version", `is not ${VERSION} or ${RESTORING_VERSION}`);
+  const plain = readElements(fields);
   const named = optionalHex(fields, "provider", KEY_BYTES);
+  const request = parseLeaseRequest(
+    version === VERSION ? plain : { ...plain, restoreFrom: readRestore(fields) },
+  );
   const signature = fields.bytes("signature", SIGNATURE_BYTES);
   fields.end();
   // Made anew from what was understood: nothing is taken that means something else than what was signed.
@@ -68,8 +76,10 @@ const signedBytes = (said: readonly Cbor[]): Uint8Array => Buffer.concat([DOMAIN
 function elementsOf(request: LeaseRequest, provider: string | undefined): Cbor[] {
   const { resources, tunnel } = request;
   const address = (text: string | undefined) => (text === undefined ? NONE : (ipToBytes(text) ?? NONE));
+  const { restoreFrom } = request;
+  const rest = restoreFrom ? [bytesOf(restoreFrom.checkpoint), bytesOf(restoreFrom.key)] : [];
   return [
-    VERSION,
+    restoreFrom ? RESTORING_VERSION : VERSION,
     bytesOf(request.id),
     bytesOf(request.requester),
     bytesOf(request.network ?? ""),
@@ -90,11 +100,17 @@ function elementsOf(request: LeaseRequest, provider: string | undefined): Cbor[]
     request.acceptsInspection ? 1 : 0,
     request.createdAt,
     bytesOf(provider ?? ""),
+    ...rest,
   ];
 }
 
+function readRestore(fields: Fields): { checkpoint: string; key: string } {
+  const checkpoint = hexOf(fields.bytes("restoreFrom.checkpoint", ID_BYTES));
+  return { checkpoint, key: hexOf(fields.bytes("restoreFrom.key", RESTORE_KEY_BYTES)) };
+}
+
 /** The plain form of what the wire says, not checked but for its sizes. */
-function readElements(fields: Fields): unknown {
+function readElements(fields: Fields): object {
   const [id, requester] = [hexOf(fields.bytes("id", ID_BYTES)), hexOf(fields.bytes("requester", KEY_BYTES))];
   const network = optionalHex(fields, "network", NETWORK_ID_BYTES);
   const resources = {

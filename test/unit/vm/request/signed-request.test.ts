@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { decode, encode } from "cborg";
 import fc from "fast-check";
 import { encodeCbor } from "../../../../src/identity/cbor.ts";
@@ -26,6 +27,8 @@ function problemOf(read: () => unknown): string {
   return "it was taken";
 }
 
+const restoring = () => fixedRequest({ restoreFrom: { checkpoint: "0f".repeat(16), key: "a5".repeat(80) } });
+
 /** The elements of a signed request, one of them changed, and signed again by whoever has a key. */
 function forged(index: number, value: unknown, key: SigningKey = requester): Uint8Array {
   const elements: unknown = decode(signLeaseRequest(fixedRequest(), requester));
@@ -48,8 +51,25 @@ describe("a signed request", () => {
     );
   });
 
+  test("of a machine that was saved has bytes of a second version that must not change", () => {
+    const bytes = signLeaseRequest(restoring(), requester, PROVIDER);
+    expect(hex(bytes)).toStartWith("981802");
+    expect(hex(Uint8Array.from(createHash("sha256").update(bytes).digest()))).toBe(
+      "1ae67036d1f1775563a3e0799ebc068ddbc29b419e4f29252d9947f23809cff2",
+    );
+  });
+
+  test("says nothing in the second version that can be said in the first", () => {
+    const elements: unknown = decode(signLeaseRequest(fixedRequest(), requester));
+    if (!Array.isArray(elements)) throw new Error("no array");
+    const said = [2, ...elements.slice(1, -1)];
+    const signed = Buffer.concat([Buffer.from("omerta-box lease request 1\0"), encode(said)]);
+    const forgery = Uint8Array.from(encode([...said, requester.sign(signed)]));
+    expect(problemOf(() => openSignedLeaseRequest(forgery))).toStartWith("request.restoreFrom.checkpoint: ");
+  });
+
   test("is read as it was written", () => {
-    for (const request of [fixedRequest(), least()]) {
+    for (const request of [fixedRequest(), least(), restoring()]) {
       expect(openSignedLeaseRequest(signLeaseRequest(request, requester))).toEqual(request);
     }
   });
@@ -142,7 +162,7 @@ describe("a signed request", () => {
 
   // Signed by the requester's own key, so that nothing but the form can be the reason.
   test.each<[string, number, unknown, string]>([
-    ["another version", 0, 2, "request.version: is not 1"],
+    ["another version", 0, 3, "request.version: is not 1"],
     ["a shorter id", 1, new Uint8Array(15), "request.id: 15 bytes, not 16"],
     ["a network id of another length", 3, new Uint8Array(7), "request.network: is not 8 bytes long"],
     ["no core", 4, 0, "request.resources.cpus: is no whole number from 1 to 256"],
