@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
-import { type Config, problemLine } from "./config/index.ts";
+import { CONSOLE_PORT, type Config, problemLine } from "./config/index.ts";
+import { OperatorDesk } from "./first-boot/claim/operator-desk.ts";
 import {
   BenchBackend,
   checkCertificate,
@@ -28,7 +29,7 @@ import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
 import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "./mesh/index.ts";
 import { MessagesPart } from "./messages/index.ts";
-import { ConsolePart, PortalPart, portalFacts } from "./portal/index.ts";
+import { ConsolePart, PortalPart, portalFacts, wiredListensHere } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
@@ -255,7 +256,20 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     runFolder,
     log,
   });
+  const { sign_in, wires } = config.management;
   const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;
+  const toldOfOperator = (message: string) => {
+    log.warn(message);
+    void journal.append("console", "operator", message).catch(unkept);
+  };
+  // On a bench whoever is at this machine is its operator.
+  const operator =
+    onBoard && sign_in
+      ? new OperatorDesk({
+          ...{ stateFolder, randomBytes, monotonicMs: clock.monotonicMs },
+          told: toldOfOperator,
+        })
+      : undefined;
   const uncaughtErrors = new UncaughtErrors({
     log,
     note: (text, detail) => journal.append("box", "unexpected-error", text, detail),
@@ -280,6 +294,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...(lending ? [lending] : []),
       new ConsolePart({
         listen,
+        ...(onBoard && wires ? { wires: () => wiredListensHere(CONSOLE_PORT) } : {}),
+        ...(operator ? { operator } : {}),
         runFolder,
         source: {
           name: config.box.name,

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { VERSION } from "../main.ts";
 import { configCommand } from "./config.ts";
 import { EXIT } from "./exit.ts";
+import { claimCommand } from "./first-boot.ts";
 import { loraCommand } from "./lora.ts";
 import { meshCommand } from "./mesh.ts";
 import { messagesCommand } from "./messages.ts";
@@ -26,6 +27,7 @@ function commandLine(): Command {
     .addCommand(runCommand())
     .addCommand(configCommand())
     .addCommand(statusCommand())
+    .addCommand(claimCommand())
     .addCommand(loraCommand())
     .addCommand(meshCommand())
     .addCommand(messagesCommand())

@@ -4,7 +4,7 @@ export { exampleConfig } from "./example.ts";
 export { type LoadedConfig, loadConfig, parseConfig } from "./load.ts";
 export type { MeshConfig } from "./mesh-schema.ts";
 export type { MessagesConfig } from "./messages-schema.ts";
-export { type Config, defaultConfig, FAR_PORTS, type ServiceConfig } from "./schema.ts";
+export { CONSOLE_PORT, type Config, defaultConfig, FAR_PORTS, type ServiceConfig } from "./schema.ts";
 export type { TrafficConfig } from "./traffic-schema.ts";
 export type { UplinksConfig } from "./uplinks-schema.ts";
 export { quietSpan, type VmConfig } from "./vm-schema.ts";

@@ -260,6 +260,9 @@ const gateway = z
   .prefault({})
   .describe("The guest network.");
 
+/** Where the operator's page is on wires. */
+export const CONSOLE_PORT = 8_090;
+
 const management = z
   .strictObject({
     listen: z
@@ -267,6 +270,18 @@ const management = z
       .max(8)
       .default(["127.0.0.1:8090"])
       .describe("addresses and ports of the operator's page; never one of the guest network"),
+    wires: z
+      .boolean()
+      .default(true)
+      .describe(
+        `let it be reached from wired networks too, at port ${CONSOLE_PORT} of the box's private addresses there; never from the guest network`,
+      ),
+    sign_in: z
+      .boolean()
+      .default(true)
+      .describe(
+        "only the operator sees it: whoever has claimed the box with its code, and then has the password; false: everybody who reaches it",
+      ),
   })
   .prefault({})
   .describe("The operator's side.");

@@ -8,11 +8,14 @@ import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
 import { MESSAGES_STYLE } from "../../portal/console/messages-page.tsx";
 import { STATUS_STYLE, statusPage } from "../../portal/console/status-page.tsx";
+import type { OperatorDesk } from "../first-boot/claim/operator-desk.ts";
+import { operatorGate } from "../first-boot/claim/operator-gate.ts";
 import { atIntervals } from "../host/intervals.ts";
 import type { Part } from "../host/part.ts";
 import { serveSocket } from "../host/socket-server.ts";
 import { MAX_MESSAGE_BYTES, PRIORITIES, parseAddress } from "../lora/index.ts";
 import { messagesConsole } from "./messages-console.ts";
+import { operatorApi } from "./operator-api.ts";
 import { operatorMessagesApi } from "./operator-messages-api.ts";
 import { boxStatus, type StatusSource } from "./status.ts";
 
@@ -20,6 +23,10 @@ export interface ConsolePartOptions {
   source: StatusSource;
   /** `address:port`, with brackets around an IPv6 address. */
   listen: readonly string[];
+  /** More of them that come and go, such as those of wires; one that is not to be had is no trouble. */
+  wires?: () => readonly string[];
+  /** Who may see the page by TCP; undefined: whoever reaches it. */
+  operator?: OperatorDesk;
   runFolder: string;
 }
 
@@ -40,15 +47,19 @@ export class ConsolePart implements Part {
   constructor(private readonly options: ConsolePartOptions) {}
 
   async start(): Promise<void> {
-    const { source, listen, runFolder } = this.options;
+    const { source, listen, wires, operator, runFolder } = this.options;
     const startedMs = source.monotonicMs();
     const app = consoleApp(source, startedMs);
-    const control = controlApp(source, app);
+    const control = controlApp(source, app, () => this.urls(), operator);
     this.servers.push(serveSocket(join(runFolder, CONTROL_SOCKET), (request) => control.fetch(request)));
-    const fetch = (request: Request) =>
-      isLocalName(request) ? app.fetch(request) : new Response("", { status: 421 });
+    const shown = operator
+      ? operatorGate(operator, source.name, (request) => app.fetch(request))
+      : (request: Request) => app.fetch(request);
+    const fetch = (request: Request, from: string) =>
+      isLocalName(request) ? shown(request, from) : new Response("", { status: 421 });
     const bind = () => {
-      for (const text of listen.filter((one) => !this.bound.has(one))) this.bind(text, fetch);
+      const wanted = new Set([...listen, ...(wires?.() ?? [])]);
+      for (const text of wanted) if (!this.bound.has(text)) this.bind(text, fetch);
     };
     bind();
     // An address of the management side may come later than the box.
@@ -62,21 +73,33 @@ export class ConsolePart implements Part {
   }
 
   trouble(): string | undefined {
-    return this.bound.size === this.options.listen.length ? undefined : this.refusal;
+    return this.options.listen.every((text) => this.bound.has(text)) ? undefined : this.refusal;
   }
 
-  private bind(text: string, fetch: (request: Request) => Response | Promise<Response>): void {
+  private bind(text: string, fetch: (request: Request, from: string) => Response | Promise<Response>): void {
     const { address, port } = splitListen(text);
     try {
-      this.servers.push(Bun.serve({ hostname: address, port, development: false, fetch }));
+      const server: Server<undefined> = Bun.serve({
+        hostname: address,
+        port,
+        development: false,
+        fetch: (request) => fetch(request, server.requestIP(request)?.address ?? ""),
+      });
+      this.servers.push(server);
       this.bound.add(text);
     } catch (error) {
+      if (!this.options.listen.includes(text)) return;
       this.refusal = `${text}: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
 
   detail(): string {
-    return this.options.listen.map((text) => `http://${text}/`).join(", ");
+    return this.urls().join(", ");
+  }
+
+  /** Where the page is, or will be as soon as it can. */
+  private urls(): string[] {
+    return [...new Set([...this.options.listen, ...this.bound])].map((text) => `http://${text}/`);
   }
 }
 
@@ -117,9 +140,10 @@ const textToSend = z.strictObject({
 export type TextRequest = z.input<typeof textToSend>;
 
 /** What the command line may do beside looking: the socket is its owner's alone. */
-function controlApp(source: StatusSource, app: Hono) {
+function controlApp(source: StatusSource, app: Hono, urls: () => string[], operator?: OperatorDesk) {
   const control = new Hono();
   if (source.messages) control.route("/api/messages", operatorMessagesApi(source.messages));
+  control.route("/api/operator", operatorApi(urls, operator));
   return control
     .use(bodyLimit({ maxSize: MAX_MESSAGE_BYTES * 2 }))
     .post(

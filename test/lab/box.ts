@@ -49,7 +49,7 @@ export async function startBox(lab: Lab, name: string, options: LabBoxOptions = 
   const unchecked = config.includes("[uplinks]") ? "" : "[uplinks]\nfind = false\ncheck = false\n";
   writeFileSync(
     configFile,
-    `${config}\n${unchecked}[management]\nlisten = ["${MANAGEMENT_ADDRESS}:${MANAGEMENT_PORT}"]\n`,
+    `${config}\n${unchecked}[management]\nlisten = ["${MANAGEMENT_ADDRESS}:${MANAGEMENT_PORT}"]\nsign_in = false\nwires = false\n`,
   );
   await host.run(["ip", "link", "add", "mgmt", "type", "bridge"]);
   await host.run(["ip", "addr", "add", `${MANAGEMENT_ADDRESS}/24`, "dev", "mgmt"]);

@@ -1,0 +1,121 @@
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { secureHeaders } from "hono/secure-headers";
+import {
+  claimPage,
+  OPERATOR_FIELDS,
+  OPERATOR_STYLE,
+  operatorPage,
+  type Said,
+  signInPage,
+} from "../../../portal/console/operator-page.tsx";
+import { FormTokens } from "../../portal/form-token.ts";
+import type { Entry, OperatorDesk } from "./operator-desk.ts";
+
+const COOKIE = "omerta_operator";
+/** Browsers forget it after a month; the box when sixteen others have signed in since. */
+const COOKIE_SECONDS = 30 * 86_400;
+const MAX_FORM_BYTES = 4_096;
+const STYLE_HASH = `'sha256-${new Bun.CryptoHasher("sha256").update(OPERATOR_STYLE).digest("base64")}'`;
+
+/** What comes with a request: the address that sent it. */
+interface Sent {
+  Bindings: { source: string };
+}
+
+/** What lies behind the gate: the operator's page. */
+type Behind = (request: Request) => Response | Promise<Response>;
+
+/**
+ * Lets the operator through to the operator's page, and shows everybody else the form by which one becomes the operator,
+ * or shows to be. The cookie is sent by no other site's forms or links (SameSite=Strict), scripts do not see it, and it is
+ * not marked Secure: the page has no https.
+ * @returns what answers a request from an address
+ */
+export function operatorGate(
+  desk: OperatorDesk,
+  boxName: string,
+  behind: Behind,
+): (request: Request, source: string) => Response | Promise<Response> {
+  const tokens = new FormTokens();
+  const app = new Hono<Sent>();
+  const facts = (c: Context<Sent>, said?: Said) => ({ boxName, token: tokens.of(c.env.source), said });
+  const door = (c: Context<Sent>, said?: Said) =>
+    c.html(
+      desk.claimCode === undefined ? signInPage(facts(c, said)) : claimPage(facts(c, said)),
+      said === undefined ? 200 : said === "slow" ? 429 : 403,
+    );
+  const isOperator = (c: Context<Sent>) => desk.isSession(getCookie(c, COOKIE) ?? "");
+  const letIn = (c: Context<Sent>, entry: Entry, otherwise: (said: Said) => Response | Promise<Response>) => {
+    if ("refused" in entry) return otherwise(entry.refused);
+    setCookie(c, COOKIE, entry.session, {
+      httpOnly: true,
+      sameSite: "Strict",
+      path: "/",
+      maxAge: COOKIE_SECONDS,
+    });
+    return c.redirect("/", 303);
+  };
+
+  const own = secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      styleSrc: [STYLE_HASH],
+      formAction: ["'self'"],
+      baseUri: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+    strictTransportSecurity: false,
+  });
+  const form = bodyLimit({ maxSize: MAX_FORM_BYTES });
+  for (const path of ["/claim", "/sign-in", "/sign-out", "/operator", "/operator/password"])
+    app.use(path, own, form);
+
+  app.get("/claim", (c) => (isOperator(c) ? c.redirect("/", 303) : door(c)));
+  app.get("/sign-in", (c) => (isOperator(c) ? c.redirect("/", 303) : door(c)));
+  app.post("/claim", async (c) => {
+    const { code = "", password = "", token = "" } = await fieldsOf(c.req.raw);
+    if (!tokens.matches(c.env.source, token)) return door(c, "stale");
+    return letIn(c, await desk.claim(code, password, c.env.source), (said) => door(c, said));
+  });
+  app.post("/sign-in", async (c) => {
+    const { password = "", token = "" } = await fieldsOf(c.req.raw);
+    if (!tokens.matches(c.env.source, token)) return door(c, "stale");
+    return letIn(c, await desk.signIn(password, c.env.source), (said) => door(c, said));
+  });
+  app.get("/operator", (c) => (isOperator(c) ? c.html(operatorPage(facts(c))) : door(c)));
+  app.post("/operator/password", async (c) => {
+    if (!isOperator(c)) return door(c);
+    const { password = "", next = "", token = "" } = await fieldsOf(c.req.raw);
+    const again = (said: Said) => c.html(operatorPage(facts(c, said)), said === "slow" ? 429 : 403);
+    if (!tokens.matches(c.env.source, token)) return again("stale");
+    return letIn(c, await desk.changePassword(password, next, c.env.source), again);
+  });
+  app.post("/sign-out", async (c) => {
+    const { token = "" } = await fieldsOf(c.req.raw);
+    if (isOperator(c) && !tokens.matches(c.env.source, token))
+      return c.html(operatorPage(facts(c, "stale")), 403);
+    desk.signOut(getCookie(c, COOKIE) ?? "");
+    deleteCookie(c, COOKIE, { path: "/" });
+    return c.redirect("/sign-in", 303);
+  });
+  app.all("*", (c) => {
+    if (isOperator(c)) return behind(c.req.raw);
+    // Programs are told in their own way.
+    if (c.req.path.startsWith("/api/")) return c.json({ error: "only the operator may ask this" }, 401);
+    return c.redirect(desk.claimCode === undefined ? "/sign-in" : "/claim", 303);
+  });
+  return (request, source) => app.fetch(request, { source });
+}
+
+type Fields = { [name in keyof typeof OPERATOR_FIELDS]?: string };
+
+async function fieldsOf(request: Request): Promise<Fields> {
+  const type = request.headers.get("content-type") ?? "";
+  if (!type.startsWith("application/x-www-form-urlencoded")) return {};
+  const sent = new URLSearchParams(await request.text());
+  return Object.fromEntries(
+    Object.entries(OPERATOR_FIELDS).map(([key, name]) => [key, sent.get(name) ?? ""]),
+  );
+}
