@@ -33,6 +33,8 @@ export class Egress {
   private readonly rules = new Map<string, string>();
   /** Namespaces that wait for their request. */
   private readonly prepared = new Set<string>();
+  /** Namespaces whose TAP is in them already, down. */
+  private readonly parked = new Set<string>();
 
   /**
    * Makes what needs no request, for a machine that is started ahead of its lease: the TAP, in the box's namespace, for
@@ -41,17 +43,44 @@ export class Egress {
    * @throws {EgressError} naming what failed, with nothing left
    */
   async prepare(ground: EgressGround): Promise<void> {
-    const { namespace, tap, tunnel } = ground.names;
-    if (namespaces().includes(namespace)) throw new EgressError("namespace", `${namespace} is there already`);
+    const { namespace, tunnel } = ground.names;
+    await this.confine(ground);
     await this.orUndone(ground.names, async () => {
-      await step("tap", () => makeTap(tap));
-      await step("namespace", () => run(["ip", "netns", "add", namespace]));
-      await step("parameters", () => runInside(namespace, parameterLines(ground.parameters)));
       await step("tunnel", () => makeTunnel(ground.names));
       await step("tunnel", () => runInside(namespace, batchLines("ip", ground.tunnelLink)));
       if (interfaceExists(tunnel)) throw new EgressError("tunnel", `${tunnel} is in the box's namespace`);
     });
     this.prepared.add(namespace);
+  }
+
+  /**
+   * Makes the part of it that leads nowhere, for a machine that is to reach nobody: the TAP, and the machine's own
+   * namespace with nothing in it.
+   * @throws {EgressError} naming what failed, with nothing left
+   */
+  async confine({ names, parameters }: Pick<EgressGround, "names" | "parameters">): Promise<void> {
+    const { namespace, tap } = names;
+    if (namespaces().includes(namespace)) throw new EgressError("namespace", `${namespace} is there already`);
+    await this.orUndone(names, async () => {
+      await step("tap", () => makeTap(tap));
+      await step("namespace", () => run(["ip", "netns", "add", namespace]));
+      await step("parameters", () => runInside(namespace, parameterLines(parameters)));
+    });
+  }
+
+  /**
+   * Moves the TAP of a machine that waits into its namespace, once the hypervisor has opened it, and leaves it down: what
+   * the machine sends before its `attach` is taken by nobody, on the box as little as elsewhere.
+   * @throws {EgressError} naming what failed, with nothing left
+   */
+  async park(names: LeaseNames): Promise<void> {
+    const { namespace, tap } = names;
+    await this.orUndone(names, async () => {
+      await step("tap", () => run(["ip", "link", "set", tap, "down", "netns", namespace]));
+      const seen = await step("tap", () => run(inside(namespace, "ip", "-o", "link", "show", "dev", tap)));
+      if (/[<,]UP[,>]/.test(seen)) throw new EgressError("tap", `${tap} is up`);
+    });
+    this.parked.add(namespace);
   }
 
   /**
@@ -82,8 +111,9 @@ export class Egress {
   async attach(plan: EgressPlan): Promise<void> {
     const { namespace, tap } = plan.names;
     await this.orUndone(plan.names, async () => {
-      if (interfaceExists(tap)) {
-        await step("tap", () => run(["ip", "link", "set", tap, "down", "netns", namespace]));
+      const isOutside = interfaceExists(tap);
+      if (isOutside || this.parked.delete(namespace)) {
+        if (isOutside) await step("tap", () => run(["ip", "link", "set", tap, "down", "netns", namespace]));
         await step("tap", () => runInside(namespace, batchLines("ip", plan.tapLink.slice(0, 1))));
         await step("rules", () => apply(namespace, plan.guard));
         await step("tap", () =>
@@ -133,6 +163,7 @@ export class Egress {
     const { namespace, tap, tunnel } = names;
     this.rules.delete(namespace);
     this.prepared.delete(namespace);
+    this.parked.delete(namespace);
     const isThere = namespaces().includes(namespace);
     // The machine is cut off first: what follows takes its time.
     if (isThere) for (const link of [tap, tunnel]) await tryRun(["ip", "-n", namespace, "link", "del", link]);
