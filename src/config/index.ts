@@ -6,6 +6,7 @@ export type { MeshConfig } from "./mesh-schema.ts";
 export type { MessagesConfig } from "./messages-schema.ts";
 export { CONSOLE_PORT, type Config, defaultConfig, FAR_PORTS, type ServiceConfig } from "./schema.ts";
 export type { TrafficConfig } from "./traffic-schema.ts";
+export type { UpdateConfig } from "./update-schema.ts";
 export type { UplinksConfig } from "./uplinks-schema.ts";
 export { quietSpan, type VmConfig } from "./vm-schema.ts";
 export type { WaysConfig } from "./ways-schema.ts";
