@@ -4,4 +4,11 @@ export { Libvirt, type LibvirtOptions } from "./libvirt.ts";
 export { LibvirtError, LibvirtTimeoutError, LibvirtUnavailableError } from "./libvirt-error.ts";
 export type { DomainEvent, DomainInfo, DomainState, DomainStats, HostInfo } from "./libvirt-protocol.ts";
 export { canLimitMemory } from "./memory-limit.ts";
-export { readSaveHeader, rewriteSaveFile, SaveFileError, type SaveHeader } from "./save-file.ts";
+export {
+  encodeSaveHeader,
+  readSaveHeader,
+  rewriteSaveFile,
+  SaveFileError,
+  type SaveHeader,
+  savedStateOf,
+} from "./save-file.ts";

@@ -137,6 +137,21 @@ export async function readSaveHeader(path: string): Promise<SaveHeader> {
   }
 }
 
+/**
+ * Where QEMU's own stream begins in a file that libvirt has saved: what stands before it is libvirt's.
+ * @throws {SaveFileError} also where the stream is packed, and the file system's errors
+ */
+export async function savedStateOf(path: string): Promise<number> {
+  const file = await open(path, "r");
+  try {
+    const { header, stateAt } = await headerOf(file);
+    if (header.format !== 0) throw new SaveFileError("its state is packed");
+    return stateAt;
+  } finally {
+    await file.close();
+  }
+}
+
 async function headerOf(file: FileHandle): Promise<{ header: SaveHeader; stateAt: number }> {
   const stateAt = saveHeaderLength(await bytesOf(file, FIXED_BYTES));
   return { header: decodeSaveHeader(await bytesOf(file, stateAt)), stateAt };

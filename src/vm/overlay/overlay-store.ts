@@ -81,29 +81,32 @@ export class OverlayStore {
    * nothing is left then
    */
   create(lease: string, sizeMiB: number, base: BaseImage): Promise<Overlay> {
-    return this.inTurn(async () => {
-      if (!LEASE.test(lease)) throw new OverlayError(`lease: ${lease.slice(0, 40)} is no id`);
-      if (!Number.isInteger(sizeMiB) || sizeMiB < 1) throw new OverlayError(`sizeMiB: ${sizeMiB} is no size`);
-      const swap = this.swapProblem();
-      if (swap) throw new OverlayError(swap);
-      const at = join(this.options.folder, lease);
-      if (existsSync(at)) throw new OverlayError(`lease: ${lease} has a disk already`);
-      const medium = await this.choose(sizeMiB);
-      try {
-        mkdirSync(this.options.folder, { recursive: true, mode: 0o711 });
-        mkdirSync(at, { mode: 0o711 });
-        if (medium === "memory") await mountMemory(at, qcow2SizeMiB(sizeMiB));
-        else await this.mountEncrypted(lease, sizeMiB, at);
+    return this.inTurn(() =>
+      this.mounted(lease, sizeMiB, async (at, medium) => {
         const path = join(at, DISK);
         await createOverlay(path, base, sizeMiB);
         const { owner } = this.options;
         if (owner) chownSync(path, owner.uid, owner.gid);
         return { lease, path, medium, sizeMiB };
-      } catch (error) {
-        await this.remove(lease);
-        throw error;
-      }
-    });
+      }),
+    );
+  }
+
+  /**
+   * A folder for what must not outlive a step any more than a disk may, as a machine's memory on its way into a file. It goes
+   * by {@link destroy}.
+   * @param id 32 hexadecimal digits that no lease has
+   * @returns its path
+   * @throws {OverlayError} as {@link create}
+   */
+  room(id: string, sizeMiB: number): Promise<string> {
+    return this.inTurn(() =>
+      this.mounted(id, sizeMiB, async (at) => {
+        const { owner } = this.options;
+        if (owner) chownSync(at, owner.uid, owner.gid);
+        return at;
+      }),
+    );
   }
 
   /**
@@ -144,6 +147,31 @@ export class OverlayStore {
     const kept = new Set([...live, ...this.leases()].map((lease) => leaseNames(lease).domain));
     for (const name of await mappings(NAME_PREFIXES.domain)) {
       if (!kept.has(name)) await closeVolume({ file: "/nonexistent", name });
+    }
+  }
+
+  /** Makes a file system of its own and what is to be in it, or nothing. */
+  private async mounted<T>(
+    lease: string,
+    sizeMiB: number,
+    fill: (at: string, medium: OverlayMedium) => Promise<T>,
+  ): Promise<T> {
+    if (!LEASE.test(lease)) throw new OverlayError(`lease: ${lease.slice(0, 40)} is no id`);
+    if (!Number.isInteger(sizeMiB) || sizeMiB < 1) throw new OverlayError(`sizeMiB: ${sizeMiB} is no size`);
+    const swap = this.swapProblem();
+    if (swap) throw new OverlayError(swap);
+    const at = join(this.options.folder, lease);
+    if (existsSync(at)) throw new OverlayError(`lease: ${lease} has a disk already`);
+    const medium = await this.choose(sizeMiB);
+    try {
+      mkdirSync(this.options.folder, { recursive: true, mode: 0o711 });
+      mkdirSync(at, { mode: 0o711 });
+      if (medium === "memory") await mountMemory(at, qcow2SizeMiB(sizeMiB));
+      else await this.mountEncrypted(lease, sizeMiB, at);
+      return await fill(at, medium);
+    } catch (error) {
+      await this.remove(lease);
+      throw error;
     }
   }
 
