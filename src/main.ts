@@ -32,6 +32,7 @@ import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts, wiredListensHere } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
+import { LeaseMesh } from "./vm/wire/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
 
 export const VERSION = packageJson.version;
@@ -137,6 +138,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     portalFacts({
       ...{ config, backend, gateway },
       farServices: farServices?.list() ?? [],
+      demoMinutes: lending?.demoMinutes(),
       isConfigBroken: problems.length > 0,
       tlsHost: certificate?.host,
     });
@@ -180,7 +182,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`],
           bootClock: systemBootClock(),
           timers: systemTimers,
-          ...{ stateFolder, runFolder, journal, clock, randomBytes, log },
+          ...{ stateFolder, runFolder, journal, clock, memberships, randomBytes, log },
         })
       : undefined;
   const { mesh, parts, clearLeftovers } = composeMesh({
@@ -251,7 +253,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     gateway,
     facts,
     ...(messages ? { messages: messages.guests } : {}),
-    ...(farServices ? { onFactsChange: (listener) => farServices.onChange(listener) } : {}),
+    ...(lending ? { demos: lending } : {}),
+    onFactsChange: (listener) => {
+      const ends = [farServices?.onChange(listener), lending?.onChange(listener)];
+      return () => {
+        for (const end of ends) end?.();
+      };
+    },
     certificate,
     runFolder,
     log,
@@ -291,7 +299,9 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       lora,
       ...(radios?.batman ? [radios.batman] : []),
       ...parts,
-      ...(lending ? [lending] : []),
+      ...(lending
+        ? [lending, new LeaseMesh({ desk: lending.desk, networks: mesh, timers: systemTimers, log })]
+        : []),
       new ConsolePart({
         listen,
         ...(onBoard && wires ? { wires: () => wiredListensHere(CONSOLE_PORT) } : {}),

@@ -16,7 +16,7 @@ import { Lender } from "../../src/vm/lending/index.ts";
 import { Libvirt } from "../../src/vm/libvirt/index.ts";
 import { OverlayStore } from "../../src/vm/overlay/index.ts";
 import { DEFAULT_PUNISHMENT, LeaseWatch } from "../../src/vm/watch/index.ts";
-import { LeaseServer } from "../../src/vm/wire/index.ts";
+import { LeaseDesk, LeaseServer } from "../../src/vm/wire/index.ts";
 
 /** As JSON, the process's one argument. */
 export interface LenderOrder {
@@ -93,7 +93,11 @@ await lender.start();
 watch.start();
 
 const listen = [{ address: order.heardAt, port: LEASE_PORT }];
-const server = new LeaseServer({ lender, timers: systemTimers, listen, log });
+const desk = new LeaseDesk({
+  ...{ lender, timers: systemTimers, randomBytes },
+  memberships: { list: () => [] },
+});
+const server = new LeaseServer({ desk, listen, log });
 server.start();
 console.log("lending");
 await new Promise((resolve) => process.once("SIGTERM", resolve));

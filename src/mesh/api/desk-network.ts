@@ -17,11 +17,12 @@ export interface DeskNetwork
     | "connectedPeers"
     | "tellStatement"
     | "send"
+    | "connect"
     | "reachNow"
     | "handle"
     | "unhandle"
   > {
-  readonly engine: Pick<Engine, "connections" | "publish" | "subscribe">;
+  readonly engine: Pick<Engine, "connections" | "open" | "publish" | "subscribe">;
   readonly tunnels: Pick<NetworkTunnels, "open" | "welcome" | "close" | "status"> | undefined;
 }
 

@@ -15,6 +15,7 @@ export const MESH_SOCKET = "mesh.sock";
 /** Longest gossip, as the engine takes it. */
 const MAX_PUBLISH_BYTES = 32_768;
 const MAX_BODY_BYTES = 1_048_576;
+const MAX_STREAM_FRAME_BYTES = 16_384;
 /** Messages that wait for a slow listener; beyond, the oldest go. */
 const MAX_WAITING = 256;
 
@@ -60,6 +61,12 @@ const requests = {
   listen: z
     .strictObject({ network, channel: channel.optional(), topic: channel.optional() })
     .refine((what) => (what.channel === undefined) !== (what.topic === undefined), "either channel or topic"),
+  stream: z.strictObject({
+    network,
+    peer,
+    protocol: z.enum(["lease"]),
+    frame: base64(MAX_STREAM_FRAME_BYTES),
+  }),
   trace: z.strictObject({ network, peer }),
   peers: z.strictObject({ network: z.string().max(80).optional() }),
   tunnel: z.strictObject({
@@ -180,6 +187,24 @@ export function meshApi(mesh: MeshControl) {
       const { network: id, topic, body } = c.req.valid("json");
       await mesh.publish(id, prefixed(topic), body);
       return c.json({});
+    })
+    .post("/v1/streams", checked("json", requests.stream), async (c) => {
+      const over = new AbortController();
+      const frames = await mesh.exchange(c.req.valid("json"), over.signal);
+      c.header("content-type", "application/x-ndjson");
+      return stream(c, async (out) => {
+        out.onAbort(() => over.abort());
+        try {
+          for await (const frame of frames)
+            await out.writeln(JSON.stringify({ frame: Buffer.from(frame).toString("base64") }));
+        } catch (error) {
+          await out.writeln(
+            JSON.stringify({ error: error instanceof Error ? error.message : String(error) }),
+          );
+        } finally {
+          over.abort();
+        }
+      });
     })
     .get("/v1/listen", checked("query", requests.listen), (c) => {
       const { network: id, channel: name, topic } = c.req.valid("query");

@@ -121,6 +121,12 @@ export interface MeshControl {
     what: { network: string; channel?: string; topic?: string },
     heard: (message: { from: string; body: Uint8Array }) => void,
   ): () => void;
+  /**
+   * Opens a stream to a member, which is reached first where it must, and sends it one frame.
+   * @param over ends it
+   * @returns the frames that come back, until the member ends it. Who does not want them all must end it
+   */
+  exchange(request: StreamRequest, over: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   trace(network: string, peer: string): Promise<TraceStep[]>;
   tunnels(): TunnelView[];
   /** Opens a tunnel, and waits until it carries. */
@@ -128,6 +134,17 @@ export interface MeshControl {
   /** Takes the next tunnel that a member offers and that is like this. @returns its name */
   welcomeTunnel(request: Omit<TunnelRequest, "peer"> & { peer?: string }): string;
   closeTunnel(network: string, id: string): Promise<void>;
+}
+
+/** What of a box's own protocols programs may speak: "lease" asks a box for a virtual machine. */
+export type StreamProtocol = "lease";
+
+export interface StreamRequest {
+  network: string;
+  peer: string;
+  protocol: StreamProtocol;
+  /** The first, and the only one that the program sends. */
+  frame: Uint8Array;
 }
 
 /** A WireGuard tunnel between this box and another member. */

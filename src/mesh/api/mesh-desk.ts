@@ -4,6 +4,7 @@ import { DeskMembers } from "./desk-members.ts";
 import { DeskNaming } from "./desk-naming.ts";
 import type { DeskNetwork, MeshDeskOptions } from "./desk-network.ts";
 import { messageOf, refused, refusedLater } from "./desk-refusal.ts";
+import { DeskStreams } from "./desk-streams.ts";
 import { DeskTunnels } from "./desk-tunnels.ts";
 import {
   type MeshControl,
@@ -21,12 +22,14 @@ export class MeshDesk implements MeshControl {
   private readonly naming: DeskNaming;
   private readonly members: DeskMembers;
   private readonly tunnelDesk: DeskTunnels;
+  private readonly streams: DeskStreams;
 
   constructor(private readonly options: MeshDeskOptions) {
     this.ears = new MeshEars(options.network);
     this.naming = new DeskNaming(options);
     this.members = new DeskMembers(options, this.naming);
     this.tunnelDesk = new DeskTunnels(options, this.naming);
+    this.streams = new DeskStreams(this.naming);
   }
 
   // Each of these is told at the desk that it is of.
@@ -41,6 +44,8 @@ export class MeshDesk implements MeshControl {
   readonly welcomeTunnel: MeshControl["welcomeTunnel"] = (...asked) =>
     this.tunnelDesk.welcomeTunnel(...asked);
   readonly closeTunnel: MeshControl["closeTunnel"] = (...asked) => this.tunnelDesk.closeTunnel(...asked);
+
+  readonly exchange: MeshControl["exchange"] = (...asked) => this.streams.exchange(...asked);
 
   /** A network runs (again): those who listen to it go on listening. */
   began(network: DeskNetwork): void {

@@ -4,13 +4,15 @@ import { atIntervals } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
+import type { Memberships } from "../../identity/index.ts";
 import type { Journal } from "../../store/index.ts";
 import type { Source } from "../admission/index.ts";
 import { forRecord, type LendingCapability } from "../capability/index.ts";
+import type { DemoNews, DemoRefusal, DemoSize } from "../demo/index.ts";
 import type { LeaseStoreOptions } from "../leases/index.ts";
 import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
 import { LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
-import { type AskedLender, LeaseServer } from "../wire/index.ts";
+import { type AskedLender, LeaseDesk, LeaseServer } from "../wire/index.ts";
 import { seeLendingGround } from "./lending-ground.ts";
 import { lendingNeeds } from "./lending-needs.ts";
 import { type LendingMeans, LendingNow } from "./lending-now.ts";
@@ -21,6 +23,8 @@ export interface LendingPartOptions {
   runFolder: string;
   /** Runs `omerta-box`; the reaper's words are added. */
   command: readonly string[];
+  /** The networks of this box: whose members may ask for more than strangers. */
+  memberships: Pick<Memberships, "list">;
   /** Networks that no machine may reach, besides those that this machine is in. */
   forbidden: readonly string[];
   journal: Journal;
@@ -40,13 +44,19 @@ const LOOK_AGAIN_MS = 60_000;
  */
 export class LendingPart implements Part, AskedLender {
   readonly name = "vm";
+  /** Where all who ask come to, by whatever way. */
+  readonly desk: LeaseDesk;
   private now: LendingNow | undefined;
   private server: LeaseServer | undefined;
   private missing: readonly string[] = ["it has not started yet"];
   private told = "";
+  private readonly listeners = new Set<() => void>();
   private stopLooking: (() => Promise<void>) | undefined;
 
-  constructor(private readonly options: LendingPartOptions) {}
+  constructor(private readonly options: LendingPartOptions) {
+    const { memberships, timers, randomBytes } = options;
+    this.desk = new LeaseDesk({ lender: this, memberships, timers, randomBytes });
+  }
 
   async start(): Promise<void> {
     const { log, timers } = this.options;
@@ -66,6 +76,7 @@ export class LendingPart implements Part, AskedLender {
     // Whoever asks on is told that there is nothing.
     this.now = undefined;
     this.missing = ["it is stopping"];
+    this.changed();
     await now?.stop();
     await server?.stop();
     this.server = undefined;
@@ -104,10 +115,10 @@ export class LendingPart implements Part, AskedLender {
     return this.now?.lender;
   }
 
-  async request(bytes: Uint8Array, source: Source): Promise<LenderAnswer> {
+  async request(bytes: Uint8Array, source: Source, self?: string): Promise<LenderAnswer> {
     const why = this.lendsNothing();
     if (!this.now || why !== undefined) return { is: "refused", why: `this box lends nothing now: ${why}` };
-    return this.now.lender.request(bytes, source);
+    return this.now.lender.request(bytes, source, self);
   }
 
   async command(bytes: Uint8Array): Promise<LenderCommandAnswer> {
@@ -118,8 +129,39 @@ export class LendingPart implements Part, AskedLender {
     return this.now?.lender.events(lease, told) ?? (() => undefined);
   }
 
+  /** For so long a guest of the portal is lent a machine to try; undefined: not now. */
+  demoMinutes(): number | undefined {
+    return this.now?.demos.isOffered ? this.now.demos.minutes : undefined;
+  }
+
+  /** Tells when something else is lent than before. @returns ends it */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async begin(station: string, size: DemoSize): Promise<{ id: string } | { refused: DemoRefusal }> {
+    return this.now?.demos.begin(station, size) ?? { refused: "none" };
+  }
+
+  listen(id: string, station: string, hear: (news: DemoNews) => boolean): (() => void) | undefined {
+    return this.now?.demos.listen(id, station, hear);
+  }
+
+  more(id: string): void {
+    this.now?.demos.more(id);
+  }
+
+  type(id: string, station: string, bytes: Uint8Array): boolean {
+    return this.now?.demos.type(id, station, bytes) ?? false;
+  }
+
+  leave(id: string, station: string): void {
+    this.now?.demos.leave(id, station);
+  }
+
   private async tryToLend(): Promise<void> {
-    const { config, log, timers } = this.options;
+    const { config, log } = this.options;
     const seen = await seeLendingGround(config, (why) => log.warn(`an image is left out: ${why}`));
     const missing = lendingNeeds(seen);
     if (missing.length > 0 || !seen.owner) return this.lack(missing);
@@ -133,7 +175,7 @@ export class LendingPart implements Part, AskedLender {
       return this.lack([`libvirt does not answer (package libvirt-daemon-system): ${error.message}`]);
     }
     const listen = [{ address: "0.0.0.0", port: config.port }];
-    this.server = new LeaseServer({ lender: this, listen, timers, log });
+    this.server = new LeaseServer({ desk: this.desk, listen, log });
     this.server.start();
   }
 
@@ -141,6 +183,11 @@ export class LendingPart implements Part, AskedLender {
     const now = new LendingNow(this.options, means);
     await now.start();
     this.now = now;
+    this.changed();
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
   }
 
   /** Said once, not every minute. */

@@ -1,4 +1,5 @@
 export { HeardSerials, nextSerial } from "./heard-serials.ts";
+export { decodeLeaseAsk, encodeLeaseAsk, type LeaseAsk, MAX_ASK_BYTES } from "./lease-ask.ts";
 export {
   type LeaseCommand,
   LeaseCommandError,
@@ -17,4 +18,12 @@ export {
   parseLeaseRequest,
 } from "./lease-request.ts";
 export { LeaseRequestError } from "./lease-request-error.ts";
+export { type JudgingMembership, type MembershipProof, proofOf } from "./membership-proof.ts";
+export {
+  type AnswerSeal,
+  MAX_SEALED_ASK_BYTES,
+  openSealedAsk,
+  type SealedAsk,
+  sealLeaseAsk,
+} from "./sealed-ask.ts";
 export { MAX_SIGNED_REQUEST_BYTES, openSignedLeaseRequest, signLeaseRequest } from "./signed-request.ts";

@@ -1,2 +1,11 @@
-export { type AskedLender, leaseApp } from "./lease-app.ts";
+export { type LeaseAppOptions, leaseApp } from "./lease-app.ts";
+export {
+  type AskedLender,
+  type AskWay,
+  type DeskAnswer,
+  type DeskMembership,
+  LeaseDesk,
+  type LeaseDeskOptions,
+} from "./lease-desk.ts";
+export { LEASE_PROTOCOL, LeaseMesh, type LeaseMeshOptions, type LeaseNetwork } from "./lease-mesh.ts";
 export { LeaseServer, type LeaseServerOptions } from "./lease-server.ts";

@@ -1,101 +1,111 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { SourceLimiter } from "../../host/source-limiter.ts";
-import type { Timers } from "../../host/timers.ts";
-import { type Source, UNKNOWN_REPUTATION } from "../admission/index.ts";
-import type { Lender, LenderNews } from "../lending/index.ts";
-import { LeaseCommandError, MAX_COMMAND_BYTES, MAX_SIGNED_REQUEST_BYTES } from "../request/index.ts";
-
-/** What of a lender requesters reach. */
-export type AskedLender = Pick<Lender, "request" | "command" | "events">;
+import {
+  LeaseRequestError,
+  MAX_COMMAND_BYTES,
+  MAX_SEALED_ASK_BYTES,
+  MAX_SIGNED_REQUEST_BYTES,
+} from "../request/index.ts";
+import type { AskWay, LeaseDesk } from "./lease-desk.ts";
 
 export interface LeaseAppOptions {
-  lender: AskedLender;
-  timers: Timers;
+  desk: LeaseDesk;
 }
 
-/** Each of these costs a signature's check, and a request a decision and a line in the journal. */
-const LIMITS = { burst: 20, perSecond: 5, totalPerSecond: 100, maxSources: 4_096 };
-/** Streams of events that are open at once; the oldest gives way. */
-const MOST_STREAMS = 256;
 /** Lines that wait for one who does not take them. */
 const MOST_UNSENT = 64;
-/** So that neither end, nor a NAT between them, takes a silent stream for a dead one. */
-const BEAT_MS = 20_000;
+
+const NOT_OURS =
+  "This box cannot read that: it is in none of your networks, or knows another shared key of yours.";
 
 /**
  * What a requester asks a box by HTTP. Its bytes are signed, so the way need not be secret: `POST /v1/leases` takes a
  * request and `POST /v1/commands` a command, both answered with JSON; `GET /v1/leases/ID/events` tells of a lease, a line
  * of JSON each time and an empty one as a sign of life. Who does not know a lease's id, 128 random bits, is told nothing
- * of it. By this way nobody is a member: whoever asks is a stranger at `address`.
+ * of it. Whoever asks so is a stranger at `address`.
+ *
+ * Members ask by `POST /v1/sealed`, with certificates: the body is sealed with their network's shared key, and so is what is
+ * answered, of events each line, in base64. Whoever watches the way sees addresses, lengths and times; not which network it
+ * is, who asks, for what, nor what becomes of it. Who shows a sealed ask that they have recorded to another box can tell
+ * whether that is in the same network, for it could not answer otherwise.
  */
-export function leaseApp({ lender, timers }: LeaseAppOptions) {
-  const limiter = new SourceLimiter(LIMITS, timers.monotonicMs());
-  const streams = new Set<() => void>();
+export function leaseApp({ desk }: LeaseAppOptions) {
   return new Hono<{ Bindings: { address: string } }>()
     .use(async (context, next) => {
-      if (limiter.takes(context.env.address, timers.monotonicMs())) return next();
+      if (desk.takes(context.env.address)) return next();
       return context.text("too many requests", 429, { "retry-after": "1" });
     })
     .post("/v1/leases", bodyLimit({ maxSize: MAX_SIGNED_REQUEST_BYTES }), async (context) => {
       const bytes = new Uint8Array(await context.req.arrayBuffer());
-      return context.json(await lender.request(bytes, strangerAt(context.env.address)));
+      return context.json(await desk.request(bytes, undefined, openCounter(context.env.address)));
     })
     .post("/v1/commands", bodyLimit({ maxSize: MAX_COMMAND_BYTES }), async (context) => {
-      const bytes = new Uint8Array(await context.req.arrayBuffer());
-      try {
-        return context.json(await lender.command(bytes));
-      } catch (error) {
-        if (!(error instanceof LeaseCommandError)) throw error;
-        return context.json({ is: "refused", why: error.message }, 400);
-      }
+      const answer = await desk.command(new Uint8Array(await context.req.arrayBuffer()));
+      return context.json(answer, answer.is === "refused" && answer.beyond === undefined ? 400 : 200);
     })
     .get("/v1/leases/:id{[0-9a-f]{32}}/events", (context) => {
-      if (streams.size >= MOST_STREAMS) for (const end of [...streams].slice(0, 1)) end();
-      const body = eventStream(lender, context.req.param("id"), timers, streams);
-      return context.body(body, 200, { "content-type": "application/x-ndjson" });
+      const lines = linesOf(desk, context.req.param("id"), (line) => line);
+      return context.body(lines, 200, { "content-type": "application/x-ndjson" });
+    })
+    .post("/v1/sealed", bodyLimit({ maxSize: MAX_SEALED_ASK_BYTES }), async (context) => {
+      const opened = openedBy(desk, new Uint8Array(await context.req.arrayBuffer()));
+      if (opened === undefined) return context.json({ is: "refused", why: NOT_OURS }, 403);
+      const { ask, membership, answers } = opened;
+      if (ask.kind === "events") {
+        const sealed = (line: string) => Buffer.from(answers.seal(Buffer.from(line))).toString("base64");
+        return context.body(linesOf(desk, ask.lease, sealed), 200, { "content-type": "text/plain" });
+      }
+      const way = { ...openCounter(context.env.address), membership };
+      const answer = await (ask.kind === "request"
+        ? desk.request(ask.bytes, ask.chain, way)
+        : desk.command(ask.bytes));
+      const body = Uint8Array.from(answers.seal(Buffer.from(JSON.stringify(answer))));
+      return context.body(body.buffer, 200, { "content-type": "application/octet-stream" });
     });
 }
 
+/** A member who has sealed what is no ask has made it so, or another version has: either way nobody here can read it. */
+function openedBy(desk: LeaseDesk, sealed: Uint8Array): ReturnType<LeaseDesk["open"]> {
+  try {
+    return desk.open(sealed);
+  } catch (error) {
+    if (error instanceof LeaseRequestError) return undefined;
+    throw error;
+  }
+}
+
 /** IPv4 in IPv6's clothes is IPv4. */
-const strangerAt = (address: string): Source => ({
+const openCounter = (address: string): AskWay => ({
   address: address.replace(/^::ffff:(?=\d+\.)/i, ""),
-  ...{ local: false, networks: [], reputation: UNKNOWN_REPUTATION },
+  ...{ membership: undefined, carrier: undefined },
 });
 
-function eventStream(
-  lender: AskedLender,
+/** @param written what is sent of a line, without its end */
+function linesOf(
+  desk: LeaseDesk,
   lease: string,
-  timers: Timers,
-  streams: Set<() => void>,
+  written: (line: string) => string,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let stop = () => {};
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        let stopBeat = () => {};
-        let stopListening = () => {};
+        let isOver = false;
         const end = () => {
-          stop();
-          controller.close();
-        };
-        stop = () => {
-          streams.delete(end);
-          stopBeat();
-          stopListening();
+          if (!isOver) controller.close();
+          isOver = true;
         };
         const say = (line: string) => {
-          if ((controller.desiredSize ?? 0) < -MOST_UNSENT) end();
-          else controller.enqueue(encoder.encode(`${line}\n`));
+          if (isOver) return;
+          if ((controller.desiredSize ?? 0) >= -MOST_UNSENT) {
+            controller.enqueue(encoder.encode(`${written(line)}\n`));
+            return;
+          }
+          stop();
+          end();
         };
-        const beat = () => {
-          say("");
-          if (streams.has(end)) stopBeat = timers.after(BEAT_MS, beat);
-        };
-        streams.add(end);
-        stopListening = lender.events(lease, (news: LenderNews) => say(JSON.stringify(news)));
-        beat();
+        stop = desk.follow(lease, say, end);
       },
       cancel: () => stop(),
     },

@@ -6,7 +6,7 @@ import { peerIdOf } from "../../../../src/mesh/engine/peer-id.ts";
 import { ObservedNat } from "../../../../src/mesh/network/observed-nat.ts";
 import { FakeClock } from "../../fake-clock.ts";
 import { recordOf } from "../directory/described.ts";
-import { FakeEngine } from "../fake-engine.ts";
+import { type FakeEngine, FakeEngines } from "../fake-engine.ts";
 import type { VirtualBox, VirtualNetwork } from "../paths/virtual-network.ts";
 
 /** A network as the desk sees it: its paths lead through virtual links, its engine to nobody, the rest is real. */
@@ -26,9 +26,10 @@ export class DeskTestNetwork implements DeskNetwork {
   constructor(
     readonly membership: Membership,
     box: VirtualBox,
+    engines: FakeEngines,
   ) {
     this.peer = peerIdOf(membership.publicKey);
-    this.engine = new FakeEngine(this.peer);
+    this.engine = engines.engine(this.peer);
     this.paths = box.paths;
     const monotonicMs = () => box.network.time.monotonicMs();
     this.directory = new Directory({
@@ -58,6 +59,9 @@ export class DeskTestNetwork implements DeskNetwork {
   send(...[peer, channel, body, options]: Parameters<DeskNetwork["send"]>) {
     return this.paths.send(peer, channel, body, options);
   }
+  async connect(peer: string) {
+    return this.engine.connections(peer).length > 0;
+  }
   async reachNow(peer: string) {
     this.reached.push(peer);
     return this.paths.isReachable(peer);
@@ -73,8 +77,8 @@ export class DeskTestNetwork implements DeskNetwork {
   }
 }
 
-/** A desk with real memberships, whose networks begin and end when it says so. */
-export function deskBox(folder: string, virtual: VirtualNetwork, name = "quay") {
+/** A desk with real memberships, whose networks begin and end when it says so. @param engines those that reach each other */
+export function deskBox(folder: string, virtual: VirtualNetwork, name = "quay", engines = new FakeEngines()) {
   const memberships = new Memberships(folder, openDeviceKey(folder), new FakeClock(), () => {}, {
     scryptWorkFactor: 10,
   }).open();
@@ -93,6 +97,7 @@ export function deskBox(folder: string, virtual: VirtualNetwork, name = "quay") 
       const network = new DeskTestNetwork(
         membership,
         virtual.box(peerIdOf(membership.publicKey), virtual.links),
+        engines,
       );
       running.set(membership.id, network);
       desk.began(network);

@@ -5,6 +5,7 @@ import type {
   NetworkStatus,
   PeerStatus,
   RevokedInvite,
+  StreamRequest,
   TraceStep,
   TunnelRequest,
   TunnelView,
@@ -39,6 +40,9 @@ export class FakeControl implements MeshControl {
   /** How many a revoked invite puts out. */
   putOut = 2;
   link = "omerta://invite/link";
+  frames: AsyncIterable<Uint8Array> = (async function* () {})();
+  /** By which streams are ended. */
+  readonly exchanges: AbortSignal[] = [];
 
   networks(): NetworkStatus[] {
     return this.note(["networks"], this.networksKnown);
@@ -98,6 +102,10 @@ export class FakeControl implements MeshControl {
     const listeners = this.listeners.get(key) ?? new Set();
     this.listeners.set(key, listeners.add(heard));
     return () => void listeners.delete(heard);
+  }
+  async exchange(request: StreamRequest, over: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    this.exchanges.push(over);
+    return this.note(["exchange", request], this.frames);
   }
   async trace(network: string, peer: string): Promise<TraceStep[]> {
     return this.note(["trace", network, peer], this.steps);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { createLog } from "../../../../src/host/log.ts";
 import { systemTimers } from "../../../../src/host/timers.ts";
 import { LEASE_PORT, LeaseHttp, LeaseHttpError } from "../../../../src/requester/lease-http.ts";
@@ -8,7 +9,7 @@ import {
   signLeaseCommand,
   signLeaseRequest,
 } from "../../../../src/vm/request/index.ts";
-import { LeaseServer } from "../../../../src/vm/wire/index.ts";
+import { LeaseDesk, LeaseServer } from "../../../../src/vm/wire/index.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { leaseId } from "../leases/store-stand.ts";
 import { eventually, lending } from "../lending/played-ground.ts";
@@ -32,12 +33,11 @@ describe("a box that is asked by HTTP", () => {
   let port = 0;
   const serve = (at: number) => {
     const { lender } = stand;
-    server = new LeaseServer({
-      lender,
-      timers: systemTimers,
-      log,
-      listen: [{ address: "127.0.0.1", port: at }],
+    const desk = new LeaseDesk({
+      ...{ lender, timers: systemTimers, randomBytes },
+      memberships: { list: () => [] },
     });
+    server = new LeaseServer({ desk, log, listen: [{ address: "127.0.0.1", port: at }] });
     server.start();
     [port = 0] = server.ports;
   };
