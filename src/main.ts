@@ -138,7 +138,6 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     portalFacts({
       ...{ config, backend, gateway },
       farServices: farServices?.list() ?? [],
-      demoMinutes: lending?.demoMinutes(),
       isConfigBroken: problems.length > 0,
       tlsHost: certificate?.host,
     });
@@ -253,13 +252,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     gateway,
     facts,
     ...(messages ? { messages: messages.guests } : {}),
-    ...(lending ? { demos: lending } : {}),
-    onFactsChange: (listener) => {
-      const ends = [farServices?.onChange(listener), lending?.onChange(listener)];
-      return () => {
-        for (const end of ends) end?.();
-      };
-    },
+    ...(farServices ? { onFactsChange: (listener) => farServices.onChange(listener) } : {}),
     certificate,
     runFolder,
     log,
