@@ -138,6 +138,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     portalFacts({
       ...{ config, backend, gateway },
       farServices: farServices?.list() ?? [],
+      demoMinutes: lending?.demoMinutes(),
       isConfigBroken: problems.length > 0,
       tlsHost: certificate?.host,
     });
@@ -252,7 +253,13 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     gateway,
     facts,
     ...(messages ? { messages: messages.guests } : {}),
-    ...(farServices ? { onFactsChange: (listener) => farServices.onChange(listener) } : {}),
+    ...(lending ? { demos: lending } : {}),
+    onFactsChange: (listener) => {
+      const ends = [farServices?.onChange(listener), lending?.onChange(listener)];
+      return () => {
+        for (const end of ends) end?.();
+      };
+    },
     certificate,
     runFolder,
     log,

@@ -23,6 +23,8 @@ export interface BoxFacts {
   guestToGuest: boolean;
   /** Guests can check in, ask for help and write to each other here. */
   messages?: boolean;
+  /** For so long the box lends a guest a machine to try in the browser; absent where it lends none. */
+  demoMinutes?: number;
   configBroken: boolean;
 }
 

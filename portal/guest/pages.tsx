@@ -154,6 +154,11 @@ export function onPage(context: PageContext, timeLeft: string, qrSvg: string): s
           <small>{t("on.atBox", { box })}</small>
         </a>
       ))}
+      {facts.demoMinutes === undefined ? null : (
+        <a class="b q" href={link("/demo", context)}>
+          {t("demo.link")}
+        </a>
+      )}
       <p class="s">{t(onlineKey(facts, "after"))}</p>
       <h2>{t("on.browser")}</h2>
       <p>{t("on.browserHow")}</p>

@@ -47,6 +47,14 @@ const demo = z
     memory_mib: z.int().min(1).max(1_048_576).default(256).describe("memory, in MiB"),
     disk_mib: z.int().min(0).max(16_777_216).default(512).describe("disk, in MiB"),
     minutes: z.int().min(1).max(43_200).default(10).describe("time, in minutes"),
+    visitors: z
+      .int()
+      .min(0)
+      .max(100)
+      .default(2)
+      .describe(
+        "how many guests of the portal may try a machine in their browser at a time: with no network and no disk, gone when its page is closed; 0: none",
+      ),
   })
   .prefault({})
   .describe("For fairs and classrooms.");

@@ -5,11 +5,11 @@ import type { PageContext } from "../../portal/guest/pages.tsx";
 import { SourceLimiter } from "../host/source-limiter.ts";
 import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
 import { empty, NO_STORE } from "./answers.ts";
-import type { AppScript } from "./app-script.ts";
+import { type AppScript, scriptAnswer } from "./app-script.ts";
 import type { PortalFacts } from "./desk-api.ts";
 import { languageFor, type Peer } from "./front-door.ts";
 
-/** The way to the daemon: a path below `/app` of the desk, and the answer as it came. */
+/** The way to the daemon: a path of the desk, and the answer as it came. */
 export type AskDesk = (path: string, init?: RequestInit) => Promise<Response>;
 
 /** A photo takes its time on a slow radio; an answer of the daemon's does not. */
@@ -21,7 +21,7 @@ const ASKING = { burst: 60, perSecond: 4, totalPerSecond: 200, maxSources: 4_096
 
 /** @param socket the daemon's for the portal */
 export function deskAsker(socket: string): AskDesk {
-  return (path, init) => fetch(`http://desk/app${path}`, { ...init, unix: socket });
+  return (path, init) => fetch(`http://desk${path}`, { ...init, unix: socket });
 }
 
 /**
@@ -47,7 +47,7 @@ export function appRoutes(
     }
     try {
       const signal = init?.signal ?? AbortSignal.timeout(TIMEOUT_MS);
-      const answer = await ask(`${c.req.path.replace(/^\/app/, "")}?${query}`, { ...init, signal });
+      const answer = await ask(`${c.req.path}?${query}`, { ...init, signal });
       const type = answer.headers.get("content-type") ?? "application/json";
       return new Response(answer.body, {
         status: answer.status,
@@ -75,20 +75,7 @@ export function appRoutes(
     return new Response(appPage(context, `/app.js?v=${version}`), { headers: pageHeaders(known.accent) });
   });
 
-  app.get("/app.js", async (c) => {
-    const { text, gzipped, version } = await script();
-    const isGzip = /\bgzip\b/.test(c.req.header("accept-encoding") ?? "");
-    const isThis = c.req.query("v") === version;
-    return new Response(isGzip ? gzipped : text, {
-      headers: {
-        "Content-Type": "text/javascript; charset=utf-8",
-        "Cache-Control": isThis ? "max-age=31536000, immutable" : "no-store",
-        "X-Content-Type-Options": "nosniff",
-        Vary: "Accept-Encoding",
-        ...(isGzip ? { "Content-Encoding": "gzip" } : {}),
-      },
-    });
-  });
+  app.get("/app.js", async (c) => scriptAnswer(c.req.raw, await script()));
 
   get("/app/challenge", []);
   get("/app/network", []);
@@ -124,7 +111,7 @@ export function appRoutes(
  * allowed here (Fetch, section 4.8). Sandboxed frames of any site say `Origin: null`: that is not ours either. Not all browsers name
  * an origin to the site itself.
  */
-function isOwnPost({ url, headers }: Request, type: string): boolean {
+export function isOwnPost({ url, headers }: Request, type: string): boolean {
   const origin = headers.get("origin");
   const isOurs = origin === null || (URL.canParse(origin) && new URL(origin).host === new URL(url).host);
   return isOurs && (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() === type;

@@ -1,7 +1,9 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { BunPlugin } from "bun";
 
-const ENTRY = resolve(import.meta.dir, "../../portal/app/main.ts");
+const PORTAL = resolve(import.meta.dir, "../../portal");
+/** The pages that are drawn by a script. */
+const ENTRIES = { app: join(PORTAL, "app/main.ts"), demo: join(PORTAL, "demo/main.ts") };
 
 /** The page's JavaScript. */
 export interface AppScript {
@@ -26,9 +28,9 @@ const forOlderBrowsers: BunPlugin = {
 };
 
 /** @throws AggregateError of Bun's when a file is missing or wrong */
-export async function buildAppScript(): Promise<AppScript> {
+export async function buildAppScript(of: keyof typeof ENTRIES = "app"): Promise<AppScript> {
   const { outputs } = await Bun.build({
-    entrypoints: [ENTRY],
+    entrypoints: [ENTRIES[of]],
     target: "browser",
     format: "iife",
     minify: true,
@@ -51,4 +53,19 @@ export function builtOnce(build: () => Promise<AppScript> = buildAppScript): () 
     });
     return building;
   };
+}
+
+/** Compressed where the browser understands that; kept by it for good where it asked for this very version. */
+export function scriptAnswer({ url, headers }: Request, { text, gzipped, version }: AppScript): Response {
+  const isGzip = /\bgzip\b/.test(headers.get("accept-encoding") ?? "");
+  const isThis = new URL(url).searchParams.get("v") === version;
+  return new Response(isGzip ? gzipped : text, {
+    headers: {
+      "Content-Type": "text/javascript; charset=utf-8",
+      "Cache-Control": isThis ? "max-age=31536000, immutable" : "no-store",
+      "X-Content-Type-Options": "nosniff",
+      Vary: "Accept-Encoding",
+      ...(isGzip ? { "Content-Encoding": "gzip" } : {}),
+    },
+  });
 }

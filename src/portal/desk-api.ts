@@ -8,7 +8,9 @@ import { type Gateway, GuestError, type GuestView } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
 import type { GuestMessages } from "../messages/index.ts";
 import { deskAppApi } from "./desk-app-api.ts";
+import { deskDemoApi } from "./desk-demo-api.ts";
 import { deskMessagesApi, type GuestDevice } from "./desk-messages-api.ts";
+import type { GuestDemos } from "./guest-demos.ts";
 
 /** What the portal's process is told of the box. */
 export interface PortalFacts extends BoxFacts {
@@ -45,7 +47,8 @@ const language = z.string().regex(/^[a-z]{2,3}$/);
 /**
  * The narrow side of the daemon that faces the portal's process, over a Unix socket. It can ask about a guest by
  * address, report that a page was shown, that the guest agreed or left, and nothing else; with `messages`, which are under
- * `/messages` and `/app`, hand on what guests write and read what everybody may, or what is for a person who proves to be them.
+ * `/messages` and `/app`, hand on what guests write and read what everybody may, or what is for a person who proves to be them; with
+ * `demos`, which are under `/demo`, begin a machine for a visitor, and be its screen and its keyboard.
  */
 export function deskApi(
   gateway: Gateway,
@@ -53,6 +56,7 @@ export function deskApi(
   log: Logger,
   messages: GuestMessages | undefined,
   onFactsChange: (listener: () => void) => () => void = () => () => {},
+  demos?: GuestDemos,
 ) {
   const guest = zValidator("query", z.strictObject({ address }));
   const seen = (address: string, view: GuestView): DeskGuest => {
@@ -124,8 +128,9 @@ export function deskApi(
         }
       }),
     );
+  const device = (at: string) => deviceAt(gateway, at);
+  if (demos) desk.route("/demo", deskDemoApi(demos, device, log));
   if (messages) {
-    const device = (at: string) => deviceAt(gateway, at);
     desk.route("/messages", deskMessagesApi(messages, device, log));
     desk.route("/app", deskAppApi(messages, device, log));
   }

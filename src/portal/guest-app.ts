@@ -6,6 +6,7 @@ import { type Language, languageOf } from "../../portal/locales/index.ts";
 import { CAPPORT_TYPE, capportAnswer, type GuestView } from "../gateway/index.ts";
 import { empty, seeOther } from "./answers.ts";
 import type { appRoutes } from "./app-routes.ts";
+import type { demoRoutes } from "./demo-routes.ts";
 import { type DeskClient, DeskError } from "./desk-client.ts";
 import type { DeskMessages } from "./desk-messages-client.ts";
 import { FormTokens } from "./form-token.ts";
@@ -31,6 +32,7 @@ const form = z.object({
  * @param messages the way to the daemon's messages, for a box that has any
  * @param nowMs the monotonic clock
  * @param onePerson the page for messages to one person, and what it asks; see `appRoutes`
+ * @param demo the page with a machine to try; see `demoRoutes`
  */
 export function guestApp(
   directory: GuestDirectory,
@@ -38,6 +40,7 @@ export function guestApp(
   messages?: DeskMessages,
   nowMs: () => number = () => performance.now(),
   onePerson?: ReturnType<typeof appRoutes>,
+  demo?: ReturnType<typeof demoRoutes>,
 ) {
   const tokens = new FormTokens();
   const board = messages && new PublicBoard(messages, nowMs);
@@ -136,6 +139,7 @@ export function guestApp(
     app.route("/", messageRoutes({ desk: messages, messages: own, ...common }));
   }
   if (onePerson) app.route("/", onePerson);
+  if (demo) app.route("/", demo);
 
   app.get("/captive-portal", async (c) => {
     const { tlsHost } = pages.facts;

@@ -8,6 +8,8 @@ export interface FactSources {
   gateway: Gateway;
   /** Of other boxes. */
   farServices: readonly FarService[];
+  /** For so long a guest is lent a machine to try; undefined: the box lends none now. */
+  demoMinutes: number | undefined;
   /** The configuration could not be read as it was meant. */
   isConfigBroken: boolean;
   /** The host of the certificate, where there is one. */
@@ -16,7 +18,7 @@ export interface FactSources {
 
 /** What the portal tells guests of the box, as it is now. */
 export function portalFacts(sources: FactSources): PortalFacts {
-  const { config, backend, gateway, farServices, isConfigBroken, tlsHost } = sources;
+  const { config, backend, gateway, farServices, demoMinutes, isConfigBroken, tlsHost } = sources;
   const url = ({ port, path }: { port: number; path: string }) =>
     `http://${config.gateway.name}:${port}${path}`;
   return {
@@ -33,6 +35,7 @@ export function portalFacts(sources: FactSources): PortalFacts {
     toldOnline: gateway.toldOnline,
     guestToGuest: config.gateway.guest_to_guest,
     configBroken: isConfigBroken,
+    ...(demoMinutes === undefined ? {} : { demoMinutes }),
     ...(tlsHost === undefined ? {} : { tlsHost }),
   };
 }

@@ -9,12 +9,15 @@ import { Supervised } from "../host/supervise.ts";
 import { unprivilegedUser } from "../host/unprivileged.ts";
 import type { GuestMessages } from "../messages/index.ts";
 import { deskApi, type PortalFacts } from "./desk-api.ts";
+import type { GuestDemos } from "./guest-demos.ts";
 
 export interface PortalPartOptions {
   gateway: Gateway;
   facts: () => PortalFacts;
   /** What guests may do with messages; undefined where the box has none. */
   messages?: GuestMessages;
+  /** Machines that guests may try; undefined where the box lends none to them. */
+  demos?: GuestDemos;
   /** Told when there are other facts for a reason of its own. @returns ends it */
   onFactsChange?: (listener: () => void) => () => void;
   certificate: PortalCertificate | undefined;
@@ -35,10 +38,10 @@ export class PortalPart implements Part {
   constructor(private readonly options: PortalPartOptions) {}
 
   async start(): Promise<void> {
-    const { gateway, facts, messages, onFactsChange, certificate, runFolder, log } = this.options;
+    const { gateway, facts, messages, demos, onFactsChange, certificate, runFolder, log } = this.options;
     const user = unprivilegedUser(USERS, CLI, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
-    const desk = deskApi(gateway, facts, log, messages, onFactsChange);
+    const desk = deskApi(gateway, facts, log, messages, onFactsChange, demos);
     this.desk = serveSocket(deskSocket, desk.fetch, user.ids);
     const listens = gateway.backend.portalListens.map(listenText);
     const tlsFolder = join(runFolder, "portal");

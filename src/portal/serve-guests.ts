@@ -2,7 +2,8 @@ import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "bun";
 import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
 import { appRoutes, deskAsker } from "./app-routes.ts";
-import { builtOnce } from "./app-script.ts";
+import { buildAppScript, builtOnce } from "./app-script.ts";
+import { demoRoutes } from "./demo-routes.ts";
 import { DeskClient } from "./desk-client.ts";
 import { DeskMessagesClient, overSocket } from "./desk-messages-client.ts";
 import { guestApp, type Peer } from "./guest-app.ts";
@@ -35,7 +36,14 @@ export function serveGuests(options: GuestServerOptions): { stop(): Promise<void
     nowMs,
     (address) => directory.deviceAt(address),
   );
-  const app = guestApp(directory, desk, messages, nowMs, onePerson);
+  const demo = demoRoutes(
+    () => directory.facts,
+    builtOnce(() => buildAppScript("demo")),
+    deskAsker(options.desk),
+    nowMs,
+    (address) => directory.deviceAt(address),
+  );
+  const app = guestApp(directory, desk, messages, nowMs, onePerson, demo);
   const following = directory.follow();
   const common = { maxRequestBodySize: MAX_REQUEST_BYTES, development: false };
   const servers: Server<undefined>[] = options.listens.map(({ address, port }) =>

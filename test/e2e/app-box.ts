@@ -38,7 +38,7 @@ export async function startAppBox(folder: string) {
     () => script,
     async (path, init) => {
       if (isAway) throw new Error("the daemon is away");
-      return desk.fetch(new Request(`http://desk${path}`, init));
+      return desk.fetch(new Request(`http://desk${path.replace(/^\/app/, "")}`, init));
     },
     () => performance.now(),
     async (address) => address,

@@ -18,7 +18,7 @@ done < <(grep -v '^#' "$here/system-files.txt")
 install -d "$root/usr/lib/omerta/bin" "$root/usr/lib/omerta/modules"
 cp "$here"/files/etc/* "$root/etc/"
 install -m 755 "$here"/files/init "$root/init"
-install -m 755 "$here"/files/agent "$here"/files/process-1 "$root/usr/lib/omerta/"
+install -m 755 "$here"/files/agent "$here"/files/process-1 "$here"/files/shell "$root/usr/lib/omerta/"
 install -m 644 "$here"/files/link.conf "$root/usr/lib/omerta/"
 bash -euo pipefail "$here/parts/reseed.sh" "$architecture" >"$root/usr/lib/omerta/bin/reseed"
 chmod 755 "$root/usr/lib/omerta/bin/reseed"

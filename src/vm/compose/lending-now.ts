@@ -4,6 +4,7 @@ import { atIntervals } from "../../host/intervals.ts";
 import { localAddressTo } from "../../host/local-address.ts";
 import { policyOf } from "../admission/index.ts";
 import { debianArchitecture, type LendingCapability, lendingOf } from "../capability/index.ts";
+import { Demos } from "../demo/index.ts";
 import type { Accelerator } from "../domain/index.ts";
 import { leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
@@ -35,6 +36,8 @@ export interface LendingMeans {
 export class LendingNow {
   readonly lender: Lender;
   readonly libvirt: KeptLibvirt;
+  /** Machines of the portal's guests. */
+  readonly demos: Demos;
   private readonly keeper: ReaperKeeper;
   private readonly store: LeaseStore;
   private readonly watch: LeaseWatch;
@@ -53,7 +56,14 @@ export class LendingNow {
     for (const folder of [folders.agents, folders.disks]) mkdirSync(folder, { recursive: true, mode: 0o711 });
     this.libvirt = new KeptLibvirt({
       connect: (onClosed) =>
-        Libvirt.connect({ uri: config.libvirt, onEvent: (event) => this.lender.onDomain(event), onClosed }),
+        Libvirt.connect({
+          uri: config.libvirt,
+          onEvent: (event) => {
+            this.lender.onDomain(event);
+            if (event.kind === "stopped") this.demos.onDomainGone(event.name);
+          },
+          onClosed,
+        }),
       onBack: (domains) => this.tellOfGone(domains),
       ...{ timers, log },
     });
@@ -69,18 +79,32 @@ export class LendingNow {
     });
     this.measures = new LendingMeasures({
       stats: () => this.libvirt.stats(),
-      leases: () => this.leases(),
+      leases: () => [...this.leases(), ...this.demos.live().map(({ id }) => id)],
       mediumFolder: undefined,
       cpus: navigator.hardwareConcurrency,
       ...{ timers, log },
     });
     const { owner, accelerator, images } = means;
-    this.lender = new Lender({
-      ground: {
-        ...lendingGround({ ...options, folders, owner, accelerator }),
-        libvirt: this.libvirt,
-        watch: this.watch,
+    const ground = {
+      ...lendingGround({ ...options, folders, owner, accelerator }),
+      ...{ libvirt: this.libvirt, watch: this.watch },
+    };
+    const { demo, limits } = config;
+    this.demos = new Demos({
+      ground: { ...ground, wallMs: clock.wallMs, timers },
+      limits: {
+        machines: demo.enabled ? demo.visitors : 0,
+        cpus: Math.min(demo.cpus, limits.cpus),
+        memoryMiB: Math.min(demo.memory_mib, limits.memory_mib),
+        durationMs: 60_000 * Math.min(demo.minutes, limits.minutes),
       },
+      // One that starts without a disk.
+      image: () => images.find(({ base }) => base === undefined),
+      free: () => this.capability().free,
+      ...{ journal, timers, log },
+    });
+    this.lender = new Lender({
+      ground,
       policy: policyOf(config),
       ...{ store: this.store, journal, log, timers },
       images: () => images,
@@ -97,7 +121,10 @@ export class LendingNow {
     this.keeper = new ReaperKeeper({
       order: reaperOrderOf(runFolder, folders, config.libvirt),
       command: options.command,
-      live: () => this.leases().filter((lease) => !this.isLate(lease)),
+      live: () => [
+        ...this.leases().filter((lease) => !this.isLate(lease)),
+        ...this.demos.live().map(({ id }) => id),
+      ],
       ...{ timers, journal, log },
     });
   }
@@ -105,7 +132,7 @@ export class LendingNow {
   /** @throws {LibvirtUnavailableError} and whatever else stands in the way; nothing is left running then */
   async start(): Promise<void> {
     const { timers, log } = this.options;
-    const { store, libvirt, keeper, lender, watch, measures } = this;
+    const { store, libvirt, keeper, lender, demos, watch, measures } = this;
     try {
       const found = store.open();
       this.started.push(() => store.close());
@@ -119,6 +146,8 @@ export class LendingNow {
       await keeper.start();
       this.started.push(() => lender.stop());
       await lender.start();
+      demos.start();
+      this.started.push(() => demos.stop());
       watch.start();
       this.started.push(() => watch.stop());
       measures.start();
@@ -155,7 +184,7 @@ export class LendingNow {
   /** What this box can lend, lends, and could lend now. */
   capability(): LendingCapability {
     const { config } = this.options;
-    const { measures, lender, means } = this;
+    const { measures, lender, demos, means } = this;
     return lendingOf(
       {
         architecture: debianArchitecture(),
@@ -172,7 +201,7 @@ export class LendingNow {
         maxLeases: config.leases,
         overheadMiB: OVERHEAD_MIB,
       },
-      lender.live().map((lease) => {
+      [...lender.live(), ...demos.live()].map((lease) => {
         const use = measures.use(lease.id);
         return { ...lease, diskInMemory: true, usedMemoryMiB: use.memoryMiB, usedDiskMiB: use.diskMiB };
       }),
@@ -188,6 +217,8 @@ export class LendingNow {
     const there = new Map(domains.map(({ name, uuid }) => [name, uuid]));
     for (const name of this.leases().map((lease) => leaseNames(lease).domain))
       if (!there.has(name)) this.lender.onDomain({ name, uuid: "", kind: "stopped", detail: "failed" });
+    for (const name of this.demos.live().map(({ id }) => leaseNames(id).domain))
+      if (!there.has(name)) this.demos.onDomainGone(name);
   }
 
   /** Where libvirt does not answer, a machine's process is ended without it. */

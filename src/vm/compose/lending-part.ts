@@ -8,6 +8,7 @@ import type { Memberships } from "../../identity/index.ts";
 import type { Journal } from "../../store/index.ts";
 import type { Source } from "../admission/index.ts";
 import { forRecord, type LendingCapability } from "../capability/index.ts";
+import type { DemoNews, DemoRefusal, DemoSize } from "../demo/index.ts";
 import type { LeaseStoreOptions } from "../leases/index.ts";
 import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
 import { LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
@@ -49,6 +50,7 @@ export class LendingPart implements Part, AskedLender {
   private server: LeaseServer | undefined;
   private missing: readonly string[] = ["it has not started yet"];
   private told = "";
+  private readonly listeners = new Set<() => void>();
   private stopLooking: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: LendingPartOptions) {
@@ -74,6 +76,7 @@ export class LendingPart implements Part, AskedLender {
     // Whoever asks on is told that there is nothing.
     this.now = undefined;
     this.missing = ["it is stopping"];
+    this.changed();
     await now?.stop();
     await server?.stop();
     this.server = undefined;
@@ -126,6 +129,37 @@ export class LendingPart implements Part, AskedLender {
     return this.now?.lender.events(lease, told) ?? (() => undefined);
   }
 
+  /** For so long a guest of the portal is lent a machine to try; undefined: not now. */
+  demoMinutes(): number | undefined {
+    return this.now?.demos.isOffered ? this.now.demos.minutes : undefined;
+  }
+
+  /** Tells when something else is lent than before. @returns ends it */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async begin(station: string, size: DemoSize): Promise<{ id: string } | { refused: DemoRefusal }> {
+    return this.now?.demos.begin(station, size) ?? { refused: "none" };
+  }
+
+  listen(id: string, station: string, hear: (news: DemoNews) => boolean): (() => void) | undefined {
+    return this.now?.demos.listen(id, station, hear);
+  }
+
+  more(id: string): void {
+    this.now?.demos.more(id);
+  }
+
+  type(id: string, station: string, bytes: Uint8Array): boolean {
+    return this.now?.demos.type(id, station, bytes) ?? false;
+  }
+
+  leave(id: string, station: string): void {
+    this.now?.demos.leave(id, station);
+  }
+
   private async tryToLend(): Promise<void> {
     const { config, log } = this.options;
     const seen = await seeLendingGround(config, (why) => log.warn(`an image is left out: ${why}`));
@@ -149,6 +183,11 @@ export class LendingPart implements Part, AskedLender {
     const now = new LendingNow(this.options, means);
     await now.start();
     this.now = now;
+    this.changed();
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
   }
 
   /** Said once, not every minute. */

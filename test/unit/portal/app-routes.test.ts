@@ -53,7 +53,7 @@ async function stand({ agreed = true, messages = true } = {}) {
     async () => SCRIPT,
     async (path, init) => {
       if (isAway) throw new Error("away");
-      return desk.fetch(new Request(`http://desk${path}`, init));
+      return desk.fetch(new Request(`http://desk${path.replace(/^\/app/, "")}`, init));
     },
     () => nowMs,
     async (address) => devices.get(address) ?? address,
