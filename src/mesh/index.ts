@@ -12,7 +12,7 @@ export type {
 } from "./api/mesh-control.ts";
 export { composeMesh, sharesLinks } from "./compose-mesh.ts";
 export type { Capability, OfferedService } from "./directory/peer-record.ts";
-export { peerIdOf } from "./engine/peer-id.ts";
+export { peerIdOf, publicKeyOf } from "./engine/peer-id.ts";
 export { MeshPart, type MeshPartOptions } from "./mesh-part.ts";
 export { LoraLink } from "./network/lora-link.ts";
 export type { PathStatus } from "./paths/paths-interface.ts";
