@@ -3,6 +3,7 @@ import { VERSION } from "../main.ts";
 import { configCommand } from "./config.ts";
 import { EXIT } from "./exit.ts";
 import { claimCommand } from "./first-boot.ts";
+import { boardCommand } from "./first-boot-board.ts";
 import { loraCommand } from "./lora.ts";
 import { meshCommand } from "./mesh.ts";
 import { messagesCommand } from "./messages.ts";
@@ -12,6 +13,7 @@ import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
 import { uplinksCommand } from "./uplinks.ts";
 import { versionCommand } from "./version.ts";
+import { vmCommand } from "./vm.ts";
 
 /** `omerta-box` with all its commands. */
 function commandLine(): Command {
@@ -24,6 +26,8 @@ function commandLine(): Command {
       `\nExit status: 0 done, 1 failed, 2 wrong use, 3 bad configuration, 4 no box is running.`,
     )
     .exitOverride()
+    // What comes behind a command's name is the command's.
+    .enablePositionalOptions()
     .addCommand(runCommand())
     .addCommand(configCommand())
     .addCommand(statusCommand())
@@ -33,7 +37,9 @@ function commandLine(): Command {
     .addCommand(messagesCommand())
     .addCommand(radiosCommand())
     .addCommand(uplinksCommand())
+    .addCommand(vmCommand())
     .addCommand(versionCommand())
+    .addCommand(boardCommand(), { hidden: true })
     .addCommand(portalCommand(), { hidden: true })
     .addCommand(tlsFrontCommand(), { hidden: true });
 

@@ -1,8 +1,9 @@
-import { lstatSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { VirtualFirmware } from "../bench/virtual-air.ts";
 import { createLog } from "../host/log.ts";
+import { makeOwnFolder } from "../host/own-folder.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
 import { EXIT } from "./exit.ts";
 import { startNeighbour, virtualAir } from "./neighbour.ts";
@@ -140,17 +141,6 @@ async function answers(url: string): Promise<void> {
       return;
     await Bun.sleep(50);
   }
-}
-
-/**
- * A folder that nobody else can put anything into: in /tmp another user could have been there first.
- * @throws when it is somebody else's
- */
-function makeOwnFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o755 });
-  const { uid, mode } = lstatSync(path);
-  const isOurs = uid === process.getuid?.() && (mode & 0o170022) === 0o040000;
-  if (!isOurs) throw new Error(`${path} must be a folder that only this user can write to`);
 }
 
 function welcomeText({ portalUrl, consoleUrls, troubles }: Box, neighbour: Box | undefined): string {

@@ -3,7 +3,8 @@ import { readInterfaces } from "../host/interfaces.ts";
 import type { Logger } from "../host/log.ts";
 import { ipv4NetworksInUse, setSysctl, sysctl } from "../host/proc-net.ts";
 import { type RunOptions, run, tryRun } from "../host/run.ts";
-import { Supervised } from "../host/supervise.ts";
+import { KeptPrograms, PATH } from "./kept-programs.ts";
+import { needPrograms } from "./needed-programs.ts";
 import { chooseDns } from "./vpn-dns.ts";
 import { addressNetworks, type VpnGround } from "./vpn-ground.ts";
 import {
@@ -18,23 +19,23 @@ import { markOf, readRecord, recordPath, removeRecord, type VpnRecord, writeReco
 import type { VpnDns } from "./vpn-ruleset.ts";
 import { sweepVpns, undoVpn } from "./vpn-undo.ts";
 
-/** Where Debian keeps what is root's, beside the PATH that a shell may have without it. */
-const PATH = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
-
 /** The machine's own network. Needs root. What is changed is in a record before it is changed. */
 export class HostGround implements VpnGround {
   private record: VpnRecord | undefined;
   private reaper: VpnReaper | undefined;
-  private readonly programs = new Map<string, Supervised>();
+  private readonly programs: KeptPrograms;
   private uplinks: string[] = [];
 
   /** @param folder of records and process ids, empty after a restart of the machine: below /run */
   constructor(
     private readonly folder: string,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.programs = new KeptPrograms(folder, log);
+  }
 
   async begin(plan: VpnPlan): Promise<void> {
+    needPrograms(["ip", "nft", "wg"]);
     for (const id of await sweepVpns(this.folder))
       this.log.warn(`cleared away what the killed VPN ${id} left`);
     const other = readRecord(recordPath(this.folder, plan.id))?.owner;
@@ -71,20 +72,11 @@ export class HostGround implements VpnGround {
       programs: [...record.programs, [...command]],
       files: [...record.files, join(this.folder, `${name}.pid`), ...leaves],
     }));
-    const program = new Supervised({
-      name,
-      // A terminal's Ctrl-C is not for it.
-      command: ["setsid", ...command],
-      runFolder: this.folder,
-      log: this.log,
-      env: { PATH },
-    });
-    this.programs.set(name, program);
-    await program.start();
+    await this.programs.keep(name, command);
   }
 
   trouble(): string | undefined {
-    return [...this.programs.values()].flatMap(({ trouble }) => trouble ?? [])[0];
+    return this.programs.trouble();
   }
 
   ownNetworks(): string[] {
@@ -129,8 +121,7 @@ export class HostGround implements VpnGround {
   }
 
   async end(): Promise<void> {
-    await Promise.all([...this.programs.values()].map((program) => program.stop()));
-    this.programs.clear();
+    await this.programs.end();
     const { record } = this;
     if (record === undefined) return;
     await undoVpn(record);

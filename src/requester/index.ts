@@ -9,7 +9,9 @@ export type {
   ProviderNews,
   ProviderTunnel,
 } from "./lease-transport.ts";
-export { type LeaseWish, Requester, type RequesterOptions } from "./requester.ts";
+export { MissingProgramError, needPrograms } from "./needed-programs.ts";
+export { type ChosenProvider, ProviderError, type ProviderWays, providerWays } from "./provider-ways.ts";
+export { type LeaseWish, newLeaseId, Requester, type RequesterOptions } from "./requester.ts";
 export { type KeptLease, RequesterState } from "./requester-state.ts";
 export { UserGround, UserGroundError } from "./user-ground.ts";
 export { VpnDnsError } from "./vpn-dns.ts";

@@ -4,7 +4,7 @@ import type { Logger } from "../host/log.ts";
 import { systemTimers, type Timers } from "../host/timers.ts";
 import { type LeaseCommand, signLeaseCommand } from "../vm/request/index.ts";
 import { type Course, type CourseAction, type CourseEvent, courseStep, newCourse } from "./lease-course.ts";
-import type { CommandAnswer, LeaseTransport } from "./lease-transport.ts";
+import type { CommandAnswer, LeaseTransport, ProviderNews } from "./lease-transport.ts";
 import type { KeptLease, RequesterState } from "./requester-state.ts";
 import { untilOne } from "./ssh-banner.ts";
 import type { VpnPeer } from "./vpn-server.ts";
@@ -36,6 +36,8 @@ export interface LeaseStep {
   name: string;
   /** ms since this process began with the lease. */
   afterMs: number;
+  /** In words, where there is something to say. */
+  why?: string;
 }
 
 /** The provider ends what it has not heard of for 15 s. */
@@ -84,6 +86,11 @@ export class LeaseClient {
     return this.lease.id;
   }
 
+  /** As it is kept for a restart. */
+  get kept(): Readonly<KeptLease> {
+    return this.lease;
+  }
+
   get status(): Readonly<Course> & {
     steps: readonly LeaseStep[];
     banner: string | undefined;
@@ -102,7 +109,7 @@ export class LeaseClient {
     const isAskedAgain = this.options.state.leases.some(({ id }) => id === this.id);
     this.course = { ...this.course, phase, tunnel: known, isAskedAgain };
     this.keep();
-    this.stopEvents = this.options.transport.events(this.id, (news) => this.on({ type: "told", news }));
+    this.stopEvents = this.options.transport.events(this.id, (news) => this.hear(news));
     if (phase === "asking" || phase === "queued") this.queue(() => this.ask());
     else if (phase === "releasing") this.carryOut([{ type: "sayRelease" }]);
     else this.goOn(known);
@@ -145,6 +152,20 @@ export class LeaseClient {
     );
   }
 
+  private hear(news: ProviderNews): void {
+    if (this.isLeft) return;
+    const isFirstRun = news.is === "running" || (news.is === "preparing" && news.step === "resume");
+    if (isFirstRun && this.lease.runsSince === undefined)
+      this.note({ runsSince: this.options.clock.wallMs() });
+    if (news.is === "running" && news.hostKey !== undefined) this.note({ hostKey: news.hostKey });
+    this.on({ type: "told", news });
+  }
+
+  private note(more: Partial<Pick<KeptLease, "runsSince" | "hostKey">>): void {
+    this.lease = { ...this.lease, ...more };
+    this.keep();
+  }
+
   private on(event: CourseEvent): void {
     if (this.isLeft) return;
     const { course, actions } = courseStep(this.course, event);
@@ -182,7 +203,7 @@ export class LeaseClient {
     for (const action of actions) {
       switch (action.type) {
         case "show":
-          this.show(action.step);
+          this.show(action.step, this.course.why);
           break;
         case "letIn":
           this.queue(() => this.letIn(action.tunnel));
@@ -216,6 +237,7 @@ export class LeaseClient {
         this.on({ type: "answered", answer: await this.options.transport.request(bytes) });
         return;
       } catch (error) {
+        this.show("unanswered", error instanceof Error ? error.message : String(error));
         if (tries >= ASK_TRIES) throw error;
         // It may have come to the provider, and the answer not to us.
         this.course = { ...this.course, isAskedAgain: true };
@@ -310,8 +332,9 @@ export class LeaseClient {
     this.work = this.work.then(clear);
   }
 
-  private show(name: string): void {
-    const step = { name, afterMs: this.options.clock.monotonicMs() - this.began };
+  private show(name: string, why = ""): void {
+    const afterMs = this.options.clock.monotonicMs() - this.began;
+    const step = { name, afterMs, ...(why === "" ? {} : { why }) };
     this.shown.push(step);
     this.options.onStep?.(step);
   }

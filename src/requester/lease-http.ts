@@ -16,6 +16,9 @@ const SILENT_MS = 50_000;
 const AGAIN_MS = 2_000;
 const MAX_ANSWER_BYTES = 65_536;
 
+/** A line of known_hosts is made of it. */
+const HOST_KEY = /^[a-z0-9-]{1,40} [A-Za-z0-9+/]{1,900}={0,2}$/;
+
 const text = z.string().max(2_000);
 const tunnel = z.object({
   publicKey: z.string().regex(/^[A-Za-z0-9+/]{43}=$/),
@@ -35,7 +38,8 @@ const commandAnswer = z.discriminatedUnion("is", [
   z.object({ is: z.literal("refused"), why: text, beyond: z.int().min(0).optional() }),
 ]);
 const news = z.discriminatedUnion("is", [
-  z.object({ is: z.enum(["queued", "running", "resumed", "checkpointed"]) }),
+  z.object({ is: z.enum(["queued", "resumed", "checkpointed"]) }),
+  z.object({ is: z.literal("running"), hostKey: z.string().regex(HOST_KEY).optional() }),
   z.object({ is: z.literal("admitted"), tunnel }),
   z.object({ is: z.literal("preparing"), step: z.string().max(32) }),
   z.object({ is: z.enum(["suspended", "notSaved"]), why: text }),

@@ -25,7 +25,9 @@ export type CommandAnswer =
 
 /** What a provider tells of a lease by itself. */
 export type ProviderNews =
-  | { is: "queued" | "running" | "resumed" | "checkpointed" }
+  | { is: "queued" | "resumed" | "checkpointed" }
+  /** @property hostKey the machine's own key for SSH, type and base64, from providers that tell it */
+  | { is: "running"; hostKey?: string | undefined }
   | { is: "admitted"; tunnel: ProviderTunnel }
   /** @property step "network", "start", "verify", "resume", "guest" */
   | { is: "preparing"; step: string }

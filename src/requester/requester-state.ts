@@ -26,6 +26,14 @@ const leaseSchema = z.strictObject({
       endpoint: z.strictObject({ address: z.string(), port: z.number() }).optional(),
     })
     .optional(),
+  /** What it is for, as it was asked. */
+  activity: z.string().optional(),
+  /** The file with the key by which its requester logs in; undefined: one made for this lease alone. */
+  identity: z.string().optional(),
+  /** ms since 1970, when its machine was first seen to run: from then on its time counts. */
+  runsSince: z.number().optional(),
+  /** The machine's own key for SSH as OpenSSH writes it, where the provider has told it. */
+  hostKey: z.string().max(1_000).optional(),
 });
 
 const schema = z.strictObject({
@@ -36,6 +44,9 @@ const schema = z.strictObject({
   vpn: z.strictObject({ id: hex(8), /** 0: not known yet. */ listenPort: z.int().min(0).max(65_535) }),
   leases: z.array(leaseSchema),
 });
+
+/** From a request to the machine's first instruction: a provider's longest queue, and its longest preparation. */
+const LONGEST_BEFORE_MS = 900_000;
 
 export type KeptLease = z.output<typeof leaseSchema>;
 export type KeptRequester = z.output<typeof schema>;
@@ -98,6 +109,14 @@ export class RequesterState {
     this.document.update((data) => {
       data.leases = [...data.leases.filter(({ id }) => id !== lease.id), lease];
     });
+  }
+
+  /** Those that a provider cannot have any more by the time that they were asked for. @param nowMs ms since 1970 */
+  expired(nowMs: number): readonly KeptLease[] {
+    return this.leases.filter(
+      ({ phase, askedAt, durationS }) =>
+        phase !== "checkpointed" && nowMs > askedAt + durationS * 1_000 + LONGEST_BEFORE_MS,
+    );
   }
 
   forget(id: string): void {

@@ -21,7 +21,14 @@ export interface LeaseWish {
   providerKey?: string;
   /** Where this machine is heard by the provider; undefined: the requester comes to the provider. */
   heardAt: string | undefined;
+  /** Of {@link newLeaseId}; undefined: a new one. */
+  id?: string;
+  /** See {@link KeptLease}. */
+  identity?: string;
 }
+
+/** A requester's own choice, 128 random bits: who does not know it is told nothing of the lease. */
+export const newLeaseId = (): string => randomBytes(16).toString("hex");
 
 export interface RequesterOptions {
   state: RequesterState;
@@ -57,11 +64,11 @@ export class Requester {
   request(provider: string, wish: LeaseWish): LeaseClient {
     const { state, vpn, clock } = this.options;
     if (!this.ends) throw new Error("the requester does not run");
-    const { heardAt, providerKey, ...asked } = wish;
+    const { heardAt, providerKey, identity, ...asked } = wish;
     const address = vpn.freeAddress(state.leases.map((lease) => lease.address));
     const request: LeaseRequest = {
       ...asked,
-      id: randomBytes(16).toString("hex"),
+      id: wish.id ?? newLeaseId(),
       requester: state.requester,
       tunnel: {
         publicKey: this.ends.publicKey,
@@ -78,6 +85,8 @@ export class Requester {
       request: Buffer.from(signLeaseRequest(request, state.key, providerKey)).toString("base64"),
       askedAt: clock.wallMs(),
       durationS: request.durationS,
+      activity: request.activity,
+      ...(identity === undefined ? {} : { identity }),
       phase: "asking",
     });
   }
@@ -91,11 +100,14 @@ export class Requester {
     return this.clients.get(id);
   }
 
-  /** Arguments by which ssh(1) reaches a machine from here, its address last. */
-  sshArguments(address: string): string[] {
-    const proxy = this.options.vpn.proxy(address, SSH_PORT);
-    const through = proxy === undefined ? [] : ["-o", `ProxyCommand=${proxy.map(quoted).join(" ")}`];
-    return [...through, address];
+  /** See `VpnGround.proxy`. */
+  proxy(address: string, port: number): readonly string[] | undefined {
+    return this.options.vpn.proxy(address, port);
+  }
+
+  /** What keeps the virtual machines from the internet, as far as it can be told. */
+  trouble(): string | undefined {
+    return this.options.vpn.trouble();
   }
 
   /** Releases all leases, then puts everything back. */
@@ -129,6 +141,3 @@ export class Requester {
     return client;
   }
 }
-
-/** For the shell that ssh gives a ProxyCommand to. A percent sign is ssh's own (ssh_config(5), TOKENS). */
-const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`).replaceAll("%", "%%")}'`;

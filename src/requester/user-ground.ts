@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Logger } from "../host/log.ts";
 import { ipv4NetworksInUse } from "../host/proc-net.ts";
 import { type RunOptions, run, tryRun } from "../host/run.ts";
-import { Supervised } from "../host/supervise.ts";
+import { KeptPrograms, PATH } from "./kept-programs.ts";
+import { needPrograms } from "./needed-programs.ts";
 import { SLIRP, Slirp, SlirpError } from "./slirp.ts";
 import { addressNetworks, type VpnGround } from "./vpn-ground.ts";
 import type { VpnPlan } from "./vpn-plan.ts";
@@ -13,8 +14,6 @@ import type { VpnDns } from "./vpn-ruleset.ts";
 export class UserGroundError extends Error {
   override readonly name = "UserGroundError";
 }
-
-const PATH = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
 
 /**
  * Holds the namespaces until its standard input ends, then takes everything in them along, as it is their first process
@@ -36,18 +35,19 @@ export class UserGround implements VpnGround {
   private holder: Bun.Subprocess<"pipe", "pipe", "pipe"> | undefined;
   private pid = 0;
   private slirp: Slirp | undefined;
-  private readonly programs = new Map<string, Supervised>();
+  private readonly programs: KeptPrograms;
 
   /** @param folder of process ids and a socket, the user's own: $XDG_RUNTIME_DIR/omerta-box */
   constructor(
     private readonly folder: string,
-    private readonly log: Logger,
-  ) {}
+    log: Logger,
+  ) {
+    this.programs = new KeptPrograms(folder, log);
+  }
 
   async begin(plan: VpnPlan): Promise<void> {
+    needPrograms(["ip", "nft", "wg", "unshare", "nsenter", "slirp4netns"]);
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    if (!Bun.which("slirp4netns", { PATH }))
-      throw new UserGroundError("slirp4netns is not installed: without it, a VPN takes root");
     const flags = ["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child"];
     const holder: typeof this.holder = Bun.spawn(["unshare", ...flags, "sh", "-c", HOLDER], {
       stdin: "pipe",
@@ -81,23 +81,14 @@ export class UserGround implements VpnGround {
   }
 
   async keep(name: string, command: readonly string[]): Promise<void> {
-    if (this.programs.has(name)) return;
-    const program = new Supervised({
-      name,
-      command: ["setsid", ...this.inside(command)],
-      runFolder: this.folder,
-      log: this.log,
-      env: { PATH },
-    });
-    this.programs.set(name, program);
-    await program.start();
+    await this.programs.keep(name, this.inside(command));
   }
 
   trouble(): string | undefined {
     const { holder } = this;
     if (holder && (holder.exitCode !== null || holder.signalCode !== null))
       return "the VPN's namespace has gone with who held it";
-    return this.slirp?.trouble() ?? [...this.programs.values()].flatMap(({ trouble }) => trouble ?? [])[0];
+    return this.slirp?.trouble() ?? this.programs.trouble();
   }
 
   ownNetworks(): string[] {
@@ -140,8 +131,7 @@ export class UserGround implements VpnGround {
   }
 
   async end(): Promise<void> {
-    await Promise.all([...this.programs.values()].map((program) => program.stop()));
-    this.programs.clear();
+    await this.programs.end();
     await this.slirp?.stop();
     this.slirp = undefined;
     const { holder } = this;
