@@ -2,6 +2,7 @@ import { StoreAge, type StoreClocks } from "../../messages/custody/store-age.ts"
 import { type Journal, KeptDatabase } from "../../store/index.ts";
 import { type SeenOfOne, SeenRequests } from "../admission/index.ts";
 import { type LeaseRequest, parseLeaseRequest } from "../request/index.ts";
+import { LEASE_ID } from "../request/lease-request.ts";
 import { type EndRow, journalledSince, lastEntry, noteEnd } from "./lease-end-note.ts";
 import { type LeaseStatistics, leaseStateText, parseLeaseState, parseLeaseStatistics } from "./lease-row.ts";
 import { LEASE_MIGRATIONS } from "./lease-schema.ts";
@@ -143,8 +144,12 @@ export class LeaseStore {
   /**
    * For a daemon that starts: those that are still to be ended or taken up. Ends that were not journalled are now, and of what
    * cannot be read the end is `swept`.
+   * @param tearDown takes away what there is of a lease whose row cannot be read; where it fails the row stays for the next time
    */
-  async recover(): Promise<KeptLease[]> {
+  async recover(
+    tearDown: (lease: string) => Promise<void> = async () => undefined,
+    failed: (lease: string, error: unknown) => void = () => undefined,
+  ): Promise<KeptLease[]> {
     await this.settle();
     const rows = this.database.opened.db
       .query<LiveRow, []>(
@@ -155,9 +160,15 @@ export class LeaseStore {
     for (const row of rows) {
       const lease = keptLease(row, this.opened.age.nowMs());
       if (lease) kept.push(lease);
-      else await this.alone(row.id, () => this.finish(row.id, "swept", "what was kept of it cannot be read"));
+      else await this.sweepUnreadable(row.id, tearDown).catch((error: unknown) => failed(row.id, error));
     }
     return kept;
+  }
+
+  private async sweepUnreadable(id: string, tearDown: (lease: string) => Promise<void>): Promise<void> {
+    // What is no id names nothing that a lease could have, and must become part of no path.
+    if (LEASE_ID.test(id)) await tearDown(id);
+    await this.alone(id, () => this.finish(id, "swept", "what was kept of it cannot be read"));
   }
 
   /** Journals ends that could not be journalled before. */
@@ -168,13 +179,16 @@ export class LeaseStore {
 
   /** The last that ended, the latest begun first. */
   ended(most: number): EndedLease[] {
-    return this.endRows("journalled = 1 ORDER BY number DESC LIMIT ?", most).map(
-      ({ network: _, used_ms, journal_after: __, statistics, ...row }) => ({
-        ...row,
-        usedMs: used_ms,
-        statistics: parseLeaseStatistics(statistics),
-      }),
+    return this.endRows("journalled = 1 ORDER BY number DESC LIMIT ?", most).map(endedLease);
+  }
+
+  /** Of one requester, in the same order. */
+  endedOf(requester: string, most: number): EndedLease[] {
+    const rows = this.endRows(
+      "journalled = 1 AND requester = ? ORDER BY number DESC LIMIT ?",
+      ...[requester, most],
     );
+    return rows.map(endedLease);
   }
 
   /** An end that is on its way into the journal is not brought there a second time. */
@@ -236,6 +250,12 @@ export class LeaseStore {
     return this.held;
   }
 }
+
+const endedLease = ({ network: _, used_ms, journal_after: __, statistics, ...row }: EndRow): EndedLease => ({
+  ...row,
+  usedMs: used_ms,
+  statistics: parseLeaseStatistics(statistics),
+});
 
 function keptLease(row: LiveRow, nowMs: number): KeptLease | undefined {
   const state = parseLeaseState(row.state);

@@ -40,7 +40,9 @@ export function overTime(state: LeaseState): { outcome: LeaseOutcome; why: strin
   const isLonger = (ms: number) => state.stageMs >= ms;
   switch (stageOf(phase)) {
     case "waiting":
-      return isLonger(limits.waitMs) ? { outcome: "refused", why: "there was no room in time" } : undefined;
+      return isLonger(limits.waitMs)
+        ? { outcome: "refused", why: "nothing could be given in time" }
+        : undefined;
     case "preparing":
       if (!isLonger(limits.prepareMs)) return undefined;
       return { outcome: "failed", why: `it was not prepared in time (${state.awaited ?? "medium"})` };

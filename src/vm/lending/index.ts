@@ -4,6 +4,7 @@ export {
   type LenderCommandAnswer,
   type LenderNews,
   type LenderOptions,
-  type LenderTunnel,
 } from "./lender.ts";
 export { LentMachine, type MachineGround } from "./lent-machine.ts";
+export type { LenderStore, LenderTunnel, Lent } from "./running-leases.ts";
+export { type Applicant, LONGEST_WAIT_MS, type Place } from "./waiting-book.ts";

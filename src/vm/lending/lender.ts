@@ -1,19 +1,16 @@
-import { atIntervals } from "../../host/intervals.ts";
-import type { Logger } from "../../host/log.ts";
-import type { Timers } from "../../host/timers.ts";
-import { makeWireGuardKey, wireGuardPublicKey } from "../../host/wireguard-key.ts";
-import type { Journal } from "../../store/index.ts";
+import { atIntervals, onceAtATime } from "../../host/intervals.ts";
 import {
   type AdmissionState,
   admit,
   type Decision,
+  type JournalNote,
   type LiveLease,
   type Policy,
+  reputationOf,
   type Source,
 } from "../admission/index.ts";
-import { NAME_PREFIXES } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
-import { type LeaseNews, type LeaseStore, newLease, USUAL_LIMITS } from "../leases/index.ts";
+import type { LeaseNews } from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
 import {
   HeardSerials,
@@ -22,17 +19,18 @@ import {
   openLeaseCommand,
   openSignedLeaseRequest,
 } from "../request/index.ts";
-import { type Punishment, punish, type RogueEvent } from "../watch/index.ts";
-import { type Happening, LentLease } from "./lent-lease.ts";
-import { LentMachine, type MachineGround } from "./lent-machine.ts";
+import type { RogueEvent } from "../watch/index.ts";
+import { LeaseListeners } from "./lease-listeners.ts";
+import { endWhatIsLeft } from "./left-behind.ts";
+import type { Happening } from "./lent-lease.ts";
+import { type LenderTunnel, type Lent, RunningLeases, type RunningLeasesOptions } from "./running-leases.ts";
+import { type Applicant, newApplicant, type Place, WaitingBook, waitFor } from "./waiting-book.ts";
 
-/** Where the box's end of a lease's tunnel is. */
-export interface LenderTunnel {
-  publicKey: string;
-  endpoint: { address: string; port: number } | undefined;
-}
-
-export type LenderAnswer = { is: "admitted"; tunnel: LenderTunnel } | { is: "refused"; why: string };
+export type LenderAnswer =
+  | { is: "admitted"; tunnel: LenderTunnel }
+  /** There is no room, or somebody is asked: the rest comes as news. It lasts as long as its requester keeps it alive. */
+  | { is: "queued"; why: string }
+  | { is: "refused"; why: string };
 
 export type LenderCommandAnswer =
   | { is: "done" }
@@ -40,95 +38,93 @@ export type LenderCommandAnswer =
   | { is: "refused"; why: string; beyond: number | undefined };
 
 /** Of a lease, for its requester. */
-export type LenderNews = Exclude<LeaseNews, { is: "admitted" }> | { is: "admitted"; tunnel: LenderTunnel };
+export type LenderNews =
+  | Exclude<LeaseNews, { is: "admitted" | "queued" }>
+  | { is: "admitted"; tunnel: LenderTunnel }
+  | ({ is: "waiting" } & Place);
 
-export interface LenderOptions {
-  ground: MachineGround;
+export interface LenderOptions extends Omit<RunningLeasesOptions, "tell" | "onGone"> {
   policy: Policy;
-  store: LeaseStore;
-  journal: Pick<Journal, "append">;
+  /** Public keys of requesters who get nothing, beside those of the policy. */
+  blocked?: () => readonly string[];
   images(): readonly VmImage[];
   /** What can be lent in all now, what is lent included. */
   capability(): AdmissionState["capability"];
-  /** UDP ports of tunnels, one a lease. */
-  ports: { first: number; last: number };
-  /** The box's address by which a requester reaches its tunnel; undefined: the box comes to the requester. */
-  heardAt(source: Source): string | undefined;
   /** The box's own key, which a request may name by whatever way it comes. */
   self: string | undefined;
   localMinuteOfDay(): number;
-  log: Logger;
-  timers: Timers;
 }
 
 const TICK_MS = 1_000;
+/** Quiet hours end, and what can be lent changes, without anybody saying so. */
+const DECIDE_ANEW_MS = 5_000;
 const PART = "vm";
-/** The step function gives it 5 s, libvirt may take some. */
-const GONE_WITHIN_MS = 15_000;
-/** What is remembered of one lease for punishment that grows. */
-const MOST_EVENTS = 200;
+const STOPS = "the box stops lending";
+/** Of a requester's leases, for their reputation. */
+const MOST_PAST = 100;
 
-/** A lease with what the box knows of it beside its state. */
-interface Lent {
-  lease: LentLease;
-  source: Source;
-  priority: number;
-  startedMs: number;
-  tunnel: LenderTunnel;
-  /** What it tried past its tunnel, the last {@link MOST_EVENTS}. */
-  rogue: RogueEvent[];
-  /** Nothing of it is left. */
-  gone: PromiseWithResolvers<void>;
-}
-
-/** Lends virtual machines: decides on requests, and has every lease go its way to its end. */
+/** Lends virtual machines: decides on requests, now or later, and has every lease go its way to its end. */
 export class Lender {
-  private readonly lent = new Map<string, Lent>();
+  private readonly running: RunningLeases;
+  private readonly book = new WaitingBook();
+  private readonly listeners: LeaseListeners<LenderNews>;
   private readonly serials = new HeardSerials();
-  private readonly listeners = new Map<string, Set<(news: LenderNews) => void>>();
+  /** What those who wait were told last, by their ids. */
+  private told = new Map<string, Place>();
   /** Requests are decided on one after the other: each must see what the one before was given. */
   private turn: Promise<unknown> = Promise.resolve();
+  private readonly decideAnew = onceAtATime(() => this.inTurn(() => this.decideOnAll()));
+  private decidedAnewMs = 0;
   private stopTicking: (() => Promise<void>) | undefined;
   private isStopping = false;
 
-  constructor(private readonly options: LenderOptions) {}
+  constructor(private readonly options: LenderOptions) {
+    const { log } = options;
+    this.listeners = new LeaseListeners((id, error) =>
+      log.warn({ error }, `lease ${id}: who listens to its news fails`),
+    );
+    this.running = new RunningLeases({
+      ...options,
+      tell: (id, news, tunnel) => this.listeners.tell(id, newsOf(news, tunnel)),
+      onGone: (_, requester) => {
+        this.forgetIfNothing(requester);
+        this.lookAgain();
+      },
+    });
+  }
 
   /** Ends what an earlier daemon left. The store is open. */
   async start(): Promise<void> {
-    const { store, timers, log } = this.options;
+    const { ground, store, timers, log } = this.options;
     this.isStopping = false;
-    await this.sweep();
+    await endWhatIsLeft(ground, store, log);
     this.stopTicking = atIntervals(
       TICK_MS,
-      async () => {
-        for (const { lease } of this.lent.values()) void lease.on({ type: "tick" });
-        store.tick();
-      },
+      () => this.tick(),
       (error) => log.error({ error }, "leases"),
       timers,
     );
   }
 
-  /** Ends all leases, and returns when nothing of them is left. */
+  /** Ends all leases, and returns when nothing of them is left. Who waits is told. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    const waiting = this.book.values().map((one) => this.happens(one, { type: "hostEnds", why: STOPS }));
     await this.turn;
-    const why = "the box stops lending";
-    const ends = [...this.lent.values()].map((one) => this.endBy(one, { type: "hostEnds", why }));
-    const stays = (await Promise.all(ends)).filter((isGone) => !isGone).length;
+    const ids = this.running.values().map(({ lease }) => lease.state.id);
     // The reaper and the next start go on.
-    if (stays > 0) this.options.log.error(`something of ${stays} leases stays`);
+    if (!(await this.running.end(ids, { type: "hostEnds", why: STOPS })))
+      this.options.log.error("something of a lease stays");
+    await Promise.all(waiting);
     await this.stopTicking?.();
   }
 
   /**
-   * @param bytes a signed request. The same again, while its lease lives, is answered as before
+   * @param bytes a signed request. The same again, while it waits or its lease lives, is answered as before
    * @param self the box's own key where the request came by, which it may name
    */
   request(bytes: Uint8Array, source: Source, self = this.options.self): Promise<LenderAnswer> {
-    const answer = this.turn.then(() => this.answer(bytes, source, self));
-    this.turn = answer.catch(() => undefined);
-    return answer;
+    return this.inTurn(() => this.answer(bytes, source, self));
   }
 
   /** @param bytes a signed command @throws {LeaseCommandError} */
@@ -139,84 +135,124 @@ export class Lender {
     if (beyond === undefined) return { is: "unknown" };
     if (!this.serials.hear(requester, serial))
       return { is: "refused", why: "its serial is not above the last", beyond };
-    const own = (kind === "keep-alive" ? command.leases : [command.lease])
-      .map((id) => this.lent.get(id)?.lease)
-      .filter((lease) => lease?.state.requester === requester);
-    for (const lease of own) void lease?.on({ type: HAPPENINGS[kind], by: requester });
-    return own.length === 0 ? { is: "unknown" } : { is: "done" };
+    const ids = kind === "keep-alive" ? command.leases : [command.lease];
+    const happening = { type: HAPPENINGS[kind], by: requester };
+    let isAny = false;
+    for (const id of ids) {
+      const lent = this.running.get(id);
+      const waiting = this.book.get(id);
+      if (lent?.lease.state.requester === requester) void lent.lease.on(happening);
+      else if (waiting?.request.requester === requester) void this.happens(waiting, happening);
+      else continue;
+      isAny = true;
+    }
+    return isAny ? { is: "done" } : { is: "unknown" };
   }
 
   /** Tells of a lease how it stands, and from now on. @returns a function that ends it */
   events(lease: string, told: (news: LenderNews) => void): () => void {
-    const all = this.listeners.get(lease) ?? new Set();
-    this.listeners.set(lease, all.add(told));
-    const one = this.lent.get(lease);
-    if (one?.lease.news) told(newsOf(one.lease.news, one.tunnel));
-    return () => {
-      all.delete(told);
-      if (all.size === 0) this.listeners.delete(lease);
-    };
+    const end = this.listeners.add(lease, told);
+    const one = this.running.get(lease);
+    const place = this.told.get(lease);
+    if (one?.lease.news) for (const news of newsSoFar(one.lease.news, one.tunnel)) told(news);
+    else if (place) told({ is: "waiting", ...place });
+    return end;
   }
 
-  /** What the watch has seen. Nothing is thrown: it is written down even where a punishment fails. */
-  async onRogue(event: RogueEvent): Promise<void> {
-    const one = this.lent.get(event.lease);
-    if (!one) return;
-    const { journal, ground, log } = this.options;
-    const punishment: Punishment = punish(ground.punishment, one.rogue, event);
-    one.rogue = [...one.rogue, event].slice(-MOST_EVENTS);
-    const { evidence, offence, packets } = event;
-    // First the punishment: the medium may be slow.
-    if (punishment === "cut")
-      await one.lease.machine.cut().catch((error: unknown) => {
-        log.error({ error }, `lease ${event.lease} could not be cut off`);
-        void one.lease.on({ type: "punished", by: "end", why: `${offence}, and it could not be cut off` });
-      });
-    if (punishment === "suspend") void one.lease.on({ type: "punished", by: "suspension", why: offence });
-    if (punishment === "destroy") void one.lease.on({ type: "punished", by: "end", why: offence });
-    await journal
-      .append(PART, "lease-rogue", event.lease, { offence, packets, evidence, punishment })
-      .catch((error: unknown) => log.error({ error }, `what lease ${event.lease} did is not in the journal`));
+  /** What the watch has seen. */
+  onRogue(event: RogueEvent): Promise<void> {
+    return this.running.onRogue(event);
   }
 
   /** What libvirt has told. */
-  onDomain({ name, kind, detail }: DomainEvent): void {
-    if (kind !== "stopped") return;
-    const one = [...this.lent.values()].find(({ lease }) => lease.machine.names.domain === name);
-    const why = `its machine has ended: ${detail}`;
-    void one?.lease.on({ type: "vmGone", isShutDown: detail === "shut down", why });
+  onDomain(event: DomainEvent): void {
+    this.running.onDomain(event);
   }
 
   /** For decisions, for an operator, and for what a box says of itself. */
   live(): LiveLease[] {
-    return [...this.lent.values()].map(({ lease, priority, source, startedMs }) => {
-      const { id, requester, resources } = lease.order.request;
-      const { cpus, memoryMiB, diskMiB } = resources;
-      const endsMs = startedMs + lease.state.limits.durationMs;
-      return {
-        id,
-        requester,
-        cpus,
-        memoryMiB,
-        diskMiB,
-        startedMs,
-        priority,
-        sourceAddress: source.address,
-        endsMs,
-      };
-    });
+    return this.running.live();
   }
 
   /** Ids of leases that are on their way out, of which something may still be there. */
   ending(): string[] {
     const phases: readonly string[] = ["ending", "ended"];
-    return [...this.lent.values()].flatMap(({ lease }) =>
-      phases.includes(lease.state.phase) ? [lease.state.id] : [],
+    return this.leases().flatMap(({ lease }) => (phases.includes(lease.state.phase) ? [lease.state.id] : []));
+  }
+
+  /** Leases as they stand, for the operator. */
+  leases(): readonly Readonly<Lent>[] {
+    return this.running.values();
+  }
+
+  /** Who waits, whose turn it is first. */
+  waiting(): readonly Readonly<Applicant>[] {
+    return this.book.inTurn().filter(({ isNext }) => !isNext);
+  }
+
+  /**
+   * The operator's word on one that waits: yes lets it in as soon as there is room, no ends it.
+   * @returns whether there is one
+   */
+  async operatorSays(id: string, word: "yes" | "no"): Promise<boolean> {
+    const one = this.book.get(id);
+    if (!one) return false;
+    const { requester, activity } = one.request;
+    await this.write({
+      kind: word === "yes" ? "lease-approved" : "lease-disapproved",
+      ...{ subject: id, detail: { requester, activity, waitedFor: one.waitsFor } },
+    });
+    if (word === "no") {
+      await this.happens(one, { type: "refused", why: "The operator of this box has refused it." });
+      return true;
+    }
+    one.isApproved = true;
+    await this.decideAnew();
+    return true;
+  }
+
+  /** Ends a lease, or refuses one that waits, by the operator's word. @returns whether there is one */
+  async operatorEnds(id: string): Promise<boolean> {
+    const one = this.running.get(id);
+    if (!one) return this.operatorSays(id, "no");
+    void one.lease.on({ type: "hostEnds", why: "the operator of the box has ended it" });
+    return true;
+  }
+
+  /** Who is blocked from now on keeps nothing, and gets nothing. */
+  async blockedHasChanged(): Promise<void> {
+    const blocked = this.policyInForce().blocked;
+    const why = "the operator of the box lends its requester nothing any more";
+    for (const { lease } of this.running.values())
+      if (blocked.includes(lease.state.requester)) void lease.on({ type: "hostEnds", why });
+    await this.decideAnew();
+  }
+
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(task);
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private tick(): void {
+    const { store, timers } = this.options;
+    this.running.tick();
+    // Who is next has been heard, and is about to be told.
+    for (const one of this.book.values()) if (!one.isNext) void this.happens(one, { type: "tick" });
+    if (timers.monotonicMs() - this.decidedAnewMs >= DECIDE_ANEW_MS) this.lookAgain();
+    store.tick();
+  }
+
+  /** Something has changed: perhaps it is somebody's turn. */
+  private lookAgain(): void {
+    if (this.book.size === 0 || this.isStopping) return;
+    this.decideAnew().catch((error: unknown) =>
+      this.options.log.error({ error }, "those who wait could not be decided on"),
     );
   }
 
-  private async answer(bytes: Uint8Array, source: Source, self: string | undefined): Promise<LenderAnswer> {
-    const { journal } = this.options;
+  private async answer(bytes: Uint8Array, from: Source, self: string | undefined): Promise<LenderAnswer> {
+    const { store, ground, timers } = this.options;
     let request: LeaseRequest;
     try {
       request = openSignedLeaseRequest(bytes, self);
@@ -224,131 +260,172 @@ export class Lender {
       if (error instanceof LeaseRequestError) return { is: "refused", why: error.message };
       throw error;
     }
-    const known = this.lent.get(request.id);
-    if (known?.lease.state.requester === request.requester && known.lease.state.phase !== "ended")
+    const { id, requester } = request;
+    const known = this.running.get(id);
+    if (known?.lease.state.requester === requester && known.lease.state.phase !== "ended")
       return { is: "admitted", tunnel: known.tunnel };
-    if (this.isStopping) return { is: "refused", why: "the box stops lending" };
-    const decision = this.decide(request, source);
-    const image = this.options.images().find(({ name }) => name === request.image);
-    const listenPort = this.freePort();
-    if (decision.kind === "allow" && (image === undefined || listenPort === undefined))
-      return {
-        is: "refused",
-        why: image === undefined ? `there is no image ${request.image}` : "no port is free",
-      };
-    const { kind, subject, detail } = decision.journal;
-    await journal.append(PART, kind, subject, detail);
-    // Nobody waits here: who is told why may ask again.
-    if (decision.kind !== "allow") return { is: "refused", why: decision.reason.words };
-    if (image === undefined || listenPort === undefined)
-      throw new Error("an image and a port were found before");
-    return this.begin(request, source, decision, image, listenPort);
+    const waiting = this.book.get(id);
+    if (waiting?.request.requester === requester) return { is: "queued", why: waiting.why };
+    if (this.isStopping) return { is: "refused", why: STOPS };
+    const reputation = reputationOf(store.endedOf(requester, MOST_PAST));
+    const source = { ...from, reputation };
+    const one = newApplicant(request, source, ground.clock.wallMs(), timers.monotonicMs());
+    return this.decideFirst(one);
   }
 
-  private decide(request: LeaseRequest, source: Source): Decision {
-    const { policy, store, capability, localMinuteOfDay, ground } = this.options;
-    const state = { capability: capability(), live: this.live(), waiting: [], seen: store.seen };
-    const nowMs = ground.clock.wallMs();
-    return admit(request, { policy, state, source, nowMs, localMinuteOfDay: localMinuteOfDay() });
+  private async decideFirst(one: Applicant): Promise<LenderAnswer> {
+    const { request } = one;
+    // Those who wait may have room by now: they are not passed.
+    if (this.book.size > 0) await this.decideOnAll();
+    const decision = this.decide(one);
+    await this.write(decision.journal);
+    if (decision.kind === "deny") return { is: "refused", why: decision.reason.words };
+    await this.options.store.see(request);
+    this.serials.begin(request.requester, request.createdAt);
+    this.book.add(one);
+    if (decision.kind === "allow") {
+      const given = await this.give(one, decision);
+      if ("tunnel" in given) return { is: "admitted", tunnel: given.tunnel };
+      await this.happens(one, { type: "refused", why: given.why });
+      return { is: "refused", why: given.why };
+    }
+    this.wait(one, decision);
+    await this.happens(one, { type: "queued" });
+    this.tellPlaces();
+    return { is: "queued", why: one.why };
   }
 
-  private async begin(
-    request: LeaseRequest,
-    source: Source,
-    { limits, priority, displaces }: Extract<Decision, { kind: "allow" }>,
-    image: VmImage,
-    listenPort: number,
-  ): Promise<LenderAnswer> {
-    const { ground, store, journal, log, timers } = this.options;
-    await store.see(request);
-    const why = "one that goes first needs the room";
-    const ends = displaces.map((other) =>
-      this.endBy(this.lent.get(other), { type: "displaced", withCheckpoint: false, why }),
-    );
-    if ((await Promise.all(ends)).includes(false)) return { is: "refused", why: "no room could be made" };
-    const privateKey = makeWireGuardKey();
-    const address = this.options.heardAt(source);
-    const tunnel: LenderTunnel = {
-      publicKey: wireGuardPublicKey(privateKey),
-      endpoint: address === undefined ? undefined : { address, port: listenPort },
+  /** Whose turn it is first comes first: what one gets the next ones see. */
+  private async decideOnAll(): Promise<void> {
+    this.decidedAnewMs = this.options.timers.monotonicMs();
+    for (const one of this.book.inTurn()) {
+      if (this.isStopping || !this.isWaiting(one)) continue;
+      const decision = this.decide(one);
+      const isOther = !("waitsFor" in decision) || decision.waitsFor !== one.waitsFor;
+      if (isOther) await this.write(decision.journal);
+      // Meanwhile it may have been given up.
+      if (!this.isWaiting(one)) continue;
+      if (decision.kind === "deny") await this.happens(one, { type: "refused", why: decision.reason.words });
+      else if (decision.kind === "allow") await this.give(one, decision);
+      else this.wait(one, decision);
+    }
+    this.tellPlaces();
+  }
+
+  private wait(one: Applicant, decision: Extract<Decision, { kind: "queue" | "ask" }>): void {
+    one.priority = decision.priority;
+    one.why = decision.reason.words;
+    waitFor(one, decision.waitsFor);
+  }
+
+  private decide(one: Applicant): Decision {
+    const { store, capability, localMinuteOfDay, ground } = this.options;
+    const { request, source, isApproved } = one;
+    const state = {
+      capability: capability(),
+      live: this.live(),
+      waiting: this.book.forAdmission(),
+      seen: store.seen,
     };
-    const { id, requester, createdAt, durationS } = request;
-    const durationMs = durationS * 1_000;
-    const lease: LentLease = new LentLease({
-      state: newLease({ id, requester, limits: { ...USUAL_LIMITS, durationMs } }, timers.monotonicMs()),
-      order: { request, limits, image, tunnel: { privateKey, listenPort } },
-      machine: new LentMachine(id, ground),
-      ...{ store, log, timers },
-      note: async (kind, note) => void (await journal.append(PART, kind, id, { why: note })),
-      tell: (news) => {
-        for (const told of this.listeners.get(id) ?? []) told(newsOf(news, tunnel));
-      },
-      noteUnkept: async ({ outcome, why: reason }) => {
-        const note = { outcome, why: reason, activity: request.activity, requester };
-        await journal.append(PART, "lease-ended", id, note);
-      },
-      onGone: () => this.forget(id),
+    return admit(request, {
+      ...{ policy: this.policyInForce(), state, source, approved: isApproved },
+      ...{ nowMs: ground.clock.wallMs(), localMinuteOfDay: localMinuteOfDay() },
     });
-    const startedMs = ground.clock.wallMs();
-    const gone = Promise.withResolvers<void>();
-    this.lent.set(id, { lease, source, priority, startedMs, tunnel, gone, rogue: [] });
-    this.serials.begin(requester, createdAt);
-    void lease.on({ type: "allowed" });
-    return { is: "admitted", tunnel };
   }
 
-  /** No machine outlives the daemon that lent it. What cannot be taken away is logged, and is for the next sweep. */
-  private async sweep(): Promise<void> {
-    const { store, ground, log } = this.options;
-    const attempt = (what: string, part: () => Promise<unknown>) =>
-      part().catch((error: unknown) => log.error({ error }, `${what} stays`));
-    // Also of leases that no row names any more.
-    await attempt("a machine", async () => {
-      const names = (await ground.libvirt.list()).map(({ name }) => name);
-      for (const name of names.filter((one) => one.startsWith(NAME_PREFIXES.domain)))
-        await attempt(name, () => ground.libvirt.destroy(name));
-    });
-    for (const { state, awayMs } of await store.recover())
-      await attempt(`lease ${state.id}`, async () => {
-        await new LentMachine(state.id, ground).tearDown();
-        const { outcome = "swept", why } = state;
-        const usedMs = state.usedMs + awayMs;
-        await store.end({ ...state, outcome, why: why || "the box was restarted", usedMs });
-      });
-    await attempt("an egress", () => ground.egress.sweep([]));
-    await attempt("a disk", () => ground.overlays.sweep(new Set()));
+  /** With no more leases than there are ports, so that one that is allowed has one. */
+  private policyInForce(): Policy {
+    const { policy, ports, blocked } = this.options;
+    const atOnce = Math.min(policy.counts.atOnce, ports.last - ports.first + 1);
+    return {
+      ...policy,
+      counts: { ...policy.counts, atOnce },
+      blocked: [...policy.blocked, ...(blocked?.() ?? [])],
+    };
   }
 
-  /** @returns whether nothing of it is left, within a time */
-  private async endBy(one: Lent | undefined, happening: Happening): Promise<boolean> {
-    if (!one) return true;
-    void one.lease.on(happening);
-    const late = Promise.withResolvers<false>();
-    const callOff = this.options.timers.after(GONE_WITHIN_MS, () => late.resolve(false));
-    const isGone = await Promise.race([one.gone.promise.then(() => true), late.promise]);
-    callOff();
-    return isGone;
+  /** @returns its tunnel, or why it was not given: then it is in the book as before, unless it was given up */
+  private async give(
+    one: Applicant,
+    { limits, priority, displaces }: Extract<Decision, { kind: "allow" }>,
+  ): Promise<{ tunnel: LenderTunnel } | { why: string }> {
+    const { request, source } = one;
+    const image = this.options.images().find(({ name }) => name === request.image);
+    if (!image) return { why: `there is no image ${request.image}` };
+    one.isNext = true;
+    const why = "one that goes first needs the room";
+    const isRoom = await this.running.end(displaces, { type: "displaced", withCheckpoint: false, why });
+    one.isNext = false;
+    if (!isRoom) return { why: "no room could be made" };
+    if (!this.isWaiting(one)) return { why: one.state.why };
+    if (this.isStopping) return { why: STOPS };
+    this.book.remove(request.id);
+    this.told.delete(request.id);
+    return { tunnel: this.running.begin({ request, source, limits, priority, image }) };
   }
 
-  private freePort(): number | undefined {
-    const { first, last } = this.options.ports;
-    const taken = new Set([...this.lent.values()].map(({ lease }) => lease.order.tunnel.listenPort));
-    for (let port = first; port <= last; port += 1) if (!taken.has(port)) return port;
-    return undefined;
+  private isWaiting(one: Applicant): boolean {
+    return this.book.get(one.request.id) === one;
   }
 
-  private forget(id: string): void {
-    const one = this.lent.get(id);
-    if (!one) return;
-    this.lent.delete(id);
-    const { requester } = one.lease.state;
-    const hasOther = [...this.lent.values()].some(({ lease }) => lease.state.requester === requester);
-    if (!hasOther) this.serials.end(requester);
-    one.gone.resolve();
+  /** Something of one that waits. */
+  private async happens(one: Applicant, happening: Happening): Promise<void> {
+    const { timers, log } = this.options;
+    const { id, requester, activity } = one.request;
+    const actions = this.book.step(one, happening, timers.monotonicMs());
+    let written: Promise<unknown> = Promise.resolve();
+    for (const action of actions) {
+      if (action.type === "journalEnd") {
+        const { outcome, why } = action;
+        const detail = { outcome, why, activity, requester };
+        written = this.write({ kind: "lease-ended", subject: id, detail }).catch((error: unknown) =>
+          log.error({ error }, `the end of request ${id} is not in the journal`),
+        );
+      }
+      // How it waits is told with its place.
+      if (action.type === "tell" && action.what.is === "ended") this.listeners.tell(id, action.what);
+    }
+    if (one.state.phase === "ended") {
+      this.told.delete(id);
+      this.forgetIfNothing(requester);
+      this.lookAgain();
+    }
+    await written;
+  }
+
+  /** Tells those who wait where they stand, where that is not what they were told last. */
+  private tellPlaces(): void {
+    const before = this.told;
+    this.told = this.book.places();
+    for (const [id, place] of this.told) {
+      const last = before.get(id);
+      if (last?.place === place.place && last.why === place.why) continue;
+      this.listeners.tell(id, { is: "waiting", ...place });
+    }
+  }
+
+  private write({ kind, subject, detail }: JournalNote | OwnNote): Promise<unknown> {
+    return this.options.journal.append(PART, kind, subject, detail);
+  }
+
+  /** Serials are heard as long as somebody has something here. */
+  private forgetIfNothing(requester: string): void {
+    if (this.running.of(requester).length === 0 && !this.book.of(requester)) this.serials.end(requester);
   }
 }
 
+type OwnNote = Omit<JournalNote, "kind"> & { kind: "lease-ended" | "lease-approved" | "lease-disapproved" };
+
 const HAPPENINGS = { "keep-alive": "keptAlive", release: "released", checkpoint: "checkpointAsked" } as const;
 
-const newsOf = (news: LeaseNews, tunnel: LenderTunnel): LenderNews =>
-  news.is === "admitted" ? { is: "admitted", tunnel } : news;
+function newsOf(news: LeaseNews, tunnel: LenderTunnel): LenderNews {
+  // One that runs has waited: nothing tells so any more.
+  if (news.is === "queued" || news.is === "admitted") return { is: "admitted", tunnel };
+  return news;
+}
+
+/** For who begins to listen: that it was admitted as well, which may have been told while nobody heard it. */
+function newsSoFar(news: LeaseNews, tunnel: LenderTunnel): LenderNews[] {
+  const last = newsOf(news, tunnel);
+  return last.is === "admitted" || last.is === "ended" ? [last] : [{ is: "admitted", tunnel }, last];
+}

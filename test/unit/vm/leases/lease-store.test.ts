@@ -134,6 +134,48 @@ describe("the store of leases", () => {
     expect(endsIn(journal)).toMatchObject([{ detail: { outcome: "swept", activity: `what ${ID} is for` } }]);
   });
 
+  test("has torn down what it cannot read before it ends it, and keeps its row where that fails", async () => {
+    const folder = scratch();
+    const first = openLeases(folder, new StandClocks());
+    await begin(first.store, ID);
+    await begin(first.store, leaseId(2));
+    first.store.close();
+    first.journal.close();
+    const db = new Database(join(folder, "leases.sqlite"));
+    db.run("UPDATE lease SET request = '{'");
+    db.run("UPDATE lease SET id = '../../etc' WHERE id = ?", [leaseId(2)]);
+    db.close();
+    const { store, journal } = openLeases(folder, new StandClocks());
+    const failed: string[] = [];
+    const fails = () => Promise.reject(new Error("namespace: cannot be removed"));
+    expect(await store.recover(fails, (id) => failed.push(id))).toEqual([]);
+    expect(failed).toEqual([ID]);
+    // What is no id is no part of a path.
+    expect(endsIn(journal).map(({ subject }) => subject)).toEqual(["../../etc"]);
+    const tornDown: string[] = [];
+    await store.recover(async (id) => void tornDown.push(id));
+    expect(tornDown).toEqual([ID]);
+    expect(endsIn(journal).map(({ subject }) => subject)).toEqual([ID, "../../etc"]);
+  });
+
+  test("knows the past leases of one requester, the latest begun first", async () => {
+    const { store } = openLeases(scratch(), new StandClocks());
+    for (const [number, outcome] of [
+      [1, "released"],
+      [2, "punished"],
+      [3, "expired"],
+    ] as const) {
+      await begin(store, leaseId(number));
+      await store.end({ id: leaseId(number), outcome, why: "", usedMs: number });
+    }
+    const { requester } = requestOf(ID);
+    expect(store.endedOf(requester, 2).map(({ outcome, usedMs }) => [outcome, usedMs])).toEqual([
+      ["expired", 3],
+      ["punished", 2],
+    ]);
+    expect(store.endedOf("f".repeat(64), 2)).toEqual([]);
+  });
+
   test("remembers so many leases that are over, the latest, and none that is live is forgotten", async () => {
     const { store, journal } = openLeases(scratch(), new StandClocks(), { mostEnded: 3 });
     await begin(store, leaseId(100));
