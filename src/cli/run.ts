@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { VirtualFirmware } from "../bench/virtual-air.ts";
@@ -13,6 +13,10 @@ import { untilSignal } from "./signals.ts";
 /** Where a box keeps its state when it was not told. */
 export const DEFAULT_STATE: Record<Mode, string> = { bench: ".state/bench", device: "/var/lib/omerta-box" };
 const DEFAULT_CONFIG: Record<Mode, string> = { bench: "omerta.toml", device: "/etc/omerta-box/omerta.toml" };
+/** In the flashable image, on the part of the card that people see; what stands in /etc there is gone at the next start. */
+const CARD_CONFIG = "/boot/omerta/omerta.toml";
+/** Made by the image's first file system, and by nothing else. */
+const IMAGE_MARK = "/run/omerta/slot";
 const BENCH_ADDRESS = "127.0.0.1";
 /** How long a box that gives up has for its last words, and one on a bench to stop. */
 const LAST_WORDS_MS: Record<Mode, number> = { bench: 10_000, device: 1_000 };
@@ -43,7 +47,7 @@ export function runCommand(): Command {
     )
     .option(
       "--config <file>",
-      "the configuration (bench: omerta.toml here; device: /etc/omerta-box/omerta.toml)",
+      "the configuration (bench: omerta.toml here; device: /etc/omerta-box/omerta.toml, in the image that of the card)",
     )
     .option("--state <folder>", "what survives a restart (bench: .state/bench; device: /var/lib/omerta-box)")
     .option("--run <folder>", "sockets and generated files (device: /run/omerta-box)")
@@ -65,7 +69,7 @@ async function runBox(options: RunOptions): Promise<void> {
   const { mode } = options;
   const stateFolder = resolve(options.state ?? DEFAULT_STATE[mode]);
   const runFolder = resolve(options.run ?? defaultRunFolder(mode, stateFolder));
-  const configFile = resolve(options.config ?? DEFAULT_CONFIG[mode]);
+  const configFile = resolve(options.config ?? defaultConfigFile(mode));
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   makeOwnFolder(runFolder);
   const log = createLog({ level: "info", human: process.stdout.isTTY === true || mode === "bench" });
@@ -127,6 +131,10 @@ async function runBox(options: RunOptions): Promise<void> {
   await neighbour?.stop();
   await box.stop();
   process.exit(0);
+}
+
+function defaultConfigFile(mode: Mode): string {
+  return mode === "device" && existsSync(IMAGE_MARK) ? CARD_CONFIG : DEFAULT_CONFIG[mode];
 }
 
 /** Waits until the portal's process answers, for a few seconds at most: what is wrong then is shown as trouble. */
