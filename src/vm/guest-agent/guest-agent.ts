@@ -2,7 +2,12 @@ import { systemTimers, type Timers } from "../../host/timers.ts";
 import { AgentConnection } from "./agent-connection.ts";
 import { type AgentAnswer, type AgentRequest, encodeRequest, LAST_NUMBER } from "./agent-line.ts";
 import { GuestAgentError } from "./guest-agent-error.ts";
-import { freshnessRequests, type GuestPreparation, preparationRequests } from "./preparation.ts";
+import {
+  freshnessRequests,
+  type GuestPreparation,
+  preparationRequests,
+  renewalRequests,
+} from "./preparation.ts";
 
 /** What this side speaks; the image's manifest names what it speaks. */
 export const AGENT_PROTOCOL = 1;
@@ -100,6 +105,11 @@ export class GuestAgent {
     await this.askAll(freshnessRequests(freshness), timeoutMs);
   }
 
+  /** The same, and who may log in and whom it asks for names by what it is lent for from now on. @throws {GuestAgentError} */
+  async renew(renewal: Omit<GuestPreparation, "hostKey">, timeoutMs = TIMEOUT_MS): Promise<void> {
+    await this.askAll(renewalRequests(renewal), timeoutMs);
+  }
+
   /** @throws {GuestAgentError} */
   async ping(timeoutMs = TIMEOUT_MS): Promise<void> {
     await this.ask({ command: "ping", arguments: [] }, timeoutMs);
@@ -130,6 +140,9 @@ export class GuestAgent {
     const step = request.command;
     const untilMs = this.timers.monotonicMs() + timeoutMs;
     const connection = await this.connected(step, untilMs);
+    // Between that and this it may have been closed, or have ended: then nobody would answer, or say that nobody does.
+    if (this.closed) throw new GuestAgentError(step, "it was closed");
+    if (connection.isClosed) throw new GuestAgentError(step, "its line has ended");
     const number = this.number;
     this.number = number === LAST_NUMBER ? 1 : number + 1;
     const { promise, resolve, reject } = Promise.withResolvers<string>();

@@ -24,15 +24,23 @@ export interface GuestPreparation {
 
 /** All that comes before SSH, in its order: the guest makes its key with the new randomness. @throws {GuestAgentError} */
 export function preparationRequests(preparation: GuestPreparation): AgentRequest[] {
-  const { dns, sshKey, hostKey } = preparation;
+  const { hostKey } = preparation;
+  return [
+    ...renewalRequests(preparation),
+    { command: "hostkey", arguments: hostKey === undefined ? [] : [base64(hostKey.dropbear)] },
+  ];
+}
+
+/** For a machine that goes on from a file, at another tunnel perhaps: SSH runs in it, with the key that it has. @throws {GuestAgentError} */
+export function renewalRequests(renewal: Omit<GuestPreparation, "hostKey">): AgentRequest[] {
+  const { dns, sshKey } = renewal;
   if (dns !== undefined && isIP(dns) === 0) throw new GuestAgentError("dns", "not an address");
   const key = /^([a-z0-9@.-]{1,64}) ([A-Za-z0-9+/]+=*)$/.exec(sshKey);
   if (key === null) throw new GuestAgentError("key", "not one public key of OpenSSH without a comment");
   return [
-    ...freshnessRequests(preparation),
+    ...freshnessRequests(renewal),
     { command: "dns", arguments: [dns ?? "-"] },
     { command: "key", arguments: key.slice(1) },
-    { command: "hostkey", arguments: hostKey === undefined ? [] : [base64(hostKey.dropbear)] },
   ];
 }
 

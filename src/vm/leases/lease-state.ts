@@ -46,7 +46,8 @@ export const USUAL_LIMITS: Omit<LeaseLimits, "durationMs"> = {
   prepareMs: 120_000,
   silentMs: 15_000,
   suspendMs: 600_000,
-  checkpointMs: 60_000,
+  // A machine's whole memory, on a medium that may be an SD card.
+  checkpointMs: 180_000,
   endMs: 5_000,
 };
 
@@ -154,20 +155,26 @@ export type LeaseAction =
 
 /** What the requester is told. */
 export type LeaseNews =
-  | { is: "queued" | "admitted" | "running" | "resumed" | "checkpointed" }
+  | { is: "queued" | "admitted" | "resumed" | "checkpointed" }
+  /** @property hostKey the machine's own for SSH, type and base64, where it is known */
+  | { is: "running"; hostKey?: string | undefined }
   | { is: "preparing"; step: PreparationStep }
   | { is: "suspended" | "notSaved"; why: string }
   | { is: "ended"; outcome: LeaseOutcome; why: string; hasCheckpoint: boolean };
 
-/** A request that has just come. */
-export function newLease(lease: Pick<LeaseState, "id" | "requester" | "limits">, atMs: number): LeaseState {
+/** A request that has just come. @param isRestored for a machine that was saved, and goes on */
+export function newLease(
+  lease: Pick<LeaseState, "id" | "requester" | "limits">,
+  atMs: number,
+  isRestored = false,
+): LeaseState {
   return {
     ...lease,
     phase: "asked",
     atMs,
     ...{ usedMs: 0, stageMs: 0, silentMs: 0, triedMs: 0 },
     awaited: undefined,
-    ...{ isCounting: false, isRestored: false, isGuestReady: false, isPressed: false, isHeld: false },
+    ...{ isCounting: false, isRestored, isGuestReady: false, isPressed: false, isHeld: false },
     ...{ isDisplaced: false, hasCheckpoint: false, isStrangerNoted: false, isTornDown: false },
     outcome: undefined,
     why: "",

@@ -1,5 +1,6 @@
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
+import { NotSavedError } from "../checkpoint/index.ts";
 import {
   type LeaseAction,
   type LeaseEvent,
@@ -104,16 +105,18 @@ export class LentLease {
         this.step("resume", () => machine.resume());
         break;
       case "prepareGuest":
-        this.step("guest", () => machine.prepareGuest(order));
+        this.step("guest", async () => {
+          const why = await machine.prepareGuest(order);
+          if (why !== undefined) this.options.log.warn(`lease ${this.current.id}: ${why}`);
+        });
         break;
       case "suspend":
+        // A guest that does not answer is no reason for it to go on meanwhile.
+        machine.breakOffGuest();
         this.queue(() => machine.suspend());
         break;
       case "checkpoint":
-        this.queue(async () => {
-          await machine.suspend();
-          void this.on({ type: "notSaved", why: "this box saves no machines yet" });
-        });
+        this.queue(() => this.save());
         break;
       case "destroy":
         void machine
@@ -124,9 +127,9 @@ export class LentLease {
         void this.tearDown();
         break;
       case "tell":
-        this.lastNews = action.what;
+        this.lastNews = this.withHostKey(action.what);
         try {
-          tell(action.what);
+          tell(this.lastNews);
         } catch (error) {
           this.options.log.warn({ error }, `lease ${this.current.id}: who listens fails`);
         }
@@ -143,12 +146,38 @@ export class LentLease {
   }
 
   private step(step: Extract<LeaseEvent, { type: "prepared" }>["step"], task: () => Promise<void>): void {
+    const isAwaited = () => this.current.phase === "preparing" && this.current.awaited === step;
     this.queue(async () => {
       // What is ending is not prepared any further.
-      if (this.current.phase !== "preparing" || this.current.awaited !== step) return;
-      await task();
+      if (!isAwaited()) return;
+      try {
+        await task();
+      } catch (error) {
+        if (isAwaited()) throw error;
+        // It was suspended meanwhile, or ends: what was broken off by it is no failure.
+        this.options.log.debug({ error }, `lease ${this.current.id}: ${step} was broken off`);
+        return;
+      }
       void this.on({ type: "prepared", step });
     });
+  }
+
+  private async save(): Promise<void> {
+    const { phase, limits, usedMs } = this.current;
+    if (phase !== "checkpointing") return;
+    const leftS = Math.max(0, Math.floor((limits.durationMs - usedMs) / 1_000));
+    try {
+      await this.options.machine.save(this.options.order, leftS);
+    } catch (error) {
+      if (!(error instanceof NotSavedError)) throw error;
+      void this.on({ type: "notSaved", why: error.message });
+      return;
+    }
+    void this.on({ type: "checkpointed" });
+  }
+
+  private withHostKey(news: LeaseNews): LeaseNews {
+    return news.is === "running" ? { ...news, hostKey: this.options.machine.hostKey } : news;
   }
 
   private queue(task: () => Promise<void>): void {
@@ -206,6 +235,8 @@ export class LentLease {
   }
 
   private goneIfOver(): void {
-    if (this.isEndKept && this.current.isTornDown) this.options.onGone();
+    if (!this.isEndKept || !this.current.isTornDown) return;
+    this.options.order.restore?.done(false);
+    this.options.onGone();
   }
 }

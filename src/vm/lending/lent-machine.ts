@@ -3,33 +3,45 @@ import { chownSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../host/clock.ts";
 import type { LeaseLimits } from "../admission/index.ts";
-import { type Accelerator, type Architecture, domainXml } from "../domain/index.ts";
-import { type Egress, type EgressPlan, planEgress } from "../egress/index.ts";
-import { type GuestAgent, hostKeyFrom } from "../guest-agent/index.ts";
+import {
+  type Checkpoints,
+  NotSavedError,
+  type RestoreClaim,
+  restoreMachine,
+  saveMachine,
+} from "../checkpoint/index.ts";
+import { domainXml, type MachineHouse, machinePlan } from "../domain/index.ts";
+import { type Egress, EgressError, type EgressPlan, planEgress } from "../egress/index.ts";
+import { type GuestAgent, GuestAgentError, hostKeyFrom } from "../guest-agent/index.ts";
 import { type LeaseNames, leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
-import type { Libvirt } from "../libvirt/index.ts";
+import { type Libvirt, LibvirtTimeoutError } from "../libvirt/index.ts";
 import type { OverlayStore } from "../overlay/index.ts";
+import type { Pool } from "../pool/index.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import { cutOn, type LeaseTraffic, type LeaseWatch, type PunishmentPolicy } from "../watch/index.ts";
 
 /** What all machines of a box have in common. */
-export interface MachineGround {
-  libvirt: Pick<Libvirt, "create" | "resume" | "suspend" | "destroy" | "list">;
-  egress: Pick<Egress, "up" | "attach" | "cut" | "down" | "sweep">;
-  overlays: Pick<OverlayStore, "create" | "destroy" | "sweep">;
+export interface MachineGround extends MachineHouse {
+  libvirt: Pick<Libvirt, "create" | "resume" | "suspend" | "destroy" | "list" | "save" | "restore">;
+  egress: Pick<Egress, "up" | "attach" | "cut" | "down" | "sweep" | "tunnelStatus">;
+  overlays: Pick<OverlayStore, "create" | "room" | "pathOf" | "destroy" | "sweep">;
   watch: Pick<LeaseWatch, "add" | "remove">;
   /** The agent of the guest whose line is this socket. */
-  agentAt(socket: string): Pick<GuestAgent, "hello" | "prepare" | "close">;
+  agentAt(socket: string): Pick<GuestAgent, "hello" | "prepare" | "renew" | "refresh" | "close">;
   /** For the sockets of agents, a folder a lease: beneath /run. */
   folder: string;
-  architecture: Architecture;
-  accelerator: Accelerator;
-  /** The control group of all machines, which must be there. */
-  partition: string | undefined;
   /** Whom QEMU runs as: in libvirt's form, and for files. Undefined: as libvirt is configured. */
   owner: { name: string; uid: number; gid: number } | undefined;
-  isMemoryHeld: boolean;
+  /** Machines that wait already; undefined: each lease starts its own. */
+  pool?: Pick<Pool, "claim"> | undefined;
+  /** Undefined: this box saves no machines, and lets none go on. */
+  checkpoints?: Pick<Checkpoints, "promise"> | undefined;
+  /**
+   * Whether somebody would end a machine that libvirt does not, were this process to die: libvirt promises it for none that was
+   * restored. `ReaperKeeper.isWatching`. Undefined: nobody.
+   */
+  isSupervised?: (() => boolean) | undefined;
   punishment: PunishmentPolicy;
   /** The box's own networks and those around it, now. */
   forbidden(): readonly string[];
@@ -43,31 +55,67 @@ export interface MachineOrder {
   image: VmImage;
   /** The box's end of its tunnel. */
   tunnel: { privateKey: string; listenPort: number };
+  /** The saved machine that is to go on; undefined: a new one. */
+  restore?: RestoreClaim | undefined;
 }
 
 /** A kernel and its first programs take seconds, in emulation some more, on a busy box a minute. */
 const GUEST_TIMEOUT_MS = 110_000;
+/** A machine that goes on has its agent already; whoever has it may have ended that. */
+const RENEW_TIMEOUT_MS = 30_000;
+/** A requester keeps the tunnel alive each 5 s and less. */
+const HANDSHAKE_TIMEOUT_MS = 60_000;
+const HANDSHAKE_LOOK_MS = 100;
+/** libvirt makes a machine within seconds, also one that nobody waits for any more. */
+const LATE_START_MS = 60_000;
 
 /** What one lease has on this machine: made step by step, and taken away whatever of it there is. */
 export class LentMachine {
-  readonly names: LeaseNames;
+  /** By which all of it is named: the lease's, or that of a machine that waited for it. */
+  private id: string;
   private plan: EgressPlan | undefined;
+  private disk: string | undefined;
   private agent: ReturnType<MachineGround["agentAt"]> | undefined;
   private traffic: LeaseTraffic | undefined;
+  private isPooled = false;
+  private restore: RestoreClaim | undefined;
+  /** For SSH, type and base64; "": not known. */
+  private publicHostKey = "";
+  /** libvirt was asked for it and has not answered: it may still come, until then by the monotonic clock. */
+  private mayComeUntilMs: number | undefined;
+  /** Nobody waits any more for what is just being made. */
+  private isOver = false;
 
   constructor(
     readonly lease: string,
     private readonly ground: MachineGround,
   ) {
-    this.names = leaseNames(lease);
+    this.id = lease;
+  }
+
+  get names(): LeaseNames {
+    return leaseNames(this.id);
+  }
+
+  /** The machine's own key for SSH, type and base64, once it has it; undefined: not known. */
+  get hostKey(): string | undefined {
+    return this.publicHostKey || undefined;
   }
 
   /** @throws {EgressError} with nothing left */
-  async prepareNetwork({ request, limits, tunnel }: MachineOrder): Promise<void> {
-    const { egress, punishment, forbidden } = this.ground;
+  async prepareNetwork({ request, limits, tunnel, restore }: MachineOrder): Promise<void> {
+    const { egress, punishment, forbidden, pool } = this.ground;
+    this.restore = restore;
+    if (restore && this.ground.isSupervised?.() !== true)
+      throw new Error("nobody would end the machine if the box's program died");
+    const waiting = restore ? undefined : await pool?.claim(request);
+    if (waiting) {
+      this.id = waiting.id;
+      this.isPooled = true;
+    }
     const { publicKey: peerKey, endpoint, address, dns } = request.tunnel;
     const plan = planEgress({
-      lease: this.lease,
+      lease: this.id,
       tunnel: { ...tunnel, peerKey, endpoint, address, dns },
       limits: {
         upKbit: least(request.resources.upKbit, limits.upKbit),
@@ -81,63 +129,77 @@ export class LentMachine {
     this.plan = plan;
   }
 
-  /** It is there, and has run no instruction. It ends with this process. */
-  async startPaused({ request, image }: MachineOrder): Promise<void> {
-    const { ground, lease, names } = this;
+  /** It is there, and has run no instruction. It ends with this process: by libvirt, or by the reaper where it was restored. */
+  async startPaused({ request, image, restore }: MachineOrder): Promise<void> {
+    if (this.isPooled) return;
+    const { ground, names } = this;
     const { cpus, memoryMiB, diskMiB } = request.resources;
     mkdirSync(this.folder, { recursive: true, mode: 0o711 });
     if (ground.owner) chownSync(this.folder, ground.owner.uid, ground.owner.gid);
-    const disk =
-      image.base === undefined
-        ? undefined
-        : await ground.overlays.create(lease, diskMiB, { path: image.base, format: "raw" });
-    const xml = domainXml({
-      name: names.domain,
-      uuid: randomUUID(),
-      architecture: ground.architecture,
-      accelerator: ground.accelerator,
-      vcpus: cpus,
-      memoryMiB,
-      boot: { kernel: image.kernel, initrd: image.initrd, commandLine: image.kernelCommandLine },
-      disk: disk?.path,
-      tap: names.tap,
-      agentSocket: this.agentSocket,
-      consoleSocket: undefined,
-      limits: { isMemoryHeld: ground.isMemoryHeld, cpuPercent: undefined, shares: undefined },
-      partition: ground.partition,
-      owner: ground.owner?.name,
-    });
-    await ground.libvirt.create(xml, { isPaused: true, endsWithConnection: true });
+    const { base } = image;
+    if (base !== undefined)
+      this.disk = (await ground.overlays.create(this.id, diskMiB, { path: base, format: "raw" })).path;
+    const identity = {
+      ...{ name: names.domain, uuid: randomUUID(), tap: names.tap, disk: this.disk },
+      ...{ agentSocket: this.agentSocket, consoleSocket: undefined },
+    };
+    const xml = domainXml(machinePlan(ground, image, { cpus, memoryMiB }, identity));
+    try {
+      if (restore) {
+        const disk = this.disk !== undefined && base !== undefined ? { path: this.disk, base } : undefined;
+        await restoreMachine(ground, restore, xml, disk);
+        this.publicHostKey = restore.header.hostKey;
+      } else await ground.libvirt.create(xml, { isPaused: true, endsWithConnection: true });
+    } catch (error) {
+      if (error instanceof LibvirtTimeoutError)
+        this.mayComeUntilMs = ground.clock.monotonicMs() + LATE_START_MS;
+      throw error;
+    }
   }
 
-  /** Puts its link into its namespace, once, and looks that everything there is as planned. @throws {EgressError} */
+  /**
+   * Puts its link into its namespace, once, and looks that everything there is as planned. One that goes on, with connections of
+   * its own perhaps, waits for its requester's end of the tunnel.
+   * @throws {EgressError}
+   */
   async verify(): Promise<void> {
     if (this.plan === undefined) throw new Error(`lease ${this.lease} has no network`);
     await this.ground.egress.attach(this.plan);
     this.ground.watch.add({ lease: this.lease, namespace: this.names.namespace });
+    if (this.restore) await this.untilHandshake();
   }
 
   async resume(): Promise<void> {
     await this.ground.libvirt.resume(this.names.domain);
+    // What is in the file is older than the machine from now on.
+    this.restore?.done(true);
   }
 
-  /** Randomness, time and keys, and only then SSH. */
-  async prepareGuest({ request }: MachineOrder): Promise<void> {
+  /**
+   * Randomness, time and keys, and only then SSH.
+   * @returns why one that goes on could not be told them; undefined: it could
+   */
+  async prepareGuest({ request, restore }: MachineOrder): Promise<string | undefined> {
     const { randomBytes, clock, agentAt } = this.ground;
     const agent = agentAt(this.agentSocket);
     this.agent = agent;
+    const { sshKey } = request;
+    const { dns } = request.tunnel;
+    const fresh = () => ({ seed: randomBytes(64), timeMs: Math.round(clock.wallMs()), dns, sshKey });
     try {
+      if (restore) {
+        await agent.hello(RENEW_TIMEOUT_MS);
+        await agent.renew(fresh(), RENEW_TIMEOUT_MS);
+        return undefined;
+      }
       await agent.hello(GUEST_TIMEOUT_MS);
-      await agent.prepare(
-        {
-          seed: randomBytes(64),
-          timeMs: Math.round(clock.wallMs()),
-          dns: request.tunnel.dns,
-          sshKey: request.sshKey,
-          hostKey: hostKeyFrom(randomBytes(32)),
-        },
-        GUEST_TIMEOUT_MS,
-      );
+      const hostKey = hostKeyFrom(randomBytes(32));
+      this.publicHostKey = (await agent.prepare({ ...fresh(), hostKey }, GUEST_TIMEOUT_MS)).hostKey;
+      return undefined;
+    } catch (error) {
+      // Its requester was root in it: an agent that they have ended is missed by nobody else, and their keys are there.
+      if (!restore || !(error instanceof GuestAgentError) || this.agent === undefined) throw error;
+      return error.message;
     } finally {
       // What a guest says from now on is its requester's word: nobody listens.
       agent.close();
@@ -145,8 +207,35 @@ export class LentMachine {
     }
   }
 
+  /** Ends a preparation of the guest that is under way, which fails by it: what follows need not wait for it. */
+  breakOffGuest(): void {
+    const { agent } = this;
+    this.agent = undefined;
+    agent?.close();
+  }
+
   async suspend(): Promise<void> {
     await this.ground.libvirt.suspend(this.names.domain);
+  }
+
+  /**
+   * Its machine ends in a file. @param leftS what is left of its time
+   * @throws {NotSavedError} where it is there as before, without a processor
+   */
+  async save({ request, image }: MachineOrder, leftS: number): Promise<void> {
+    const { libvirt, overlays, checkpoints } = this.ground;
+    await this.suspend();
+    if (!checkpoints) throw new NotSavedError("this box saves no machines");
+    const { cpus, memoryMiB, diskMiB } = request.resources;
+    const disk = image.base === undefined ? undefined : (this.disk ?? overlays.pathOf(this.id));
+    await saveMachine(
+      { libvirt, overlays, checkpoints },
+      {
+        ...{ lease: this.lease, requester: request.requester, image, leftS, disk },
+        resources: { cpus, memoryMiB, diskMiB: disk === undefined ? 0 : diskMiB },
+        ...{ domain: this.names.domain, hostKey: this.publicHostKey },
+      },
+    );
   }
 
   /** Both ways, for good. */
@@ -155,6 +244,7 @@ export class LentMachine {
   }
 
   async destroy(): Promise<void> {
+    this.isOver = true;
     await this.ground.libvirt.destroy(this.names.domain);
   }
 
@@ -164,8 +254,10 @@ export class LentMachine {
    * @throws {AggregateError} when something stays
    */
   async tearDown(): Promise<LeaseTraffic | undefined> {
-    const { watch, egress, overlays, libvirt } = this.ground;
-    this.agent?.close();
+    const { watch, egress, overlays, libvirt, clock } = this.ground;
+    this.isOver = true;
+    this.breakOffGuest();
+    this.restore?.done(false);
     this.traffic = (await watch.remove(this.lease)) ?? this.traffic;
     const failed: unknown[] = [];
     const attempt = async (part: () => Promise<unknown>): Promise<boolean> => {
@@ -177,20 +269,37 @@ export class LentMachine {
         return false;
       }
     };
-    const isGone = attempt(() => libvirt.destroy(this.names.domain));
+    const isGone = attempt(async () => {
+      const wasThere = await libvirt.destroy(this.names.domain);
+      if (wasThere) this.mayComeUntilMs = undefined;
+      if (this.mayComeUntilMs !== undefined && clock.monotonicMs() < this.mayComeUntilMs)
+        throw new Error("libvirt may still be making it");
+    });
     // Whether the machine goes or not, it is cut off.
     await attempt(() => egress.down(this.names));
     // Its disk is in use as long as it is there.
     if (await isGone) {
-      await attempt(() => overlays.destroy(this.lease));
+      await attempt(() => overlays.destroy(this.id));
       rmSync(this.folder, { recursive: true, force: true });
     }
     if (failed.length > 0) throw new AggregateError(failed, `something of ${this.names.domain} stays`);
     return this.traffic;
   }
 
+  /** @throws {EgressError} when its requester's end does not come */
+  private async untilHandshake(): Promise<void> {
+    const { egress, clock } = this.ground;
+    const untilMs = clock.monotonicMs() + HANDSHAKE_TIMEOUT_MS;
+    while (((await egress.tunnelStatus(this.names))?.peer?.handshakeAt ?? 0) === 0) {
+      if (this.isOver) throw new EgressError("tunnel", "is not wanted any more");
+      if (clock.monotonicMs() > untilMs)
+        throw new EgressError("tunnel", "its requester does not answer, so that the machine stays as it was");
+      await Bun.sleep(HANDSHAKE_LOOK_MS);
+    }
+  }
+
   private get folder(): string {
-    return join(this.ground.folder, this.lease);
+    return join(this.ground.folder, this.id);
   }
 
   private get agentSocket(): string {

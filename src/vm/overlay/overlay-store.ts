@@ -92,6 +92,11 @@ export class OverlayStore {
     );
   }
 
+  /** Where the disk of a lease is, if it has one. */
+  pathOf(lease: string): string {
+    return join(this.options.folder, lease, DISK);
+  }
+
   /**
    * A folder for what must not outlive a step any more than a disk may, as a machine's memory on its way into a file. It goes
    * by {@link destroy}.

@@ -1,6 +1,9 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "../../../../src/host/clock.ts";
 import { createLog } from "../../../../src/host/log.ts";
 import { Lender, type LenderOptions, type MachineGround } from "../../../../src/vm/lending/index.ts";
+import { encodeSaveHeader } from "../../../../src/vm/libvirt/index.ts";
 import { DEFAULT_PUNISHMENT } from "../../../../src/vm/watch/index.ts";
 import { StandClocks } from "../../messages/custody/store-stand.ts";
 import { NOON, policy } from "../admission/fixed-case.ts";
@@ -12,10 +15,12 @@ const TRAFFIC = { up: { packets: 2, bytes: 300 }, down: NONE, noise: NONE, jaile
 /** A machine on which nothing is made: what is asked of it is written down, and what is to fail fails. */
 export class PlayedGround {
   readonly calls: string[] = [];
-  /** Namespaces that were made. */
-  readonly networks: string[] = [];
-  /** Names of domains. */
-  private readonly running = new Set<string>();
+  private runs = false;
+  /** What QEMU writes of a machine that is saved, and what it reads of those that go on, with libvirt's header. */
+  state: Uint8Array = Buffer.from("memory and devices");
+  readonly restored: Buffer[] = [];
+  /** Folders for a step, that are there now. */
+  readonly rooms = new Set<string>();
   /** That libvirt has at the start. */
   domains: string[] = [];
   /** The call that fails, and why. */
@@ -43,28 +48,36 @@ export class PlayedGround {
           return this.domains.map((name) => ({ name, uuid: "", state: "running" })) as never;
         },
         // As libvirt does, which refuses to resume what runs.
-        resume: async (name) => {
+        resume: async () => {
           await call("resume");
-          if (this.running.has(name)) throw new Error("domain is already running");
-          this.running.add(name);
+          if (this.runs) throw new Error("domain is already running");
+          this.runs = true;
           return undefined;
         },
-        suspend: async (name) => {
+        suspend: async () => {
           await call("suspend");
-          this.running.delete(name);
+          this.runs = false;
           return undefined;
         },
         destroy: async (name) => {
           await call(name.startsWith("omvm-0000") ? "destroy" : `destroy ${name}`);
-          this.running.delete(name);
+          this.runs = false;
           return true;
+        },
+        save: async (_, path) => {
+          await call("save");
+          const header = { version: 2, wasRunning: false, format: 0, xml: "<domain/>", cookie: undefined };
+          writeFileSync(path, Buffer.concat([encodeSaveHeader({ ...header, paddingBytes: 8 }), this.state]));
+          return undefined;
+        },
+        restore: async (path) => {
+          await call("restore");
+          this.restored.push(readFileSync(path));
+          return undefined;
         },
       },
       egress: {
-        up: async ({ names }) => {
-          this.networks.push(names.namespace);
-          await call("up");
-        },
+        up: () => call("up"),
         attach: () => call("attach"),
         cut: () => call("cut"),
         down: () => call("down"),
@@ -72,12 +85,27 @@ export class PlayedGround {
           await call("sweep");
           return [];
         },
+        tunnelStatus: async () => {
+          await call("handshake");
+          return { listenPort: 1, peer: { handshakeAt: 1 } } as never;
+        },
       },
       overlays: {
         create: async () => {
           throw new Error("no image here has a disk");
         },
-        destroy: () => call("disk"),
+        room: async (id) => {
+          await call("room");
+          const room = join(folder, "rooms", id);
+          mkdirSync(room, { recursive: true });
+          this.rooms.add(id);
+          return room;
+        },
+        pathOf: (lease) => join(folder, lease),
+        destroy: async (id) => {
+          if (!this.rooms.delete(id)) return call("disk");
+          rmSync(join(folder, "rooms", id), { recursive: true });
+        },
         sweep: async () => [],
       },
       watch: { add: () => undefined, remove: async () => ({ ...TRAFFIC, rogue: {} }) as never },
@@ -90,6 +118,8 @@ export class PlayedGround {
           await call("prepare");
           return { hostKey: "ssh-ed25519 AAAA" };
         },
+        renew: () => call("renew"),
+        refresh: () => call("refresh"),
         close: () => undefined,
       }),
       folder,
