@@ -36,7 +36,6 @@ const news = z.discriminatedUnion("is", [
   z.object({ is: z.enum(["queued", "resumed", "checkpointed"]) }),
   z.object({ is: z.literal("running"), hostKey: z.string().regex(HOST_KEY).optional() }),
   z.object({ is: z.literal("admitted"), tunnel }),
-  // Among whom it waits, from 1, and for what: nobody here needs it yet.
   z.object({ is: z.literal("waiting"), why: text, place: z.int().min(1) }),
   z.object({ is: z.literal("preparing"), step: z.string().max(32) }),
   z.object({ is: z.enum(["suspended", "notSaved"]), why: text }),
@@ -69,11 +68,8 @@ export function readCommandAnswer(said: string): CommandAnswer {
 }
 
 /** @param line JSON, or "" as a sign of life, which says nothing @throws {LeaseAnswerError} */
-export function readNews(line: string): ProviderNews | undefined {
-  if (line === "") return undefined;
-  const told = parsed(news, line);
-  return told.is === "waiting" ? { is: "queued" } : told;
-}
+export const readNews = (line: string): ProviderNews | undefined =>
+  line === "" ? undefined : parsed(news, line);
 
 function parsed<T>(form: z.ZodType<T>, said: string): T {
   if (said.length > MAX_ANSWER_BYTES) throw new LeaseAnswerError("the answer is too long");

@@ -277,8 +277,7 @@ export class LeaseClient {
       kind: "keep-alive",
       leases: [this.id],
     }));
-    // A provider that keeps no leases before they are admitted still has the request.
-    if (answer.is === "unknown" && phase !== "queued") this.on({ type: "unknown" });
+    if (answer.is === "unknown") this.on({ type: "unknown" });
     if (answer.is === "refused") this.options.log.warn(`lease ${this.id}: keep-alive refused: ${answer.why}`);
   }
 

@@ -94,7 +94,8 @@ export function courseStep(before: Course, event: CourseEvent): { course: Course
 function answered(course: Course, answer: LeaseAnswer, actions: CourseAction[]): void {
   if (answer.is === "admitted") admit(course, answer.tunnel, actions);
   else if (answer.is === "queued") {
-    course.why = answer.why;
+    // What was told meanwhile says more.
+    if (course.phase === "asking") course.why = answer.why;
     wait(course, actions);
   } else if (course.isAskedAgain) {
     // Perhaps it was taken the first time: then it is not to run for nobody.
@@ -117,6 +118,12 @@ function told(course: Course, news: ProviderNews, actions: CourseAction[]): void
   switch (news.is) {
     case "queued":
       if (course.phase === "asking") wait(course, actions);
+      break;
+    case "waiting":
+      if (course.phase !== "asking" && course.phase !== "queued") break;
+      course.phase = "queued";
+      course.why = `${news.why} Place ${news.place} of those who wait for it.`;
+      actions.push({ type: "show", step: "queued" });
       break;
     case "admitted":
       if (course.phase === "asking" || course.phase === "queued") admit(course, news.tunnel, actions);

@@ -26,6 +26,8 @@ export type CommandAnswer =
 /** What a provider tells of a lease by itself. */
 export type ProviderNews =
   | { is: "queued" | "resumed" | "checkpointed" }
+  /** @property place from 1, among those who wait for the same */
+  | { is: "waiting"; why: string; place: number }
   /** @property hostKey the machine's own key for SSH, type and base64, from providers that tell it */
   | { is: "running"; hostKey?: string | undefined }
   | { is: "admitted"; tunnel: ProviderTunnel }

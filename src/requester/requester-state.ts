@@ -46,7 +46,7 @@ const schema = z.strictObject({
 });
 
 /** From a request to the machine's first instruction: a provider's longest queue, and its longest preparation. */
-const LONGEST_BEFORE_MS = 900_000;
+const LONGEST_BEFORE_MS = 25 * 3_600_000;
 
 export type KeptLease = z.output<typeof leaseSchema>;
 export type KeptRequester = z.output<typeof schema>;

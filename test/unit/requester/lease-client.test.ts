@@ -103,6 +103,23 @@ describe("A requester's lease", () => {
     expect(times.at(-1)).toBeGreaterThanOrEqual(500);
   });
 
+  test("keeps itself alive while it waits, and is over when its provider has forgotten it", async () => {
+    const { time, provider, client } = desk();
+    provider.answer = { is: "queued", why: "All is lent." };
+    const lease = client();
+    lease.start();
+    await time.advanceAsync(12_000);
+    provider.tell(lease.id, { is: "waiting", why: "All is lent.", place: 3 });
+    expect(lease.status).toMatchObject({
+      ...{ phase: "queued", why: "All is lent. Place 3 of those who wait for it." },
+    });
+    expect(provider.kinds()).toContain("keep-alive");
+    // As after a restart of the box, over which nobody's place is kept.
+    provider.leases.clear();
+    await time.advanceAsync(6_000);
+    expect(await lease.ended()).toMatchObject({ phase: "ended", outcome: "swept" });
+  });
+
   test("keeps itself alive each 5 s, and no more once it is released", async () => {
     const { time, provider, client } = desk();
     const lease = client();

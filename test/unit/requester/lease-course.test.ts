@@ -30,6 +30,7 @@ function go(events: readonly CourseEvent[], from: Course = newCourse()) {
 const news: fc.Arbitrary<ProviderNews> = fc.oneof(
   fc.constantFrom<ProviderNews>(
     { is: "queued" },
+    { is: "waiting", why: "All is lent.", place: 2 },
     { is: "running" },
     { is: "resumed" },
     { is: "checkpointed" },
@@ -73,6 +74,27 @@ describe("The course of a lease at its requester's", () => {
     const admitted = go([{ type: "told", news: { is: "admitted", tunnel: TUNNEL } }], course);
     expect(admitted.course.phase).toBe("preparing");
     expect(admitted.kinds).toContain("letIn");
+  });
+
+  test("shows where it stands among those who wait, and each time that this is another place", () => {
+    const told = (place: number): CourseEvent => ({
+      type: "told",
+      news: { is: "waiting", why: "All is lent.", place },
+    });
+    // The news may be there before the answer.
+    const first = go([told(2), { type: "answered", answer: { is: "queued", why: "All is lent." } }]);
+    expect(first.course).toMatchObject({
+      ...{ phase: "queued", why: "All is lent. Place 2 of those who wait for it." },
+    });
+    expect(first.actions).toEqual([{ type: "show", step: "queued" }]);
+    const second = go([told(1)], first.course);
+    expect(second.course.why).toContain("Place 1 ");
+    expect(go([told(1)], go([ADMITTED], second.course).course).kinds).toEqual([]);
+  });
+
+  test("that waited is over where its provider knows it no more, as after a restart", () => {
+    const waits: CourseEvent = { type: "answered", answer: { is: "queued", why: "no room" } };
+    expect(go([waits, { type: "unknown" }]).course).toMatchObject({ phase: "ended", outcome: "swept" });
   });
 
   test("seeks SSH again after the host needed its processor for itself", () => {
