@@ -15,9 +15,14 @@ const COMMANDS = {
     program: ["src/cli/main.ts", "run", "--mode", "bench"],
   },
   test: {
-    debian: ["device", "lab"],
+    debian: ["device", "lab", "image"],
     without: "The tests that need them are skipped and named.",
     program: ["test/run.ts"],
+  },
+  image: {
+    debian: ["image"],
+    without: "An image cannot be built without them.",
+    program: ["image-build/main.ts"],
   },
   bench: {
     debian: ["device", "lab"],
@@ -32,7 +37,9 @@ const command =
     ? undefined
     : COMMANDS[/** @type {keyof typeof COMMANDS} */ (name)];
 if (command === undefined) {
-  process.stderr.write(`usage: npm start | npm test | npm run bench -- NAME\n`);
+  process.stderr.write(
+    `usage: npm start | npm test | npm run bench -- NAME | npm run image -- --board BOARD\n`,
+  );
   process.exit(2);
 }
 

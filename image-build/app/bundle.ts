@@ -1,0 +1,113 @@
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import type { BunPlugin } from "bun";
+import { buildAppScript } from "../../src/portal/app-script.ts";
+import { workScript } from "../../src/portal/work-script.ts";
+
+/** One file of the installed program, by its path in the project. */
+export interface AppFile {
+  path: string;
+  contents: Uint8Array<ArrayBuffer>;
+}
+
+export class BundleError extends Error {
+  override readonly name = "BundleError";
+}
+
+/** How our own code names a file beside itself; anything else would be missed. */
+const REFERENCES = [
+  /new URL\(\s*"([^"]+)",\s*import\.meta\.url\s*\)/g,
+  /(?:join|resolve)\(\s*import\.meta\.dir,\s*"([^"]+)"\s*\)/g,
+];
+
+/** The scripts that pages get. The box builds them from what lies there; what lies there in an image is built already. */
+const PAGE_SCRIPTS: Record<string, () => Promise<Uint8Array<ArrayBuffer>>> = {
+  "portal/app/main.ts": async () => (await buildAppScript()).text,
+  "portal/app/form-work.ts": workScript,
+};
+
+/** The program without what only runs on a bench. */
+const ENTRY = "src/cli/main.ts";
+
+/** @returns the paths in the project that the text of the file at `path` names as beside itself */
+export function namedBeside(path: string, text: string): string[] {
+  return REFERENCES.flatMap((reference) =>
+    [...text.matchAll(reference)].map(([, name = ""]) => join(dirname(path), name)),
+  );
+}
+
+/**
+ * The text of a module that has been put into the file `entry`: what it finds beside itself it still finds, because each
+ * entry lies where its source lay.
+ */
+export function asBeside(entry: string, path: string, text: string): string {
+  const folder = relative(dirname(entry), dirname(path));
+  return text
+    .replaceAll("import.meta.dir", `(import.meta.dir + ${JSON.stringify(`/${folder}`)})`)
+    .replaceAll(
+      "import.meta.url",
+      `new URL(${JSON.stringify(relative(dirname(entry), path))}, import.meta.url).href`,
+    );
+}
+
+/**
+ * The whole program in few files: each that is started by itself (the command line, threads) with all that it imports,
+ * where its source lies, so that every path in the code stays true. A Pi reads one file much faster than two thousand.
+ * @param project the project's folder
+ * @throws {BundleError} when something is named that is not there
+ */
+export async function bundleApp(project: string): Promise<AppFile[]> {
+  const files = new Map<string, AppFile>();
+  const waiting = [ENTRY];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (files.has(path)) continue;
+    const full = join(project, path);
+    if (!existsSync(full)) throw new BundleError(`${path} is named by the program, and is not there`);
+    const script = PAGE_SCRIPTS[path];
+    if (script) {
+      files.set(path, { path, contents: await script() });
+    } else if (statSync(full).isDirectory()) {
+      const inside = [...new Bun.Glob("**/*").scanSync({ cwd: full })].sort();
+      waiting.push(...inside.map((name) => join(path, name)));
+    } else if (path.endsWith(".ts")) {
+      const { contents, beside } = await bundled(project, path);
+      files.set(path, { path, contents });
+      waiting.push(...beside);
+    } else {
+      files.set(path, { path, contents: await Bun.file(full).bytes() });
+    }
+  }
+  return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function bundled(
+  project: string,
+  entry: string,
+): Promise<{ contents: Uint8Array<ArrayBuffer>; beside: string[] }> {
+  const beside = new Set<string>();
+  const own: BunPlugin = {
+    name: "what is beside a module stays beside it",
+    setup(build) {
+      build.onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
+        const inProject = relative(project, path);
+        const text = await Bun.file(path).text();
+        const loader = path.endsWith("x") ? "tsx" : "ts";
+        if (inProject.startsWith("node_modules/") || !text.includes("import.meta."))
+          return { contents: text, loader };
+        for (const name of namedBeside(inProject, text)) beside.add(name);
+        return { contents: asBeside(entry, inProject, text), loader };
+      });
+    },
+  };
+  const { outputs } = await Bun.build({
+    entrypoints: [resolve(project, entry)],
+    root: project,
+    target: "bun",
+    minify: { whitespace: true, syntax: true },
+    plugins: [own],
+  });
+  const [output] = outputs;
+  if (output === undefined || outputs.length > 1)
+    throw new BundleError(`${entry} became ${outputs.length} files`);
+  return { contents: new Uint8Array(await output.arrayBuffer()), beside: [...beside] };
+}
