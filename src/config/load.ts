@@ -170,7 +170,9 @@ function problems(issue: z.core.$ZodIssue, table: unknown): ConfigProblem[] {
   const own = issue.message.startsWith("Invalid") ? describedAt(schema, path) : issue.message;
   const allowed = issue.code === "custom" ? own : allowedAt(schema, path);
   if (value === undefined) return [{ key: keyText(path), allowed: `is missing; needed: ${allowed}` }];
-  return [{ key: keyText(path), value: valueText(value), allowed }];
+  // What is wrong is shown on screens too.
+  const shown = path.at(-1) === "password" ? "this one" : valueText(value);
+  return [{ key: keyText(path), value: shown, allowed }];
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

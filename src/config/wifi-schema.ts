@@ -37,8 +37,17 @@ const mesh = z
   .prefault({})
   .describe("The mesh of radios, 802.11s with SAE.");
 
+/** IEEE 802.11-2020, annex J.4: 8 to 63 characters of ASCII. */
+const passphrase = z
+  .string()
+  .regex(/^([ -~]{8,63})?$/)
+  .meta({ format: '8 to 63 letters, digits and signs of ASCII, or ""' });
+
 const uplink = z.strictObject({
   ssid: ssid.meta({ examples: ["Library"] }).describe("the network's name"),
+  password: passphrase
+    .default("")
+    .describe('its password, for all to read who have this file; "": that of password_file'),
   password_file: text(4_096)
     .default("")
     .describe('path of a file with the password in its first line; "": the network has none'),

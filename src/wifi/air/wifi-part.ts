@@ -191,9 +191,9 @@ export class WifiPart implements Part, MeshInterfaces {
       runFolder,
       deviceHash,
       meshPassword: this.password(),
-      uplinks: config.uplinks.map(({ ssid, password_file }) => ({
+      uplinks: config.uplinks.map(({ ssid, password, password_file }) => ({
         ssid,
-        password: firstLine(password_file),
+        password: password === "" ? firstLine(password_file) : password,
       })),
       plain: this.plain,
     });

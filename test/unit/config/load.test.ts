@@ -416,3 +416,9 @@ describe("the last good file", () => {
     }
   });
 });
+
+test("a password that will not do is not shown where its fault is told", () => {
+  expect(() => parseConfig('[[wifi.uplinks]]\nssid = "Library"\npassword = "secret"\n')).toThrow(
+    "wifi.uplinks[0].password: this one is not allowed; allowed: 8 to 63 letters",
+  );
+});

@@ -108,15 +108,16 @@ export const arbitraryWifiConfig: fc.Arbitrary<WifiConfig> = fc.record({
     enabled: flag(80),
     id: fc.constant("omerta"),
     channels: fc.uniqueArray(anyChannel, { minLength: 1, maxLength: 6 }),
+    password: fc.constant(""),
     password_file: fc.constant(""),
     wires: fc.constant([]),
   }),
   uplinks: fc.constantFrom(
     [],
-    [{ ssid: "Library", password_file: "" }],
+    [{ ssid: "Library", password: "", password_file: "" }],
     [
-      { ssid: "Library", password_file: "" },
-      { ssid: "Town Hall", password_file: "/p" },
+      { ssid: "Library", password: "", password_file: "" },
+      { ssid: "Town Hall", password: "", password_file: "/p" },
     ],
   ),
   radios: fc.array(

@@ -27,7 +27,7 @@ function plan(names: readonly string[]): string {
   const config = {
     ...defaultConfig().wifi,
     ssid: "Omerta Box",
-    uplinks: [{ ssid: "Library", password_file: "" }],
+    uplinks: [{ ssid: "Library", password: "", password_file: "" }],
   };
   const heard = [
     { ssid: "Library", bssid: "", frequencyMhz: 2_462, signalDbm: -60, beaconIntervalTu: 100 },
