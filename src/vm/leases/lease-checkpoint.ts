@@ -37,7 +37,7 @@ export function saved(state: LeaseState, actions: LeaseAction[]): void {
     return;
   }
   enter(state, "checkpointed");
-  actions.push({ type: "tearDown", keepsCheckpoint: true }, { type: "tell", what: { is: "checkpointed" } });
+  actions.push({ type: "tearDown" }, { type: "tell", what: { is: "checkpointed" } });
   actions.push({ type: "note", kind: "lease-checkpointed", why: "its requester asked for it" });
 }
 
@@ -49,12 +49,4 @@ export function notSaved(state: LeaseState, why: string, actions: LeaseAction[])
   }
   actions.push({ type: "tell", what: { is: "notSaved", why } });
   awaitStep(state, "verify", actions);
-}
-
-/** A network of its own again, and its keys and its time anew. */
-export function restore(state: LeaseState, actions: LeaseAction[]): void {
-  state.isRestored = true;
-  state.isGuestReady = false;
-  state.silentMs = 0;
-  awaitStep(state, "network", actions);
 }

@@ -7,10 +7,6 @@ import {
 } from "./lease-state.ts";
 import { enter } from "./lease-time.ts";
 
-/** Only who was displaced is given its file: it could not have asked for it before. */
-const keepsCheckpoint = ({ outcome, hasCheckpoint }: LeaseState): boolean =>
-  hasCheckpoint && outcome === "displaced";
-
 /** The first reason is the one that stays. */
 export function beginEnding(
   state: LeaseState,
@@ -28,16 +24,16 @@ export function beginEnding(
   }
   enter(state, "ending");
   state.triedMs = 0;
-  actions.push({ type: "destroy" }, { type: "tearDown", keepsCheckpoint: keepsCheckpoint(state) });
+  actions.push({ type: "destroy" }, { type: "tearDown" });
 }
 
 /** Once for each lease. */
 function finish(state: LeaseState, actions: LeaseAction[]): void {
-  const { outcome, why } = state;
+  const { outcome, why, hasCheckpoint } = state;
   if (outcome === undefined) throw new Error(`lease ${state.id} ends without a reason`);
   enter(state, "ended");
   actions.push({ type: "journalEnd", outcome, why });
-  actions.push({ type: "tell", what: { is: "ended", outcome, why, hasCheckpoint: keepsCheckpoint(state) } });
+  actions.push({ type: "tell", what: { is: "ended", outcome, why, hasCheckpoint } });
 }
 
 /** What comes while it ends, and after. */
@@ -52,5 +48,5 @@ export function whenEnding(state: LeaseState, event: LeaseEvent, actions: LeaseA
 export function tearDownAgain(state: LeaseState, actions: LeaseAction[], isDue = false): void {
   if (!isDue && state.triedMs < TEAR_DOWN_AGAIN_MS) return;
   state.triedMs = 0;
-  actions.push({ type: "tearDown", keepsCheckpoint: keepsCheckpoint(state) });
+  actions.push({ type: "tearDown" });
 }

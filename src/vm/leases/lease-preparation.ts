@@ -32,8 +32,6 @@ export function goOn(state: LeaseState, actions: LeaseAction[]): void {
   const next = PREPARATION[PREPARATION.indexOf(awaited) + 1];
   // Its time goes on from here, also where the host lets it wait.
   if (next === "resume") state.isCounting = true;
-  // What is in the file is older than the machine from now on.
-  if (awaited === "resume") state.hasCheckpoint = false;
   const isToRun = !state.isPressed && !state.isHeld;
   if (!isToRun && awaited === "verify") rest(state, actions);
   else if (!isToRun && awaited === "resume") suspend(state, WHY_PRESSED, actions);

@@ -76,7 +76,7 @@ export interface LeaseState {
   silentMs: number;
   /** What is awaited of the preparation; undefined in any other phase. */
   awaited: PreparationStep | undefined;
-  /** The machine is made from its checkpoint. */
+  /** The machine is one that was saved, as another lease's. */
   isRestored: boolean;
   /** The guest had its keys and its time in an earlier preparation. */
   isGuestReady: boolean;
@@ -86,6 +86,7 @@ export interface LeaseState {
   isHeld: boolean;
   /** It is checkpointed to make room, not for its requester. */
   isDisplaced: boolean;
+  /** It was saved, so that another lease can go on with it. */
   hasCheckpoint: boolean;
   /** A stranger tried to release it: said once, however often. */
   isStrangerNoted: boolean;
@@ -105,7 +106,7 @@ export type LeaseEvent = { /** On the monotonic clock. */ atMs: number } & (
   | { type: "kept" }
   | { type: "prepared"; step: PreparationStep }
   | { type: "failed"; why: string }
-  | { type: "keptAlive" | "released" | "checkpointAsked" | "restoreAsked"; by: string }
+  | { type: "keptAlive" | "released" | "checkpointAsked"; by: string }
   | { type: "tick" }
   | { type: "punished"; by: "suspension" | "end"; why: string }
   /** One that goes first needs the room. */
@@ -140,7 +141,7 @@ export type LeaseAction =
   /** Without asking the guest. */
   | { type: "destroy" }
   /** Everything of it, whatever there is: it may have been done in part, or before. Comes back as `tornDown`. */
-  | { type: "tearDown"; keepsCheckpoint: boolean }
+  | { type: "tearDown" }
   | { type: "tell"; what: LeaseNews }
   /** To who is not the lease's requester. */
   | { type: "refuse"; by: string; why: string }

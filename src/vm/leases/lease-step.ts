@@ -1,4 +1,4 @@
-import { askCheckpoint, displace, notSaved, restore, saved } from "./lease-checkpoint.ts";
+import { askCheckpoint, displace, notSaved, saved } from "./lease-checkpoint.ts";
 import { beginEnding, whenEnding } from "./lease-end.ts";
 import { awaitStep, goOn, relieve, suspend, WHY_PRESSED } from "./lease-preparation.ts";
 import { restart } from "./lease-restart.ts";
@@ -49,7 +49,6 @@ function whileItLives(state: LeaseState, event: LeaseEvent, actions: LeaseAction
       break;
     case "released":
     case "checkpointAsked":
-    case "restoreAsked":
       if (event.by === state.requester) wished(state, event.type, actions);
       else refuse(state, event.by, actions);
       break;
@@ -100,14 +99,9 @@ function decided(
 }
 
 /** By its requester. */
-function wished(
-  state: LeaseState,
-  wish: "released" | "checkpointAsked" | "restoreAsked",
-  actions: LeaseAction[],
-): void {
+function wished(state: LeaseState, wish: "released" | "checkpointAsked", actions: LeaseAction[]): void {
   if (wish === "released") beginEnding(state, "released", "by its requester", actions);
-  else if (wish === "checkpointAsked") askCheckpoint(state, actions);
-  else if (state.phase === "checkpointed") restore(state, actions);
+  else askCheckpoint(state, actions);
 }
 
 /** By anybody else. It is noted once: who tries again and again fills no journal. */

@@ -99,7 +99,7 @@ export const anyEvent: fc.Arbitrary<What | "answer"> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ type: fc.constant("keptAlive" as const), by }) },
   {
     weight: 3,
-    arbitrary: fc.record({ type: fc.constantFrom("checkpointAsked" as const, "restoreAsked" as const), by }),
+    arbitrary: fc.record({ type: fc.constant("checkpointAsked" as const), by }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("released" as const), by }) },
   { weight: 5, arbitrary: fc.record({ type: fc.constant("tick" as const) }) },

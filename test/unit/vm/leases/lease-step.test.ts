@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { newLease } from "../../../../src/vm/leases/lease-state.ts";
 import { Course, LIMITS, OWNER, STRANGER, type What } from "./lease-events.ts";
 
 const keptAlive: What = { type: "keptAlive", by: OWNER };
@@ -154,7 +155,6 @@ describe("the host", () => {
     const saved = new Course().run();
     expect(saved.on(displaced)).toEqual(["checkpoint"]);
     expect(saved.on({ type: "checkpointed" })).toEqual(["destroy", "tearDown"]);
-    expect(saved.actions.at(-1)).toEqual({ type: "tearDown", keepsCheckpoint: true });
     saved.on({ type: "tornDown" });
     expect(saved.actions.at(-1)).toMatchObject({
       what: { is: "ended", outcome: "displaced", hasCheckpoint: true },
@@ -167,7 +167,8 @@ describe("the host", () => {
     full.on(displaced);
     full.on({ type: "notSaved", why: "the medium is full" });
     expect(full.state).toMatchObject({ phase: "ending", outcome: "displaced" });
-    expect(full.actions.at(-1)).toEqual({ type: "tearDown", keepsCheckpoint: false });
+    full.on({ type: "tornDown" });
+    expect(full.actions.at(-1)).toMatchObject({ what: { is: "ended", hasCheckpoint: false } });
   });
 });
 
@@ -206,16 +207,15 @@ describe("a checkpoint", () => {
     expect(course.state.phase).toBe("checkpointed");
     live(course, LIMITS.durationMs, false);
     expect(course.state).toMatchObject({ phase: "ended", outcome: "expired" });
-    expect(course.actions.findLast(({ type }) => type === "tearDown")).toEqual({
-      type: "tearDown",
-      keepsCheckpoint: false,
-    });
+    const told = course.actions.findLast(({ type }) => type === "tell");
+    expect(told).toMatchObject({ what: { is: "ended", hasCheckpoint: true } });
   });
 
-  test("is restored like a new machine: isolated and verified before it runs", () => {
-    const course = stored();
-    expect(course.on({ type: "restoreAsked", by: STRANGER })).toEqual(["refuse"]);
-    expect(course.on({ type: "restoreAsked", by: OWNER })).toEqual(["prepareNetwork"]);
+  test("goes on as another lease like a new machine: isolated and verified before it runs", () => {
+    const course = new Course();
+    course.state = newLease(course.state, course.state.atMs, true);
+    expect(course.on({ type: "allowed" })).toEqual(["keep"]);
+    expect(course.on({ type: "kept" })).toEqual(["prepareNetwork"]);
     course.on({ type: "prepared", step: "network" });
     expect(course.actions.at(-1)).toEqual({ type: "startPaused", from: "checkpoint" });
     expect(course.on({ type: "prepared", step: "start" })).toEqual(["verify"]);
