@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { textOfBytes } from "./config-bytes.ts";
+import { configOfImager } from "./imager-files.ts";
 import { nearName } from "./near-name.ts";
 
 export interface ConfigFileText {
@@ -10,7 +11,8 @@ export interface ConfigFileText {
 }
 
 /**
- * Reads a configuration file as people leave them: in other encodings, and under names that their system made of it.
+ * Reads a configuration file as people leave them: in other encodings, and under names that their system made of it. Where
+ * there is none, what Raspberry Pi Imager has left beside it counts.
  * @throws {TextBytesError} when it is no text, and what the file system throws
  */
 export function readConfigFile(file: string): ConfigFileText {
@@ -18,10 +20,15 @@ export function readConfigFile(file: string): ConfigFileText {
     return { text: textOfBytes(readFileSync(file)), file };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    const near = nearName(basename(file), namesIn(dirname(file)));
-    if (near === undefined) throw error;
-    const meant = join(dirname(file), near);
-    return { text: textOfBytes(readFileSync(meant)), file: meant };
+    const folder = dirname(file);
+    const near = nearName(basename(file), namesIn(folder));
+    if (near !== undefined) {
+      const meant = join(folder, near);
+      return { text: textOfBytes(readFileSync(meant)), file: meant };
+    }
+    const text = configOfImager((name) => textIfThere(join(folder, name)));
+    if (text === undefined) throw error;
+    return { text, file: join(folder, "settings of Raspberry Pi Imager") };
   }
 }
 
@@ -30,5 +37,13 @@ function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return [];
+  }
+}
+
+function textIfThere(path: string): string | undefined {
+  try {
+    return textOfBytes(readFileSync(path));
+  } catch {
+    return undefined;
   }
 }

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { TextBytesError, textOfBytes } from "../../../src/config/config-bytes.ts";
-import { loadConfig } from "../../../src/config/index.ts";
+import { configOfImager } from "../../../src/config/imager-files.ts";
+import { loadConfig, parseConfig } from "../../../src/config/index.ts";
 import { nearName } from "../../../src/config/near-name.ts";
 import { scratchFolders } from "../scratch.ts";
 
@@ -98,5 +99,71 @@ describe("a configuration file under another name", () => {
     ["claim.txt"],
   ])("is not anything that lies beside it: %s", (name) => {
     expect(nearName("omerta.toml", [name])).toBeUndefined();
+  });
+});
+
+describe("what Raspberry Pi Imager has left on the card", () => {
+  const USER_DATA = `#cloud-config
+manage_resolv_conf: false
+hostname: market-square
+manage_etc_hosts: true
+packages:
+- avahi-daemon
+users:
+- name: pi
+  passwd: "$5$abc$def"
+`;
+  const NETWORK = `network:
+  version: 2
+  ethernets:
+    eth0:
+      dhcp4: true
+  wifis:
+    wlan0:
+      dhcp4: true
+      regulatory-domain: "DE"
+      access-points:
+        "Library":
+          password: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      optional: true
+`;
+  const SCRIPT = `#!/bin/bash
+set +e
+CURRENT_HOSTNAME=\`cat /etc/hostname | tr -d " \\t\\n\\r"\`
+if [ -f /usr/lib/raspberrypi-sys-mods/imager_custom ]; then
+   /usr/lib/raspberrypi-sys-mods/imager_custom set_hostname market-square
+   /usr/lib/raspberrypi-sys-mods/imager_custom set_wlan 'Library' '0123456789abcdef' 'DE'
+fi
+`;
+  const cardWith = (files: Record<string, string>) => {
+    const folder = scratch();
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    return loadConfig(join(folder, "omerta.toml"));
+  };
+
+  test.each([[{ "user-data": USER_DATA, "network-config": NETWORK }], [{ "firstrun.sh": SCRIPT }]])(
+    "gives the box its name and its country: %p",
+    (files) => {
+      const { config, problems, file } = cardWith(files);
+      expect([config.box.name, config.wifi.country, problems]).toEqual(["market-square", "DE", []]);
+      expect(file).toEndWith("settings of Raspberry Pi Imager");
+    },
+  );
+
+  test("counts for nothing beside an omerta.toml, or where nothing was chosen", () => {
+    expect(cardWith({ "user-data": USER_DATA, "omerta.toml": TEXT }).config.box.name).toBe("Räuberhöhle 水");
+    const { file, config } = cardWith({ "user-data": "#cloud-config\nhostname: raspberrypi\n" });
+    expect([file, config.box.name]).toEqual([undefined, "Omerta Box"]);
+  });
+
+  test("is read without harm whatever it holds", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+        const made = configOfImager((name) =>
+          name === "firstrun.sh" ? `set_hostname ${text}` : `hostname: ${text}`,
+        );
+        if (made !== undefined) parseConfig(made);
+      }),
+    );
   });
 });
