@@ -43,6 +43,8 @@ export interface EgressGround {
   parameters: readonly (readonly [name: string, value: string])[];
   /** `ip -batch` in the namespace, once the tunnel's interface is in it, without keys: nothing passes it yet. */
   tunnelLink: readonly string[];
+  /** `ip -batch` in the namespace, once the TAP is in it: the first line while it is down, the others when it is up. */
+  tapLink: readonly string[];
 }
 
 /** What makes a machine's egress, in the order in which it is made. */
@@ -52,8 +54,6 @@ export interface EgressPlan extends EgressGround {
   /** Parameters that are there only once connections are tracked. */
   trackingParameters: readonly (readonly [name: string, value: string])[];
   tunnel: Pick<EgressTunnel, "privateKey" | "peerKey" | "endpoint" | "listenPort">;
-  /** `ip -batch` in the namespace, once the TAP is in it. */
-  tapLink: readonly string[];
   /** The filter on the TAP (netdev), before it is up. */
   guard: readonly NftCommand[];
   /** `tc -batch` in the namespace, for each interface. */
@@ -87,6 +87,7 @@ const TRACKING_PARAMETERS = [
 ] as const;
 
 export function planGround(names: LeaseNames): EgressGround {
+  const { guestMacAddress, gatewayMacAddress, guestAddress, gatewayAddress, prefixLength, mtu } = GUEST_LINK;
   return {
     names,
     parameters: PARAMETERS,
@@ -95,6 +96,12 @@ export function planGround(names: LeaseNames): EgressGround {
       `link set ${names.tunnel} addrgenmode none mtu ${GUEST_LINK.mtu}`,
       `link set ${names.tunnel} up`,
       `route add default dev ${names.tunnel}`,
+    ],
+    tapLink: [
+      `link set ${names.tap} addrgenmode none address ${gatewayMacAddress} mtu ${mtu}`,
+      `addr add ${gatewayAddress}/${prefixLength} dev ${names.tap}`,
+      // The machine says who it is to nobody: there is nobody else.
+      `neigh replace ${guestAddress} lladdr ${guestMacAddress} dev ${names.tap} nud permanent`,
     ],
   };
 }
@@ -108,7 +115,6 @@ export function planEgress(request: EgressRequest): EgressPlan {
   const { tunnel, limits, forbidden, punishment } = request;
   checkRequest(request);
   const names = request.names ?? leaseNames(request.lease);
-  const { guestMacAddress, gatewayMacAddress, guestAddress, gatewayAddress, prefixLength, mtu } = GUEST_LINK;
   return {
     ...planGround(names),
     passage: passage({
@@ -119,12 +125,6 @@ export function planEgress(request: EgressRequest): EgressPlan {
     }),
     trackingParameters: TRACKING_PARAMETERS,
     tunnel,
-    tapLink: [
-      `link set ${names.tap} addrgenmode none address ${gatewayMacAddress} mtu ${mtu}`,
-      `addr add ${gatewayAddress}/${prefixLength} dev ${names.tap}`,
-      // The machine says who it is to nobody: there is nobody else.
-      `neigh replace ${guestAddress} lladdr ${guestMacAddress} dev ${names.tap} nud permanent`,
-    ],
     guard: linkGuard({
       tap: names.tap,
       forbidden,

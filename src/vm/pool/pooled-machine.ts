@@ -50,7 +50,7 @@ export async function makePooledMachine(
   rmSync(file);
   const domain = (await libvirt.list()).find(({ name }) => name === names.domain);
   if (domain?.state !== "paused") throw new PoolError(`${names.domain} is ${domain?.state ?? "gone"}`);
-  await egress.park(names);
+  await egress.park(planGround(names));
   return { id, names, shape: warm.shape, key: warm.key };
 }
 

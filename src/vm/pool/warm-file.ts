@@ -57,7 +57,7 @@ export async function makeWarmFile(
   await egress.confine(planGround(names));
   const plan = planOf(ground, id, shape, image, await makePlace(ground, id, shape, image));
   await libvirt.create(domainXml(plan), { isPaused: true, endsWithConnection: true });
-  await egress.park(names);
+  await egress.park(planGround(names));
   await libvirt.resume(names.domain);
   const agent = agentAt(agentSocketOf(ground, id));
   try {

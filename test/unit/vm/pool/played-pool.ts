@@ -81,7 +81,7 @@ export class PlayedBox {
           this.step("prepare", names.namespace);
           this.namespaces.add(names.namespace);
         },
-        park: async ({ namespace }) => this.step("park", namespace),
+        park: async ({ names }) => this.step("park", names.namespace),
         down: async ({ namespace }) => {
           this.step("down", namespace);
           this.namespaces.delete(namespace);
