@@ -17,3 +17,4 @@ export { HostFirst, type HostFirstOptions } from "./host-first.ts";
 export { HostReadings, readPressure } from "./host-readings.ts";
 export { type Room, type RoomyLease, whoGivesWay } from "./make-room.ts";
 export { byRank, compareStanding, type Origin, type Ranked } from "./rank.ts";
+export { readSensors, type SensorReading } from "./sensors.ts";
