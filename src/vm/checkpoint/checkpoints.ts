@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { SigningKey } from "../../identity/signing-key.ts";
 import type { Source } from "../admission/index.ts";
@@ -33,8 +34,14 @@ export interface CheckpointsOptions {
   randomBytes(count: number): Uint8Array;
 }
 
-/** @property box X25519, base64: what opens it is to be sealed for it. It is another one after each start of the box */
-export type OfferAnswer = { is: "wanted"; have: number; box: string } | { is: "refused"; why: string };
+/**
+ * @property have bytes of it that are here
+ * @property box X25519, base64: what opens it is to be sealed for it. It is another one after each start of the box
+ * @property token for what brings the rest
+ */
+export type OfferAnswer =
+  | { is: "wanted"; have: number; box: string; token: string }
+  | { is: "refused"; why: string };
 
 /** A saved machine that is about to go on. Nobody takes it away meanwhile. */
 export interface RestoreClaim {
@@ -57,6 +64,8 @@ export interface MachineToSave {
   state: FileRun;
   disk: FileRun | undefined;
 }
+
+const TOKEN = "omerta-box checkpoint token 1\0";
 
 /** Room for a machine that is to be saved. */
 export interface PromisedCheckpoint {
@@ -114,7 +123,15 @@ export class Checkpoints {
     const leave = shelf.use(header.id);
     return {
       header,
-      writeTo: (state, disk) => openCheckpoint(found.path, fileKey, state, disk),
+      writeTo: async (state, disk) => {
+        try {
+          await openCheckpoint(found.path, fileKey, state, disk);
+        } catch (error) {
+          // It is of no use to anybody; the right one may be brought in its place.
+          if (error instanceof CheckpointError) shelf.remove(header.id);
+          throw error;
+        }
+      },
       done: (isUsed) => {
         leave();
         if (isUsed) shelf.remove(header.id);
@@ -131,15 +148,19 @@ export class Checkpoints {
     try {
       await this.check(ask.head.header);
       const have = await this.options.shelf.beginArriving(ask.head);
-      return { is: "wanted", have, box: Buffer.from(this.own.publicKey).toString("base64") };
+      const box = Buffer.from(this.own.publicKey).toString("base64");
+      return { is: "wanted", have, box, token: this.tokenOf(ask.head.header.id) };
     } catch (error) {
       if (error instanceof CheckpointError) return { is: "refused", why: error.message };
       throw error;
     }
   }
 
-  /** The next bytes of one that was offered, see `CheckpointShelf.append`. @returns how many are here then, and of how many */
-  append(id: string, at: number, body: AsyncIterable<Uint8Array>): Promise<number> {
+  /** The next bytes of one that was offered, see `CheckpointShelf.append`. @returns how many are here then */
+  async append(id: string, token: string, at: number, body: AsyncIterable<Uint8Array>): Promise<number> {
+    const [said, own] = [Buffer.from(token), Buffer.from(this.tokenOf(id))];
+    if (said.length !== own.length || !timingSafeEqual(said, own))
+      throw new CheckpointError("token", "is not what the offer was answered with");
     return this.options.shelf.append(id, at, body);
   }
 
@@ -170,6 +191,10 @@ export class Checkpoints {
     });
     await sealCheckpoint(path, head, { state, disk }, fileKey, key);
     shelf.saved(id, head);
+  }
+
+  private tokenOf(id: string): string {
+    return createHmac("sha256", this.own.secret).update(TOKEN).update(id).digest("hex");
   }
 
   private async check(header: CheckpointHeader): Promise<void> {

@@ -9,6 +9,9 @@ import {
   reputationOf,
   type Source,
 } from "../admission/index.ts";
+import { standingOf } from "../admission/standing.ts";
+import { debianArchitecture } from "../capability/index.ts";
+import { CheckpointError, type RestoreClaim } from "../checkpoint/index.ts";
 import type { VmImage } from "../image/index.ts";
 import type { LeaseNews } from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
@@ -169,6 +172,19 @@ export class Lender {
     this.running.onDomain(event);
   }
 
+  /** Why somebody may bring no saved machine here; undefined: they may. Whoever has, or had, a lease here is no stranger. */
+  refusalOfOffer(requester: string, source: Source): string | undefined {
+    const policy = this.policyInForce();
+    if (this.isStopping) return STOPS;
+    if (policy.blocked.includes(requester)) return "The operator of this box lends you nothing.";
+    const isKnown =
+      this.running.of(requester).length > 0 || this.options.store.endedOf(requester, 1).length > 0;
+    const reputation = reputationOf(this.options.store.endedOf(requester, MOST_PAST));
+    const { verdict } = standingOf({ requester, network: undefined }, { ...source, reputation }, policy);
+    if (isKnown || verdict !== "deny") return undefined;
+    return "This box takes saved machines from those alone whom it lends something.";
+  }
+
   /** For decisions, for an operator, and for what a box says of itself. */
   live(): LiveLease[] {
     return this.running.live();
@@ -283,6 +299,11 @@ export class Lender {
     await this.options.store.see(request);
     this.serials.begin(request.requester, request.createdAt);
     this.book.add(one);
+    const why = await this.cannotGoOn(request);
+    if (why !== undefined) {
+      await this.happens(one, { type: "refused", why });
+      return { is: "refused", why };
+    }
     if (decision.kind === "allow") {
       const given = await this.give(one, decision);
       if ("tunnel" in given) return { is: "admitted", tunnel: given.tunnel };
@@ -350,18 +371,54 @@ export class Lender {
     { limits, priority, displaces }: Extract<Decision, { kind: "allow" }>,
   ): Promise<{ tunnel: LenderTunnel } | { why: string }> {
     const { request, source } = one;
+    const { architecture, checkpoints } = this.options.ground;
     const image = this.options.images().find(({ name }) => name === request.image);
     if (!image) return { why: `there is no image ${request.image}` };
+    const ours = debianArchitecture(architecture);
+    if (image.architecture !== ours)
+      return { why: `the image ${image.name} is for ${image.architecture}, and this box is ${ours}` };
     one.isNext = true;
     const why = "one that goes first needs the room";
-    const isRoom = await this.running.end(displaces, { type: "displaced", withCheckpoint: false, why });
+    const withCheckpoint = checkpoints !== undefined;
+    const isRoom = await this.running.end(displaces, { type: "displaced", withCheckpoint, why });
     one.isNext = false;
     if (!isRoom) return { why: "no room could be made" };
     if (!this.isWaiting(one)) return { why: one.state.why };
     if (this.isStopping) return { why: STOPS };
+    let restore: RestoreClaim | undefined;
+    try {
+      restore = await this.claimed(request);
+    } catch (error) {
+      if (error instanceof CheckpointError) return { why: error.message };
+      throw error;
+    }
+    // Meanwhile it may have been given up.
+    if (!this.isWaiting(one)) {
+      restore?.done(false);
+      return { why: one.state.why };
+    }
     this.book.remove(request.id);
     this.told.delete(request.id);
-    return { tunnel: this.running.begin({ request, source, limits, priority, image }) };
+    return { tunnel: this.running.begin({ request, source, limits, priority, image, restore }) };
+  }
+
+  /** @throws {CheckpointError} when the saved machine that is asked for cannot go on here */
+  private async claimed(request: LeaseRequest): Promise<RestoreClaim | undefined> {
+    if (request.restoreFrom === undefined) return undefined;
+    const { checkpoints } = this.options.ground;
+    if (checkpoints) return checkpoints.claim(request);
+    throw new CheckpointError("request.restoreFrom", "this box lets no saved machines go on");
+  }
+
+  /** Why the saved machine that is asked for cannot go on here: whoever asks need not wait to hear it. */
+  private async cannotGoOn(request: LeaseRequest): Promise<string | undefined> {
+    try {
+      (await this.claimed(request))?.done(false);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CheckpointError) return error.message;
+      throw error;
+    }
   }
 
   private isWaiting(one: Applicant): boolean {

@@ -36,7 +36,7 @@ export interface MachineGround extends MachineHouse {
   /** Machines that wait already; undefined: each lease starts its own. */
   pool?: Pick<Pool, "claim"> | undefined;
   /** Undefined: this box saves no machines, and lets none go on. */
-  checkpoints?: Pick<Checkpoints, "promise"> | undefined;
+  checkpoints?: Pick<Checkpoints, "promise" | "claim"> | undefined;
   /**
    * Whether somebody would end a machine that libvirt does not, were this process to die: libvirt promises it for none that was
    * restored. `ReaperKeeper.isWatching`. Undefined: nobody.

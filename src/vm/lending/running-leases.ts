@@ -3,6 +3,7 @@ import type { Timers } from "../../host/timers.ts";
 import { makeWireGuardKey, wireGuardPublicKey } from "../../host/wireguard-key.ts";
 import type { Journal } from "../../store/index.ts";
 import type { LeaseLimits, LiveLease, Source } from "../admission/index.ts";
+import type { RestoreClaim } from "../checkpoint/index.ts";
 import type { VmImage } from "../image/index.ts";
 import { type LeaseNews, type LeaseStore, newLease, USUAL_LIMITS } from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
@@ -65,6 +66,8 @@ export interface Granted {
   limits: LeaseLimits;
   priority: number;
   image: VmImage;
+  /** The saved machine that is to go on; undefined: a new one. */
+  restore?: RestoreClaim | undefined;
 }
 
 /** The leases that have been given, until nothing of them is left. */
@@ -99,7 +102,7 @@ export class RunningLeases {
   }
 
   /** @throws Error when no port is free, which those who decide see to */
-  begin({ request, source, limits, priority, image }: Granted): LenderTunnel {
+  begin({ request, source, limits, priority, image, restore }: Granted): LenderTunnel {
     const { ground, store, journal, log, timers, heardAt, tell, onGone } = this.options;
     const { id, requester, durationS } = request;
     const listenPort = this.freePort();
@@ -113,8 +116,9 @@ export class RunningLeases {
       state: newLease(
         { id, requester, limits: { ...USUAL_LIMITS, durationMs: durationS * 1_000 } },
         timers.monotonicMs(),
+        restore !== undefined,
       ),
-      order: { request, limits, image, tunnel: { privateKey, listenPort } },
+      order: { request, limits, image, tunnel: { privateKey, listenPort }, restore },
       machine: new LentMachine(id, ground),
       ...{ store, log, timers },
       note: async (kind, note) => void (await journal.append(PART, kind, id, { why: note })),
@@ -180,7 +184,9 @@ export class RunningLeases {
     if (!one) return true;
     void one.lease.on(happening);
     const late = Promise.withResolvers<false>();
-    const callOff = this.options.timers.after(GONE_WITHIN_MS, () => late.resolve(false));
+    const isSaved = happening.type === "displaced" && happening.withCheckpoint;
+    const withinMs = GONE_WITHIN_MS + (isSaved ? USUAL_LIMITS.checkpointMs : 0);
+    const callOff = this.options.timers.after(withinMs, () => late.resolve(false));
     const isGone = await Promise.race([one.gone.promise.then(() => true), late.promise]);
     callOff();
     return isGone;

@@ -15,7 +15,10 @@ const TRAFFIC = { up: { packets: 2, bytes: 300 }, down: NONE, noise: NONE, jaile
 /** A machine on which nothing is made: what is asked of it is written down, and what is to fail fails. */
 export class PlayedGround {
   readonly calls: string[] = [];
-  private runs = false;
+  /** Namespaces that were made. */
+  readonly networks: string[] = [];
+  /** Names of domains. */
+  private readonly running = new Set<string>();
   /** What QEMU writes of a machine that is saved, and what it reads of those that go on, with libvirt's header. */
   state: Uint8Array = Buffer.from("memory and devices");
   readonly restored: Buffer[] = [];
@@ -48,20 +51,20 @@ export class PlayedGround {
           return this.domains.map((name) => ({ name, uuid: "", state: "running" })) as never;
         },
         // As libvirt does, which refuses to resume what runs.
-        resume: async () => {
+        resume: async (name) => {
           await call("resume");
-          if (this.runs) throw new Error("domain is already running");
-          this.runs = true;
+          if (this.running.has(name)) throw new Error("domain is already running");
+          this.running.add(name);
           return undefined;
         },
-        suspend: async () => {
+        suspend: async (name) => {
           await call("suspend");
-          this.runs = false;
+          this.running.delete(name);
           return undefined;
         },
         destroy: async (name) => {
           await call(name.startsWith("omvm-0000") ? "destroy" : `destroy ${name}`);
-          this.runs = false;
+          this.running.delete(name);
           return true;
         },
         save: async (_, path) => {
@@ -77,7 +80,10 @@ export class PlayedGround {
         },
       },
       egress: {
-        up: () => call("up"),
+        up: async ({ names }) => {
+          this.networks.push(names.namespace);
+          await call("up");
+        },
         attach: () => call("attach"),
         cut: () => call("cut"),
         down: () => call("down"),
