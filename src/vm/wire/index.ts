@@ -1,3 +1,4 @@
+export { ASK_HEADER, type AskedCheckpoints, MAX_BROUGHT_BYTES, TOKEN_HEADER } from "./checkpoint-routes.ts";
 export { type LeaseAppOptions, leaseApp } from "./lease-app.ts";
 export {
   type AskedLender,

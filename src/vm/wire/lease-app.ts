@@ -6,10 +6,13 @@ import {
   MAX_SEALED_ASK_BYTES,
   MAX_SIGNED_REQUEST_BYTES,
 } from "../request/index.ts";
+import { type AskedCheckpoints, checkpointRoutes } from "./checkpoint-routes.ts";
 import type { AskWay, LeaseDesk } from "./lease-desk.ts";
 
 export interface LeaseAppOptions {
   desk: LeaseDesk;
+  /** Now; undefined: none are saved. */
+  checkpoints?: () => AskedCheckpoints | undefined;
 }
 
 /** Lines that wait for one who does not take them. */
@@ -29,7 +32,7 @@ const NOT_OURS =
  * is, who asks, for what, nor what becomes of it. Who shows a sealed ask that they have recorded to another box can tell
  * whether that is in the same network, for it could not answer otherwise.
  */
-export function leaseApp({ desk }: LeaseAppOptions) {
+export function leaseApp({ desk, checkpoints = () => undefined }: LeaseAppOptions) {
   return new Hono<{ Bindings: { address: string } }>()
     .use(async (context, next) => {
       if (desk.takes(context.env.address)) return next();
@@ -61,7 +64,8 @@ export function leaseApp({ desk }: LeaseAppOptions) {
         : desk.command(ask.bytes));
       const body = Uint8Array.from(answers.seal(Buffer.from(JSON.stringify(answer))));
       return context.body(body.buffer, 200, { "content-type": "application/octet-stream" });
-    });
+    })
+    .route("/", checkpointRoutes(checkpoints));
 }
 
 /** A member who has sealed what is no ask has made it so, or another version has: either way nobody here can read it. */
