@@ -10,8 +10,10 @@ export type {
   ProviderTunnel,
 } from "./lease-transport.ts";
 export { MissingProgramError, needPrograms } from "./needed-programs.ts";
+export { type MemberWaysOptions, memberWays } from "./provider-member-ways.ts";
 export { type ChosenProvider, ProviderError, type ProviderWays, providerWays } from "./provider-ways.ts";
 export { type LeaseWish, newLeaseId, Requester, type RequesterOptions } from "./requester.ts";
+export { type RequesterNetwork, RequesterNetworks } from "./requester-networks.ts";
 export { type KeptLease, RequesterState } from "./requester-state.ts";
 export { UserGround, UserGroundError } from "./user-ground.ts";
 export { VpnDnsError } from "./vpn-dns.ts";

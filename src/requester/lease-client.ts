@@ -2,6 +2,7 @@ import type { Clock } from "../host/clock.ts";
 import { atIntervals } from "../host/intervals.ts";
 import type { Logger } from "../host/log.ts";
 import { systemTimers, type Timers } from "../host/timers.ts";
+import type { SigningKey } from "../identity/index.ts";
 import { type LeaseCommand, signLeaseCommand } from "../vm/request/index.ts";
 import { type Course, type CourseAction, type CourseEvent, courseStep, newCourse } from "./lease-course.ts";
 import type { CommandAnswer, LeaseTransport, ProviderNews } from "./lease-transport.ts";
@@ -19,6 +20,8 @@ export interface LeaseClientOptions {
   transport: LeaseTransport;
   vpn: LeaseVpn;
   state: RequesterState;
+  /** By which the lease was asked for; default: the state's own. */
+  key?: SigningKey;
   /** Asks once for SSH's first line at a machine's address; undefined: none yet. */
   askSsh: (address: string) => Promise<string | undefined>;
   log: Logger;
@@ -61,6 +64,7 @@ export class LeaseClient {
   private readonly timers: Timers;
   private ending = Promise.withResolvers<Course>();
   private readiness = Promise.withResolvers<Course>();
+  private firstAnswer = Promise.withResolvers<Course>();
   private stopEvents = () => {};
   private stopKeepAlive: (() => Promise<void>) | undefined;
   private stopSeeking = new AbortController();
@@ -108,6 +112,7 @@ export class LeaseClient {
     // Whether one that was asked for was ever heard of is not known.
     const isAskedAgain = this.options.state.leases.some(({ id }) => id === this.id);
     this.course = { ...this.course, phase, tunnel: known, isAskedAgain };
+    if (phase !== "asking") this.firstAnswer.resolve(this.course);
     this.keep();
     this.stopEvents = this.options.transport.events(this.id, (news) => this.hear(news));
     if (phase === "asking" || phase === "queued") this.queue(() => this.ask());
@@ -115,6 +120,11 @@ export class LeaseClient {
     else this.goOn(known);
     const failed = (error: unknown) => this.options.log.warn({ error }, `lease ${this.id}: no keep-alive`);
     this.stopKeepAlive = atIntervals(KEEP_ALIVE_MS, () => this.keepAlive(), failed, this.timers);
+  }
+
+  /** Kept when the provider has said something of it, or the lease is over. */
+  answered(): Promise<Course> {
+    return this.firstAnswer.promise;
   }
 
   /** Kept when SSH answers, or when it never will: see the phase. */
@@ -131,6 +141,20 @@ export class LeaseClient {
   release(): Promise<Course> {
     this.on({ type: "releaseWished" });
     return this.ended();
+  }
+
+  /**
+   * Has its provider save the machine. What becomes of it is told as steps: "checkpointed", or "not saved".
+   * @throws Error when the provider does not begin
+   */
+  async checkpoint(): Promise<void> {
+    const answer = await this.say((serial) => ({
+      ...this.said(serial),
+      kind: "checkpoint",
+      lease: this.id,
+    }));
+    if (answer.is === "done") return;
+    throw new Error(answer.is === "unknown" ? "its provider has it no more" : answer.why);
   }
 
   /** Leaves the lease as it is, for the next start to go on with. The provider ends it if that does not come in time. */
@@ -173,6 +197,7 @@ export class LeaseClient {
     this.course = course;
     if (isOther && course.phase !== "ended") this.keep();
     this.carryOut(actions);
+    if (course.phase !== "asking") this.firstAnswer.resolve(course);
     if (course.phase === "ready" || course.phase === "ended") this.readiness.resolve(course);
   }
 
@@ -303,13 +328,17 @@ export class LeaseClient {
   private async say(command: (serial: number) => LeaseCommand): Promise<CommandAnswer> {
     const { transport, state, clock } = this.options;
     const tell = (beyond?: number) =>
-      transport.command(signLeaseCommand(command(state.nextSerial(clock.wallMs(), beyond)), state.key));
+      transport.command(signLeaseCommand(command(state.nextSerial(clock.wallMs(), beyond)), this.key));
     const answer = await tell();
     return answer.is === "refused" && answer.beyond !== undefined ? tell(answer.beyond) : answer;
   }
 
+  private get key(): SigningKey {
+    return this.options.key ?? this.options.state.key;
+  }
+
   private said(serial: number): { requester: string; serial: number } {
-    return { requester: this.options.state.requester, serial };
+    return { requester: Buffer.from(this.key.publicKey).toString("hex"), serial };
   }
 
   private forget(): void {

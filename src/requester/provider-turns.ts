@@ -6,7 +6,7 @@ export type ProviderReply<T> =
 
 export type TurnsOutcome<P, T> =
   | { by: P; what: T; refused: readonly { provider: P; why: string }[] }
-  | { by: undefined; refused: readonly { provider: P; why: string }[] };
+  | { by: undefined; what: undefined; refused: readonly { provider: P; why: string }[] };
 
 /**
  * Asks one provider after the other until one lends.
@@ -28,5 +28,5 @@ export async function askInTurn<P, T>(
     refused.push({ provider, why: reply.why });
     told(provider, reply.why);
   }
-  return { by: undefined, refused };
+  return { by: undefined, what: undefined, refused };
 }

@@ -14,18 +14,23 @@ export interface ChosenProvider {
   name: string;
   /** Its Ed25519 key, 64 hexadecimal digits, where it is known: the request then holds for no other box. */
   key?: string;
+  /** The network as whose member it is asked, by its id; missing: as a stranger. */
+  network?: string;
+  /** What people call it, where that is something else. */
+  title?: string;
 }
 
 /** The ways to boxes that lend. */
 export interface ProviderWays {
   /**
    * @param named what a person has named: an address with or without a port, or a name; undefined: nothing
+   * @returns one at least; those behind the first are asked when it does not lend
    * @throws {ProviderError}
    */
   choose(
     named: string | undefined,
     wish: Pick<LeaseWish, "resources" | "durationS" | "image">,
-  ): Promise<ChosenProvider>;
+  ): Promise<readonly [ChosenProvider, ...ChosenProvider[]]>;
   /** @throws {ProviderError} when `name` is none that `choose` gives */
   transportTo(name: string): LeaseTransport;
 }
@@ -45,7 +50,7 @@ export function providerWays({ log }: { log: Logger }): ProviderWays {
         return Promise.reject(new ProviderError("no box is named: say which one, by its address"));
       return new Promise((resolve) => {
         transportTo(named);
-        resolve({ name: named });
+        resolve([{ name: named }]);
       });
     },
     transportTo,

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/log.ts";
+import type { SigningKey } from "../identity/index.ts";
 import { type LeaseRequest, signLeaseRequest } from "../vm/request/index.ts";
 import { LeaseClient, type LeaseStep } from "./lease-client.ts";
 import type { LeaseTransport } from "./lease-transport.ts";
@@ -25,6 +26,8 @@ export interface LeaseWish {
   id?: string;
   /** See {@link KeptLease}. */
   identity?: string;
+  /** The machine is one that was saved, which the provider has by now; undefined: a new one. */
+  restoreFrom?: LeaseRequest["restoreFrom"];
 }
 
 /** A requester's own choice, 128 random bits: who does not know it is told nothing of the lease. */
@@ -35,6 +38,8 @@ export interface RequesterOptions {
   vpn: VpnServer;
   /** @param provider as in {@link Requester.request} */
   transportTo: (provider: string) => LeaseTransport;
+  /** The requester's key in a network that it belongs to by itself. */
+  keyIn?: (network: string) => SigningKey | undefined;
   log: Logger;
   clock: Clock;
   onStep?: (lease: string, step: LeaseStep) => void;
@@ -66,10 +71,12 @@ export class Requester {
     if (!this.ends) throw new Error("the requester does not run");
     const { heardAt, providerKey, identity, ...asked } = wish;
     const address = vpn.freeAddress(state.leases.map((lease) => lease.address));
+    const memberKey = wish.network === undefined ? undefined : this.options.keyIn?.(wish.network);
+    const key = memberKey ?? state.key;
     const request: LeaseRequest = {
       ...asked,
       id: wish.id ?? newLeaseId(),
-      requester: state.requester,
+      requester: Buffer.from(key.publicKey).toString("hex"),
       tunnel: {
         publicKey: this.ends.publicKey,
         endpoint: heardAt === undefined ? undefined : { address: heardAt, port: this.ends.listenPort },
@@ -82,7 +89,8 @@ export class Requester {
       id: request.id,
       provider,
       address,
-      request: Buffer.from(signLeaseRequest(request, state.key, providerKey)).toString("base64"),
+      ...(memberKey && wish.network !== undefined ? { signedIn: wish.network } : {}),
+      request: Buffer.from(signLeaseRequest(request, key, providerKey)).toString("base64"),
       askedAt: clock.wallMs(),
       durationS: request.durationS,
       activity: request.activity,
@@ -126,10 +134,12 @@ export class Requester {
   }
 
   private take(lease: KeptLease): LeaseClient {
-    const { state, vpn, clock, log, onStep, transportTo } = this.options;
+    const { state, vpn, clock, log, onStep, transportTo, keyIn } = this.options;
     const isStraight = vpn.proxy(lease.address, SSH_PORT) === undefined;
     const client = new LeaseClient(lease, {
       ...{ state, vpn, clock, log },
+      // Who has left the network meanwhile is obeyed no more, and its provider ends what is not kept alive.
+      key: (lease.signedIn === undefined ? undefined : keyIn?.(lease.signedIn)) ?? state.key,
       transport: transportTo(lease.provider),
       askSsh: (address) => sshBanner(address, SSH_PORT, vpn.proxy(address, SSH_PORT), BANNER_TIMEOUT_MS),
       ...(isStraight ? {} : { seekEveryMs: PROXY_SEEK_MS }),

@@ -1,10 +1,13 @@
+import { randomBytes } from "node:crypto";
 import { statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../host/clock.ts";
 import { createLog } from "../../host/log.ts";
 import { systemTimers } from "../../host/timers.ts";
+import { MESH_SOCKET } from "../../mesh/index.ts";
 import { HostGround } from "../host-ground.ts";
-import { providerWays } from "../provider-ways.ts";
+import { memberWays } from "../provider-member-ways.ts";
+import { RequesterNetworks } from "../requester-networks.ts";
 import { UserGround } from "../user-ground.ts";
 import { RequesterAgent } from "./agent.ts";
 
@@ -29,10 +32,16 @@ process.on("SIGTERM", () => ending.resolve());
 for (const kind of ["uncaughtException", "unhandledRejection"] as const)
   process.on(kind, (error) => log.error({ error }, "an error that nobody caught"));
 
+/** The box of this machine, where there is one and this user may ask it. */
+const boxRun = process.env.OMERTA_BOX_RUN ?? "/run/omerta-box";
+/** Read anew each time: a command may have joined or left one meanwhile. */
+const networks = () => RequesterNetworks.open(state, systemClock, (message) => log.warn(message));
+
 const agent = new RequesterAgent({
   folders,
   ground: process.getuid?.() === 0 ? new HostGround(run, log) : new UserGround(run, log),
-  ways: providerWays({ log }),
+  ways: memberWays({ networks, meshSocket: join(boxRun, MESH_SOCKET), randomBytes, log }),
+  keyIn: (network) => networks().keyIn(network),
   proxyCommand: (lease) => [process.execPath, join(import.meta.dir, "ssh-proxy.ts"), state, run, lease],
   ...{ log, clock: systemClock, timers: systemTimers },
   onIdle: () => ending.resolve(),

@@ -5,8 +5,10 @@ import { atIntervals } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import { serveSocket } from "../../host/socket-server.ts";
 import type { Timers } from "../../host/timers.ts";
+import type { SigningKey } from "../../identity/index.ts";
 import type { LeaseClient, LeaseStep } from "../lease-client.ts";
-import { ProviderError, type ProviderWays } from "../provider-ways.ts";
+import { askInTurn } from "../provider-turns.ts";
+import { type ChosenProvider, ProviderError, type ProviderWays } from "../provider-ways.ts";
 import { newLeaseId, Requester } from "../requester.ts";
 import { RequesterState } from "../requester-state.ts";
 import type { VpnGround } from "../vpn-ground.ts";
@@ -21,6 +23,8 @@ export interface AgentOptions {
   folders: AgentFolders;
   ground: VpnGround;
   ways: ProviderWays;
+  /** See `RequesterOptions`. */
+  keyIn?: (network: string) => SigningKey | undefined;
   /** The command by which ssh(1) gets a connection to a machine that it cannot reach by itself. */
   proxyCommand: (lease: string) => readonly string[];
   log: Logger;
@@ -34,6 +38,8 @@ const LOOK_EVERY_MS = 500;
 const IDLE_MS = 5_000;
 /** For who holds a lease, to come back after the agent was killed. */
 const HOLDER_AWAY_MS = 5_000;
+/** Where there are others to ask. */
+const ANSWER_WITHIN_MS = 20_000;
 /** How long a stop waits for providers that do not answer: they hear no more keep-alives then. */
 const RELEASE_WITHIN_MS = 15_000;
 
@@ -98,21 +104,40 @@ export class RequesterAgent implements AgentDesk {
   }
 
   async request(wish: AgentWish): Promise<string> {
-    const { ways } = this.options;
-    const { provider, key, isHeld: _, heardAt, ...rest } = wish;
-    const asked = { ...rest, resources: { ...wish.resources, upKbit: undefined, downKbit: undefined } };
-    const chosen = await ways.choose(provider, asked).catch((error: unknown) => {
+    const { ways, log } = this.options;
+    const { provider, durationS, image } = wish;
+    const resources = { ...wish.resources, upKbit: undefined, downKbit: undefined };
+    const chosen = await ways.choose(provider, { resources, durationS, image }).catch((error: unknown) => {
       throw error instanceof ProviderError ? new AgentError(error.message) : error;
     });
+    const last = chosen.at(-1);
+    const { what } = await askInTurn<ChosenProvider, string>(
+      chosen,
+      async (one) => {
+        const id = await this.ask(one, wish);
+        // Whoever waits sees what becomes of it.
+        const why = one === last ? undefined : await this.whyNotLent(id);
+        return why === undefined ? { is: "lent", what: id } : { is: "not lent", why };
+      },
+      ({ name, title = name }, why) => log.info(`${title} does not lend: ${why}`),
+    );
+    if (what === undefined) throw new AgentError("there is no box to ask", "failed");
+    return what;
+  }
+
+  /** @returns the lease's id */
+  private async ask(provider: ChosenProvider, wish: AgentWish): Promise<string> {
+    const { provider: _named, key, isHeld: _held, ...asked } = wish;
     const requester = await this.begun();
     const id = newLeaseId();
     try {
-      requester.request(chosen.name, {
+      requester.request(provider.name, {
         ...asked,
-        ...{ id, heardAt, network: undefined },
+        resources: { ...wish.resources, upKbit: undefined, downKbit: undefined },
+        ...{ id, heardAt: wish.heardAt, network: provider.network },
         sshKey: key?.line ?? (await this.leaseFolders.makeKey(id)),
         ...(key === undefined ? {} : { identity: key.identity }),
-        ...(chosen.key === undefined ? {} : { providerKey: chosen.key }),
+        ...(provider.key === undefined ? {} : { providerKey: provider.key }),
       });
     } catch (error) {
       this.leaseFolders.remove(id);
@@ -120,6 +145,19 @@ export class RequesterAgent implements AgentDesk {
     }
     this.watch(id);
     return id;
+  }
+
+  /** Why a lease that was just asked for does not come about; one that is not answered in time is given back. */
+  private async whyNotLent(id: string): Promise<string | undefined> {
+    const client = this.client(id);
+    const late = Promise.withResolvers<undefined>();
+    const callOff = this.options.timers.after(ANSWER_WITHIN_MS, () => late.resolve(undefined));
+    const course = await Promise.race([client.answered(), late.promise]);
+    callOff();
+    if (course === undefined) void client.release();
+    if (course === undefined) return `it has not answered within ${ANSWER_WITHIN_MS / 1_000} s`;
+    const isOver = course.phase === "ended" || course.phase === "releasing";
+    return isOver ? course.why || "it has refused" : undefined;
   }
 
   async find(id: string): Promise<LeaseView> {
@@ -180,11 +218,12 @@ export class RequesterAgent implements AgentDesk {
   }
 
   private async begin(): Promise<Requester> {
-    const { ground, log, clock, ways } = this.options;
+    const { ground, log, clock, ways, keyIn } = this.options;
     const state = this.opened();
     const vpn = new VpnServer({ ...state.vpn, allowLan: false }, ground, log);
     const requester = new Requester({
       ...{ state, vpn, log, clock },
+      ...(keyIn ? { keyIn } : {}),
       transportTo: (provider) => ways.transportTo(provider),
       onStep: (lease, step) => this.onStep(lease, step),
     });

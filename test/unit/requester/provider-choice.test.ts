@@ -142,13 +142,13 @@ describe("boxes that are asked in turn", () => {
   test("say each why, where none lends", async () => {
     const { ask } = refusing("a", "b");
     expect(await askInTurn(["a", "b"], ask)).toEqual({
-      by: undefined,
+      ...{ by: undefined, what: undefined },
       refused: [
         { provider: "a", why: "a is full" },
         { provider: "b", why: "b is full" },
       ],
     });
-    expect(await askInTurn([], ask)).toEqual({ by: undefined, refused: [] });
+    expect(await askInTurn([], ask)).toEqual({ by: undefined, what: undefined, refused: [] });
   });
 
   test("are not asked for who has given up meanwhile", async () => {

@@ -21,7 +21,7 @@ const NETWORK = "0123456789abcdef";
 const keyOf = (number: number) => signingKey(new Uint8Array(32).fill(number)).publicKey;
 const peer = (number: number, rest: Partial<PeerStatus> = {}): PeerStatus => ({
   ...{ network: NETWORK, peer: peerIdOf(keyOf(number)), name: `box ${number}`, role: "box" },
-  ...{ words: `word ${number} of it`, connected: true, streams: [], paths: [], nat: "none", relays: false },
+  ...{ words: `word ${number} of it`, connected: true, streams: [], paths: [], nat: "open", relays: false },
   ...{ services: [], load: 10 },
   ...rest,
 });

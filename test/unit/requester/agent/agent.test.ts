@@ -3,6 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs
 import { join } from "node:path";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { makeWireGuardKey, wireGuardPublicKey } from "../../../../src/host/wireguard-key.ts";
+import { signingKey } from "../../../../src/identity/index.ts";
 import { RequesterAgent } from "../../../../src/requester/agent/agent.ts";
 import { AgentClient } from "../../../../src/requester/agent/agent-client.ts";
 import type { AgentLine, AgentWish } from "../../../../src/requester/agent/agent-wire.ts";
@@ -40,7 +41,11 @@ afterEach(async () => {
   for (const agent of running.splice(0)) await agent.stop();
 });
 
-async function stand(folder = scratch(), provider = new PlayedProvider(TUNNEL_KEY)) {
+async function stand(
+  folder = scratch(),
+  provider = new PlayedProvider(TUNNEL_KEY),
+  more: Partial<ConstructorParameters<typeof RequesterAgent>[0]> = {},
+) {
   const folders = { state: join(folder, "state"), run: join(folder, "run") };
   const ground = new AnsweringGround();
   const time = new VirtualTime();
@@ -51,7 +56,7 @@ async function stand(folder = scratch(), provider = new PlayedProvider(TUNNEL_KE
     ways: {
       choose: async (named) => {
         if (named === undefined) throw new ProviderError("no box is named");
-        return { name: named };
+        return [{ name: named }];
       },
       transportTo: () => provider,
     },
@@ -59,6 +64,7 @@ async function stand(folder = scratch(), provider = new PlayedProvider(TUNNEL_KE
     onIdle: () => {
       idle.times += 1;
     },
+    ...more,
   });
   await agent.start();
   running.push(agent);
@@ -102,6 +108,61 @@ describe("A requester's agent", () => {
     expect(provider.leases.size).toBe(0);
     await isTrue(async () => (await client.list()).leases.length === 0);
     expect(readdirSync(join(folders.state, "leases"))).toEqual([]);
+  });
+
+  test("asks the next box when one refuses or does not answer, and gives back what that may have lent", async () => {
+    const [full, mute, roomy, spare] = [0, 0, 0, 0].map(() => new PlayedProvider(TUNNEL_KEY));
+    if (!full || !mute || !roomy || !spare) throw new Error("four boxes");
+    const boxes = new Map(Object.entries({ full, mute, roomy, spare }));
+    full.answer = { is: "refused", why: "All that this box lends is lent." };
+    // It takes the request, and its answer is lost.
+    mute.broken = "back";
+    const { client, time } = await stand(scratch(), roomy, {
+      ways: {
+        choose: async () => [{ name: "full" }, { name: "mute" }, { name: "roomy" }, { name: "spare" }],
+        transportTo: (name) => boxes.get(name) ?? roomy,
+      },
+    });
+    let isLent = false;
+    const asking = client.request({ ...WISH, provider: "any" }).then((lines) => {
+      isLent = true;
+      return lines;
+    });
+    await isTrue(() => {
+      time.advance(500);
+      return isLent;
+    });
+    const { lease } = await until("ssh", await asking);
+    expect(lease.provider).toBe("roomy");
+    expect([full, mute, roomy, spare].map(({ requests }) => requests.length > 0)).toEqual([
+      ...[true, true, true, false],
+    ]);
+    mute.broken = "no";
+    await isTrue(() => {
+      time.advance(500);
+      return mute.leases.size === 0;
+    });
+  });
+
+  test("asks as a member by the key that it has in the network, and is obeyed by it after a restart too", async () => {
+    const key = signingKey(new Uint8Array(32).fill(5));
+    const folder = scratch();
+    const provider = new PlayedProvider(TUNNEL_KEY);
+    const network = "0123456789abcdef";
+    const member = {
+      ways: { choose: async () => [{ name: "box", network }] as const, transportTo: () => provider },
+      keyIn: (id: string) => (id === network ? key : undefined),
+    };
+    const first = await stand(folder, provider, member);
+    const { lease } = await until("ssh", await first.client.request(WISH));
+    const [request] = provider.requests;
+    expect(request).toMatchObject({ network, requester: Buffer.from(key.publicKey).toString("hex") });
+    // A copy of what a killed one leaves.
+    const other = scratch();
+    cpSync(join(folder, "state"), join(other, "state"), { recursive: true });
+    await stand(other, provider, member).then(({ client }) => client.release(lease.id));
+    await isTrue(() => provider.leases.size === 0);
+    expect(provider.commands.at(-1)).toMatchObject({ kind: "release", requester: request?.requester });
   });
 
   test("keeps its state and its socket to its user", async () => {
