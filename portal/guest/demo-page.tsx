@@ -18,7 +18,7 @@ const demoStyle = (accent: string): string =>
     ".x .xterm-viewport{overflow-y:auto!important}",
     // Keys that a phone's keyboard lacks.
     ".y{display:flex;flex-wrap:wrap;gap:6px;direction:ltr;margin:.6em 0}",
-    ".y button{flex:1 1 3.2em;padding:.55em .2em;border:2px solid;border-radius:8px;background:none;color:inherit}",
+    ".y button{flex:1 1 2.3em;padding:.55em .1em;border:2px solid;border-radius:8px;background:none;color:inherit}",
     ".y button[aria-pressed=true]{outline:3px solid}",
   ].join("");
 

@@ -33,6 +33,8 @@ export interface LabBoxOptions {
   config?: string;
   /** A namespace made beforehand, with an uplink for example. */
   host?: LabHost;
+  /** Goes before the box's own command. */
+  before?: readonly string[];
 }
 
 /**
@@ -57,6 +59,7 @@ export async function startBox(lab: Lab, name: string, options: LabBoxOptions = 
 
   const start = () =>
     host.spawn([
+      ...(options.before ?? []),
       process.execPath,
       CLI,
       "run",

@@ -21,6 +21,8 @@ export interface PrivateLibvirtd {
   readonly owner: string;
   /** QEMU's user may write here; removed with the lab. */
   readonly folder: string;
+  /** Before a command that is to know QEMU's user by name, as on a machine with libvirt's packages. */
+  readonly knowsOwner: readonly string[];
   /** The control group for domains, `/name`; undefined where this machine's control groups cannot be used. */
   readonly partition: string | undefined;
   /** Whether it can hold a machine to its memory, on this machine. */
@@ -100,6 +102,7 @@ export async function startPrivateLibvirtd(host: LabHost): Promise<PrivateLibvir
     },
     owner: `+${QEMU_USER}:+${QEMU_USER}`,
     folder,
+    knowsOwner: [...["unshare", "--mount", "--propagation", "slave", "sh", "-euc"], KNOWS_OWNER, "sh", base],
     partition: hasGroups ? `/${host.name}` : undefined,
     holdsMemory: canLimitMemory(readFileSync("/proc/self/status", "utf8")),
     log,
@@ -135,6 +138,14 @@ if [ -e /dev/kvm ]; then
 fi
 export DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
 exec libvirtd --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirt/libvirtd.pid
+`;
+
+/** $1 is the folder of the lab's libvirt, the rest a command. */
+const KNOWS_OWNER = `
+base="$1"
+shift
+for file in passwd group; do mount -n --bind "$base/$file" "/etc/$file"; done
+exec "$@"
 `;
 
 const libvirtdConf = (log: string) => `unix_sock_group = "root"
