@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { vmListCommand } from "./vm-list.ts";
+import { vmJoinCommand, vmLeaveCommand, vmNetworksCommand } from "./vm-networks.ts";
 import { vmReleaseCommand } from "./vm-release.ts";
 import { vmRequestCommand } from "./vm-request.ts";
 import { vmSshCommand, vmSshConfigCommand } from "./vm-ssh.ts";
@@ -16,5 +17,8 @@ export function vmCommand(): Command {
       .addCommand(vmSshCommand())
       .addCommand(vmSshConfigCommand())
       .addCommand(vmReleaseCommand())
+      .addCommand(vmJoinCommand())
+      .addCommand(vmNetworksCommand())
+      .addCommand(vmLeaveCommand())
   );
 }
