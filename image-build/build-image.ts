@@ -24,9 +24,6 @@ import { debianUnitLinks, maskingLinks } from "./rootfs/units.ts";
 import { writeRoot } from "./rootfs/write-root.ts";
 
 const EXTRACT_TIMEOUT_MS = 300_000;
-/** FAT's numbers of volumes: the same in both slots. */
-const CONTROL_ID = 0x6f6d0001;
-const BOOT_ID = 0x6f6d0002;
 
 export interface BuiltImage {
   /** The image's file. */
@@ -104,12 +101,12 @@ export async function buildImage(
   const fat = { seconds, work };
   await makeFat(boot, partition("boot-a"), bootFiles(board, unpacked, initramfs), {
     ...fat,
-    ...{ label: "OMERTA-BOOT", id: BOOT_ID },
+    ...{ label: "OMERTA-BOOT" },
   });
   const control = join(work, "control.fat");
   await makeFat(control, partition("control"), controlFiles(project, board, unpacked), {
     ...fat,
-    ...{ label: "OMERTA", id: CONTROL_ID },
+    ...{ label: "OMERTA" },
   });
   const data = join(work, "data.ext4");
   await makeData(data, work, seconds);

@@ -105,6 +105,9 @@ async function bundled(
     target: "bun",
     minify: { whitespace: true, syntax: true },
     plugins: [own],
+  }).catch((error: unknown) => {
+    const reasons = error instanceof AggregateError ? error.errors : [error];
+    throw new BundleError(`${entry}: ${reasons.map(String).join("; ")}`);
   });
   const [output] = outputs;
   if (output === undefined || outputs.length > 1)

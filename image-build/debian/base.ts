@@ -13,8 +13,6 @@ const HOOK = join(import.meta.dir, "unpack.sh");
 const WRITTEN_AT_S = 1_754_697_600;
 /** Emulated, an arm64 system takes minutes where the machine's own takes one. */
 const TIMEOUT_MS = 5_400_000;
-/** What nobody reads on a box. Licences stay. */
-const NOT_UNPACKED = ["man", "info", "locale", "lintian", "bash-completion", "gtk-doc"];
 
 export interface BaseOptions {
   project: string;
@@ -59,9 +57,6 @@ export async function debianBase({ project, board, cache, again, progress }: Bas
       ...['Apt::Install-Recommends "false"', 'Acquire::Languages "none"', 'Acquire::Retries "5"'].map(
         (option) => `--aptopt=${option}`,
       ),
-      ...NOT_UNPACKED.map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
-      "--dpkgopt=path-exclude=/usr/share/doc/*",
-      "--dpkgopt=path-include=/usr/share/doc/*/copyright",
       "--dpkgopt=force-unsafe-io",
       `--include=${packages.installed.join(",")}`,
       // Packages are kept here, so that another list costs only what is new in it.

@@ -29,7 +29,7 @@ cp "$overlay"/usr/lib/sysusers.d/*.conf "$root/usr/lib/sysusers.d/"
 chroot "$root" systemd-sysusers
 
 # What the first file system needs to set up dm-verity, with the libraries.
-chroot "$root" ldd /usr/sbin/dmsetup | sed -n 's/.*\(\/[^ ]*\) (0x.*/\1/p' >"$root/unpacked/dmsetup.txt"
+chroot "$root" ldd /usr/sbin/dmsetup | sed -n 's/.*[[:space:]]\(\/[^ ]*\) (0x.*/\1/p' >"$root/unpacked/dmsetup.txt"
 
 # GRUB as it stands in the disk's first sectors, and as a program of UEFI. They go on with what is on the first partition.
 grub=$root/unpacked/usr/lib/grub

@@ -11,8 +11,6 @@ export interface FatFile {
 
 export interface FatOptions {
   label: string;
-  /** The volume's number: the same files give the same bytes. */
-  id: number;
   /** Of all files, since 1970. */
   seconds: number;
   /** A folder for what is made on the way. */
@@ -21,14 +19,14 @@ export interface FatOptions {
 
 const TIMEOUT_MS = 120_000;
 
-/** Makes a FAT32 file system in a file, with neither root nor a loop device (mkfs.vfat(8), mcopy(1)). */
+/** Makes a FAT32 file system in a file, the same for the same files, with neither root nor a loop device (mkfs.vfat(8), mcopy(1)). */
 export async function makeFat(
   file: string,
   place: Partition,
   files: readonly FatFile[],
   options: FatOptions,
 ): Promise<void> {
-  const { label, id, seconds, work } = options;
+  const { label, seconds, work } = options;
   const folder = join(work, `${place.name}.files`);
   rmSync(folder, { recursive: true, force: true });
   rmSync(file, { force: true });
@@ -42,14 +40,10 @@ export async function makeFat(
   for (const path of folders) utimesSync(join(folder, path), seconds, seconds);
   const env = { TZ: "UTC", LC_ALL: "C", SOURCE_DATE_EPOCH: String(seconds), PATH: withSbin() };
   const kib = (place.sectors * SECTOR) / 1024;
-  const hex = id.toString(16).padStart(8, "0");
-  await run(
-    ["mkfs.vfat", "-F", "32", "-s", "1", "-n", label, "-i", hex, "--invariant", "-C", file, String(kib)],
-    {
-      env,
-      timeoutMs: TIMEOUT_MS,
-    },
-  );
+  await run(["mkfs.vfat", "-F", "32", "-s", "1", "-n", label, "--invariant", "-C", file, String(kib)], {
+    env,
+    timeoutMs: TIMEOUT_MS,
+  });
   const tops = [...new Set(files.map(({ path }) => path.split("/")[0] ?? ""))].sort();
   if (tops.length === 0) return;
   await run(["mcopy", "-s", "-m", "-i", file, ...tops.map((top) => join(folder, top)), "::/"], {

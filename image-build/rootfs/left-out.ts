@@ -31,6 +31,13 @@ const LEFT_OUT = [
   "usr/share/pixmaps/",
   "usr/share/icons/",
   "usr/share/applications/",
+  // What nobody reads on a box.
+  "usr/share/bash-completion/",
+  "usr/share/gtk-doc/",
+  "usr/share/info/",
+  "usr/share/lintian/",
+  "usr/share/locale/",
+  "usr/share/man/",
   "usr/lib/grub/",
   "usr/share/grub/",
   "unpacked/",
@@ -49,8 +56,12 @@ const LEFT_OUT = [
   "usr/share/qemu/ast27*",
 ];
 
+/** Licences stay. */
+const isDocument = (path: string): boolean => path.startsWith("usr/share/doc/") && !/\/copyright$/.test(path);
+
 /** @param path without `/` before it */
 export function isLeftOut(path: string): boolean {
+  if (isDocument(path)) return !/^usr\/share\/doc\/[^/]*$/.test(path);
   return LEFT_OUT.some((one) =>
     one.endsWith("/") || one.endsWith("*") ? path.startsWith(one.replace(/\*$/, "")) : path === one,
   );

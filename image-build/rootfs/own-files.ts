@@ -74,6 +74,9 @@ export function systemFiles(board: Board, version: string, base: string): TarFil
     text("usr/lib/clock-epoch", ""),
     text("usr/lib/os-release", `${osRelease(base)}${imageLines(board, version)}`),
     text("etc/rauc/system.conf", raucSystemConf(board.name)),
+    // Nothing in it is newer than what was made of it when it was built (systemd-update-done.service(8)).
+    text("etc/.updated", ""),
+    text("var/.updated", ""),
     { path: "etc/systemd/system/default.target", is: { link: "/usr/lib/systemd/system/multi-user.target" } },
     folder("boot/omerta"),
     folder("data"),

@@ -22,8 +22,17 @@ export function enablingLinks(path: string, text: string): TarFile[] {
   });
 }
 
-/** Nobody types on a box: no programs that ask for a name and a password, of which none is right. */
-const MASKED = ["getty@.service", "serial-getty@.service", "console-getty.service", "e2scrub_reap.service"];
+/** Nobody logs in on a box: no programs that ask for a name and a password, of which none is right, and none around them. */
+const MASKED = [
+  "console-getty.service",
+  "e2scrub_reap.service",
+  "getty@.service",
+  "getty.target",
+  "serial-getty@.service",
+  "systemd-hostnamed.socket",
+  "systemd-logind.service",
+  "systemd-user-sessions.service",
+];
 
 export function maskingLinks(): TarFile[] {
   return MASKED.map((name) => ({ path: `etc/systemd/system/${name}`, is: { link: "/dev/null" } }));
