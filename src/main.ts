@@ -31,7 +31,9 @@ import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts, wiredListensHere } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
+import { composeUpdate } from "./update/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
+import { readSensors } from "./vm/host-first/index.ts";
 import { LeaseMesh } from "./vm/wire/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
 
@@ -264,6 +266,19 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     runFolder,
     log,
   });
+  const update = onBoard
+    ? composeUpdate({
+        ...{ stateFolder, journal, clock, log },
+        config: config.update,
+        networks: mesh,
+        isJournalKept: volatile === undefined,
+        portalUrl: backend.portalUrl,
+        parts: () => lifecycle.status(),
+        openSos: () => messages?.operator.sosBoard().length ?? 0,
+        power: () => readSensors().power,
+        timers: systemTimers,
+      })
+    : undefined;
   const { sign_in, wires } = config.management;
   const listen = bench ? [`${bench.address}:${bench.consolePort}`] : config.management.listen;
   const toldOfOperator = (message: string) => {
@@ -302,6 +317,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...(lending
         ? [lending, new LeaseMesh({ desk: lending.desk, networks: mesh, timers: systemTimers, log })]
         : []),
+      ...(update ? [update] : []),
       new ConsolePart({
         listen,
         ...(onBoard && wires ? { wires: () => wiredListensHere(CONSOLE_PORT) } : {}),
@@ -316,6 +332,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           gateway,
           wifi: radios?.wifi,
           uplinks: ways,
+          update,
           lora: texts,
           mesh: mesh.desk,
           messages: messages?.operator,

@@ -2,6 +2,7 @@
 import { raw } from "hono/html";
 import { problemLine } from "../../src/config/index.ts";
 import type { BoxStatus } from "../../src/portal/status.ts";
+import { updateText } from "../../src/update/index.ts";
 
 export const STATUS_STYLE = [
   "*{box-sizing:border-box}",
@@ -57,6 +58,8 @@ export function statusPage(status: BoxStatus): string {
               </section>
             )}
             <MessagesSection messages={status.messages} />
+            <ComputeSection compute={status.compute} />
+            <UpdateSection update={status.update} />
             <h2>Parts</h2>
             <Table
               title="Parts"
@@ -136,6 +139,39 @@ function MessagesSection({ messages }: { messages: BoxStatus["messages"] }) {
       <p>
         <a href="/messages">Messages: answer, tell everybody, take away</a>
         {status.outbox.waiting === 0 ? null : `, ${status.outbox.waiting} waiting for people outside`}
+      </p>
+    </section>
+  );
+}
+
+/** Which version runs, and why: what has gone back by itself says so before everything else. */
+function UpdateSection({ update }: { update: BoxStatus["update"] }) {
+  if (update === undefined) return null;
+  const isNoted = update.isProving || ["went-back", "fell-back"].includes(update.outcomes[0]?.kind ?? "");
+  return (
+    <section class={isNoted ? "n" : ""}>
+      <h2>System</h2>
+      {updateText(update).map((line) => (
+        <p>{line}</p>
+      ))}
+    </section>
+  );
+}
+
+/** What is lent, and whether somebody waits for the operator's word. */
+function ComputeSection({ compute }: { compute: BoxStatus["compute"] }) {
+  if (compute === undefined) return null;
+  const { lendsNothing, leases, waiting, toAnswer } = compute;
+  const machines = leases === 1 ? "1 virtual machine is lent" : `${leases} virtual machines are lent`;
+  const wait = waiting === 0 ? "" : `, ${waiting} ${waiting === 1 ? "request waits" : "requests wait"}`;
+  return (
+    <section class={toAnswer > 0 ? "n" : ""}>
+      <h2>Compute</h2>
+      <p>{lendsNothing === undefined ? `${machines}${wait}.` : `This box lends nothing: ${lendsNothing}.`}</p>
+      <p>
+        <a href="/compute">
+          {toAnswer === 0 ? "Compute: look, end, block" : `Compute: ${toAnswer} for you to answer`}
+        </a>
       </p>
     </section>
   );

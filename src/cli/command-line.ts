@@ -11,6 +11,7 @@ import { portalCommand, tlsFrontCommand } from "./processes.ts";
 import { radiosCommand } from "./radios.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
+import { updateCommand } from "./update.ts";
 import { uplinksCommand } from "./uplinks.ts";
 import { versionCommand } from "./version.ts";
 import { vmCommand } from "./vm.ts";
@@ -37,6 +38,7 @@ function commandLine(): Command {
     .addCommand(messagesCommand())
     .addCommand(radiosCommand())
     .addCommand(uplinksCommand())
+    .addCommand(updateCommand())
     .addCommand(vmCommand())
     .addCommand(versionCommand())
     .addCommand(boardCommand(), { hidden: true })

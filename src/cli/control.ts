@@ -13,13 +13,11 @@ export interface ControlOptions {
   json?: boolean;
 }
 
-/** The options by which a command finds a running box. */
-export function withControlOptions(command: Command): Command {
+/** The options by which a command finds a running box. @param mode which one is meant unless another is named */
+export function withControlOptions(command: Command, mode: ControlOptions["mode"] = "bench"): Command {
   return command
     .option("--json", "for machines")
-    .addOption(
-      new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default("bench"),
-    )
+    .addOption(new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default(mode))
     .option("--state <folder>", "the state folder of the box that is meant")
     .option("--run <folder>", "the run folder of the box that is meant");
 }

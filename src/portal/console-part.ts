@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
+import { COMPUTE_STYLE } from "../../portal/console/compute-page.tsx";
 import { MESSAGES_STYLE } from "../../portal/console/messages-page.tsx";
 import { STATUS_STYLE, statusPage } from "../../portal/console/status-page.tsx";
 import type { OperatorDesk } from "../first-boot/claim/operator-desk.ts";
@@ -14,9 +15,12 @@ import { atIntervals } from "../host/intervals.ts";
 import type { Part } from "../host/part.ts";
 import { serveSocket } from "../host/socket-server.ts";
 import { MAX_MESSAGE_BYTES, PRIORITIES, parseAddress } from "../lora/index.ts";
+import { computeConsole } from "./compute-console.ts";
 import { messagesConsole } from "./messages-console.ts";
 import { operatorApi } from "./operator-api.ts";
+import { operatorComputeApi } from "./operator-compute-api.ts";
 import { operatorMessagesApi } from "./operator-messages-api.ts";
+import { operatorUpdateApi } from "./operator-update-api.ts";
 import { boxStatus, type StatusSource } from "./status.ts";
 
 export interface ConsolePartOptions {
@@ -104,7 +108,7 @@ export class ConsolePart implements Part {
 }
 
 function consoleApp(source: StatusSource, startedMs: number) {
-  const styles = [STATUS_STYLE, MESSAGES_STYLE].map(
+  const styles = [STATUS_STYLE, MESSAGES_STYLE, COMPUTE_STYLE].map(
     (style) => `'sha256-${new Bun.CryptoHasher("sha256").update(style).digest("base64")}'`,
   );
   const app = new Hono()
@@ -123,6 +127,7 @@ function consoleApp(source: StatusSource, startedMs: number) {
     .get("/", (c) => c.html(statusPage(boxStatus(source, startedMs))))
     .get("/api/status", (c) => c.json(boxStatus(source, startedMs)));
   if (source.messages) app.route("/messages", messagesConsole(source.messages, source.name));
+  if (source.compute) app.route("/compute", computeConsole(source.compute, source.name));
   return app;
 }
 
@@ -143,6 +148,8 @@ export type TextRequest = z.input<typeof textToSend>;
 function controlApp(source: StatusSource, app: Hono, urls: () => string[], operator?: OperatorDesk) {
   const control = new Hono();
   if (source.messages) control.route("/api/messages", operatorMessagesApi(source.messages));
+  if (source.compute) control.route("/api/compute", operatorComputeApi(source.compute));
+  control.route("/api/update", operatorUpdateApi(source.update));
   control.route("/api/operator", operatorApi(urls, operator));
   return control
     .use(bodyLimit({ maxSize: MAX_MESSAGE_BYTES * 2 }))

@@ -1,7 +1,9 @@
 export { CONTROL_SOCKET, ConsolePart, splitListen, type TextRequest } from "./console-part.ts";
 export type { PortalFacts } from "./desk-api.ts";
 export type { OperatorView } from "./operator-api.ts";
+export type { ComputeAction, ComputeRequest, NotChanged } from "./operator-compute-api.ts";
 export type { MessagesRequest } from "./operator-messages-api.ts";
+export type { UpdateAnswer } from "./operator-update-api.ts";
 export { portalFacts } from "./portal-facts.ts";
 export { PortalPart } from "./portal-part.ts";
 export { serveGuests } from "./serve-guests.ts";

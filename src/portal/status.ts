@@ -5,7 +5,10 @@ import type { LoraTexts, LoraView } from "../lora/index.ts";
 import type { MeshControl, NetworkStatus, PeerStatus } from "../mesh/index.ts";
 import type { MessagesStatus, OperatorMessages, ShownSos } from "../messages/index.ts";
 import type { Journal, JournalEntry } from "../store/index.ts";
+import type { UpdateView } from "../update/index.ts";
+import type { OperatedCompute } from "../vm/operator/index.ts";
 import type { WifiPart, WifiView } from "../wifi/air/index.ts";
+import type { UpdateDesk } from "./operator-update-api.ts";
 
 /** What an operator sees of the box. */
 export interface BoxStatus {
@@ -29,11 +32,24 @@ export interface BoxStatus {
   wifi?: WifiView | undefined;
   /** The ways to the internet; undefined where the machine's are left as they are. */
   uplinks?: UplinkView[] | undefined;
+  /** undefined on a machine that was not made from an image. */
+  update?: UpdateView | undefined;
   lora: LoraView;
   mesh: { networks: NetworkStatus[]; peers: PeerStatus[] };
   /** undefined where messages are switched off. */
   messages: { status: MessagesStatus; sos: ShownSos[] } | undefined;
+  /** What is lent, in numbers; undefined where nobody asks for it. */
+  compute?: ComputeCounts | undefined;
   journal: JournalEntry[];
+}
+
+export interface ComputeCounts {
+  /** Why nothing is lent, in words. */
+  lendsNothing?: string;
+  leases: number;
+  waiting: number;
+  /** How many of those that wait do so for the operator. */
+  toAnswer: number;
 }
 
 export interface StatusSource {
@@ -45,9 +61,11 @@ export interface StatusSource {
   gateway: Gateway;
   wifi?: Pick<WifiPart, "view"> | undefined;
   uplinks?: Pick<UplinkWatch, "view"> | undefined;
+  update?: UpdateDesk | undefined;
   lora: Pick<LoraTexts, "view" | "send">;
   mesh: Pick<MeshControl, "networks" | "peers">;
   messages: OperatorMessages | undefined;
+  compute?: OperatedCompute | undefined;
   journal: Journal;
   monotonicMs: () => number;
 }
@@ -84,12 +102,23 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     guestsByState,
     wifi: source.wifi?.view(),
     uplinks: source.uplinks?.view(),
+    update: source.update?.view(),
     lora: source.lora.view(),
     mesh: { networks: source.mesh.networks(), peers: source.mesh.peers().slice(0, MAX_PEERS_SHOWN) },
     messages: source.messages && {
       status: source.messages.status(),
       sos: source.messages.sosBoard().slice(0, SOS_SHOWN),
     },
+    compute: source.compute && computeCounts(source.compute),
     journal: source.journal.tail(JOURNAL_SHOWN),
+  };
+}
+
+function computeCounts(compute: OperatedCompute): ComputeCounts {
+  const { lendsNothing, leases, waiting } = compute.view();
+  const toAnswer = waiting.filter(({ waitsFor }) => waitsFor === "operator").length;
+  return {
+    ...(lendsNothing === undefined ? {} : { lendsNothing }),
+    ...{ leases: leases.length, waiting: waiting.length, toAnswer },
   };
 }

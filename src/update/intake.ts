@@ -61,6 +61,8 @@ export class Intake {
   fetching: { from: string; goodBytes: number; bytes: number } | undefined;
   /** The last bundle that was refused, and why. */
   refusal = "";
+  /** Something that has come is being looked through. */
+  isChecking = false;
   private readonly held = new Map<string, Held>();
   private readonly refusedIds = new Set<string>();
   private readonly neighbourly: Neighbours | undefined;
@@ -120,6 +122,7 @@ export class Intake {
   readonly lookAtIncoming = onceAtATime(async () => {
     const { shelf } = this.options;
     for (const { arrival, path } of shelf.incoming()) {
+      this.isChecking = true;
       try {
         const facts = await this.checked(path, arrival === "older");
         await this.checkContent(path);
@@ -129,6 +132,8 @@ export class Intake {
       } catch (error) {
         shelf.discard(path);
         await this.refused(basename(path), ARRIVED[arrival], error);
+      } finally {
+        this.isChecking = false;
       }
     }
   });

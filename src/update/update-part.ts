@@ -39,6 +39,8 @@ export interface UpdatePartOptions {
 
 const LOOK_EVERY_MS = 5_000;
 const DAY_HOURS = 24;
+/** Whoever asks has an answer after this at the latest. */
+const PATIENCE_MS = 5_000;
 
 /**
  * Keeps the box's system up to date: takes bundles from sticks, neighbours, the internet and the operator, installs them to
@@ -108,17 +110,21 @@ export class UpdatePart implements Part {
     return this.running && this.document ? this.shown : undefined;
   }
 
-  /** Looks everywhere for something newer, now. */
-  async check(): Promise<void> {
-    await this.intake?.checkNow();
+  /** Looks everywhere for something newer, from now on. */
+  check(): void {
+    void this.intake?.checkNow().catch(this.failed);
   }
 
   /** The operator's word. @returns what came of it, in words */
   async say(word: "install" | "hold" | "release" | "rollback"): Promise<string> {
     if (word === "install") {
-      // What has just been copied here is looked at first.
-      await this.intake?.lookAtIncoming();
-      if (!this.state.candidate) return "There is nothing to install.";
+      // What has just been copied here is the operator's word itself, once it has been looked through.
+      const looked = this.intake?.lookAtIncoming();
+      await Promise.race([
+        looked,
+        new Promise<void>((resolve) => this.options.timers.after(PATIENCE_MS, resolve)),
+      ]);
+      if (!this.state.candidate) return updateText(this.shown).join("\n");
       await this.send({ kind: "asked" });
     } else if (word === "rollback") {
       if (!this.isOtherGood && !isProving(this.state, this.now))
@@ -142,9 +148,9 @@ export class UpdatePart implements Part {
 
   private get shown(): UpdateView {
     const { intake, waitsFor, isOtherGood } = this;
-    const { fetching, refusal = "" } = intake ?? {};
+    const { fetching, refusal = "", isChecking = false } = intake ?? {};
     return updateView(this.state, this.now, {
-      ...{ fetching, refusal, waitsFor, isOtherGood },
+      ...{ fetching, refusal, isChecking, waitsFor, isOtherGood },
       neighbours: intake?.neighbours() ?? [],
     });
   }

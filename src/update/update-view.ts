@@ -14,6 +14,8 @@ export interface UpdateView {
   next: { version: string; from: string; waitsFor: string } | undefined;
   /** What is being fetched. */
   fetching: { from: string; goodBytes: number; bytes: number } | undefined;
+  /** Something that has come is being looked through. */
+  isChecking: boolean;
   /** What is in the other slot, and whether it was ever found good. */
   other: { version: string; isGood: boolean };
   /** The newest first. */
@@ -36,6 +38,7 @@ export function updateText(view: UpdateView): string[] {
           `Fetching from ${fetching.from}: ${percent(fetching.goodBytes, fetching.bytes)} % of ${mib(fetching.bytes)} MiB.`,
         ]
       : []),
+    ...(view.isChecking ? ["A bundle that has come is being looked through."] : []),
     ...(next
       ? [`Next: version ${next.version}, from ${next.from}; ${stageText(view.stage, next.waitsFor)}.`]
       : []),
@@ -80,10 +83,13 @@ const mib = (bytes: number): string => (bytes / 1024 ** 2).toFixed(1);
 export function updateView(
   state: UpdateState,
   running: Running,
-  rest: Pick<UpdateView, "fetching" | "refusal" | "neighbours"> & { waitsFor: string; isOtherGood: boolean },
+  rest: Pick<UpdateView, "fetching" | "refusal" | "neighbours" | "isChecking"> & {
+    waitsFor: string;
+    isOtherGood: boolean;
+  },
 ): UpdateView {
   const { candidate, stage, outcomes, isHeld, versions } = state;
-  const { fetching, refusal, neighbours, waitsFor, isOtherGood } = rest;
+  const { fetching, refusal, neighbours, isChecking, waitsFor, isOtherGood } = rest;
   return {
     slot: running.slot,
     version: running.version,
@@ -96,6 +102,7 @@ export function updateView(
         ? { version: candidate.version, from: candidate.from, waitsFor }
         : undefined,
     fetching,
+    isChecking,
     other: { version: versions[running.slot === "A" ? "B" : "A"] ?? "", isGood: isOtherGood },
     outcomes,
     refusal,

@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import type { PartStatus } from "../host/part.ts";
+import type { Vitals } from "./health.ts";
+import { openMachine } from "./machine.ts";
+import { UpdatePart, type UpdatePartOptions } from "./update-part.ts";
+
+export interface ComposeUpdateOptions
+  extends Pick<
+    UpdatePartOptions,
+    "config" | "stateFolder" | "networks" | "power" | "clock" | "timers" | "log"
+  > {
+  journal: UpdatePartOptions["journal"];
+  /** Whether what the journal takes is kept through a restart. */
+  isJournalKept: boolean;
+  /** The portal as guests open it. */
+  portalUrl: string;
+  parts: () => readonly ({ name: string } & PartStatus)[];
+  /** Calls for help that are not closed. */
+  openSos: () => number;
+}
+
+const PORTAL_TIMEOUT_MS = 5_000;
+/** systemd-timesyncd(8) makes it when it has set the clock. */
+const CLOCK_WAS_SET = "/run/systemd/timesync/synchronized";
+
+/** The part that updates the whole system; undefined on a machine that was not made from an image. */
+export function composeUpdate(options: ComposeUpdateOptions): UpdatePart | undefined {
+  const { parts, portalUrl, journal, isJournalKept, ...rest } = options;
+  const machine = openMachine(options.stateFolder);
+  if (!machine) return undefined;
+  let hasWritten = false;
+  /** Once is enough: a card is not worn out by asking whether it can be written. */
+  const storeWrites = async () => {
+    hasWritten ||= await journal.append("update", "looked-after", "", {}).then(
+      () => true,
+      () => false,
+    );
+    return hasWritten && isJournalKept;
+  };
+  const vitals = async (): Promise<Vitals> => ({
+    parts: parts().map(({ name, state, detail }) => ({ name, isWell: state === "running", detail })),
+    portalAnswers: await answers(portalUrl),
+    storeWrites: await storeWrites(),
+  });
+  return new UpdatePart({ ...rest, journal, machine, vitals, isClockKnown: () => existsSync(CLOCK_WAS_SET) });
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(PORTAL_TIMEOUT_MS) });
+    await response.body?.cancel();
+    return response.status < 500;
+  } catch {
+    return false;
+  }
+}
