@@ -38,7 +38,7 @@ export const update = z
     trial_minutes: z
       .int()
       .min(2)
-      .max(60)
+      .max(12)
       .default(10)
       .describe(
         "how long a new version has to show that all runs that ran before; then the old one comes back",
