@@ -51,11 +51,16 @@ export type CheckpointProgress = (bytes: number, all: number) => void;
 
 /** The way of saved machines from a box, and to one, by HTTP. */
 export class CheckpointHttp {
-  /** @param base of the box, as `LeaseHttp.base` @param key the requester's */
+  /**
+   * @param base of the box, as `LeaseHttp.base`
+   * @param key the requester's, by which the lease was asked for
+   * @param offerBy says an offer as a member, as `LeaseSealed.offer`; default: as a stranger
+   */
   constructor(
     private readonly base: URL,
     private readonly key: SigningKey,
     private readonly random: (count: number) => Uint8Array,
+    private readonly offerBy?: (ask: Uint8Array) => Promise<string>,
   ) {}
 
   /**
@@ -170,13 +175,18 @@ export class CheckpointHttp {
 
   private async offer(head: CheckpointHead): Promise<Extract<z.output<typeof offered>, { is: "wanted" }>> {
     const ask = signCheckpointAsk({ kind: "offer", requester: this.requester, head }, this.key);
+    const { offerBy } = this;
+    const answer = offerBy ? answerIn(await offerBy(ask), offered) : await this.offerAsStranger(ask);
+    if (answer.is === "refused") throw new CheckpointRefusedError(answer.why);
+    return answer;
+  }
+
+  private async offerAsStranger(ask: Uint8Array): Promise<z.output<typeof offered>> {
     const response = await fetch(new URL("v1/checkpoints", this.base), {
       ...{ method: "POST", body: Uint8Array.from(ask), redirect: "error" },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const answer = await answerOf(response, offered);
-    if (answer.is === "refused") throw new CheckpointRefusedError(answer.why);
-    return answer;
+    return answerOf(response, offered);
   }
 
   private async put(id: string, token: string, file: FileHandle, from: number, all: number): Promise<number> {
@@ -219,10 +229,14 @@ async function headOf(file: FileHandle): Promise<CheckpointHead | undefined> {
 async function answerOf<T>(response: Response, form: z.ZodType<T>): Promise<T> {
   const said = new TextDecoder().decode(await boundedBody(response));
   if (response.status === 429) throw new LeaseHttpError("the box is asked too often");
+  return answerIn(said, form, `${response.status}: `);
+}
+
+function answerIn<T>(said: string, form: z.ZodType<T>, status = ""): T {
   try {
     return form.parse(JSON.parse(said));
   } catch {
-    throw new LeaseHttpError(`the box answers ${response.status}: ${said.slice(0, 200)}`);
+    throw new LeaseHttpError(`the box answers ${status}${said.slice(0, 200)}`);
   }
 }
 

@@ -73,6 +73,17 @@ export class LeaseSealed implements LeaseTransport {
     });
   }
 
+  /**
+   * Offers a saved machine.
+   * @param bytes as `signCheckpointAsk` makes them
+   * @returns what the box answers, JSON as by the open way
+   */
+  async offer(bytes: Uint8Array): Promise<string> {
+    const said = await this.ask({ kind: "offer", bytes, chain: this.options.passport.chain() });
+    if (said === undefined) throw new LeaseAnswerError("the box is not in this network");
+    return said;
+  }
+
   /** Whether the box can read what members of this network seal: it is in the network then. @throws when it does not answer */
   async isRead(): Promise<boolean> {
     // Of a lease that nobody has, nothing is told.

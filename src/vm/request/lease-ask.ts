@@ -16,13 +16,15 @@ export type LeaseAsk =
     }
   /** @property bytes as `signLeaseCommand` makes them */
   | { kind: "command"; bytes: Uint8Array }
+  /** To bring a saved machine here. @property bytes as `signCheckpointAsk` makes them @property chain as for a request */
+  | { kind: "offer"; bytes: Uint8Array; chain: Uint8Array | undefined }
   /** To be told of a lease, now and from now on. */
   | { kind: "events"; lease: string };
 
 export const MAX_ASK_BYTES = MAX_SIGNED_REQUEST_BYTES + MAX_CHAIN_BYTES + 16;
 
 const VERSION = 1;
-const KINDS = { request: 1, command: 2, events: 3 } as const;
+const KINDS = { request: 1, command: 2, events: 3, offer: 4 } as const;
 const ID_BYTES = 16;
 const NONE = new Uint8Array(0);
 
@@ -31,7 +33,8 @@ const fail = (field: string, why: string) => new LeaseRequestError(field, why);
 /** Deterministic CBOR: `[1, kind, what, chain]`; without a chain its bytes are none. */
 export function encodeLeaseAsk(ask: LeaseAsk): Uint8Array {
   const what = ask.kind === "events" ? Uint8Array.from(Buffer.from(ask.lease, "hex")) : ask.bytes;
-  return encodeCbor([VERSION, KINDS[ask.kind], what, (ask.kind === "request" ? ask.chain : NONE) ?? NONE]);
+  const chain = ask.kind === "request" || ask.kind === "offer" ? ask.chain : undefined;
+  return encodeCbor([VERSION, KINDS[ask.kind], what, chain ?? NONE]);
 }
 
 /** Its form alone: signatures and certificates are for who acts on it. @throws {LeaseRequestError} */
@@ -42,9 +45,10 @@ export function decodeLeaseAsk(encoded: Uint8Array): LeaseAsk {
   const bytes = fields.bytes("what", 1, MAX_SIGNED_REQUEST_BYTES);
   const chain = fields.bytes("chain", 0, MAX_CHAIN_BYTES);
   fields.end();
-  if (kind === KINDS.request)
-    return { kind: "request", bytes, chain: chain.length === 0 ? undefined : chain };
-  if (chain.length > 0) throw fields.fail("chain", "is for requests");
+  const shown = chain.length === 0 ? undefined : chain;
+  if (kind === KINDS.request) return { kind: "request", bytes, chain: shown };
+  if (kind === KINDS.offer) return { kind: "offer", bytes, chain: shown };
+  if (shown !== undefined) throw fields.fail("chain", "is for requests and offers");
   if (kind === KINDS.command) {
     if (bytes.length > MAX_COMMAND_BYTES)
       throw fields.fail("what", `has more than ${MAX_COMMAND_BYTES} bytes`);

@@ -1,5 +1,7 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import type { Source } from "../admission/index.ts";
+import { CheckpointError, type OfferAnswer, openCheckpointAsk } from "../checkpoint/index.ts";
 import {
   LeaseRequestError,
   MAX_COMMAND_BYTES,
@@ -59,13 +61,31 @@ export function leaseApp({ desk, checkpoints = () => undefined }: LeaseAppOption
         return context.body(linesOf(desk, ask.lease, sealed), 200, { "content-type": "text/plain" });
       }
       const way = { ...openCounter(context.env.address), membership };
-      const answer = await (ask.kind === "request"
-        ? desk.request(ask.bytes, ask.chain, way)
-        : desk.command(ask.bytes));
+      const answer =
+        ask.kind === "request"
+          ? await desk.request(ask.bytes, ask.chain, way)
+          : ask.kind === "command"
+            ? await desk.command(ask.bytes)
+            : await offered(checkpoints(), ask.bytes, (requester) => desk.source(requester, ask.chain, way));
       const body = Uint8Array.from(answers.seal(Buffer.from(JSON.stringify(answer))));
       return context.body(body.buffer, 200, { "content-type": "application/octet-stream" });
     })
     .route("/", checkpointRoutes(checkpoints));
+}
+
+/** A saved machine that somebody would bring. */
+async function offered(
+  checkpoints: AskedCheckpoints | undefined,
+  bytes: Uint8Array,
+  sourceOf: (requester: string) => Source,
+): Promise<OfferAnswer> {
+  if (!checkpoints) return { is: "refused", why: "This box saves no machines." };
+  try {
+    return await checkpoints.offer(bytes, sourceOf(openCheckpointAsk(bytes).requester));
+  } catch (error) {
+    if (error instanceof CheckpointError) return { is: "refused", why: error.message };
+    throw error;
+  }
 }
 
 /** A member who has sealed what is no ask has made it so, or another version has: either way nobody here can read it. */

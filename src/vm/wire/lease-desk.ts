@@ -93,13 +93,18 @@ export class LeaseDesk {
       if (error instanceof LeaseRequestError) return { is: "refused", why: error.message };
       throw error;
     }
-    const proof = membership && proven(membership, chain, request.requester, way.carrier);
+    const proof = proven(request.requester, chain, way);
     const answer = await this.options.lender.request(bytes, sourceOf(proof, way), self);
     if (proof?.is === "member" && proof.settled !== undefined)
       return { ...answer, certificates: Buffer.from(proof.settled).toString("base64") };
     if (answer.is === "refused" && proof?.is === "none")
       return { ...answer, why: `${answer.why} You count as a stranger here: ${proof.why}.` };
     return answer;
+  }
+
+  /** Who a requester is, by what the way and the certificates prove. @param requester public key, 64 hexadecimal digits */
+  source(requester: string, chain: Uint8Array | undefined, way: AskWay): Source {
+    return sourceOf(proven(requester, chain, way), way);
   }
 
   /** @param bytes a signed command. Nothing but its signature counts */
@@ -145,11 +150,11 @@ export class LeaseDesk {
 
 /** A member that carries a request vouches for who asks; not for one who was put out, or shows what does not hold. */
 function proven(
-  membership: DeskMembership,
-  chain: Uint8Array | undefined,
   requester: string,
-  carrier: Role | undefined,
-): MembershipProof {
+  chain: Uint8Array | undefined,
+  { membership, carrier }: AskWay,
+): MembershipProof | undefined {
+  if (membership === undefined) return undefined;
   if (chain !== undefined) {
     const proof = proofOf(membership, chain, requester);
     return proof.is === "member" && carrier === "operator" ? { ...proof, role: carrier } : proof;

@@ -20,6 +20,11 @@ const asks: fc.Arbitrary<LeaseAsk> = fc.oneof(
     chain: fc.option(bytes(1, 2_048), { nil: undefined }),
   }),
   fc.record({ kind: fc.constant("command" as const), bytes: bytes(1, 2_048) }),
+  fc.record({
+    kind: fc.constant("offer" as const),
+    bytes: bytes(1, 1_280),
+    chain: fc.option(bytes(1, 2_048), { nil: undefined }),
+  }),
   fc.record({ kind: fc.constant("events" as const), lease: bytes(16, 16).map(hex) }),
 );
 

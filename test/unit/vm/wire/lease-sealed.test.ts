@@ -1,13 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createServer, connect as dial, type Server } from "node:net";
+import { signingKey } from "../../../../src/identity/index.ts";
 import { LeaseAnswerError } from "../../../../src/requester/lease-answers.ts";
 import { LeaseSealed } from "../../../../src/requester/lease-sealed.ts";
 import type { ProviderNews } from "../../../../src/requester/lease-transport.ts";
-import { LeaseServer } from "../../../../src/vm/wire/index.ts";
+import type { Source } from "../../../../src/vm/admission/index.ts";
+import { openCheckpointAsk, signCheckpointAsk } from "../../../../src/vm/checkpoint/index.ts";
+import { type AskedCheckpoints, LeaseServer } from "../../../../src/vm/wire/index.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { idOf } from "../admission/fixed-case.ts";
 import { eventually } from "../lending/played-ground.ts";
-import { fixedRequest } from "../request/fixed-request.ts";
+import { fixedRequest, hex } from "../request/fixed-request.ts";
 import { joined, lendingToMembers, quietLog, random, releaseOf, requestOf } from "./members.ts";
 
 const scratch = scratchFolders();
@@ -73,6 +76,10 @@ describe("a member of a network who asks a box by HTTP", () => {
     expect(await way.request(requestOf(member, 1))).toMatchObject({ is: "admitted" });
     expect(member.self.expiresAt).toBe(0);
     await eventually("it runs", () => told.some(({ is }) => is === "running"));
+    // By which SSH knows that it is this machine, and nobody between could have put in another.
+    expect(told.find(({ is }) => is === "running")).toMatchObject({
+      hostKey: expect.stringMatching(/^ssh-ed25519 /),
+    });
     expect(await way.command(releaseOf(member, 1))).toEqual({ is: "done" });
     await eventually("its end", () => told.at(-1)?.is === "ended");
     stop();
@@ -160,6 +167,35 @@ describe("a member of a network who asks a box by HTTP", () => {
     expect(old).toBeInstanceOf(LeaseAnswerError);
     await liar.stop(true);
     spy.server.close();
+  });
+
+  test("offers a saved machine as a member, and as nobody else", async () => {
+    const { member } = joined(folder, stand.network);
+    const key = signingKey(member.seed);
+    const requester = hex(key.publicKey);
+    const sources: [string, Source][] = [];
+    const played: Pick<AskedCheckpoints, "offer"> = {
+      offer: async (bytes, source) => {
+        sources.push([openCheckpointAsk(bytes).requester, source]);
+        return { is: "refused", why: "there is no room for it" };
+      },
+    };
+    const own = new LeaseServer({
+      ...{ desk: stand.desk, log: quietLog, listen: [{ address: "127.0.0.1", port: 0 }] },
+      checkpoints: () => played as AskedCheckpoints,
+    });
+    own.start();
+    const way = wayOf(member, own.ports[0]);
+    const ask = signCheckpointAsk({ kind: "fetch", requester, checkpoint: idOf(1) }, key);
+    expect(JSON.parse(await way.offer(ask))).toEqual({ is: "refused", why: "there is no room for it" });
+    expect(sources).toEqual([
+      [requester, { address: "127.0.0.1", local: false, networks: [member.id], reputation: 50 }],
+    ]);
+    expect(JSON.parse(await way.offer(Uint8Array.of(1)))).toMatchObject({ is: "refused" });
+    // A box that saves none says so.
+    expect(JSON.parse(await wayOf(member).offer(ask))).toMatchObject({ is: "refused" });
+    expect(sources).toHaveLength(1);
+    await own.stop();
   });
 
   test("that seals what is no ask is told no more than a stranger", async () => {
