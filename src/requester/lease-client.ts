@@ -13,6 +13,8 @@ import type { VpnPeer } from "./vpn-server.ts";
 /** As far as a lease needs the VPN. */
 export interface LeaseVpn {
   addPeer(peer: VpnPeer): Promise<void>;
+  /** Begins with it anew, where it is us who begin and it has not answered yet. */
+  knock(publicKey: string): Promise<void>;
   removePeer(publicKey: string): Promise<void>;
 }
 
@@ -157,20 +159,6 @@ export class LeaseClient {
     throw new Error(answer.is === "unknown" ? "its provider has it no more" : answer.why);
   }
 
-  /**
-   * Has its provider save the machine. What becomes of it is told as steps: "checkpointed", or "not saved".
-   * @throws Error when the provider does not begin
-   */
-  async checkpoint(): Promise<void> {
-    const answer = await this.say((serial) => ({
-      ...this.said(serial),
-      kind: "checkpoint",
-      lease: this.id,
-    }));
-    if (answer.is === "done") return;
-    throw new Error(answer.is === "unknown" ? "its provider has it no more" : answer.why);
-  }
-
   /** Leaves the lease as it is, for the next start to go on with. The provider ends it if that does not come in time. */
   async leave(): Promise<void> {
     this.isLeft = true;
@@ -247,6 +235,9 @@ export class LeaseClient {
         case "letIn":
           this.queue(() => this.letIn(action.tunnel));
           break;
+        case "knock":
+          this.queue(() => this.knock(action.tunnel.publicKey));
+          break;
         case "seekSsh":
           // Behind what lets it in; it is not waited for.
           this.queue(async () => void this.seekSsh());
@@ -287,6 +278,15 @@ export class LeaseClient {
 
   private async letIn({ publicKey, endpoint }: VpnPeer | NonNullable<Course["tunnel"]>): Promise<void> {
     await this.options.vpn.addPeer({ publicKey, endpoint, address: this.lease.address });
+  }
+
+  private async knock(publicKey: string): Promise<void> {
+    try {
+      await this.options.vpn.knock(publicKey);
+    } catch (error) {
+      // It comes about all the same, some seconds later.
+      this.options.log.debug({ error }, `lease ${this.id}: not knocked`);
+    }
   }
 
   private async seekSsh(): Promise<void> {

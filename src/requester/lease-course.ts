@@ -32,6 +32,8 @@ export type CourseEvent =
 export type CourseAction =
   /** Let the machine in, before it begins its handshake. */
   | { type: "letIn"; tunnel: ProviderTunnel }
+  /** Its end of the tunnel is there now. */
+  | { type: "knock"; tunnel: ProviderTunnel }
   | { type: "seekSsh" }
   | { type: "sayRelease" }
   /** Somebody waits to see it. */
@@ -130,6 +132,8 @@ function told(course: Course, news: ProviderNews, actions: CourseAction[]): void
       break;
     case "preparing":
       actions.push({ type: "show", step: news.step });
+      // The step after the one that makes its network.
+      if (news.step === "start" && course.tunnel) actions.push({ type: "knock", tunnel: course.tunnel });
       break;
     case "running":
       actions.push({ type: "show", step: "running" });

@@ -125,6 +125,19 @@ export class VpnServer {
     await this.setPeer(plan, peer);
   }
 
+  /**
+   * Begins the handshake anew with a peer that we come to and that has not answered: what was sent before its end was there is
+   * lost, and said again only after 5 s (WireGuard's REKEY_TIMEOUT). A peer that is made anew is spoken to at once.
+   */
+  async knock(publicKey: string): Promise<void> {
+    const { plan } = this;
+    const peer = this.peers.get(publicKey);
+    if (plan === undefined || peer?.endpoint === undefined) return;
+    if ((await this.handshakeAt(publicKey)) !== undefined) return;
+    await this.ground.tryRun(["wg", "set", plan.interface, "peer", publicKey, "remove"]);
+    await this.setPeer(plan, peer);
+  }
+
   async removePeer(publicKey: string): Promise<void> {
     this.heardFrom.delete(publicKey);
     if (!this.peers.delete(publicKey) || this.plan === undefined) return;

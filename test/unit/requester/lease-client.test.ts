@@ -64,6 +64,7 @@ function desk(path = join(scratch(), "requester.json"), provider = new PlayedPro
           order.push("peer");
           peers.set(peer.publicKey, peer);
         },
+        knock: async () => void order.push("knock"),
         removePeer: async (publicKey) => void peers.delete(publicKey),
       },
       askSsh: async (address) => {
@@ -79,7 +80,7 @@ const TUNNEL_KEY = wireGuardPublicKey(makeWireGuardKey());
 
 describe("A requester's lease", () => {
   test("goes from its request over each step to SSH, and tells when each was done", async () => {
-    const { time, provider, peers, ssh, client, names } = desk();
+    const { time, provider, peers, order, ssh, client, names } = desk();
     const lease = client();
     lease.start();
     await time.advanceAsync(200);
@@ -90,6 +91,7 @@ describe("A requester's lease", () => {
       endpoint: { address: "198.51.100.2", port: 51_820 },
     });
     provider.tell(lease.id, { is: "preparing", step: "network" });
+    provider.tell(lease.id, { is: "preparing", step: "start" });
     provider.tell(lease.id, { is: "running" });
     await time.advanceAsync(300);
     expect(lease.status.phase).toBe("preparing");
@@ -97,7 +99,9 @@ describe("A requester's lease", () => {
     await time.advanceAsync(200);
     expect((await lease.ready()).phase).toBe("ready");
     expect(lease.status.banner).toBe("SSH-2.0-dropbear");
-    expect(names(lease)).toEqual(["asked", "admitted", "network", "running", "ssh"]);
+    expect(names(lease)).toEqual(["asked", "admitted", "network", "start", "running", "ssh"]);
+    // Its end of the tunnel was not there when it was let in.
+    expect(order.filter((what) => what !== "ssh")).toEqual(["peer", "knock"]);
     const times = lease.status.steps.map(({ afterMs }) => afterMs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(times.at(-1)).toBeGreaterThanOrEqual(500);

@@ -11,6 +11,7 @@ export class PlayedGround implements VpnGround {
   /** Peers of the interface, with what was set for them. */
   readonly peers = new Map<string, string>();
   endpoints = "";
+  handshakes = "";
   own = ["192.168.7.2/24"];
   guardedNow: string[] = [];
   ended = 0;
@@ -109,6 +110,7 @@ export class PlayedGround implements VpnGround {
       return this.device === undefined ? failed : done(`${this.device}\n`);
     if (said === `wg show ${name} listen-port`) return done("40000\n");
     if (said === `wg show ${name} endpoints`) return done(this.endpoints);
+    if (said === `wg show ${name} latest-handshakes`) return done(this.handshakes);
     if (said.startsWith(`wg set ${name} private-key`)) {
       this.device = options.input ?? "";
       this.peers.clear();

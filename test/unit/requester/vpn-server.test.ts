@@ -111,6 +111,33 @@ describe("A VPN server", () => {
   });
 });
 
+describe("A peer that we come to", () => {
+  test("is spoken to anew at once as long as it has not answered, and left alone from then on", async () => {
+    const { ground, server } = served();
+    await server.start();
+    const address = server.freeAddress();
+    const set = () => ground.ran.filter((said) => said.includes(`peer ${PEER}`)).length;
+    await server.addPeer({ publicKey: PEER, address, endpoint: undefined });
+    await server.knock(PEER);
+    expect(set()).toBe(1);
+    const endpoint = { address: "198.51.100.2", port: 51_820 };
+    await server.addPeer({ publicKey: PEER, address, endpoint });
+    await server.knock(PEER);
+    expect(ground.ran.slice(-2)).toEqual([
+      expect.stringContaining(`peer ${PEER} remove`),
+      expect.stringContaining("endpoint 198.51.100.2:51820"),
+    ]);
+    const before = set();
+    ground.handshakes = `${PEER}\t1785000000\n`;
+    await server.knock(PEER);
+    expect(set()).toBe(before);
+    await server.knock("nobody's");
+    await server.stop();
+    await server.knock(PEER);
+    expect(set()).toBe(before);
+  });
+});
+
 describe("A requester", () => {
   test("keeps its port, and reaches a machine as its ground does", async () => {
     const { server, log, time } = served();

@@ -72,7 +72,7 @@ test.each([
   [{}, { uid: 1_000, env: { XDG_RUNTIME_DIR: "relative" } }, "/tmp/omerta-box-requester-1000"],
   [{}, { uid: 0, env: { XDG_RUNTIME_DIR: "/run/user/0" } }, "/run/omerta-box-requester"],
   [{ run: "/x" }, { uid: 0, env: {} }, "/x"],
-])("the agent's socket: %p, %p", (asked, { uid, env }, run) => {
+])("the agent's socket: %j, %j", (asked, { uid, env }, run) => {
   expect(agentFolders(asked, { uid, env: { ...env, TMPDIR: undefined }, home: "/home/a" })).toEqual({
     state: "/home/a/.local/state/omerta-box-requester",
     run: process.env.TMPDIR === undefined ? run : expect.any(String),
