@@ -28,8 +28,6 @@ export interface LeaseWish {
   identity?: string;
   /** The machine is one that was saved, which the provider has by now; undefined: a new one. */
   restoreFrom?: LeaseRequest["restoreFrom"];
-  /** The machine is one that was saved, which the provider has by now; undefined: a new one. */
-  restoreFrom?: LeaseRequest["restoreFrom"];
 }
 
 /** A requester's own choice, 128 random bits: who does not know it is told nothing of the lease. */
