@@ -1,24 +1,25 @@
 import { Command } from "commander";
 import { vmListCommand } from "./vm-list.ts";
 import { vmJoinCommand, vmLeaveCommand, vmNetworksCommand } from "./vm-networks.ts";
+import { vmOperatorCommands } from "./vm-operator.ts";
 import { vmReleaseCommand } from "./vm-release.ts";
 import { vmRequestCommand } from "./vm-request.ts";
 import { vmSshCommand, vmSshConfigCommand } from "./vm-ssh.ts";
 
-/** The requester's side of leases. */
+/** Both sides of leases: the requester's, and the operator's of the box that lends. */
 export function vmCommand(): Command {
-  return (
-    new Command("vm")
-      .description("virtual machines that other boxes lend")
-      // What comes behind the name of one of these is its own: see vm ssh.
-      .enablePositionalOptions()
-      .addCommand(vmRequestCommand())
-      .addCommand(vmListCommand())
-      .addCommand(vmSshCommand())
-      .addCommand(vmSshConfigCommand())
-      .addCommand(vmReleaseCommand())
-      .addCommand(vmJoinCommand())
-      .addCommand(vmNetworksCommand())
-      .addCommand(vmLeaveCommand())
-  );
+  const command = new Command("vm")
+    .description("virtual machines that other boxes lend, and what this box lends")
+    // What comes behind the name of one of these is its own: see vm ssh.
+    .enablePositionalOptions()
+    .addCommand(vmRequestCommand())
+    .addCommand(vmListCommand())
+    .addCommand(vmSshCommand())
+    .addCommand(vmSshConfigCommand())
+    .addCommand(vmReleaseCommand())
+    .addCommand(vmJoinCommand())
+    .addCommand(vmNetworksCommand())
+    .addCommand(vmLeaveCommand());
+  for (const one of vmOperatorCommands()) command.addCommand(one);
+  return command;
 }

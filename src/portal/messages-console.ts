@@ -5,6 +5,7 @@ import type { OperatorMessages } from "../messages/index.ts";
 import { FormTokens } from "./form-token.ts";
 import { messagesView } from "./messages-view.ts";
 import { MESSAGES_REQUESTS } from "./operator-messages-api.ts";
+import { postedFields } from "./posted-fields.ts";
 
 const MAX_FORM_BYTES = 8_192;
 /** The page has one operator: its forms have one token. */
@@ -26,7 +27,7 @@ export function messagesConsole(messages: OperatorMessages, boxName: string) {
     .post("/:action", bodyLimit({ maxSize: MAX_FORM_BYTES }), async (c) => {
       const action = ACTIONS.find((known) => known === c.req.param("action"));
       if (action === undefined) return c.notFound();
-      const { token, ...fields } = await formFields(c.req.raw);
+      const { token, ...fields } = await postedFields(c.req.raw);
       if (!tokens.matches(WHO, token ?? ""))
         return c.html(
           page({ ok: false, text: "This page had been open for a while. Please send it once more." }),
@@ -36,12 +37,6 @@ export function messagesConsole(messages: OperatorMessages, boxName: string) {
       if (problem === undefined) return c.redirect("/messages?done", 303);
       return c.html(page({ ok: false, text: problem }), 409);
     });
-}
-
-async function formFields(request: Request): Promise<Record<string, string>> {
-  const type = request.headers.get("content-type") ?? "";
-  if (!type.startsWith("application/x-www-form-urlencoded")) return {};
-  return Object.fromEntries(new URLSearchParams(await request.text()));
 }
 
 /** @returns why it was not done, or undefined */
