@@ -156,6 +156,50 @@ const reserve = z
     "What the box keeps for itself. Its own work goes first in any case: virtual machines get only the time that is left.",
   );
 
+const pool = z
+  .strictObject({
+    machines: z
+      .int()
+      .min(0)
+      .max(64)
+      .default(1)
+      .describe(
+        "how many wait of each size that is asked for often; 0: every lease waits for its machine to start",
+      ),
+    memory_mib: z
+      .int()
+      .min(0)
+      .max(1_048_576)
+      .default(512)
+      .describe("the most memory that they take, in MiB, with what they are made of"),
+  })
+  .prefault({})
+  .describe(
+    "Machines that wait, started and never used, so that a lease begins at once. They give way when the box needs its memory.",
+  );
+
+const saved = z
+  .strictObject({
+    hours: z.int().min(0).max(8_760).default(24).describe("how long they are kept, in hours; 0: none is"),
+    medium_mib: z
+      .int()
+      .min(0)
+      .max(16_777_216)
+      .default(4_096)
+      .describe("the most room that they take on the medium, in MiB"),
+    trusted_boxes: z
+      .array(publicKey)
+      .max(1_000)
+      .default([])
+      .describe(
+        "boxes that are in none of this box's networks and whose saved machines may go on here all the same, by public key",
+      ),
+  })
+  .prefault({})
+  .describe(
+    "Machines that their requesters have had saved, or that had to make room; sealed for their requester.",
+  );
+
 /** Table `[vm]`. */
 export const vm = z
   .strictObject({
@@ -246,6 +290,8 @@ export const vm = z
     limits,
     priorities,
     punishment,
+    pool,
+    saved,
     demo,
     rules: z
       .array(rule)

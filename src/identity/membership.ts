@@ -148,6 +148,12 @@ export class Membership implements Passport {
     return chain !== undefined && this.problemOf(chain) === undefined;
   }
 
+  /** One that was checked and still is a member; undefined for everybody else. */
+  knownMember(publicKey: Uint8Array): Member | undefined {
+    const chain = this.isStillMember(publicKey) ? this.checked.get(publicKey) : undefined;
+    return chain && memberOf(chain);
+  }
+
   /** Whether somebody's own key was put out, checked or not. Of who came by an invite that was, only the chain tells. */
   isPutOut(publicKey: Uint8Array): boolean {
     return this.kept.standing.out.has(keyText(publicKey));

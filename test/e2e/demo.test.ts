@@ -35,6 +35,8 @@ describeNeeding(NEEDS, "A visitor with a machine in the browser", () => {
 [vm]
 libvirt = "${libvirt.uri}"
 images = "${images}"
+[vm.pool]
+machines = 0
 [vm.demo]
 enabled = true
 minutes = 5

@@ -25,12 +25,18 @@ export interface LendingFolders {
   agents: string;
   disks: string;
   volumes: string;
+  /** What machines that wait are made of, and their sockets. */
+  pool: string;
+  /** Saved machines, sealed. */
+  saved: string;
 }
 
 export const foldersOf = (runFolder: string, stateFolder: string): LendingFolders => ({
   agents: join(runFolder, "vm"),
   disks: join(runFolder, "vm-disks"),
   volumes: join(stateFolder, "vm-volumes"),
+  pool: join(runFolder, "vm-pool"),
+  saved: join(stateFolder, "vm-saved"),
 });
 
 /** Which machines this processor runs without help. */
@@ -73,13 +79,19 @@ export interface GroundOptions {
   log: Logger;
 }
 
+/** For leases, for the machines that wait for them, and for visitors' alike. */
+export interface HouseGround extends Omit<MachineGround, "libvirt" | "watch" | "pool" | "checkpoints"> {
+  egress: Egress;
+  overlays: OverlayStore;
+  agentAt(socket: string): GuestAgent;
+  group: readonly AimInForce[];
+}
+
 /** How much of the memory that may be lent disks may have of it. */
 const DISKS_SHARE = 0.5;
 
 /** What all machines of this box have in common, but for libvirt and the watch. */
-export function lendingGround(options: GroundOptions): Omit<MachineGround, "libvirt" | "watch"> & {
-  group: readonly AimInForce[];
-} {
+export function lendingGround(options: GroundOptions): HouseGround {
   const { config, folders, forbidden, owner, accelerator, randomBytes, clock, log } = options;
   const { totalMiB } = parseMemoryInfo(readFileSync("/proc/meminfo", "utf8"));
   const lentMiB = Math.max(0, totalMiB - config.reserve.memory_mib);
@@ -121,7 +133,7 @@ export const reaperOrderOf = (
     pidFolders: [...SYSTEM_GROUNDS.pidFolders],
     cgroupParents: [...SYSTEM_GROUNDS.cgroupParents],
     hasVolumes: SYSTEM_GROUNDS.hasVolumes,
-    folders: [...SYSTEM_GROUNDS.folders, folders.agents, folders.disks, folders.volumes],
+    folders: [...SYSTEM_GROUNDS.folders, folders.agents, folders.disks, folders.volumes, folders.pool],
   },
   libvirtUri,
   graceMs: 0,

@@ -4,18 +4,24 @@ import { atIntervals } from "../../host/intervals.ts";
 import { localAddressTo } from "../../host/local-address.ts";
 import { policyOf } from "../admission/index.ts";
 import { debianArchitecture, type LendingCapability, lendingOf } from "../capability/index.ts";
+import type { Checkpoints } from "../checkpoint/index.ts";
 import { Demos } from "../demo/index.ts";
 import type { Accelerator } from "../domain/index.ts";
 import { leaseNames } from "../guest-link.ts";
+import type { HostFirst } from "../host-first/index.ts";
 import type { VmImage } from "../image/index.ts";
 import { LeaseStore } from "../leases/index.ts";
 import { Lender } from "../lending/index.ts";
 import { type DomainInfo, KeptLibvirt, Libvirt } from "../libvirt/index.ts";
+import type { Pool } from "../pool/index.ts";
 import { ReaperKeeper } from "../reaper/index.ts";
 import { LeaseWatch } from "../watch/index.ts";
+import { lendingCheckpoints } from "./lending-checkpoints.ts";
 import { foldersOf, lendingGround, reaperOrderOf } from "./lending-ground.ts";
 import { LendingMeasures } from "./lending-measures.ts";
 import type { LendingPartOptions } from "./lending-part.ts";
+import { lendingPool } from "./lending-pool.ts";
+import { lendingPressure } from "./lending-pressure.ts";
 
 /** A lease's end takes 5 s by its steps. What is there after that has nobody else who ends it. */
 const SWEEP_EVERY_MS = 10_000;
@@ -38,6 +44,10 @@ export class LendingNow {
   readonly libvirt: KeptLibvirt;
   /** Machines of the portal's guests. */
   readonly demos: Demos;
+  /** Undefined: none are saved here. */
+  readonly checkpoints: Checkpoints | undefined;
+  private readonly pool: Pool;
+  private readonly hostFirst: HostFirst;
   private readonly keeper: ReaperKeeper;
   private readonly store: LeaseStore;
   private readonly watch: LeaseWatch;
@@ -60,6 +70,7 @@ export class LendingNow {
           uri: config.libvirt,
           onEvent: (event) => {
             this.lender.onDomain(event);
+            this.pool.onDomain(event);
             if (event.kind === "stopped") this.demos.onDomainGone(event.name);
           },
           onClosed,
@@ -89,6 +100,20 @@ export class LendingNow {
       ...lendingGround({ ...options, folders, owner, accelerator }),
       ...{ libvirt: this.libvirt, watch: this.watch },
     };
+    this.pool = lendingPool({
+      ...{ config, images, timers, log },
+      ground: { ...ground, folder: folders.pool },
+      causes: () => this.hostFirst.causes,
+    });
+    this.checkpoints = lendingCheckpoints({
+      ...{ config, accelerator, clock, log },
+      folder: folders.saved,
+      memberships: options.memberships,
+      images: () => images,
+      libvirt: this.libvirt,
+      refusalOf: (requester, source) => this.lender.refusalOfOffer(requester, source),
+      randomBytes: options.randomBytes,
+    });
     const { demo, limits } = config;
     this.demos = new Demos({
       ground: { ...ground, wallMs: clock.wallMs, timers },
@@ -104,19 +129,35 @@ export class LendingNow {
       ...{ journal, timers, log },
     });
     this.lender = new Lender({
-      ground,
+      ground: {
+        ...ground,
+        pool: this.pool,
+        checkpoints: this.checkpoints,
+        isSupervised: () => this.keeper.isWatching,
+      },
       policy: policyOf(config),
       ...{ store: this.store, journal, log, timers },
       images: () => images,
       capability: () => {
         const { lent, free, images, total } = this.capability();
-        const [memoryMiB, diskMiB] = [lent.memoryMiB + free.memoryMiB, lent.diskMiB + free.diskMiB];
-        return { cpus: total.cpus, memoryMiB, diskMiB, images };
+        // While the box needs itself, nobody gets more than they have.
+        const isPressed = this.hostFirst.causes.length > 0;
+        return {
+          cpus: isPressed ? lent.cpus : total.cpus,
+          memoryMiB: lent.memoryMiB + (isPressed ? 0 : free.memoryMiB),
+          diskMiB: lent.diskMiB + (isPressed ? 0 : free.diskMiB),
+          images,
+        };
       },
       ports: { first: config.port, last: config.port + TUNNELS - 1 },
       heardAt: ({ address }) => (address === undefined ? undefined : localAddressTo(address)),
       self: undefined,
       localMinuteOfDay: () => minuteOfDay(new Date(clock.wallMs())),
+    });
+    this.hostFirst = lendingPressure({
+      ...{ lender: this.lender, demos: this.demos, timers, log },
+      keptMemoryMiB: config.reserve.memory_mib,
+      canSave: this.checkpoints !== undefined,
     });
     this.keeper = new ReaperKeeper({
       order: reaperOrderOf(runFolder, folders, config.libvirt),
@@ -124,6 +165,7 @@ export class LendingNow {
       live: () => [
         ...this.leases().filter((lease) => !this.isLate(lease)),
         ...this.demos.live().map(({ id }) => id),
+        ...this.pool.ids,
       ],
       ...{ timers, journal, log },
     });
@@ -132,7 +174,7 @@ export class LendingNow {
   /** @throws {LibvirtUnavailableError} and whatever else stands in the way; nothing is left running then */
   async start(): Promise<void> {
     const { timers, log } = this.options;
-    const { store, libvirt, keeper, lender, demos, watch, measures } = this;
+    const { store, libvirt, keeper, lender, demos, checkpoints, hostFirst, pool, watch, measures } = this;
     try {
       const found = store.open();
       this.started.push(() => store.close());
@@ -148,6 +190,11 @@ export class LendingNow {
       await lender.start();
       demos.start();
       this.started.push(() => demos.stop());
+      await checkpoints?.start();
+      hostFirst.start();
+      this.started.push(() => hostFirst.stop());
+      pool.start();
+      this.started.push(() => pool.stop());
       watch.start();
       this.started.push(() => watch.stop());
       measures.start();
@@ -185,13 +232,16 @@ export class LendingNow {
   capability(): LendingCapability {
     const { config } = this.options;
     const { measures, lender, demos, means } = this;
+    const { memory, ...inventory } = measures.inventory();
     return lendingOf(
       {
         architecture: debianArchitecture(),
         acceleration: means.accelerator,
         cpus: config.processors || navigator.hardwareConcurrency,
         overlaysInMemory: true,
-        ...measures.inventory(),
+        ...inventory,
+        // What waits in the pool gives way.
+        memory: { ...memory, availableMiB: memory.availableMiB + this.pool.memoryMiB },
         images: means.images.map(({ name }) => name),
       },
       {

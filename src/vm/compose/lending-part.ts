@@ -8,6 +8,7 @@ import type { Memberships } from "../../identity/index.ts";
 import type { Journal } from "../../store/index.ts";
 import type { Source } from "../admission/index.ts";
 import { forRecord, type LendingCapability } from "../capability/index.ts";
+import type { Checkpoints } from "../checkpoint/index.ts";
 import type { DemoNews, DemoRefusal, DemoSize } from "../demo/index.ts";
 import type { LeaseStoreOptions } from "../leases/index.ts";
 import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
@@ -110,6 +111,11 @@ export class LendingPart implements Part, AskedLender {
     return capability && forRecord(capability);
   }
 
+  /** Saved machines; undefined while none are saved. */
+  get checkpoints(): Checkpoints | undefined {
+    return this.now?.checkpoints;
+  }
+
   /** For who looks at its leases; undefined while nothing can be lent at all. */
   get lender(): Lender | undefined {
     return this.now?.lender;
@@ -175,7 +181,7 @@ export class LendingPart implements Part, AskedLender {
       return this.lack([`libvirt does not answer (package libvirt-daemon-system): ${error.message}`]);
     }
     const listen = [{ address: "0.0.0.0", port: config.port }];
-    this.server = new LeaseServer({ desk: this.desk, listen, log });
+    this.server = new LeaseServer({ desk: this.desk, checkpoints: () => this.checkpoints, listen, log });
     this.server.start();
   }
 

@@ -13,7 +13,7 @@ import { type DemoSize, demoCommandLine } from "./demo-size.ts";
 /** What a visitor's machine needs of the box: no network of any kind is among it. */
 export interface DemoGround
   extends Pick<MachineGround, "folder" | "architecture" | "accelerator" | "partition" | "owner"> {
-  libvirt: Pick<MachineGround["libvirt"], "create" | "destroy">;
+  libvirt: Pick<MachineGround["libvirt"], "create" | "suspend" | "resume" | "destroy">;
   /** The agent of the guest whose line is this socket. */
   agentAt(socket: string): Pick<GuestAgent, "hello" | "refresh" | "close">;
   isMemoryHeld: boolean;

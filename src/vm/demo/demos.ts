@@ -33,6 +33,9 @@ interface Demo {
   station: string;
   machine: DemoMachine;
   startedMs: number;
+  /** ms since 1970 by the box's clock. */
+  startedAtMs: number;
+  suspended: boolean;
   hear: ((news: DemoNews) => boolean) | undefined;
   stopReading: () => void;
   callOffTime: () => void;
@@ -89,6 +92,7 @@ export class Demos {
     );
     const demo: Demo = {
       ...{ id, station, machine, startedMs: timers.monotonicMs(), hear: undefined },
+      ...{ startedAtMs: ground.wallMs(), suspended: false },
       stopReading: () => undefined,
       callOffTime: timers.after(durationMs, () => this.end(id, "time")),
       callOffLeave: timers.after(COMES_BACK_MS, () => this.end(id, "closed")),
@@ -152,6 +156,32 @@ export class Demos {
 
   start(): void {
     this.isStopping = false;
+  }
+
+  /** Those that are there, for who decides what gives way to the box's own work. */
+  running(): Pick<Demo, "id" | "startedAtMs" | "suspended">[] {
+    return [...this.demos.values()].map(({ id, startedAtMs, suspended }) => ({ id, startedAtMs, suspended }));
+  }
+
+  /** The box needs its processors for a while. @throws what libvirt says */
+  async suspend(id: string): Promise<void> {
+    const demo = this.demos.get(id);
+    if (!demo) return;
+    await this.options.ground.libvirt.suspend(demo.machine.domain);
+    demo.suspended = true;
+  }
+
+  /** @throws what libvirt says */
+  async resume(id: string): Promise<void> {
+    const demo = this.demos.get(id);
+    if (!demo) return;
+    await this.options.ground.libvirt.resume(demo.machine.domain);
+    demo.suspended = false;
+  }
+
+  /** The box needs the room. */
+  displace(id: string): void {
+    this.end(id, "host");
   }
 
   /** One that is told to have ended by libvirt. */

@@ -45,7 +45,7 @@ function box({ agreed = true, lends = true } = {}) {
   );
   const ask = (path: string, init: RequestInit = {}, address = "10.0.0.1") =>
     app.fetch(new Request(`http://box${path}`, init), { address, secure: false });
-  const post = (path: string, type: string, body: BodyInit, address?: string, origin = "http://box") =>
+  const post = (path: string, type: string, body: string, address?: string, origin = "http://box") =>
     ask(path, { method: "POST", body, headers: { "Content-Type": type, Origin: origin } }, address);
   const start = (address?: string) => post("/demo/start", "application/json", JSON.stringify(SIZE), address);
   const keys = (text: string, address?: string) =>

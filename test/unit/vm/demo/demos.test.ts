@@ -48,6 +48,8 @@ function box(machines = 2) {
           );
           return { name: "", uuid: "", state: "running" };
         },
+        suspend: async (name) => void seen.notes.push(`suspend ${name}`),
+        resume: async (name) => void seen.notes.push(`resume ${name}`),
         destroy: async (name) => {
           if (!seen.isDestroyable) throw new Error("libvirt is away");
           seen.destroyed.push(name);
@@ -213,6 +215,19 @@ describe("visitors' machines", () => {
     expect(told.at(-1)).toBe("host");
     expect(demos.live()).toEqual([]);
     expect(await demos.begin("c", SIZE)).toEqual({ refused: "none" });
+  });
+
+  test("rest while the box needs its processors, and end when it needs its memory", async () => {
+    const { demos, seen, begin } = box();
+    const { told, hear } = page();
+    const id = await begin("phone");
+    demos.listen(id, "phone", hear);
+    await demos.suspend(id);
+    await demos.resume(id);
+    const name = `omvm-${id.slice(0, 10)}`;
+    expect(seen.notes.slice(1)).toEqual([`suspend ${name}`, `resume ${name}`]);
+    demos.displace(id);
+    expect(told.at(-1)).toBe("host");
   });
 
   test("are over when their machine is", async () => {
