@@ -25,8 +25,8 @@ export type DeskMembership = JudgingMembership & Pick<Membership, "publicKey" | 
 
 /** By what an ask has come, as far as the way itself proves it. */
 export interface AskWay {
-  /** IPv4 or IPv6; undefined: unknown. */
-  address: string | undefined;
+  /** What requests are counted by: IPv4 or IPv6, or the peer id of who carries it and has no address that means anything here. */
+  address: string;
   /** The network whose key has sealed it, or whose connection carries it; undefined: it came to the open counter. */
   membership: DeskMembership | undefined;
   /** What who is at the other end of a connection has proven to be; undefined: who asks must show it with the request. */

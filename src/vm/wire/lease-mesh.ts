@@ -87,7 +87,8 @@ export class LeaseMesh implements Part {
         if (this.end === undefined || this.serving >= MOST_STREAMS) throw new Error("lease: not now");
         if (!desk.takes(stream.peer)) throw new Error("lease: too many requests");
         this.serving += 1;
-        const address = addressOf(engine.connections(stream.peer), stream.connectionId);
+        // Else whoever has no address here could ask under ever other keys for all that there is.
+        const address = addressOf(engine.connections(stream.peer), stream.connectionId) ?? stream.peer;
         await this.serve(stream, { address, membership, carrier: member.role }).finally(() => {
           this.serving -= 1;
         });

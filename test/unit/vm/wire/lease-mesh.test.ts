@@ -103,7 +103,7 @@ describe("a member of a network who asks a box by the mesh", () => {
     await ask(engine, request(requestOf(member, 1)));
     const { source } = lastDecision()?.detail ?? {};
     expect(source).toEqual({
-      ...(address === undefined ? {} : { address }),
+      address: address ?? engine.peer,
       ...{ local: false, networks: [stand.network.id], reputation: 50 },
     });
   });
