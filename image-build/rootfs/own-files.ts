@@ -74,6 +74,12 @@ export function systemFiles(board: Board, version: string, base: string): TarFil
     text("usr/lib/clock-epoch", ""),
     text("usr/lib/os-release", `${osRelease(base)}${imageLines(board, version)}`),
     text("etc/rauc/system.conf", raucSystemConf(board.name)),
+    // The box lends virtual machines: libvirt is in the image.
+    {
+      path: "etc/systemd/system/omerta-box.service.d/lending.conf",
+      is: { link: "/usr/share/omerta-box/lending.conf" },
+    },
+    text("etc/libvirt/qemu.conf", QEMU_CONF),
     // Nothing in it is newer than what was made of it when it was built (systemd-update-done.service(8)).
     text("etc/.updated", ""),
     text("var/.updated", ""),
@@ -87,6 +93,13 @@ export function systemFiles(board: Board, version: string, base: string): TarFil
     folder("var/cache"),
   ];
 }
+
+/**
+ * Of Debian's libvirt, what is not as it comes: what QEMU says goes into a file, without a program of its own that would run for
+ * that; machines see /dev as it is, for nothing is kept from them that their user may not open anyhow; and nothing is noted at
+ * the disks, which are in memory.
+ */
+const QEMU_CONF = 'stdio_handler = "file"\nnamespaces = []\nremember_owner = 0\nmax_core = 0\n';
 
 /** What it is an image of, beside Debian's own lines (os-release(5)). */
 function imageLines(board: Board, version: string): string {
