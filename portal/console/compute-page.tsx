@@ -7,6 +7,7 @@ import {
   energyText,
   fromText,
   phaseText,
+  rankText,
   roomText,
   sizeText,
   termsText,
@@ -22,9 +23,12 @@ export const COMPUTE_STYLE = [
   "dl{display:grid;grid-template-columns:max-content 1fr;gap:.1em .9em;margin:.4em 0;font-size:.95em}",
   "dt{color:#4b555c}dd{margin:0;min-width:0;overflow-wrap:anywhere}",
   "article form{display:inline-flex;margin:.3em .5em .1em 0}",
+  "article details{padding:.2em 0}form.r{align-items:center}",
   "article h3{font-size:1em;margin:0}article h3 span{font-weight:400}",
   "code{font-size:.9em;overflow-wrap:anywhere}",
   ".bad{font-weight:700;color:#a01212}",
+  // Where there is room for it, two facts a line.
+  "@media(min-width:50em){dl{grid-template-columns:max-content 1fr max-content 1fr}}",
   "@media(prefers-color-scheme:dark){dt{color:#aab4bb}.bad{color:#ff9a9a}}",
 ].join("");
 
@@ -83,32 +87,36 @@ export function computePage(
                 ))}
               </>
             )}
-            <h2>Waiting</h2>
-            {others.length === 0 ? <p>Nobody waits.</p> : null}
-            {others.map((one) => (
-              <WaitingEntry one={one} token={token} />
-            ))}
-            <h2>Lent</h2>
-            {leases.length === 0 ? <p>Nothing is lent now.</p> : null}
-            {leases.map((lease) => (
-              <LeaseEntry lease={lease} token={token} />
-            ))}
-            <h2>Over</h2>
-            {ended.length === 0 ? <p>Nothing has been lent yet.</p> : null}
-            <ul>
-              {ended.map((one) => (
-                <li>
-                  <code>{one.id.slice(0, 8)}</code> {`${endedText(one)}. `}
-                  <Who who={one.who} />
-                  {": "}
-                  <bdi>{one.activity}</bdi>
-                </li>
-              ))}
-            </ul>
+            {room === undefined ? null : (
+              <>
+                <h2>Waiting</h2>
+                {others.length === 0 ? <p>Nobody waits.</p> : null}
+                {others.map((one) => (
+                  <WaitingEntry one={one} token={token} />
+                ))}
+                <h2>Lent</h2>
+                {leases.length === 0 ? <p>Nothing is lent now.</p> : null}
+                {leases.map((lease) => (
+                  <LeaseEntry lease={lease} token={token} />
+                ))}
+                <h2>Over</h2>
+                {ended.length === 0 ? <p>Nothing has been lent yet.</p> : null}
+                <ul>
+                  {ended.map((one) => (
+                    <li>
+                      <code>{one.id.slice(0, 8)}</code> {`${endedText(one)}. `}
+                      <Who who={one.who} />
+                      {": "}
+                      <bdi>{one.activity}</bdi>
+                    </li>
+                  ))}
+                </ul>
+              </>
+            )}
             <h2>Blocked</h2>
             {blocked.length === 0 ? <p>Nobody.</p> : null}
             {blocked.map((one) => (
-              <form method="post" action="/compute/unblock">
+              <form class="r" method="post" action="/compute/unblock">
                 <Hidden token={token} values={{ who: one.key }} />
                 <span>
                   <Who who={one} />
@@ -169,11 +177,11 @@ function LeaseEntry({ lease, token }: { lease: ShownLease; token: string }) {
           ...requesterFacts(lease),
           ["Traffic", trafficText(lease)],
           [
-            "Past its tunnel",
+            "Rogue",
             rogueAttempts === 0 ? (
-              "nothing was tried"
+              "nothing was tried past its tunnel"
             ) : (
-              <span class="bad">{`${rogueAttempts} packets were tried, and dropped`}</span>
+              <span class="bad">{`${rogueAttempts} packets were tried past its tunnel, and dropped`}</span>
             ),
           ],
           ["Used", energyText(lease)],
@@ -189,12 +197,12 @@ function LeaseEntry({ lease, token }: { lease: ShownLease; token: string }) {
 }
 
 function requesterFacts(one: ShownLease | ShownWaiting): [string, Child][] {
-  const { id, who, priority, reputation, acceptsInspection, image } = one;
+  const { id, who, acceptsInspection, image } = one;
   return [
     ["By", <Who who={who} />],
     ["From", fromText(one)],
-    ["Priority", `${priority}, reputation ${reputation}`],
-    ["Looking inside", acceptsInspection ? "they have agreed to it" : "they have not agreed to it"],
+    ["Priority", rankText(one)],
+    ["Inspection", acceptsInspection ? "they have agreed to it" : "they have not agreed to it"],
     ["Image", image],
     ["Id", <code>{id.slice(0, 8)}</code>],
   ];

@@ -9,6 +9,9 @@ import { uptimeText } from "./status-page.tsx";
 
 // What the operator's page and command line say alike of what a box lends.
 
+/** Where requests of the box's own operator come from. */
+const OWN: ShownLease["from"] = "this box";
+
 type Room = NonNullable<ComputeView["room"]>;
 
 /** "1 of 4 virtual machines lent, emulated: 1 of 3 processors, …" */
@@ -18,7 +21,8 @@ export function roomText({ acceleration, total, lent, free, leases, maxLeases }:
     free.cpus === 0
       ? "There is no room for a further one."
       : `A next one could have ${processors(free.cpus)}, ${free.memoryMiB} MiB of memory and ${free.diskMiB} MiB of disk.`;
-  return `${leases} of ${maxLeases} virtual machines are lent${how}: ${lent.cpus} of ${processors(total.cpus)}, ${lent.memoryMiB} of ${total.memoryMiB} MiB of memory, ${lent.diskMiB} MiB of disk. ${next}`;
+  const disk = lent.diskMiB === 0 ? "" : `, ${lent.diskMiB} MiB of disk`;
+  return `${leases} of ${maxLeases} virtual machines are lent${how}: ${lent.cpus} of ${processors(total.cpus)}, ${lent.memoryMiB} of ${total.memoryMiB} MiB of memory${disk}. ${next}`;
 }
 
 const ACCEPT: Record<ComputeView["terms"]["accept"], string> = {
@@ -33,7 +37,7 @@ export function termsText({ accept, operatorsInspect, quietHours }: ComputeView[
     `It lends to ${ACCEPT[accept]}, where no rule says otherwise${quietHours === "" ? "" : `; not from ${quietHours.replace("-", " to ")}`}.`,
     operatorsInspect
       ? "Requesters are told that operators may look inside their machines; who does not agree is refused."
-      : "Requesters are told nothing of operators who look inside: do not (vm.operators_inspect).",
+      : "Its operators do not look inside the machines, so requesters are not asked to agree to it (vm.operators_inspect).",
   ];
 }
 
@@ -49,6 +53,10 @@ const processors = (count: number): string => (count === 1 ? "1 processor" : `${
 /** "192.0.2.9, a member of Valley" */
 export const fromText = ({ from, network }: ShownLease | ShownWaiting): string =>
   [from, network === "" ? "" : `a member of ${network}`].filter((part) => part !== "").join(", ");
+
+/** "50, reputation 64"; the box's own operator has none. */
+export const rankText = ({ from, priority, reputation }: ShownLease | ShownWaiting): string =>
+  from === OWN ? String(priority) : `${priority}, reputation ${reputation}`;
 
 const WAITS: Record<ShownWaiting["waitsFor"], string> = {
   operator: "For your answer",

@@ -4,6 +4,7 @@ import {
   energyText,
   fromText,
   phaseText,
+  rankText,
   roomText,
   sizeText,
   termsText,
@@ -117,7 +118,7 @@ function factLines(one: ShownLease | ShownWaiting, facts: readonly string[]): st
   const from = fromText(one);
   return [
     `for: ${plain(one.activity) || "(nothing was said)"}`,
-    `by ${plain(whoText(one.who))}${from === "" ? "" : `, from ${plain(from)}`}; priority ${one.priority}, reputation ${one.reputation}`,
+    `by ${plain(whoText(one.who))}${from === "" ? "" : `, from ${plain(from)}`}; priority ${rankText(one)}`,
     ...facts.filter((fact) => fact !== ""),
     one.acceptsInspection ? "agrees that operators look inside" : "",
   ]
