@@ -85,7 +85,12 @@ export class Neighbours {
 
   private began(network: UpdateNetwork): void {
     const { engine, membership } = network;
-    const end = engine.on("joined", () => this.lookSoon());
+    const end = engine.on("joined", (peer) => {
+      // It may be another way by which it works.
+      const known = this.known.get(keyOf(network, peer));
+      if (known) Object.assign(known, { notBeforeMs: 0, waitMs: AGAIN_MS / 2 });
+      this.lookSoon();
+    });
     this.networks.set(membership.id, { network, end });
     if (!this.served.has(engine)) {
       this.served.add(engine);
