@@ -134,6 +134,9 @@ export class AgentClient {
 /** By this flock(1) says that somebody else has it. */
 const LOCKED = 75;
 
+/** What Bun says where there is no socket, or one that a killed agent has left. */
+const NOBODY = new Set(["ConnectionRefused", "FailedToOpenSocket", "ECONNREFUSED", "ENOENT"]);
+
 /** @returns undefined when nobody listens */
 async function fetchAgent(socket: string, path: string, init: RequestInit): Promise<Response | undefined> {
   if (!existsSync(socket)) return undefined;
@@ -144,7 +147,8 @@ async function fetchAgent(socket: string, path: string, init: RequestInit): Prom
   } catch (error) {
     if (init.signal?.aborted) throw new AgentClientError("the agent has not answered in time");
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ConnectionRefused" || code === "FailedToOpenSocket" || code === "ENOENT") return undefined;
+    // One that ends just now is as none, but for a wish: whether that was taken is not known.
+    if (NOBODY.has(code ?? "") || init.body === undefined) return undefined;
     throw new AgentClientError(`the agent ended while it was asked (${code ?? String(error)})`);
   }
 }
