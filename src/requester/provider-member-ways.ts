@@ -46,7 +46,7 @@ export function memberWays(options: MemberWaysOptions): ProviderWays {
     for (const { id, problem } of networks().list()) {
       if (problem !== undefined) continue;
       if (await isRead(sealed(id, address), address))
-        return { name: providerName({ by: "member", network: id, address }), network: id };
+        return { name: providerName({ by: "member", network: id, address }), network: id, title: address };
     }
     return { name: address };
   };

@@ -11,6 +11,8 @@ const leaseSchema = z.strictObject({
   id: hex(32),
   /** Where it was asked for, as whoever wires the requester names providers. */
   provider: z.string(),
+  /** What people call that box, where it is something else. */
+  providerTitle: z.string().max(500).optional(),
   /** The network by whose key of the requester it was asked for, and so obeys; missing: by the state's own. */
   signedIn: hex(16).optional(),
   /** Its own address in the tunnel. */

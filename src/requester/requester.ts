@@ -20,6 +20,8 @@ export interface LeaseWish {
   acceptsInspection: boolean;
   /** Of the provider as a box, where it is known: the request then holds for no other. 64 hexadecimal digits. */
   providerKey?: string;
+  /** See {@link KeptLease}. */
+  providerTitle?: string;
   /** Where this machine is heard by the provider; undefined: the requester comes to the provider. */
   heardAt: string | undefined;
   /** Of {@link newLeaseId}; undefined: a new one. */
@@ -69,7 +71,7 @@ export class Requester {
   request(provider: string, wish: LeaseWish): LeaseClient {
     const { state, vpn, clock } = this.options;
     if (!this.ends) throw new Error("the requester does not run");
-    const { heardAt, providerKey, identity, ...asked } = wish;
+    const { heardAt, providerKey, providerTitle, identity, ...asked } = wish;
     const address = vpn.freeAddress(state.leases.map((lease) => lease.address));
     const memberKey = wish.network === undefined ? undefined : this.options.keyIn?.(wish.network);
     const key = memberKey ?? state.key;
@@ -88,6 +90,7 @@ export class Requester {
     return this.take({
       id: request.id,
       provider,
+      ...(providerTitle === undefined ? {} : { providerTitle }),
       address,
       ...(memberKey && wish.network !== undefined ? { signedIn: wish.network } : {}),
       request: Buffer.from(signLeaseRequest(request, key, providerKey)).toString("base64"),

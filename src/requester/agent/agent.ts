@@ -138,6 +138,7 @@ export class RequesterAgent implements AgentDesk {
         sshKey: key?.line ?? (await this.leaseFolders.makeKey(id)),
         ...(key === undefined ? {} : { identity: key.identity }),
         ...(provider.key === undefined ? {} : { providerKey: provider.key }),
+        ...(provider.title === undefined ? {} : { providerTitle: provider.title }),
       });
     } catch (error) {
       this.leaseFolders.remove(id);
@@ -274,7 +275,8 @@ export class RequesterAgent implements AgentDesk {
 }
 
 function viewOf(client: LeaseClient): LeaseView {
-  const { id, provider, address, activity = "", askedAt, durationS, runsSince } = client.kept;
+  const { id, address, activity = "", askedAt, durationS, runsSince } = client.kept;
+  const { provider: name, providerTitle: provider = name } = client.kept;
   const { phase, outcome, why } = client.status;
   return {
     ...{ id, provider, address, phase, why, activity, askedAt, durationS },

@@ -150,11 +150,15 @@ describe("A requester's agent", () => {
     const provider = new PlayedProvider(TUNNEL_KEY);
     const network = "0123456789abcdef";
     const member = {
-      ways: { choose: async () => [{ name: "box", network }] as const, transportTo: () => provider },
+      ways: {
+        choose: async () => [{ name: "box", network, title: "quay" }] as const,
+        transportTo: () => provider,
+      },
       keyIn: (id: string) => (id === network ? key : undefined),
     };
     const first = await stand(folder, provider, member);
     const { lease } = await until("ssh", await first.client.request(WISH));
+    expect(lease.provider).toBe("quay");
     const [request] = provider.requests;
     expect(request).toMatchObject({ network, requester: Buffer.from(key.publicKey).toString("hex") });
     // A copy of what a killed one leaves.
