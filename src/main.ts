@@ -4,6 +4,8 @@ import { join, resolve } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { CONSOLE_PORT, type Config, problemLine } from "./config/index.ts";
 import { OperatorDesk } from "./first-boot/claim/operator-desk.ts";
+import { sealedExport } from "./first-boot/export/sealed-export.ts";
+import { isFlashed } from "./first-boot/flashed.ts";
 import {
   BenchBackend,
   checkCertificate,
@@ -322,11 +324,18 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         listen,
         ...(onBoard && wires ? { wires: () => wiredListensHere(CONSOLE_PORT) } : {}),
         ...(operator ? { operator } : {}),
+        exportAll: (passphrase) =>
+          sealedExport({
+            ...{ stateFolder, passphrase, wallMs: clock.wallMs() },
+            lost: ({ path, why }) => log.error(`${path} is not in the export: ${why}`),
+          }),
+        canReset: onBoard && isFlashed(),
         runFolder,
         source: {
           name: config.box.name,
           version: VERSION,
           mode,
+          hasOperator: operator !== undefined,
           config: { file: file ?? null, problems },
           parts: () => lifecycle.status(),
           gateway,

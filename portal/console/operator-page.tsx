@@ -9,7 +9,13 @@ import { MESSAGES_STYLE } from "./messages-page.tsx";
 export const OPERATOR_STYLE = MESSAGES_STYLE;
 
 /** What a form's fields are called. */
-export const OPERATOR_FIELDS = { code: "code", password: "password", next: "next", token: "token" } as const;
+export const OPERATOR_FIELDS = {
+  code: "code",
+  password: "password",
+  next: "next",
+  passphrase: "passphrase",
+  token: "token",
+} as const;
 
 const SAID: Record<Refusal, string> = {
   claimed: "This box has an operator already. Sign in with the password.",
@@ -23,8 +29,10 @@ const SAID: Record<Refusal, string> = {
 
 const STALE = "This page had been open for a while. Please send it once more.";
 
-/** What went wrong with a form; `stale`: it came from an older page. */
-export type Said = Refusal | "stale";
+const RESETTING = "The box starts again now, and forgets everything. That takes a minute or two.";
+
+/** What became of a form: why not, or `stale`, it came from an older page; `resetting` is done. */
+export type Said = Refusal | "stale" | "resetting";
 
 interface FormPage {
   boxName: string;
@@ -72,8 +80,8 @@ export const signInPage = ({ boxName, token, said }: FormPage): string =>
     </p>,
   ]);
 
-/** For the operator: another password, and out. */
-export const operatorPage = ({ boxName, token, said }: FormPage): string =>
+/** For the operator: another password, all that is kept to take along, back to the beginning, and out. */
+export const operatorPage = ({ boxName, token, said, canReset }: FormPage & { canReset: boolean }): string =>
   page(boxName, "Operator", said, [
     <p>
       <a href="/">Status</a>
@@ -91,6 +99,34 @@ export const operatorPage = ({ boxName, token, said }: FormPage): string =>
       />
     </Form>,
     <p class="s">All other browsers are signed out then.</p>,
+    <h2>Take all that the box keeps along</h2>,
+    <p>
+      Keys, networks, messages and the journal in one file, which the program age opens with the passphrase.
+    </p>,
+    <Form action="/operator/export" token={token} button="Export">
+      <Field
+        name="passphrase"
+        label="A passphrase for the file, five random words are good"
+        more={{ type: "password", autocomplete: "new-password", minlength: MIN_PASSWORD_CHARS }}
+      />
+    </Form>,
+    canReset ? (
+      <>
+        <h2>Have the box forget everything</h2>
+        <p>
+          It starts again, with new keys, in no network and with no messages, and waits to be claimed. What is
+          on the card stays: omerta.toml.
+        </p>
+        <Form action="/operator/reset" token={token} button="Forget everything">
+          <Field
+            name="password"
+            label="The present password"
+            more={{ type: "password", autocomplete: "current-password" }}
+          />
+        </Form>
+      </>
+    ) : null,
+    <h2>Leave</h2>,
     <Form action="/sign-out" token={token} button="Sign out" />,
   ]);
 
@@ -110,8 +146,8 @@ function page(boxName: string, title: string, said: Said | undefined, children: 
           <main>
             <h1>{`${boxName}: ${title.toLowerCase()}`}</h1>
             {said === undefined ? null : (
-              <p class="n" role="alert">
-                {said === "stale" ? STALE : SAID[said]}
+              <p class={said === "resetting" ? "ok" : "n"} role="alert">
+                {said === "stale" ? STALE : said === "resetting" ? RESETTING : SAID[said]}
               </p>
             )}
             {children}

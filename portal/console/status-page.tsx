@@ -45,6 +45,12 @@ export function statusPage(status: BoxStatus): string {
             <h1>{name}</h1>
             <p class="s">
               {`Omerta Box ${version}, ${mode} mode, up for ${uptimeText(uptimeSeconds)}. This page refreshes itself every ${REFRESH_S} s.`}
+              {status.hasOperator ? (
+                <>
+                  {" "}
+                  <a href="/operator">Password, export, sign out</a>
+                </>
+              ) : null}
             </p>
             {config.problems.length === 0 ? null : (
               <section class="n">

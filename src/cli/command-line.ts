@@ -2,8 +2,9 @@ import { Command, CommanderError } from "commander";
 import { VERSION } from "../main.ts";
 import { configCommand } from "./config.ts";
 import { EXIT } from "./exit.ts";
-import { claimCommand } from "./first-boot.ts";
+import { claimCommand, resetCommand } from "./first-boot.ts";
 import { boardCommand } from "./first-boot-board.ts";
+import { exportCommand } from "./first-boot-export.ts";
 import { loraCommand } from "./lora.ts";
 import { meshCommand } from "./mesh.ts";
 import { messagesCommand } from "./messages.ts";
@@ -33,6 +34,8 @@ function commandLine(): Command {
     .addCommand(configCommand())
     .addCommand(statusCommand())
     .addCommand(claimCommand())
+    .addCommand(exportCommand())
+    .addCommand(resetCommand())
     .addCommand(loraCommand())
     .addCommand(meshCommand())
     .addCommand(messagesCommand())

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { Board } from "../first-boot/board.ts";
 import { remounting, writeCard } from "../first-boot/card/card-writer.ts";
+import { CARD_FOLDER } from "../first-boot/flashed.ts";
 import { watchButton } from "../first-boot/reset/button-watch.ts";
 import { KEY_RESTART } from "../first-boot/reset/held-button.ts";
-import { resetRequest } from "../first-boot/reset/reset-request.ts";
+import { type ResetBy, resetRequest } from "../first-boot/reset/reset-request.ts";
 import { terminalsHere } from "../first-boot/screen/terminal.ts";
 import { createLog } from "../host/log.ts";
 import { run } from "../host/run.ts";
@@ -15,8 +16,6 @@ import { CONTROL_SOCKET } from "../portal/index.ts";
 import { DEFAULT_STATE } from "./run.ts";
 import { untilSignal } from "./signals.ts";
 
-/** Where an image's box has its control partition. */
-export const CARD_FOLDER = "/boot/omerta";
 /** Where scripts that run before the daemon leave what is to be told. */
 const NOTES_FOLDER = "/run/omerta-boot/notes";
 const ASK_TIMEOUT_MS = 3_000;
@@ -46,24 +45,26 @@ async function board(options: BoardArguments): Promise<void> {
   const card = existsSync(options.card)
     ? { folder: options.card, mount: remounting(options.card) }
     : undefined;
-  const shown = new Board({
+  const reset = async (by: ResetBy) => {
+    if (card === undefined) {
+      log.error("a reset was asked for, but there is no card to write the request on");
+      return;
+    }
+    log.warn({ by }, "a reset was asked for: the box starts again, and forgets everything");
+    shown.say(["The box starts again now, and forgets everything, as was asked for."]);
+    await writeCard(card.folder, resetRequest(by), card.mount);
+    await run(["systemctl", "reboot"]);
+  };
+  const shown: Board = new Board({
     ask: asker(join(options.run, CONTROL_SOCKET)),
     terminals: terminalsHere(),
-    ...{ card, notesFolder: options.notes, timers: systemTimers, log },
+    ...{ card, notesFolder: options.notes, timers: systemTimers, log, reset },
   });
   const ended = untilSignal();
   await shown.start();
-  const reset = async () => {
-    if (card === undefined)
-      return log.error("the button was held, but there is no card to write the request on");
-    log.warn("the button was held: the box is reset to as it was when it was new");
-    shown.say(["The button was held. The box starts again now, and forgets everything."]);
-    await writeCard(card.folder, resetRequest("button"), card.mount);
-    await run(["systemctl", "reboot"]);
-  };
   const endButton = watchButton({
     ...{ code: options.button, holdMs: options.hold * 1_000, timers: systemTimers },
-    held: () => void reset().catch((error) => log.error({ error }, "the box could not be reset")),
+    held: () => void reset("button").catch((error) => log.error({ error }, "the box could not be reset")),
   });
   await ended;
   endButton();

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { isFlashed } from "../first-boot/flashed.ts";
 import type { OperatorView } from "../portal/index.ts";
 import { askBox, type ControlOptions, withControlOptions } from "./control.ts";
 import { EXIT } from "./exit.ts";
@@ -30,4 +31,27 @@ function claimWords({ claimCode, signIn, consoleUrls }: OperatorView): string {
   if (claimCode === null)
     return `The box has an operator. Where the password is lost: omerta-box claim --again\n${where}`;
   return `Nobody operates this box yet. The code: ${claimCode}\n${where}`;
+}
+
+/** `omerta-box reset`: has a flashed box forget everything at once. */
+export function resetCommand(): Command {
+  return withControlOptions(
+    new Command("reset").description(
+      "has a flashed box start again and forget everything: keys, networks, messages, its operator",
+    ),
+  )
+    .requiredOption("--yes", "really")
+    .action(reset);
+}
+
+async function reset(options: ControlOptions): Promise<void> {
+  if (!isFlashed()) {
+    process.exitCode = EXIT.failed;
+    process.stderr.write(
+      "omerta-box: this box does not run from the flashable image: delete its state folder instead\n",
+    );
+    return;
+  }
+  if (await askBox<OperatorView>("/api/operator/reset", options, {}))
+    process.stdout.write("The box starts again in a moment.\n");
 }

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { VirtualFirmware } from "../bench/virtual-air.ts";
+import { CARD_FOLDER, isFlashed } from "../first-boot/flashed.ts";
 import { createLog } from "../host/log.ts";
 import { makeOwnFolder } from "../host/own-folder.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
@@ -13,10 +14,8 @@ import { untilSignal } from "./signals.ts";
 /** Where a box keeps its state when it was not told. */
 export const DEFAULT_STATE: Record<Mode, string> = { bench: ".state/bench", device: "/var/lib/omerta-box" };
 const DEFAULT_CONFIG: Record<Mode, string> = { bench: "omerta.toml", device: "/etc/omerta-box/omerta.toml" };
-/** In the flashable image, on the part of the card that people see; what stands in /etc there is gone at the next start. */
-const CARD_CONFIG = "/boot/omerta/omerta.toml";
-/** Made by the image's first file system, and by nothing else. */
-const IMAGE_MARK = "/run/omerta/slot";
+/** In the flashable image; what stands in /etc there is gone at the next start. */
+const CARD_CONFIG = `${CARD_FOLDER}/omerta.toml`;
 const BENCH_ADDRESS = "127.0.0.1";
 /** How long a box that gives up has for its last words, and one on a bench to stop. */
 const LAST_WORDS_MS: Record<Mode, number> = { bench: 10_000, device: 1_000 };
@@ -134,7 +133,7 @@ async function runBox(options: RunOptions): Promise<void> {
 }
 
 function defaultConfigFile(mode: Mode): string {
-  return mode === "device" && existsSync(IMAGE_MARK) ? CARD_CONFIG : DEFAULT_CONFIG[mode];
+  return mode === "device" && isFlashed() ? CARD_CONFIG : DEFAULT_CONFIG[mode];
 }
 
 /** Waits until the portal's process answers, for a few seconds at most: what is wrong then is shown as trouble. */

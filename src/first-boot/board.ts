@@ -6,6 +6,7 @@ import type { Timers } from "../host/timers.ts";
 import type { BoxStatus, OperatorView } from "../portal/index.ts";
 import { cardTexts } from "./card/card-texts.ts";
 import { type CardMount, writeCard } from "./card/card-writer.ts";
+import type { ResetBy } from "./reset/reset-request.ts";
 import { COLUMNS, type Silence, screenLines, silentLines } from "./screen/console-screen.ts";
 import { type Front, frontOf } from "./screen/front.ts";
 import { type Terminal, terminalText, writeTerminal } from "./screen/terminal.ts";
@@ -20,6 +21,8 @@ export interface BoardOptions {
   notesFolder: string;
   timers: Timers;
   log: Logger;
+  /** Has the box forget everything, because the operator's page was asked to. */
+  reset?: (by: ResetBy) => Promise<void>;
   /** Writes to a terminal; {@link writeTerminal} when absent. */
   write?: (terminal: Terminal, text: string) => void;
 }
@@ -70,6 +73,10 @@ export class Board {
       return;
     }
     this.hasAnswered = true;
+    if (front.resetAsked && this.options.reset) {
+      await this.options.reset("console");
+      return;
+    }
     this.show((kind) => screenLines(front, kind === "screen"));
     await this.keepCard(front);
   }

@@ -17,7 +17,7 @@ import { serveSocket } from "../host/socket-server.ts";
 import { MAX_MESSAGE_BYTES, PRIORITIES, parseAddress } from "../lora/index.ts";
 import { computeConsole } from "./compute-console.ts";
 import { messagesConsole } from "./messages-console.ts";
-import { operatorApi } from "./operator-api.ts";
+import { operatorApi, ResetWish } from "./operator-api.ts";
 import { operatorComputeApi } from "./operator-compute-api.ts";
 import { operatorMessagesApi } from "./operator-messages-api.ts";
 import { operatorUpdateApi } from "./operator-update-api.ts";
@@ -31,6 +31,10 @@ export interface ConsolePartOptions {
   wires?: () => readonly string[];
   /** Who may see the page by TCP; undefined: whoever reaches it. */
   operator?: OperatorDesk;
+  /** All that the box keeps, sealed with a passphrase. */
+  exportAll?: (passphrase: string) => Promise<ReadableStream<Uint8Array>>;
+  /** Whether there is somebody who has the box forget everything when the operator asks for it. */
+  canReset?: boolean;
   runFolder: string;
 }
 
@@ -46,18 +50,26 @@ export class ConsolePart implements Part {
   /** Addresses that it listens on already. */
   private readonly bound = new Set<string>();
   private refusal = "";
+  private readonly resetWish = new ResetWish();
   private endRetries: () => Promise<void> = async () => {};
 
   constructor(private readonly options: ConsolePartOptions) {}
 
   async start(): Promise<void> {
-    const { source, listen, wires, operator, runFolder } = this.options;
+    const { source, listen, wires, operator, exportAll, canReset, runFolder } = this.options;
     const startedMs = source.monotonicMs();
     const app = consoleApp(source, startedMs);
-    const control = controlApp(source, app, () => this.urls(), operator);
+    const control = controlApp(
+      source,
+      app,
+      operatorApi(() => this.urls(), operator, this.resetWish),
+    );
     this.servers.push(serveSocket(join(runFolder, CONTROL_SOCKET), (request) => control.fetch(request)));
     const shown = operator
-      ? operatorGate(operator, source.name, (request) => app.fetch(request))
+      ? operatorGate(operator, source.name, (request) => app.fetch(request), {
+          ...(exportAll ? { exportAll } : {}),
+          ...(canReset ? { reset: () => this.resetWish.ask() } : {}),
+        })
       : (request: Request) => app.fetch(request);
     const fetch = (request: Request, from: string) =>
       isLocalName(request) ? shown(request, from) : new Response("", { status: 421 });
@@ -145,12 +157,12 @@ const textToSend = z.strictObject({
 export type TextRequest = z.input<typeof textToSend>;
 
 /** What the command line may do beside looking: the socket is its owner's alone. */
-function controlApp(source: StatusSource, app: Hono, urls: () => string[], operator?: OperatorDesk) {
+function controlApp(source: StatusSource, app: Hono, operator: ReturnType<typeof operatorApi>) {
   const control = new Hono();
   if (source.messages) control.route("/api/messages", operatorMessagesApi(source.messages));
   if (source.compute) control.route("/api/compute", operatorComputeApi(source.compute));
   control.route("/api/update", operatorUpdateApi(source.update));
-  control.route("/api/operator", operatorApi(urls, operator));
+  control.route("/api/operator", operator);
   return control
     .use(bodyLimit({ maxSize: MAX_MESSAGE_BYTES * 2 }))
     .post(

@@ -9,14 +9,30 @@ export interface OperatorView {
   signIn: boolean;
   /** Where the operator's page is. */
   consoleUrls: string[];
+  /** The operator has asked for a reset on the page: whoever can write to the card does it. */
+  resetAsked: boolean;
+}
+
+/** A wish of the operator's page that the daemon cannot fulfil by itself. */
+export class ResetWish {
+  private asked = false;
+
+  ask(): void {
+    this.asked = true;
+  }
+
+  get isAsked(): boolean {
+    return this.asked;
+  }
 }
 
 /** For the control socket alone, which is root's. */
-export function operatorApi(urls: () => string[], desk: OperatorDesk | undefined) {
+export function operatorApi(urls: () => string[], desk: OperatorDesk | undefined, wish: ResetWish) {
   const view = (): OperatorView => ({
     claimCode: desk?.claimCode ?? null,
     signIn: desk !== undefined,
     consoleUrls: urls(),
+    resetAsked: wish.isAsked,
   });
   return new Hono()
     .get("/", (c) => c.json(view()))
@@ -24,6 +40,10 @@ export function operatorApi(urls: () => string[], desk: OperatorDesk | undefined
       if (desk === undefined)
         return c.json({ error: "this box asks for no password (management.sign_in)" }, 409);
       desk.release();
+      return c.json(view());
+    })
+    .post("/reset", (c) => {
+      wish.ask();
       return c.json(view());
     });
 }

@@ -16,6 +16,8 @@ export interface BoxStatus {
   version: string;
   mode: string;
   uptimeSeconds: number;
+  /** The page is the operator's alone: it leads to where the password is changed. Absent: everybody sees it. */
+  hasOperator?: boolean;
   config: { file: string | null; problems: readonly ConfigProblem[] };
   parts: ({ name: string } & PartStatus)[];
   guests: {
@@ -56,6 +58,7 @@ export interface StatusSource {
   name: string;
   version: string;
   mode: string;
+  hasOperator?: boolean;
   config: BoxStatus["config"];
   parts: () => BoxStatus["parts"];
   gateway: Gateway;
@@ -95,6 +98,7 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     name: source.name,
     version: source.version,
     mode: source.mode,
+    ...(source.hasOperator ? { hasOperator: true } : {}),
     uptimeSeconds: Math.floor((nowMs - startedMs) / 1000),
     config: source.config,
     parts: source.parts(),

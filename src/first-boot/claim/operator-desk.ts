@@ -9,6 +9,7 @@ import {
   keepPassword,
   MAX_PASSWORD_CHARS,
   MIN_PASSWORD_CHARS,
+  type PasswordCost,
   passwordSchema,
 } from "./operator-password.ts";
 
@@ -38,6 +39,8 @@ export interface OperatorDeskOptions {
   monotonicMs: () => number;
   /** Told what an operator should know: claims, and what cannot be kept. */
   told: (message: string) => void;
+  /** What a new password costs to try; less for tests. */
+  passwordCost?: PasswordCost;
 }
 
 /** One source has five tries at once and then one in twenty seconds; all together three a second. */
@@ -79,7 +82,7 @@ export class OperatorDesk {
     if (this.state.code === null) return { refused: "claimed" };
     if (!isClaimCode(this.state.code, typed)) return { refused: "code" };
     if (wrong !== undefined) return { refused: wrong };
-    const kept = await keepPassword(password, this.options.randomBytes(16));
+    const kept = await keepPassword(password, this.options.randomBytes(16), this.options.passwordCost);
     // Somebody else may have been as fast.
     if (this.state.code === null) return { refused: "claimed" };
     const session = this.newToken();
@@ -107,7 +110,7 @@ export class OperatorDesk {
     if (wrong !== undefined) return { refused: wrong };
     const entry = await this.signIn(present, source);
     if ("refused" in entry) return entry;
-    const password = await keepPassword(next, this.options.randomBytes(16));
+    const password = await keepPassword(next, this.options.randomBytes(16), this.options.passwordCost);
     this.keep((state) => ({ ...state, password, sessions: [tokenHash(entry.session)] }));
     return entry;
   }

@@ -11,6 +11,7 @@ import {
   signInPage,
 } from "../../../portal/console/operator-page.tsx";
 import { FormTokens } from "../../portal/form-token.ts";
+import { ExportError } from "../export/sealed-export.ts";
 import type { Entry, OperatorDesk } from "./operator-desk.ts";
 
 const COOKIE = "omerta_operator";
@@ -22,6 +23,14 @@ const STYLE_HASH = `'sha256-${new Bun.CryptoHasher("sha256").update(OPERATOR_STY
 /** What comes with a request: the address that sent it. */
 interface Sent {
   Bindings: { source: string };
+}
+
+/** What the operator alone may do, where the box can. */
+export interface OperatorDeeds {
+  /** All that the box keeps, sealed. @throws {ExportError} when the passphrase is too short */
+  exportAll?: (passphrase: string) => Promise<ReadableStream<Uint8Array>>;
+  /** Has the box forget everything soon. */
+  reset?: () => void;
 }
 
 /** What lies behind the gate: the operator's page. */
@@ -37,6 +46,7 @@ export function operatorGate(
   desk: OperatorDesk,
   boxName: string,
   behind: Behind,
+  { exportAll, reset }: OperatorDeeds = {},
 ): (request: Request, source: string) => Response | Promise<Response> {
   const tokens = new FormTokens();
   const app = new Hono<Sent>();
@@ -69,7 +79,7 @@ export function operatorGate(
     strictTransportSecurity: false,
   });
   const form = bodyLimit({ maxSize: MAX_FORM_BYTES });
-  for (const path of ["/claim", "/sign-in", "/sign-out", "/operator", "/operator/password"])
+  for (const path of ["/claim", "/sign-in", "/sign-out", "/operator", "/operator/*"])
     app.use(path, own, form);
 
   app.get("/claim", (c) => (isOperator(c) ? c.redirect("/", 303) : door(c)));
@@ -84,18 +94,48 @@ export function operatorGate(
     if (!tokens.matches(c.env.source, token)) return door(c, "stale");
     return letIn(c, await desk.signIn(password, c.env.source), (said) => door(c, said));
   });
-  app.get("/operator", (c) => (isOperator(c) ? c.html(operatorPage(facts(c))) : door(c)));
+  const operators = (c: Context<Sent>, said?: Said) =>
+    c.html(
+      operatorPage({ ...facts(c, said), canReset: reset !== undefined }),
+      said === undefined || said === "resetting" ? 200 : said === "slow" ? 429 : 403,
+    );
+  app.get("/operator", (c) => (isOperator(c) ? operators(c) : door(c)));
+  app.post("/operator/export", async (c) => {
+    if (!isOperator(c)) return door(c);
+    const { passphrase = "", token = "" } = await fieldsOf(c.req.raw);
+    if (!tokens.matches(c.env.source, token)) return operators(c, "stale");
+    if (exportAll === undefined) return c.notFound();
+    try {
+      return c.body(await exportAll(passphrase), 200, {
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": 'attachment; filename="omerta-export.age"',
+        "Cache-Control": "no-store",
+      });
+    } catch (error) {
+      if (!(error instanceof ExportError)) throw error;
+      return operators(c, "short");
+    }
+  });
+  app.post("/operator/reset", async (c) => {
+    if (!isOperator(c)) return door(c);
+    const { password = "", token = "" } = await fieldsOf(c.req.raw);
+    if (!tokens.matches(c.env.source, token)) return operators(c, "stale");
+    if (reset === undefined) return c.notFound();
+    const entry = await desk.signIn(password, c.env.source);
+    if ("refused" in entry) return operators(c, entry.refused);
+    reset();
+    return operators(c, "resetting");
+  });
   app.post("/operator/password", async (c) => {
     if (!isOperator(c)) return door(c);
     const { password = "", next = "", token = "" } = await fieldsOf(c.req.raw);
-    const again = (said: Said) => c.html(operatorPage(facts(c, said)), said === "slow" ? 429 : 403);
-    if (!tokens.matches(c.env.source, token)) return again("stale");
-    return letIn(c, await desk.changePassword(password, next, c.env.source), again);
+    if (!tokens.matches(c.env.source, token)) return operators(c, "stale");
+    const entry = await desk.changePassword(password, next, c.env.source);
+    return letIn(c, entry, (said) => operators(c, said));
   });
   app.post("/sign-out", async (c) => {
     const { token = "" } = await fieldsOf(c.req.raw);
-    if (isOperator(c) && !tokens.matches(c.env.source, token))
-      return c.html(operatorPage(facts(c, "stale")), 403);
+    if (isOperator(c) && !tokens.matches(c.env.source, token)) return operators(c, "stale");
     desk.signOut(getCookie(c, COOKIE) ?? "");
     deleteCookie(c, COOKIE, { path: "/" });
     return c.redirect("/sign-in", 303);

@@ -17,14 +17,21 @@ export const passwordSchema = z.strictObject({
 
 export type KeptPassword = z.infer<typeof passwordSchema>;
 
+/** RFC 7914's N, r and p. */
+export type PasswordCost = Pick<KeptPassword, "n" | "r" | "p">;
+
 /** 16 MiB and some tens of milliseconds of a small board: more would let whoever asks often keep it from its work. */
-const COST = { n: 16_384, r: 8, p: 1 };
+const COST: PasswordCost = { n: 16_384, r: 8, p: 1 };
 const HASH_BYTES = 32;
 
 /** @param salt 16 random bytes */
-export async function keepPassword(password: string, salt: Uint8Array): Promise<KeptPassword> {
-  const hash = await hashed(password, salt, COST);
-  return { salt: Buffer.from(salt).toString("base64"), hash: hash.toString("base64"), ...COST };
+export async function keepPassword(
+  password: string,
+  salt: Uint8Array,
+  cost: PasswordCost = COST,
+): Promise<KeptPassword> {
+  const hash = await hashed(password, salt, cost);
+  return { salt: Buffer.from(salt).toString("base64"), hash: hash.toString("base64"), ...cost };
 }
 
 /** In constant time for passwords that are not it. */
@@ -34,11 +41,7 @@ export async function isPassword(kept: KeptPassword, typed: string): Promise<boo
   return known.length === hash.length && timingSafeEqual(known, hash);
 }
 
-function hashed(
-  password: string,
-  salt: Uint8Array,
-  { n, r, p }: Pick<KeptPassword, "n" | "r" | "p">,
-): Promise<Buffer> {
+function hashed(password: string, salt: Uint8Array, { n, r, p }: PasswordCost): Promise<Buffer> {
   const options = { N: n, r, p, maxmem: 256 * n * r };
   return new Promise((resolve, reject) => {
     // The same letters may be written in two ways (Unicode normalisation), and two keyboards differ in that.

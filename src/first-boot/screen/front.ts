@@ -16,6 +16,8 @@ export interface Front {
   consoleUrls: readonly string[];
   /** What to claim the box by; undefined once it has been claimed, and where nobody has to. */
   claimCode: string | undefined;
+  /** The operator has asked on the page that the box forgets everything. */
+  resetAsked: boolean;
   /** The file that the box was configured by; undefined: none. */
   configFile: string | undefined;
   /** What is wrong with that file, a line each. */
@@ -42,6 +44,7 @@ export function frontOf(status: BoxStatus, operator: OperatorView, notes: readon
     callsForHelp: status.messages?.sos.filter(({ state }) => state !== "acknowledged").length ?? 0,
     consoleUrls: operator.consoleUrls.filter((url) => !url.includes("//127.") && !url.includes("//[::1]")),
     claimCode: operator.claimCode ?? undefined,
+    resetAsked: operator.resetAsked,
     configFile: status.config.file ?? undefined,
     configProblems: status.config.problems.map(problemLine),
     troubles: [

@@ -26,13 +26,16 @@ async function boardWith(answers: Record<string, unknown>) {
       mount: { writable: async () => void mounts.push("rw"), readOnly: async () => void mounts.push("ro") },
     },
     ...{ notesFolder, timers: time, log: capturedLog().log },
+    reset: async (by) => void mounts.push(`reset by ${by}`),
     write: ({ path }, text) => void written.push(`${path}: ${text}`),
   });
   await board.start();
   return { board, time, card, notesFolder, written, mounts };
 }
 
-const answering = (more: { uptimeSeconds?: number; claimCode?: string | null } = {}) => ({
+const answering = (
+  more: { uptimeSeconds?: number; claimCode?: string | null; resetAsked?: boolean } = {},
+) => ({
   "/api/status": {
     ...{ name: "Harbour", version: "0.0.0", mode: "device", uptimeSeconds: more.uptimeSeconds ?? 60 },
     config: { file: null, problems: [] },
@@ -42,6 +45,7 @@ const answering = (more: { uptimeSeconds?: number; claimCode?: string | null } =
   "/api/operator": {
     claimCode: more.claimCode ?? null,
     signIn: true,
+    resetAsked: more.resetAsked ?? false,
     consoleUrls: ["http://10.0.0.5:8090/"],
   },
 });
@@ -84,6 +88,12 @@ describe("a board", () => {
     Object.assign(answers, answering());
     await time.advanceAsync(3_000);
     expect(written.at(-1)).toContain("Harbour");
+    await board.stop();
+  });
+
+  test("has the box forget everything when the operator has asked for it on the page", async () => {
+    const { board, mounts } = await boardWith(answering({ resetAsked: true }));
+    expect(mounts).toEqual(["reset by console"]);
     await board.stop();
   });
 

@@ -11,6 +11,7 @@ export const frontOfBox = (more: Partial<Front> = {}): Front => ({
   callsForHelp: 0,
   consoleUrls: ["http://192.168.1.7:8090/"],
   claimCode: "70K1-M9QX",
+  resetAsked: false,
   configFile: "/boot/omerta/omerta.toml",
   configProblems: [],
   troubles: [],

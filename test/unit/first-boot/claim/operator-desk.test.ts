@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Entry, OperatorDesk } from "../../../../src/first-boot/claim/operator-desk.ts";
+import { keepPassword } from "../../../../src/first-boot/claim/operator-password.ts";
 import { FakeClock } from "../../fake-clock.ts";
 import { scratchFolders } from "../../scratch.ts";
 
@@ -14,7 +15,12 @@ function deskIn(stateFolder = scratch()) {
   const told: string[] = [];
   const open = () =>
     new OperatorDesk({
-      ...{ stateFolder, randomBytes, told: (message) => told.push(message) },
+      ...{
+        stateFolder,
+        randomBytes,
+        told: (message) => told.push(message),
+        passwordCost: { n: 1_024, r: 1, p: 1 },
+      },
       monotonicMs: () => clock.monotonicMs(),
     });
   return { desk: open(), open, clock, told, stateFolder, file: join(stateFolder, "operator.json") };
@@ -110,6 +116,11 @@ describe("the operator", () => {
       true,
       false,
     ]);
+  });
+
+  test("has a password that costs tens of milliseconds to try, however fast the tests are", async () => {
+    const { hash, n, r, p } = await keepPassword("a password", new Uint8Array(16));
+    expect([hash.length, n, r, p]).toEqual([44, 16_384, 8, 1]);
   });
 
   test("has a password that is not written down, nor are the sessions", async () => {

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { OPERATOR_STYLE } from "../../../../portal/console/operator-page.tsx";
 import { OperatorDesk } from "../../../../src/first-boot/claim/operator-desk.ts";
 import { operatorGate } from "../../../../src/first-boot/claim/operator-gate.ts";
+import { ExportError } from "../../../../src/first-boot/export/sealed-export.ts";
 import { FakeClock } from "../../fake-clock.ts";
 import { scratchFolders } from "../../scratch.ts";
 
@@ -14,14 +15,26 @@ const PAGE = "what only the operator sees";
 function standAt() {
   const clock = new FakeClock();
   const desk = new OperatorDesk({
-    ...{ stateFolder: scratch(), randomBytes, told: () => {} },
+    ...{ stateFolder: scratch(), randomBytes, told: () => {}, passwordCost: { n: 1_024, r: 1, p: 1 } },
     monotonicMs: () => clock.monotonicMs(),
   });
   const seen: string[] = [];
-  const gate = operatorGate(desk, "Harbour", (request) => {
-    seen.push(`${request.method} ${new URL(request.url).pathname}`);
-    return new Response(PAGE, { headers: { "content-security-policy": "default-src 'self'" } });
-  });
+  const gate = operatorGate(
+    desk,
+    "Harbour",
+    (request) => {
+      seen.push(`${request.method} ${new URL(request.url).pathname}`);
+      return new Response(PAGE, { headers: { "content-security-policy": "default-src 'self'" } });
+    },
+    {
+      exportAll: async (passphrase) => {
+        if (passphrase.length < 10) throw new ExportError("passphrase: too short");
+        seen.push(`export with ${passphrase}`);
+        return new Response("sealed").body ?? new ReadableStream();
+      },
+      reset: () => seen.push("reset"),
+    },
+  );
   const browser = (address: string) => {
     let cookie = "";
     const ask = async (path: string, more: RequestInit = {}) => {
@@ -141,6 +154,37 @@ describe("the operator's page behind its gate", () => {
     expect((await ask("/")).status).toBe(303);
     expect((await ask("/operator")).status).toBe(200);
     expect(await (await ask("/operator")).text()).toContain("sign in");
+  });
+
+  test("hands all that is kept to the operator alone, sealed with a passphrase that is not too short", async () => {
+    const { desk, browser, seen } = standAt();
+    const { ask, fill } = browser("192.168.7.5");
+    expect((await fill("/claim", "/operator/export", { passphrase: "five quiet words" })).status).toBe(200);
+    expect(seen).toEqual([]);
+    await fill("/claim", "/claim", { code: desk.claimCode ?? "", password: PASSWORD });
+    expect((await fill("/operator", "/operator/export", { passphrase: "short" })).status).toBe(403);
+    const answer = await fill("/operator", "/operator/export", { passphrase: "five quiet words" });
+    expect([await answer.text(), answer.headers.get("content-disposition")]).toEqual([
+      "sealed",
+      'attachment; filename="omerta-export.age"',
+    ]);
+    expect(
+      (await ask("/operator/export", { method: "POST", body: "passphrase=five+quiet+words" })).status,
+    ).toBe(403);
+    expect(seen).toEqual(["export with five quiet words"]);
+  });
+
+  test("has the box forget everything when the operator says the password once more", async () => {
+    const { desk, clock, browser, seen } = standAt();
+    const { fill } = browser("192.168.7.5");
+    await fill("/claim", "/operator/reset", { password: PASSWORD });
+    await fill("/claim", "/claim", { code: desk.claimCode ?? "", password: PASSWORD });
+    clock.pass(60_000);
+    expect((await fill("/operator", "/operator/reset", { password: "not the password" })).status).toBe(403);
+    expect(seen).toEqual([]);
+    const done = await fill("/operator", "/operator/reset", { password: PASSWORD });
+    expect([done.status, (await done.text()).includes("forgets everything")]).toEqual([200, true]);
+    expect(seen).toEqual(["reset"]);
   });
 
   test("has pages that allow nothing but their own style, and refuses floods of text", async () => {

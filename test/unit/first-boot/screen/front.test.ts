@@ -40,6 +40,7 @@ const STATUS: BoxStatus = {
 const OPERATOR = {
   claimCode: "70K1-M9QX",
   signIn: true,
+  resetAsked: false,
   consoleUrls: ["http://127.0.0.1:8090/", "http://10.0.0.5:8090/"],
 };
 
@@ -55,6 +56,7 @@ test("what a box shows in front of it is made of its status, and of what happene
     // Nobody before the box can open an address of its own.
     consoleUrls: ["http://10.0.0.5:8090/"],
     claimCode: "70K1-M9QX",
+    resetAsked: false,
     configFile: "/boot/omerta/omerta.toml",
     configProblems: ["box.nme: unknown key"],
     troubles: ["The data partition was repaired.", "gateway: nft: not permitted"],
