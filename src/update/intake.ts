@@ -13,6 +13,7 @@ import {
   checkFits,
   RefusedError,
   type RunningImage,
+  raucRefusal,
 } from "./bundle/rauc-bundle.ts";
 import { httpSource } from "./http-source.ts";
 import { Neighbours } from "./neighbours/neighbours.ts";
@@ -121,6 +122,7 @@ export class Intake {
   /** Takes what has been put there, or says why not and throws it away. */
   readonly lookAtIncoming = onceAtATime(async () => {
     const { shelf } = this.options;
+    for (const { name, said } of shelf.refusals()) await this.refused(name, ARRIVED.stick, raucRefusal(said));
     for (const { arrival, path } of shelf.incoming()) {
       this.isChecking = true;
       try {

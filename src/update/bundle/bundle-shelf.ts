@@ -27,6 +27,10 @@ export interface ShelvedBundle {
 
 /** What stays free for what the box is there for. */
 const SPARE_BYTES = 128 * 1024 ** 2;
+/** Of a few, so that a stick full of them costs nothing. */
+const MOST = 16;
+const REFUSED = ".refused";
+const MAX_WORDS = 400;
 const NAME = /^[\w.+-]{1,120}\.raucb$/;
 
 /**
@@ -46,6 +50,19 @@ export class BundleShelf {
       const folder = join(this.folder, "incoming", arrival);
       return names(folder).map((name) => ({ arrival, path: join(folder, name) }));
     });
+  }
+
+  /** What was refused where it was, with RAUC's words; it is told once. */
+  refusals(): { name: string; said: string }[] {
+    const folder = join(this.folder, "incoming", "stick");
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(REFUSED))
+      .slice(0, MOST)
+      .map((name) => {
+        const said = Buffer.from(this.read(join(folder, name), 0, MAX_WORDS)).toString("utf8");
+        this.discard(join(folder, name));
+        return { name: name.slice(0, -REFUSED.length), said };
+      });
   }
 
   held(): ShelvedBundle[] {
@@ -123,9 +140,7 @@ export function bundleId(tail: Uint8Array, bytes: number): string {
   return new Bun.CryptoHasher("sha256").update(tail.subarray(-(bytes - signedAt))).digest("hex");
 }
 
-/** Of a few, so that a stick full of them costs nothing. */
 function names(folder: string): string[] {
-  const MOST = 16;
   return readdirSync(folder)
     .filter((name) => NAME.test(name))
     .sort()

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KeyringError, keyringOf, type Signer } from "../../../image-build/rauc/signing.ts";
@@ -12,6 +12,8 @@ import { scratchFolders } from "../scratch.ts";
 import { confWith, Signers, smallBundle } from "./bundles.ts";
 
 const folderOf = scratchFolders();
+// Keys and bundles are made.
+setDefaultTimeout(60_000);
 const RUNNING = { compatible: "omerta-box-pc-amd64", version: "1.0.0" };
 
 /** What a box says to a bundle: "takes it", or why not. */
