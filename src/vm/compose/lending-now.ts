@@ -102,7 +102,8 @@ export class LendingNow {
     };
     this.pool = lendingPool({
       ...{ config, images, timers, log },
-      ground: { ...ground, folder: folders.pool },
+      // In the folder of all machines: one that is claimed has its agent's socket where a lease's is.
+      ground,
       causes: () => this.hostFirst.causes,
     });
     this.checkpoints = lendingCheckpoints({

@@ -17,7 +17,7 @@ import { type LeaseNames, leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
 import { type Libvirt, LibvirtTimeoutError } from "../libvirt/index.ts";
 import type { OverlayStore } from "../overlay/index.ts";
-import type { Pool } from "../pool/index.ts";
+import type { Pool, PooledMachine } from "../pool/index.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import { cutOn, type LeaseTraffic, type LeaseWatch, type PunishmentPolicy } from "../watch/index.ts";
 
@@ -34,7 +34,7 @@ export interface MachineGround extends MachineHouse {
   /** Whom QEMU runs as: in libvirt's form, and for files. Undefined: as libvirt is configured. */
   owner: { name: string; uid: number; gid: number } | undefined;
   /** Machines that wait already; undefined: each lease starts its own. */
-  pool?: Pick<Pool, "claim"> | undefined;
+  pool?: Pick<Pool, "claim" | "discard"> | undefined;
   /** Undefined: this box saves no machines, and lets none go on. */
   checkpoints?: Pick<Checkpoints, "promise" | "claim"> | undefined;
   /**
@@ -77,12 +77,16 @@ export class LentMachine {
   private disk: string | undefined;
   private agent: ReturnType<MachineGround["agentAt"]> | undefined;
   private traffic: LeaseTraffic | undefined;
-  private isPooled = false;
+  /** It waited for this lease. */
+  private pooled: PooledMachine | undefined;
+  private order: MachineOrder | undefined;
   private restore: RestoreClaim | undefined;
   /** For SSH, type and base64; "": not known. */
   private publicHostKey = "";
   /** libvirt was asked for it and has not answered: it may still come, until then by the monotonic clock. */
   private mayComeUntilMs: number | undefined;
+  /** The guest's preparation was ended from here: it is no fault of the machine's. */
+  private isBrokenOff = false;
   /** Nobody waits any more for what is just being made. */
   private isOver = false;
 
@@ -103,16 +107,19 @@ export class LentMachine {
   }
 
   /** @throws {EgressError} with nothing left */
-  async prepareNetwork({ request, limits, tunnel, restore }: MachineOrder): Promise<void> {
-    const { egress, punishment, forbidden, pool } = this.ground;
+  async prepareNetwork(order: MachineOrder): Promise<void> {
+    const { request, restore } = order;
+    this.order = order;
     this.restore = restore;
     if (restore && this.ground.isSupervised?.() !== true)
       throw new Error("nobody would end the machine if the box's program died");
-    const waiting = restore ? undefined : await pool?.claim(request);
-    if (waiting) {
-      this.id = waiting.id;
-      this.isPooled = true;
-    }
+    this.pooled = restore ? undefined : await this.ground.pool?.claim(request);
+    if (this.pooled) this.id = this.pooled.id;
+    await this.orOwn(() => this.bringUp(order));
+  }
+
+  private async bringUp({ request, limits, tunnel }: MachineOrder): Promise<void> {
+    const { egress, punishment, forbidden } = this.ground;
     const { publicKey: peerKey, endpoint, address, dns } = request.tunnel;
     const plan = planEgress({
       lease: this.id,
@@ -131,7 +138,7 @@ export class LentMachine {
 
   /** It is there, and has run no instruction. It ends with this process: by libvirt, or by the reaper where it was restored. */
   async startPaused({ request, image, restore }: MachineOrder): Promise<void> {
-    if (this.isPooled) return;
+    if (this.pooled) return;
     const { ground, names } = this;
     const { cpus, memoryMiB, diskMiB } = request.resources;
     mkdirSync(this.folder, { recursive: true, mode: 0o711 });
@@ -163,6 +170,13 @@ export class LentMachine {
    * @throws {EgressError}
    */
   async verify(): Promise<void> {
+    await this.orOwn(
+      () => this.attach(),
+      (order) => this.start(order),
+    );
+  }
+
+  private async attach(): Promise<void> {
     if (this.plan === undefined) throw new Error(`lease ${this.lease} has no network`);
     await this.ground.egress.attach(this.plan);
     this.ground.watch.add({ lease: this.lease, namespace: this.names.namespace });
@@ -170,7 +184,11 @@ export class LentMachine {
   }
 
   async resume(): Promise<void> {
-    await this.ground.libvirt.resume(this.names.domain);
+    await this.orOwn(
+      () => this.ground.libvirt.resume(this.names.domain),
+      (order) => this.start(order),
+      () => this.attach(),
+    );
     // What is in the file is older than the machine from now on.
     this.restore?.done(true);
   }
@@ -179,7 +197,49 @@ export class LentMachine {
    * Randomness, time and keys, and only then SSH.
    * @returns why one that goes on could not be told them; undefined: it could
    */
-  async prepareGuest({ request, restore }: MachineOrder): Promise<string | undefined> {
+  async prepareGuest(order: MachineOrder): Promise<string | undefined> {
+    this.isBrokenOff = false;
+    return this.orOwn(
+      () => this.tellGuest(order),
+      () => this.start(order),
+      () => this.attach(),
+      () => this.ground.libvirt.resume(this.names.domain),
+    );
+  }
+
+  /**
+   * A machine of the pool with which a step fails is ended, and the lease has one of its own, which boots.
+   * @param before what has to be done with that before the step
+   */
+  private async orOwn<T>(
+    step: () => Promise<T>,
+    ...before: ((order: MachineOrder) => Promise<unknown>)[]
+  ): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      const { pooled, order } = this;
+      const { pool, watch } = this.ground;
+      if (!pooled || !order || !pool || this.isOver || this.isBrokenOff) throw error;
+      await watch.remove(this.lease);
+      await pool.discard(pooled, error);
+      this.pooled = undefined;
+      this.id = this.lease;
+      for (const again of before) {
+        if (this.isOver) throw error;
+        await again(order);
+      }
+      if (this.isOver) throw error;
+      return step();
+    }
+  }
+
+  private async start(order: MachineOrder): Promise<void> {
+    await this.bringUp(order);
+    await this.startPaused(order);
+  }
+
+  private async tellGuest({ request, restore }: MachineOrder): Promise<string | undefined> {
     const { randomBytes, clock, agentAt } = this.ground;
     const agent = agentAt(this.agentSocket);
     this.agent = agent;
@@ -192,9 +252,11 @@ export class LentMachine {
         await agent.renew(fresh(), RENEW_TIMEOUT_MS);
         return undefined;
       }
-      await agent.hello(GUEST_TIMEOUT_MS);
+      // One that waited has its agent already.
+      const timeoutMs = this.pooled ? RENEW_TIMEOUT_MS : GUEST_TIMEOUT_MS;
+      await agent.hello(timeoutMs);
       const hostKey = hostKeyFrom(randomBytes(32));
-      this.publicHostKey = (await agent.prepare({ ...fresh(), hostKey }, GUEST_TIMEOUT_MS)).hostKey;
+      this.publicHostKey = (await agent.prepare({ ...fresh(), hostKey }, timeoutMs)).hostKey;
       return undefined;
     } catch (error) {
       // Its requester was root in it: an agent that they have ended is missed by nobody else, and their keys are there.
@@ -210,6 +272,7 @@ export class LentMachine {
   /** Ends a preparation of the guest that is under way, which fails by it: what follows need not wait for it. */
   breakOffGuest(): void {
     const { agent } = this;
+    this.isBrokenOff = true;
     this.agent = undefined;
     agent?.close();
   }

@@ -116,7 +116,8 @@ export class Pool {
   }
 
   /** Ends one that was claimed and did not become a lease's. Nothing is thrown: what stays is tried again. */
-  async discard(machine: PooledMachine): Promise<void> {
+  async discard(machine: PooledMachine, why: unknown): Promise<void> {
+    this.options.log.warn({ error: why }, `${machine.names.domain} of the pool is of no use`);
     this.end(machine);
     await this.endAll();
   }

@@ -97,7 +97,7 @@ describe("a pool of machines", () => {
     const machine = await pool.claim(WISH);
     if (!machine) throw new Error("one waits");
     box.broken.add("down");
-    await pool.discard(machine);
+    await pool.discard(machine, "a test");
     expect(pool.ids).toContain(machine.id);
     box.broken.clear();
     await looks(1);
