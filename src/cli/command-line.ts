@@ -5,6 +5,7 @@ import { EXIT } from "./exit.ts";
 import { claimCommand, resetCommand } from "./first-boot.ts";
 import { boardCommand } from "./first-boot-board.ts";
 import { exportCommand } from "./first-boot-export.ts";
+import { storageCommand } from "./first-boot-storage.ts";
 import { loraCommand } from "./lora.ts";
 import { meshCommand } from "./mesh.ts";
 import { messagesCommand } from "./messages.ts";
@@ -36,6 +37,7 @@ function commandLine(): Command {
     .addCommand(claimCommand())
     .addCommand(exportCommand())
     .addCommand(resetCommand())
+    .addCommand(storageCommand())
     .addCommand(loraCommand())
     .addCommand(meshCommand())
     .addCommand(messagesCommand())
