@@ -120,7 +120,7 @@ export class AgentClient {
     // One at a time: the kernel takes the lock away with the process, however that ends (flock(1)).
     const lock = ["flock", "--no-fork", "--nonblock", `--conflict-exit-code=${LOCKED}`];
     const program = [process.execPath, join(import.meta.dir, "agent-process.ts"), state, run];
-    const child = Bun.spawn([...lock, agentLock(this.folders), ...program], {
+    const child = Bun.spawn(["sh", "-c", AGAIN, "sh", ...lock, agentLock(this.folders), ...program], {
       ...{ cwd: "/", stdin: "ignore", stdout: log, stderr: log },
       // A session of its own: a terminal that is closed is not its end.
       detached: true,
@@ -130,6 +130,19 @@ export class AgentClient {
     return child;
   }
 }
+
+/**
+ * Starts it anew when a signal has ended it, as a machine's last memory does: what is borrowed would be lost after 15 s. Not
+ * for ever, should it be its own fault.
+ */
+const AGAIN = `
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  "$@"
+  status=$?
+  [ $status -gt 128 ] || exit $status
+  sleep 1
+done
+`;
 
 /** By this flock(1) says that somebody else has it. */
 const LOCKED = 75;

@@ -8,7 +8,7 @@ import { scratchFolders } from "../../scratch.ts";
 const scratch = scratchFolders();
 const pids = new Set<number>();
 afterAll(() => {
-  for (const pid of pids) if (isAgent(pid)) process.kill(pid, "SIGKILL");
+  for (const pid of pids) if (isAgent(pid)) process.kill(pid, "SIGTERM");
 });
 
 const isAgent = (pid: number): boolean =>
@@ -29,7 +29,7 @@ async function untilGone(pid: number): Promise<void> {
 }
 
 describeNeeding(["program:flock"], "Who asks an agent", () => {
-  test("starts one where none runs, one alone however many ask, and another after it was killed", async () => {
+  test("starts one where none runs, one alone however many ask, and has another after it was killed", async () => {
     const folder = scratch();
     const folders = { state: join(folder, "state"), run: join(folder, "run") };
     const ask = () => new AgentClient(folders).list();
@@ -44,8 +44,15 @@ describeNeeding(["program:flock"], "Who asks an agent", () => {
     expect(await ask()).toEqual({ leases: [] });
     const [, second = 0] = agents(folders.state);
     expect(isAgent(second)).toBe(true);
-    process.kill(second, "SIGTERM");
-    await untilGone(second);
+
+    // Nobody has to ask.
+    process.kill(second, "SIGKILL");
+    for (let tries = 0; tries < 1_000 && agents(folders.state).length < 3; tries += 1) await Bun.sleep(20);
+    const [, , third = 0] = agents(folders.state);
+    expect(await ask()).toEqual({ leases: [] });
+    process.kill(third, "SIGTERM");
+    await untilGone(third);
+    expect(agents(folders.state)).toHaveLength(3);
   }, 60_000);
 
   test("is told where the log is when an agent cannot start", async () => {
