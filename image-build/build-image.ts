@@ -25,6 +25,11 @@ import { writeRoot } from "./rootfs/write-root.ts";
 
 const EXTRACT_TIMEOUT_MS = 300_000;
 
+export interface BuildOptions extends ImageOptions {
+  /** Certificates of whose updates the box installs (PEM). */
+  keyringText: string;
+}
+
 export interface BuiltImage {
   /** The image's file. */
   image: string;
@@ -36,7 +41,8 @@ export interface BuiltImage {
   rootHash: string;
   /** Names of modules that the lists have and the kernel has not. */
   unknownModules: string[];
-  npmPackages: string[];
+  /** Where the npm packages lie that something in it is from. */
+  npmPlaces: string[];
   base: string;
   unpacked: string;
 }
@@ -44,10 +50,10 @@ export interface BuiltImage {
 /** Builds an image from the project's folder. @throws {Error} of what has failed */
 export async function buildImage(
   project: string,
-  options: ImageOptions,
+  options: BuildOptions,
   progress: Progress,
 ): Promise<BuiltImage> {
-  const { board, isForLab, again, level } = options;
+  const { board, isForLab, again, level, keyringText } = options;
   const cache = cacheOf(project);
   const work = join(cache, `work-${board.name}`);
   mkdirSync(work, { recursive: true });
@@ -78,12 +84,12 @@ export async function buildImage(
   progress.step("the root file system");
   const overlay = filesBelow(join(project, "rootfs-overlay"), "");
   const own = [
-    ...systemFiles(board, version, tar),
+    ...systemFiles(board, version, tar, keyringText),
     ...overlay,
     ...ownUnitLinks(overlay),
     ...debianUnitLinks(tar),
     ...maskingLinks(),
-    ...appFiles(app, packages.files, join(project, "src/cli/omerta-box")),
+    ...appFiles(app.files, packages.files, join(project, "src/cli/omerta-box")),
     ...filesBelow(join(modulesInto, "lib/modules"), "usr/lib/modules"),
     ...firmwareFiles(firmware),
     ...guest,
@@ -130,7 +136,9 @@ export async function buildImage(
     ...{ image, boot, root, version, seconds, base: tar, unpacked },
     rootHash: verity.rootHash,
     unknownModules: modules.unknown,
-    npmPackages: packages.names,
+    npmPlaces: [
+      ...new Set([...app.packages, ...packages.names.map((name) => `node_modules/${name}`)]),
+    ].sort(),
   };
 }
 

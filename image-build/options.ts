@@ -12,10 +12,13 @@ export interface ImageOptions {
   again: boolean;
   /** Also a packed image, as rpi-imager downloads it. */
   isPacked: boolean;
-  /** A private key to sign with (Ed25519, PEM); undefined: a key of this machine, for development. */
+  /** Whose image it is: a private key and its certificate (PEM); undefined: of this machine, for development. */
   key: string | undefined;
-  /** Certificates that updates have to be signed by, instead of the development one. */
   certificate: string | undefined;
+  /** Whose updates the box installs; none: those of the certificate. */
+  keyring: string[];
+  /** Also an update for boxes that run. */
+  isBundled: boolean;
   /** Of zstd, for the root. */
   level: number;
 }
@@ -34,8 +37,10 @@ export function parseOptions(args: readonly string[]): ImageOptions {
     .option("--lab", "with emulated radios, for tests", false)
     .option("--again", "with the newest packages, also where they have been fetched before", false)
     .option("--xz", "also a packed image and an entry for rpi-imager", false)
-    .option("--key <file>", "a private key to sign with (Ed25519, PEM)")
-    .option("--certificate <file>", "whose updates the box takes (PEM)")
+    .option("--bundle", "also an update for boxes that run", false)
+    .option("--key <file>", "the private key that signs (PEM)")
+    .option("--certificate <file>", "its certificate (PEM)")
+    .option("--keyring <file...>", "whose updates the box installs (PEM), instead of the certificate's", [])
     .option("--level <level>", "how well its root is packed, 1 to 22", level, LEVEL)
     .exitOverride();
   const options = program.parse([...args], { from: "user" }).opts<{
@@ -46,6 +51,8 @@ export function parseOptions(args: readonly string[]): ImageOptions {
     xz: boolean;
     key?: string;
     certificate?: string;
+    keyring: string[];
+    bundle: boolean;
     level: number;
   }>();
   return {
@@ -56,6 +63,8 @@ export function parseOptions(args: readonly string[]): ImageOptions {
     isPacked: options.xz,
     key: options.key,
     certificate: options.certificate,
+    keyring: options.keyring,
+    isBundled: options.bundle,
     level: options.level,
   };
 }

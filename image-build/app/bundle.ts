@@ -10,6 +10,12 @@ export interface AppFile {
   contents: Uint8Array<ArrayBuffer>;
 }
 
+export interface BundledApp {
+  files: AppFile[];
+  /** Where the npm packages lie that are in it, such as `node_modules/hono`. */
+  packages: string[];
+}
+
 export class BundleError extends Error {
   override readonly name = "BundleError";
 }
@@ -22,9 +28,12 @@ const REFERENCES = [
 
 /** The scripts that pages get. The box builds them from what lies there; what lies there in an image is built already. */
 const PAGE_SCRIPTS: Record<string, () => Promise<Uint8Array<ArrayBuffer>>> = {
-  "portal/app/main.ts": async () => (await buildAppScript()).text,
+  "portal/app/main.ts": async () => (await buildAppScript("app")).text,
+  "portal/demo/main.ts": async () => (await buildAppScript("demo")).text,
   "portal/app/form-work.ts": workScript,
 };
+
+const PACKAGE = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
 /** The program without what only runs on a bench. */
 const ENTRY = "src/cli/main.ts";
@@ -56,8 +65,9 @@ export function asBeside(entry: string, path: string, text: string): string {
  * @param project the project's folder
  * @throws {BundleError} when something is named that is not there
  */
-export async function bundleApp(project: string): Promise<AppFile[]> {
+export async function bundleApp(project: string): Promise<BundledApp> {
   const files = new Map<string, AppFile>();
+  const packages = new Set<string>();
   const waiting = [ENTRY];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (files.has(path)) continue;
@@ -66,28 +76,42 @@ export async function bundleApp(project: string): Promise<AppFile[]> {
     const script = PAGE_SCRIPTS[path];
     if (script) {
       files.set(path, { path, contents: await script() });
+      // What is in it is in the same packages; built once more only to know of which.
+      await bundled(project, path, packages);
     } else if (statSync(full).isDirectory()) {
-      const inside = [...new Bun.Glob("**/*").scanSync({ cwd: full })].sort();
-      waiting.push(...inside.map((name) => join(path, name)));
+      const scripts = Object.keys(PAGE_SCRIPTS).filter((script) => script.startsWith(`${path}/`));
+      const inside = [...new Bun.Glob("**/*").scanSync({ cwd: full })].map((name) => join(path, name));
+      // Of the pages' folder only the scripts: the rest of it is in the program.
+      waiting.push(...(scripts.length > 0 ? scripts : inside.sort()));
     } else if (path.endsWith(".ts")) {
-      const { contents, beside } = await bundled(project, path);
+      const { contents, beside } = await bundled(project, path, packages);
       files.set(path, { path, contents });
       waiting.push(...beside);
     } else {
       files.set(path, { path, contents: await Bun.file(full).bytes() });
     }
   }
-  return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return {
+    files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
+    packages: [...packages].sort(),
+  };
 }
 
 async function bundled(
   project: string,
   entry: string,
+  packages: Set<string>,
 ): Promise<{ contents: Uint8Array<ArrayBuffer>; beside: string[] }> {
   const beside = new Set<string>();
   const own: BunPlugin = {
     name: "what is beside a module stays beside it",
     setup(build) {
+      // Left to Bun, and only noted.
+      build.onLoad({ filter: /node_modules\/.*\.(js|mjs|cjs|json)$/ }, ({ path }) => {
+        const folder = PACKAGE.exec(relative(project, path))?.[1];
+        if (folder) packages.add(folder);
+        return undefined;
+      });
       build.onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
         const inProject = relative(project, path);
         const text = await Bun.file(path).text();

@@ -5,7 +5,7 @@ import type { AppFile } from "../app/bundle.ts";
 import type { PackageFile } from "../app/run-time-packages.ts";
 import type { Board } from "../board.ts";
 import type { FirmwareFile } from "../kernel/firmware.ts";
-import { raucSystemConf } from "../rauc/system-conf.ts";
+import { KEYRING_PATH, raucSystemConf } from "../rauc/system-conf.ts";
 import { readContents, readTar } from "../tar/read-tar.ts";
 import type { TarFile } from "../tar/write-tar.ts";
 import { enablingLinks, isOwnUnit } from "./units.ts";
@@ -57,7 +57,7 @@ export function firmwareFiles(files: readonly FirmwareFile[]): TarFile[] {
 }
 
 /** What is of the image itself, whoever made its parts. */
-export function systemFiles(board: Board, version: string, base: string): TarFile[] {
+export function systemFiles(board: Board, version: string, base: string, keyring: string): TarFile[] {
   const text = (path: string, lines: string): TarFile => ({ path, is: { bytes: Buffer.from(lines) } });
   const folder = (path: string): TarFile => ({ path, is: { folder: true } });
   return [
@@ -74,6 +74,7 @@ export function systemFiles(board: Board, version: string, base: string): TarFil
     text("usr/lib/clock-epoch", ""),
     text("usr/lib/os-release", `${osRelease(base)}${imageLines(board, version)}`),
     text("etc/rauc/system.conf", raucSystemConf(board.name)),
+    text(KEYRING_PATH.slice(1), keyring),
     // The box lends virtual machines: libvirt is in the image.
     {
       path: "etc/systemd/system/omerta-box.service.d/lending.conf",

@@ -14,6 +14,8 @@ const COPY_TIMEOUT_MS = 120_000;
 const STARTED = /Reached target.*multi-user\.target|Reached target.*Multi-User System/;
 
 export interface BoxMachineOptions {
+  /** Goes before QEMU's own command: into a network namespace. */
+  before?: readonly string[];
   /** An image for PCs. */
   image: string;
   /** Default: 1536. */
@@ -30,7 +32,7 @@ export interface BoxMachineOptions {
 
 /**
  * A PC that is started from a copy of an image as if it had been written to its disk: BIOS, GRUB, and what follows; emulated
- * (QEMU's TCG). Its first serial line is read, and on its second one systemd's debug shell is asked.
+ * (QEMU's TCG). Its serial line is read, and on a console of virtio systemd's debug shell is asked.
  */
 export class BoxMachine {
   private readonly sinceMs = performance.now();
@@ -52,10 +54,7 @@ export class BoxMachine {
       timeoutMs: COPY_TIMEOUT_MS,
     });
     if (options.diskMiB !== undefined) await run(["truncate", "-s", `${options.diskMiB}M`, disk]);
-    const words = [
-      "systemd.debug_shell=ttyS1",
-      ...(options.kernelArguments ? [options.kernelArguments] : []),
-    ];
+    const words = ["systemd.debug_shell=hvc0", ...(options.kernelArguments ? [options.kernelArguments] : [])];
     await putOnControl(disk, folder, {
       arguments: `# GRUB Environment Block\narguments=${words.join(" ")}\n`.padEnd(1024, "#"),
       ...options.control,
@@ -66,15 +65,18 @@ export class BoxMachine {
   private static async on(name: string, folder: string, options: BoxMachineOptions): Promise<BoxMachine> {
     const line = await ShellLine.listen(join(folder, "shell.sock"));
     // Should this process end without a word, QEMU is killed by the kernel.
-    const qemu = Bun.spawn(["setpriv", "--pdeathsig=KILL", ...qemuCommand(folder, options)], {
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: Bun.file(join(folder, "qemu.log")),
-    });
+    const qemu = Bun.spawn(
+      [...(options.before ?? []), "setpriv", "--pdeathsig=KILL", ...qemuCommand(folder, options)],
+      {
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: Bun.file(join(folder, "qemu.log")),
+      },
+    );
     return new BoxMachine(folder, name, qemu, line);
   }
 
-  /** All that the first serial line has said so far. */
+  /** All that the serial line has said so far. */
   serial(): string {
     const file = join(this.folder, "serial.log");
     return existsSync(file) ? readFileSync(file, "utf8") : "";
@@ -129,7 +131,8 @@ function qemuCommand(folder: string, { memoryMiB = 1536, qemu = [] }: BoxMachine
     ...["-smp", "2", "-m", String(memoryMiB)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-monitor", "none"],
     ...["-serial", `file:${join(folder, "serial.log")}`],
-    ...["-chardev", `socket,id=shell,path=${join(folder, "shell.sock")}`, "-serial", "chardev:shell"],
+    ...["-chardev", `socket,id=shell,path=${join(folder, "shell.sock")}`, "-device", "virtio-serial"],
+    ...["-device", "virtconsole,chardev=shell"],
     ...["-drive", `file=${join(folder, "disk.img")},format=raw,if=virtio,cache=unsafe`],
     ...qemu,
   ];

@@ -1,6 +1,6 @@
 import type { Socket } from "bun";
 
-/** A shell behind a serial line: one command at a time, its output and status told apart by marks. */
+/** A shell behind a console of virtio, which loses nothing: one command at a time, its output and status told apart by marks. */
 export class ShellLine {
   private text = "";
   private socket: Socket<undefined> | undefined;
@@ -30,8 +30,9 @@ export class ShellLine {
 
   /** @returns undefined when it does not answer in time */
   async run(script: string, timeoutMs: number): Promise<{ text: string; status: number } | undefined> {
-    const id = ++this.commands;
     const until = performance.now() + timeoutMs;
+    if (this.commands === 0 && !(await this.begin(until))) return undefined;
+    const id = ++this.commands;
     const marks = new RegExp(`<${id}<([\\s\\S]*)>${id}=(\\d+)>`);
     // Typed in base 64: a line is echoed as it was typed, and then has none of the marks.
     const typed = Buffer.from(
@@ -40,16 +41,31 @@ export class ShellLine {
     // The terminal takes at most 4096 characters at once (termios(3)).
     const pieces = typed.match(/.{1,1000}/g) ?? [];
     await this.type(`\nw${id}=\n`);
-    for (const piece of pieces) await this.type(`w${id}=$w${id}${piece}\n`);
+    for (const piece of pieces) await this.type(`w${id}=\${w${id}}${piece}\n`);
     await this.type(`eval "$(echo $w${id} | base64 -d)"\n`);
+    const found = await this.until(marks, until);
+    if (found === null) return undefined;
+    this.text = "";
+    return { text: (found[1] ?? "").replaceAll("\r\n", "\n"), status: Number(found[2]) };
+  }
+
+  /** A shell without an editor that writes its line anew, and without an echo. What is typed too early is lost with the old one. */
+  private async begin(until: number): Promise<boolean> {
+    for (let tries = 0; performance.now() < until; tries++) {
+      await this.type(`exec sh\n`);
+      await Bun.sleep(1_000);
+      await this.type(`stty -echo; printf 'begun%s' ${tries}\n`);
+      const soon = Math.min(until, performance.now() + 10_000);
+      if ((await this.until(new RegExp(`begun${tries}`), soon)) !== null) return true;
+    }
+    return false;
+  }
+
+  private async until(what: RegExp, until: number): Promise<RegExpExecArray | null> {
     for (;;) {
-      const found = marks.exec(this.text);
-      if (found) {
-        this.text = "";
-        return { text: (found[1] ?? "").replaceAll("\r\n", "\n"), status: Number(found[2]) };
-      }
+      const found = what.exec(this.text);
       const left = until - performance.now();
-      if (left <= 0) return undefined;
+      if (found || left <= 0) return found;
       await new Promise<void>((resolve) => {
         this.heard = resolve;
         setTimeout(resolve, Math.min(left, 1_000));
