@@ -4,7 +4,7 @@ import { tryRun } from "../src/host/run.ts";
 
 /** What an image is built from. */
 export interface Commit {
-  /** Such as `0.1.0+986bb15`. */
+  /** A semantic version such as `0.1.0+20261129043504.986bb15`. */
   version: string;
   /** When it was made, since 1970: the time of all files. */
   seconds: number;
@@ -18,8 +18,10 @@ export async function readCommit(project: string): Promise<Commit> {
   const { exitCode, stdout } = await tryRun(["git", "-C", project, "log", "-1", "--format=%h %ct"]);
   const [hash, seconds] = exitCode === 0 ? stdout.trim().split(" ") : [];
   const given = process.env.SOURCE_DATE_EPOCH;
+  // By the day and time of the commit it is known which of two builds of one version is the newer.
+  const made = new Date(Number(seconds ?? 0) * 1_000).toISOString().replace(/\D/g, "").slice(0, 14);
   return {
-    version: hash ? `${packageJson.version}+${hash}` : packageJson.version,
+    version: hash ? `${packageJson.version}+${made}.${hash}` : packageJson.version,
     seconds: Number(given ?? seconds ?? UNKNOWN_SECONDS),
   };
 }
