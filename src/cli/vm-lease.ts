@@ -8,7 +8,9 @@ import { NOTHING } from "./vm-text.ts";
 export async function leaseMeant(agent: AgentClient, named: string | undefined): Promise<LeaseView> {
   const leases = agent.hasState ? (await agent.list()).leases : [];
   if (leases.length === 0) throw new Error(NOTHING);
-  const meant = leases.filter(({ id }) => named === undefined || id.startsWith(named.toLowerCase()));
+  // Also as ssh-config calls it.
+  const beginning = named?.toLowerCase().replace(/^omerta-/, "") ?? "";
+  const meant = leases.filter(({ id }) => id.startsWith(beginning));
   const [only, ...others] = meant;
   if (only !== undefined && others.length === 0) return only;
   const all = leases.map(({ id }) => shortId(id)).join(", ");

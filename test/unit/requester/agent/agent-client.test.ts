@@ -33,7 +33,8 @@ describeNeeding(["program:flock"], "Who asks an agent", () => {
     const folder = scratch();
     const folders = { state: join(folder, "state"), run: join(folder, "run") };
     const ask = () => new AgentClient(folders).list();
-    expect(await Promise.all([ask(), ask(), ask()])).toEqual(Array(3).fill({ leases: [] }));
+    const nothing = { leases: [] };
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual([nothing, nothing, nothing]);
     const [first = 0, ...others] = agents(folders.state);
     expect([others.length, isAgent(first)]).toEqual([0, true]);
 
