@@ -27,6 +27,7 @@ const answer = z.discriminatedUnion("is", [
   z.object({ is: z.literal("queued"), why: text, certificates }),
   z.object({ is: z.literal("refused"), why: text, certificates }),
 ]);
+const boxAnswer = z.object({ is: z.literal("box"), key: z.string().regex(/^[0-9a-f]{64}$/) });
 const commandAnswer = z.discriminatedUnion("is", [
   z.object({ is: z.literal("done") }),
   z.object({ is: z.literal("unknown") }),
@@ -60,6 +61,9 @@ export function readAnswer(said: string): { answer: LeaseAnswer; certificates: U
   const better = encoded === undefined ? undefined : Uint8Array.from(Buffer.from(encoded, "base64"));
   return { answer: rest, certificates: better };
 }
+
+/** Which box it is that answers. @param said JSON @throws {LeaseAnswerError} */
+export const readBoxKey = (said: string): string => parsed(boxAnswer, said).key;
 
 /** @param said JSON @throws {LeaseAnswerError} */
 export function readCommandAnswer(said: string): CommandAnswer {

@@ -7,7 +7,7 @@ import {
   sealLeaseAsk,
 } from "../vm/request/index.ts";
 import { boundedBody, followLines } from "./followed-lines.ts";
-import { LeaseAnswerError, readAnswer, readCommandAnswer, readNews } from "./lease-answers.ts";
+import { LeaseAnswerError, readAnswer, readBoxKey, readCommandAnswer, readNews } from "./lease-answers.ts";
 import type { CommandAnswer, LeaseAnswer, LeaseTransport, ProviderNews } from "./lease-transport.ts";
 
 /** What a requester shows to the boxes of one network, as its membership has it. */
@@ -84,17 +84,14 @@ export class LeaseSealed implements LeaseTransport {
     return said;
   }
 
-  /** Whether the box can read what members of this network seal: it is in the network then. @throws when it does not answer */
-  async isRead(): Promise<boolean> {
-    // Of a lease that nobody has, nothing is told.
-    const lease = Buffer.from(this.options.randomBytes(16)).toString("hex");
-    const opened = await this.post({ kind: "events", lease }, AbortSignal.timeout(TIMEOUT_MS));
-    if (opened?.response.body == null) return false;
-    const reader = opened.response.body.getReader();
-    const { value } = await reader.read();
-    await reader.cancel();
-    const [line = ""] = new TextDecoder().decode(value).split("\n");
-    return opened.answers.open(Uint8Array.from(Buffer.from(line, "base64"))) !== undefined;
+  /**
+   * Which box it is, so that a request can be for it alone, whoever records it and shows it to others.
+   * @returns its Ed25519 key in the network, 64 hexadecimal digits; undefined: it is not in this network
+   * @throws when it does not answer
+   */
+  async box(): Promise<string | undefined> {
+    const said = await this.ask({ kind: "who" });
+    return said === undefined ? undefined : readBoxKey(said);
   }
 
   private async ask(ask: LeaseAsk): Promise<string | undefined> {

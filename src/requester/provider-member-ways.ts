@@ -45,8 +45,14 @@ export function memberWays(options: MemberWaysOptions): ProviderWays {
     http(address);
     for (const { id, problem } of networks().list()) {
       if (problem !== undefined) continue;
-      if (await isRead(sealed(id, address), address))
-        return { name: providerName({ by: "member", network: id, address }), network: id, title: address };
+      const key = await boxAt(sealed(id, address), address);
+      if (key !== undefined)
+        return {
+          key,
+          name: providerName({ by: "member", network: id, address }),
+          network: id,
+          title: address,
+        };
     }
     return { name: address };
   };
@@ -96,12 +102,15 @@ function inTurn(
   throw new ProviderError(`no box is known that could lend it${why === "" ? "" : ` (${why})`}`);
 }
 
-/** A box that does not answer, or is older than this way, may yet be asked in another. @throws {ProviderError} in the first case */
-async function isRead(way: LeaseSealed, address: string): Promise<boolean> {
+/**
+ * Which box of the network it is, if any.
+ * @throws {ProviderError} when nobody answers; what is no answer is one of a box that knows nothing of members
+ */
+async function boxAt(way: LeaseSealed, address: string): Promise<string | undefined> {
   try {
-    return await way.isRead();
+    return await way.box();
   } catch (error) {
-    if (error instanceof LeaseAnswerError) return false;
+    if (error instanceof LeaseAnswerError) return undefined;
     throw new ProviderError(`${address} does not answer: ${error instanceof Error ? error.message : error}`);
   }
 }

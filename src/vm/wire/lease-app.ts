@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { Source } from "../admission/index.ts";
 import { CheckpointError, type OfferAnswer, openCheckpointAsk } from "../checkpoint/index.ts";
 import {
+  type LeaseAsk,
   LeaseRequestError,
   MAX_COMMAND_BYTES,
   MAX_SEALED_ASK_BYTES,
@@ -61,16 +62,30 @@ export function leaseApp({ desk, checkpoints = () => undefined }: LeaseAppOption
         return context.body(linesOf(desk, ask.lease, sealed), 200, { "content-type": "text/plain" });
       }
       const way = { ...openCounter(context.env.address), membership };
-      const answer =
-        ask.kind === "request"
-          ? await desk.request(ask.bytes, ask.chain, way)
-          : ask.kind === "command"
-            ? await desk.command(ask.bytes)
-            : await offered(checkpoints(), ask.bytes, (requester) => desk.source(requester, ask.chain, way));
+      const answer = await answerTo(ask, way, desk, checkpoints());
       const body = Uint8Array.from(answers.seal(Buffer.from(JSON.stringify(answer))));
       return context.body(body.buffer, 200, { "content-type": "application/octet-stream" });
     })
     .route("/", checkpointRoutes(checkpoints));
+}
+
+/** What a member is answered to all that is no stream. */
+function answerTo(
+  ask: Exclude<LeaseAsk, { kind: "events" }>,
+  way: AskWay,
+  desk: LeaseDesk,
+  checkpoints: AskedCheckpoints | undefined,
+): unknown {
+  switch (ask.kind) {
+    case "request":
+      return desk.request(ask.bytes, ask.chain, way);
+    case "command":
+      return desk.command(ask.bytes);
+    case "offer":
+      return offered(checkpoints, ask.bytes, (requester) => desk.source(requester, ask.chain, way));
+    case "who":
+      return { is: "box", key: way.membership && Buffer.from(way.membership.publicKey).toString("hex") };
+  }
 }
 
 /** A saved machine that somebody would bring. */

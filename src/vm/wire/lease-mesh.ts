@@ -103,7 +103,7 @@ export class LeaseMesh implements Part {
     const ask = await this.askOf(stream, frames);
     if (ask.kind === "events") return this.follow(stream, frames, ask.lease);
     // Saved machines are brought by HTTP, for what comes behind the offer is large.
-    if (ask.kind === "offer") throw new Error("lease: saved machines are not brought by the mesh");
+    if (ask.kind === "offer" || ask.kind === "who") throw new Error("lease: that is not for the mesh");
     const answer = await (ask.kind === "request"
       ? desk.request(ask.bytes, ask.chain, way)
       : desk.command(ask.bytes));

@@ -25,6 +25,7 @@ const asks: fc.Arbitrary<LeaseAsk> = fc.oneof(
     bytes: bytes(1, 1_280),
     chain: fc.option(bytes(1, 2_048), { nil: undefined }),
   }),
+  fc.constant({ kind: "who" as const }),
   fc.record({ kind: fc.constant("events" as const), lease: bytes(16, 16).map(hex) }),
 );
 
@@ -63,6 +64,7 @@ describe("what is asked of a box", () => {
     ["a longer command", [1, 2, new Uint8Array(2_049), new Uint8Array(0)], "ask.what: has more than 2048"],
     ["certificates in a command", [1, 2, Uint8Array.of(1), Uint8Array.of(1)], "ask.chain: is for requests"],
     ["a shorter id", [1, 3, new Uint8Array(15), new Uint8Array(0)], "ask.what: is no lease's id"],
+    ["something in a question", [1, 5, Uint8Array.of(1), new Uint8Array(0)], "ask.what: 1 bytes, not 0"],
     ["too many elements", [1, 3, new Uint8Array(16), new Uint8Array(0), 1], "ask: has 1 elements too many"],
     ["too few", [1, 3, new Uint8Array(16)], "ask.chain: is missing"],
   ])("is refused with %s", (_, elements, words) => {

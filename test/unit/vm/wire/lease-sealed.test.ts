@@ -7,6 +7,7 @@ import type { ProviderNews } from "../../../../src/requester/lease-transport.ts"
 import type { Source } from "../../../../src/vm/admission/index.ts";
 import { openCheckpointAsk, signCheckpointAsk } from "../../../../src/vm/checkpoint/index.ts";
 import { type AskedCheckpoints, LeaseServer } from "../../../../src/vm/wire/index.ts";
+import { inviteBy } from "../../identity/network.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { idOf } from "../admission/fixed-case.ts";
 import { eventually } from "../lending/played-ground.ts";
@@ -70,7 +71,7 @@ describe("a member of a network who asks a box by HTTP", () => {
   test("gets a machine, hears of it to its end, and is given certificates that last", async () => {
     const { member } = joined(folder, stand.network, "requester", { expiresS: 3_600 });
     const way = wayOf(member);
-    expect(await way.isRead()).toBe(true);
+    expect(await way.box()).toBe(hex(stand.network.publicKey));
     const told: ProviderNews[] = [];
     const stop = way.events(idOf(1), (news) => told.push(news));
     expect(await way.request(requestOf(member, 1))).toMatchObject({ is: "admitted" });
@@ -126,7 +127,7 @@ describe("a member of a network who asks a box by HTTP", () => {
     const other = lendingToMembers(scratch());
     const { member } = joined(folder, other.network);
     const way = wayOf(member);
-    expect(await way.isRead()).toBe(false);
+    expect(await way.box()).toBeUndefined();
     expect(await way.request(requestOf(member, 1))).toMatchObject({ is: "refused" });
     const error = await way.command(releaseOf(member, 1)).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(LeaseAnswerError);
@@ -137,11 +138,11 @@ describe("a member of a network who asks a box by HTTP", () => {
   test("is heard by a shared key that was changed since, and by an older one where the box has no newer", async () => {
     const { member } = joined(folder, stand.network);
     stand.network.rotate();
-    expect(await wayOf(member).isRead()).toBe(true);
+    expect(await wayOf(member).box()).toBe(hex(stand.network.publicKey));
     const own = stand.network.sharedKeys();
     const newer = new Uint8Array(32).fill(9);
     const ahead = { chain: () => member.chain(), take: () => false, sharedKeys: () => [newer, ...own] };
-    expect(await wayOf(ahead).isRead()).toBe(true);
+    expect(await wayOf(ahead).box()).toBe(hex(stand.network.publicKey));
   });
 
   test("believes nobody between who answers in the box's place, or shows an old answer", async () => {
@@ -167,6 +168,35 @@ describe("a member of a network who asks a box by HTTP", () => {
     expect(old).toBeInstanceOf(LeaseAnswerError);
     await liar.stop(true);
     spy.server.close();
+  });
+
+  test("asks one box alone, so that what was recorded on the way is worth nothing at the network's others", async () => {
+    const { member } = joined(folder, stand.network);
+    const [key] = [await wayOf(member).box()];
+    const other = lendingToMembers(scratch());
+    // Another box of the same network.
+    const fellow = other.box.memberships.join(inviteBy(stand.network)).membership;
+    const elsewhere = new LeaseServer({
+      ...{ desk: other.desk, log: quietLog, listen: [{ address: "127.0.0.1", port: 0 }] },
+    });
+    elsewhere.start();
+    const spy = await spyBefore(port);
+    const asked = requestOf(member, 1, {}, key);
+    expect(await wayOf(member, spy.port).request(asked)).toMatchObject({ is: "admitted" });
+    const there = wayOf(member, elsewhere.ports[0]);
+    expect(await there.box()).toBe(hex(fellow.publicKey));
+    expect(await there.request(asked)).toEqual({ is: "refused", why: "request.provider: is another box" });
+    const heard = Buffer.concat(spy.seen);
+    const sealed = heard.subarray(heard.indexOf("\r\n\r\n") + 4, heard.indexOf("HTTP/1.1 200"));
+    const again = await fetch(`http://127.0.0.1:${elsewhere.ports[0]}/v1/sealed`, {
+      ...{ method: "POST", body: Uint8Array.from(sealed) },
+    });
+    expect(again.status).toBe(200);
+    expect(other.lender.live()).toEqual([]);
+    spy.server.close();
+    await elsewhere.stop();
+    other.store.close();
+    other.journal.close();
   });
 
   test("offers a saved machine as a member, and as nobody else", async () => {
