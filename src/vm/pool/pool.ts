@@ -222,7 +222,9 @@ export class Pool {
     }
     const file = this.files.find((one) => one.key === key);
     if (!file) return;
-    this.machines.push(await this.made((id) => makePooledMachine(ground, id, file, image)));
+    const machine = await this.made((id) => makePooledMachine(ground, id, file, image));
+    // Only now: while it was made the list may have become another.
+    this.machines.push(machine);
   }
 
   /** Makes something under a new id; what of it is there when that fails goes. */

@@ -27,6 +27,18 @@ describe("a pool of machines", () => {
     expect(pool.ids).toEqual([]);
   });
 
+  test("misses none that is made while it looks again and again", async () => {
+    const { pool, looks, waiting } = playedPool(scratch());
+    for (let turn = 0; turn < 200 && waiting() < 2; turn += 1) {
+      await pool.look();
+      await new Promise(setImmediate);
+    }
+    await looks(FILLED);
+    expect(waiting()).toBe(2);
+    expect(pool.ids).toHaveLength(3);
+    await pool.stop();
+  });
+
   test("gives each machine to one lease, and fills up again only some time after", async () => {
     const { pool, box, time, looks, waiting } = playedPool(scratch());
     await looks(FILLED);
