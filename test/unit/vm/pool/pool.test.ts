@@ -28,15 +28,16 @@ describe("a pool of machines", () => {
   });
 
   test("misses none that is made while it looks again and again", async () => {
-    const { pool, looks, waiting } = playedPool(scratch());
+    const { pool, box, looks, waiting } = playedPool(scratch());
     for (let turn = 0; turn < 200 && waiting() < 2; turn += 1) {
       await pool.look();
       await new Promise(setImmediate);
     }
     await looks(FILLED);
     expect(waiting()).toBe(2);
-    expect(pool.ids).toHaveLength(3);
+    expect(box.domains.size).toBe(2);
     await pool.stop();
+    expect(box.domains.size).toBe(0);
   });
 
   test("gives each machine to one lease, and fills up again only some time after", async () => {
