@@ -3,6 +3,9 @@ import { run } from "../../src/host/run.ts";
 /** What images are made of. */
 export const SUITE = "trixie";
 
+/** Firmware of radios is in the second. */
+const COMPONENTS = "main non-free-firmware";
+
 /** A place where this machine's apt gets Debian from. */
 export interface AptTarget {
   origin: string;
@@ -29,17 +32,12 @@ export async function aptTargets(): Promise<AptTarget[]> {
  * @returns none where this machine has no Debian: then mmdebstrap's own choice counts
  */
 export function sourceLines(targets: readonly AptTarget[], suite: string): string[] {
-  const kinds = [
-    { ending: "", components: "main contrib non-free-firmware" },
-    { ending: "-updates", components: "main contrib non-free-firmware" },
-    { ending: "-security", components: "main contrib non-free-firmware" },
-  ];
   const own = targets.filter(({ origin }) => origin === "Debian");
-  return kinds.flatMap(({ ending, components }) => {
+  return ["", "-updates", "-security"].flatMap((ending) => {
     const uris = own
       .filter((target) => kindOf(target.suite) === ending)
       .map(({ uri }) => uri.replace(/\/$/, ""));
-    return [...new Set(uris)].sort().map((uri) => `deb ${uri} ${suite}${ending} ${components}`);
+    return [...new Set(uris)].sort().map((uri) => `deb ${uri} ${suite}${ending} ${COMPONENTS}`);
   });
 }
 

@@ -3,6 +3,7 @@ import { DISK_SECTORS, type Partition, partition, SECTOR } from "./layout.ts";
 import type { Placed } from "./partition-table.ts";
 
 const CHUNK = 1_048_576;
+const ZEROS = Buffer.alloc(CHUNK);
 
 /**
  * Puts the image together; what is zero stays a hole in the file.
@@ -36,7 +37,7 @@ function copyInto(handle: number, from: string, place: Partition): void {
       if (at + read > place.sectors * SECTOR)
         throw new Error(`${from} does not fit into ${place.name} of ${(place.sectors * SECTOR) / CHUNK} MiB`);
       const bytes = chunk.subarray(0, read);
-      if (bytes.some((byte) => byte !== 0)) writeSync(handle, bytes, 0, read, place.start * SECTOR + at);
+      if (!bytes.equals(ZEROS.subarray(0, read))) writeSync(handle, bytes, 0, read, place.start * SECTOR + at);
       at += read;
     }
   } finally {
