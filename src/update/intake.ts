@@ -264,10 +264,13 @@ export class Intake {
     }
   }
 
-  /** What runs is kept for neighbours, what is to run for this box; the newest if there are more. */
+  /** What runs is kept for neighbours, what is to run for this box; the newest if there are more. What did not do here is for nobody. */
   private tidy(): void {
     const { running, state, shelf } = this.options;
-    const byAge = [...this.held.values()].sort((a, b) => compareVersions(b.facts.version, a.facts.version));
+    const isRefused = ({ id }: Held) => state().refused.some((one) => one.id === id);
+    const byAge = [...this.held.values()]
+      .filter((one) => !isRefused(one))
+      .sort((a, b) => compareVersions(b.facts.version, a.facts.version));
     const wanted = byAge.filter(
       ({ id, facts }, index) =>
         index === 0 || facts.version === running.version || id === state().candidate?.id,
