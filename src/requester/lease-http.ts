@@ -67,6 +67,12 @@ export class LeaseHttp implements LeaseTransport {
       body: Uint8Array.from(bytes),
       redirect: "error",
       signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).catch((error: Error & { code?: unknown }) => {
+      throw new LeaseHttpError(
+        error.name === "TimeoutError"
+          ? `${this.base.host} has not answered within ${TIMEOUT_MS / 1_000} s`
+          : `nobody answers at ${this.base.host} (${error.code ?? error.message})`,
+      );
     });
     const said = new TextDecoder().decode(await boundedBody(response));
     if (!response.ok && response.status !== 400)

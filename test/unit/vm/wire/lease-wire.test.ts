@@ -103,6 +103,14 @@ describe("a box that is asked by HTTP", () => {
   });
 });
 
+test("where nobody answers it is said at what address", async () => {
+  const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = taken;
+  taken.stop(true);
+  const asked = new LeaseHttp(`127.0.0.1:${port}`, log).request(new Uint8Array([1]));
+  await expect(asked).rejects.toThrow(`nobody answers at 127.0.0.1:${port} (`);
+});
+
 test.each([
   ["192.0.2.1", `http://192.0.2.1:${LEASE_PORT}/`],
   ["192.0.2.1:80", "http://192.0.2.1/"],
