@@ -44,7 +44,7 @@ export async function makeInitramfs(options: InitramfsOptions): Promise<Uint8Arr
     ...programs(base, readFileSync(join(unpacked, "dmsetup.txt"), "utf8").split("\n").filter(Boolean)),
     ...(await firstModules(join(modules, "lib/modules", version), version, list, work)),
   ];
-  return Bun.zstdCompressSync(cpio(withFolders(files)), { level: 19 });
+  return Bun.zstdCompressSync(cpio(withFolders(files)), { level: 12 });
 }
 
 /** Libraries are asked for by the names in `libraries`, which may be links. */
