@@ -23,7 +23,7 @@ export const TUNNEL_PORT = 51_820;
 const BUN = join(import.meta.dir, "../../node_modules/.bin/bun");
 
 /** The other end of a process's pipes, a line at a time. */
-class Conversation {
+export class Conversation {
   private readonly waiting: ((line: string) => void)[] = [];
   private readonly child: Bun.Subprocess<"pipe", "pipe", "inherit">;
 
