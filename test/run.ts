@@ -144,11 +144,15 @@ const steps: Step[] = [
     tests("unit others", foldersOf("test/unit", ["lora"]), 120_000),
   ]),
   // An emulated machine does everything some ten times slower.
-  ...Object.entries({ "test/lab": 60_000, "test/guest": 180_000, "test/e2e": 60_000 }).flatMap(
-    ([folder, timeoutMs]) =>
-      testFiles(folder).map((file) =>
-        tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], timeoutMs),
-      ),
+  ...Object.entries({
+    "test/lab": 60_000,
+    "test/guest": 180_000,
+    "test/image": 600_000,
+    "test/e2e": 60_000,
+  }).flatMap(([folder, timeoutMs]) =>
+    testFiles(folder).map((file) =>
+      tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], timeoutMs),
+    ),
   ),
 ];
 
