@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownKey } from "../../../src/cli/vm-options.ts";
@@ -7,6 +7,9 @@ import { endText, leftText, listText, NOTHING, readyText, stepLine } from "../..
 import type { AgentWish, LeaseView } from "../../../src/requester/agent/index.ts";
 import { scratchFolders } from "../scratch.ts";
 import { runHere } from "./run-here.ts";
+
+// The first command loads all of them.
+setDefaultTimeout(30_000);
 
 const scratch = scratchFolders();
 const NOW = Date.UTC(2026, 6, 1, 12);

@@ -1,9 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { type AgentDesk, AgentError, agentApp } from "../../../../src/requester/agent/agent-app.ts";
 import { agentLine, agentWish, MAX_ASKED_BYTES } from "../../../../src/requester/agent/agent-wire.ts";
 import { LineReader, LongLineError } from "../../../../src/requester/agent/line-reader.ts";
+
+// Hundreds of requests take what they take on a busy machine.
+setDefaultTimeout(60_000);
 
 const WISH = {
   resources: { cpus: 1, memoryMiB: 256, diskMiB: 0 },
