@@ -22,7 +22,7 @@ export interface Applicant {
   why: string;
   /** The operator said yes. */
   isApproved: boolean;
-  /** Room is being made for it: until that is done it is nobody's turn. */
+  /** Room is being made for it: it will have a lease, unless it is given up or that fails. */
   isNext: boolean;
   state: LeaseState;
 }
@@ -77,12 +77,14 @@ export class WaitingBook {
     return this.values().sort((a, b) => b.priority - a.priority);
   }
 
-  /** As `admit` wants them. */
+  /** As `admit` wants them. Who is next waits no more: what it is to have is given already. */
   forAdmission(): WaitingRequest[] {
-    return this.values().map(({ request: { id, requester }, source, priority, waitsFor }) => ({
-      ...{ id, requester, priority, sourceAddress: source.address },
-      for: waitsFor,
-    }));
+    return this.values()
+      .filter(({ isNext }) => !isNext)
+      .map(({ request: { id, requester }, source, priority, waitsFor }) => ({
+        ...{ id, requester, priority, sourceAddress: source.address },
+        for: waitsFor,
+      }));
   }
 
   /** Where each that is in the book stands, by its id. */

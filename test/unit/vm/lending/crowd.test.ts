@@ -118,7 +118,11 @@ class Crowd {
     this.known.push(one);
     this.lender.events(idOf(number), (news) => {
       one.news.push(news);
-      if (news.is === "admitted") this.lookAtOrder();
+      // Who comes while room is made for another is not passed by that: it was the other's turn before.
+      const wasNext = one.news.some(
+        (told) => told.is === "waiting" && told.why.startsWith("Room is being made"),
+      );
+      if (news.is === "admitted" && !wasNext) this.lookAtOrder();
     });
     // All that it says to the box may come from several addresses; the counts of one address are others' test.
     const from = { ...source, address: source.local ? undefined : `192.0.2.${random.below(250)}` };
@@ -205,7 +209,7 @@ test.each([1, 2, 3, 4, 5])(
     const crowd = new Crowd(seed, scratch());
     const { lender, known, store, played } = crowd;
     await lender.start();
-    while (known.length < 600) {
+    while (known.length < 400) {
       if (crowd.random.chance(0.5)) await crowd.ask();
       else await crowd.something();
     }
@@ -250,5 +254,5 @@ test.each([1, 2, 3, 4, 5])(
     expect(crowd.most).toEqual({ waiting: counts.waiting, live: counts.atOnce });
     await lender.stop();
   },
-  120_000,
+  300_000,
 );
