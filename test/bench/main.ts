@@ -4,8 +4,9 @@ import { mesh } from "./mesh.ts";
 import { messages } from "./messages.ts";
 import { portal } from "./portal.ts";
 import { serial } from "./serial.ts";
+import { vm } from "./vm.ts";
 
-const BENCHES: readonly Bench[] = [portal, serial, lora, mesh, messages];
+const BENCHES: readonly Bench[] = [portal, serial, lora, mesh, messages, vm];
 
 const [name, ...options] = process.argv.slice(2);
 const bench = BENCHES.find((entry) => entry.name === name);

@@ -12,9 +12,10 @@ import { Egress } from "../../src/vm/egress/index.ts";
 import { GuestAgent } from "../../src/vm/guest-agent/index.ts";
 import { readVmImage } from "../../src/vm/image/index.ts";
 import { LeaseStore } from "../../src/vm/leases/index.ts";
-import { Lender } from "../../src/vm/lending/index.ts";
+import { Lender, type MachineGround } from "../../src/vm/lending/index.ts";
 import { Libvirt } from "../../src/vm/libvirt/index.ts";
 import { OverlayStore } from "../../src/vm/overlay/index.ts";
+import { Pool, USUAL_POOL } from "../../src/vm/pool/index.ts";
 import { DEFAULT_PUNISHMENT, LeaseWatch } from "../../src/vm/watch/index.ts";
 import { LeaseDesk, LeaseServer } from "../../src/vm/wire/index.ts";
 
@@ -31,6 +32,8 @@ export interface LenderOrder {
     isMemoryHeld: boolean;
     folder: string;
   };
+  /** How many machines wait; undefined: each lease starts its own. */
+  pool?: { keep: number };
 }
 
 /* A box that lends, as the daemon has it: prints "lending", and its journal's entries as they come. */
@@ -49,37 +52,57 @@ const watch = new LeaseWatch({
   onFailure: (lease, error) => log.warn({ error }, `watch of ${lease}`),
   wallMs: Date.now,
 });
-const libvirt = await Libvirt.connect({ uri: order.libvirt.uri, onEvent: (event) => lender.onDomain(event) });
+const libvirt = await Libvirt.connect({
+  uri: order.libvirt.uri,
+  onEvent: (event) => {
+    pool?.onDomain(event);
+    lender.onDomain(event);
+  },
+});
 const image = readVmImage(order.manifest);
 const config = defaultConfig().vm;
+const ground = {
+  ...{ libvirt, watch, egress: new Egress() },
+  overlays: new OverlayStore({
+    folder: join(order.folder, "disks"),
+    mediumFolder: undefined,
+    ...{
+      memoryShareMiB: 1_024,
+      keptMemoryMiB: 128,
+      keptMediumMiB: 0,
+      swapPolicy: "refuse",
+      randomBytes,
+      log,
+    },
+    owner: { uid: order.libvirt.uid, gid: order.libvirt.uid },
+  }),
+  agentAt: (socket) => new GuestAgent(socket),
+  folder: order.libvirt.folder,
+  architecture: "x64",
+  accelerator: "emulation",
+  partition: order.libvirt.partition,
+  owner: { name: order.libvirt.owner, uid: order.libvirt.uid, gid: order.libvirt.uid },
+  isMemoryHeld: order.libvirt.isMemoryHeld,
+  punishment: DEFAULT_PUNISHMENT,
+  forbidden: () => ["198.51.100.0/24"],
+  randomBytes,
+  clock: systemClock,
+} satisfies MachineGround;
+const pool =
+  order.pool &&
+  new Pool({
+    ground,
+    policy: {
+      ...USUAL_POOL,
+      shapes: [{ image: image.name, cpus: 1, memoryMiB: 256, diskMiB: 0 }],
+      keep: order.pool.keep,
+    },
+    images: () => [image],
+    causes: () => [],
+    ...{ log, timers: systemTimers },
+  });
 const lender: Lender = new Lender({
-  ground: {
-    ...{ libvirt, watch, egress: new Egress() },
-    overlays: new OverlayStore({
-      folder: join(order.folder, "disks"),
-      mediumFolder: undefined,
-      ...{
-        memoryShareMiB: 1_024,
-        keptMemoryMiB: 128,
-        keptMediumMiB: 0,
-        swapPolicy: "refuse",
-        randomBytes,
-        log,
-      },
-      owner: { uid: order.libvirt.uid, gid: order.libvirt.uid },
-    }),
-    agentAt: (socket) => new GuestAgent(socket),
-    folder: order.libvirt.folder,
-    architecture: "x64",
-    accelerator: "emulation",
-    partition: order.libvirt.partition,
-    owner: { name: order.libvirt.owner, uid: order.libvirt.uid, gid: order.libvirt.uid },
-    isMemoryHeld: order.libvirt.isMemoryHeld,
-    punishment: DEFAULT_PUNISHMENT,
-    forbidden: () => ["198.51.100.0/24"],
-    randomBytes,
-    clock: systemClock,
-  },
+  ground: { ...ground, pool },
   policy: policyOf({ ...config, accept: "all" }),
   ...{ store, journal, log, timers: systemTimers },
   images: () => [image],
@@ -91,6 +114,16 @@ const lender: Lender = new Lender({
 });
 await lender.start();
 watch.start();
+pool?.start();
+/** What waits, as often as it is another number: `pool 2 of 1` are two machines and one file. */
+let told = "";
+const telling = setInterval(() => {
+  const stock = pool?.stock() ?? [];
+  const waiting = stock.reduce((sum, { machines }) => sum + machines, 0);
+  const text = `pool ${waiting} of ${stock.filter(({ hasFile }) => hasFile).length}`;
+  if (pool && text !== told) console.log(text);
+  told = text;
+}, 100);
 
 const listen = [{ address: order.heardAt, port: LEASE_PORT }];
 const desk = new LeaseDesk({
@@ -101,7 +134,9 @@ const server = new LeaseServer({ desk, listen, log });
 server.start();
 console.log("lending");
 await new Promise((resolve) => process.once("SIGTERM", resolve));
+clearInterval(telling);
 await lender.stop();
+await pool?.stop();
 await server.stop();
 await watch.stop();
 await libvirt.close();
