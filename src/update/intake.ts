@@ -15,13 +15,13 @@ import {
   type RunningImage,
   raucRefusal,
 } from "./bundle/rauc-bundle.ts";
+import { HeldBundles } from "./held-bundles.ts";
 import { httpSource } from "./http-source.ts";
 import { Neighbours } from "./neighbours/neighbours.ts";
 import type { OfferedBundle } from "./neighbours/update-frames.ts";
 import type { UpdateNetworks } from "./neighbours/update-network.ts";
 import { Pace } from "./pace.ts";
 import type { Candidate, UpdateState } from "./update-state.ts";
-import { compareVersions, isVersion } from "./version.ts";
 
 export interface IntakeOptions {
   config: UpdateConfig;
@@ -42,10 +42,6 @@ export interface IntakeOptions {
   log: Logger;
 }
 
-interface Held extends ShelvedBundle {
-  facts: BundleFacts;
-}
-
 const LOOK_EVERY_MS = 5_000;
 /** The first look at the web server: not in the minute in which everything else begins. */
 const FIRST_URL_MS = 3 * 60_000;
@@ -64,7 +60,7 @@ export class Intake {
   refusal = "";
   /** Something that has come is being looked through. */
   isChecking = false;
-  private readonly held = new Map<string, Held>();
+  private readonly held: HeldBundles;
   private readonly refusedIds = new Set<string>();
   private readonly neighbourly: Neighbours | undefined;
   private readonly pace: { take: Pace; give: Pace };
@@ -76,10 +72,12 @@ export class Intake {
       take: new Pace(config.neighbour_kbit, timers),
       give: new Pace(config.neighbour_kbit, timers),
     };
+    const { shelf, state, check = bundleFacts } = options;
+    this.held = new HeldBundles({ shelf, running, state, check, log });
     if (!config.neighbours) return;
     this.neighbourly = new Neighbours({
       ...{ networks, timers, log },
-      ours: () => ({ kind: "has", ...running, bundles: this.offered() }),
+      ours: () => ({ kind: "has", ...running, bundles: this.held.offered() }),
       read: (id, offset, length) => this.give(id, offset, length),
       wants: (bundle) => this.wants(bundle),
       fetch: (source) => this.fetch(source),
@@ -90,7 +88,7 @@ export class Intake {
     const { config, shelf, timers } = this.options;
     shelf.open();
     for (const bundle of shelf.held()) await this.remember(bundle, "what was here already", false, false);
-    this.tidy();
+    this.held.tidy();
     this.neighbourly?.start();
     this.ends.push(atIntervals(LOOK_EVERY_MS, () => this.lookAtIncoming(), this.failed, timers));
     if (config.url === "") return;
@@ -130,7 +128,7 @@ export class Intake {
         await this.checkContent(path);
         await this.remember(shelf.keep(path), ARRIVED[arrival], true, arrival === "older", facts);
         this.refusal = "";
-        this.tidy();
+        this.held.tidy();
       } catch (error) {
         shelf.discard(path);
         await this.refused(basename(path), ARRIVED[arrival], error);
@@ -148,21 +146,10 @@ export class Intake {
     }
   });
 
-  private offered(): OfferedBundle[] {
-    return [...this.held.values()].map(({ id, bytes, facts }) => ({
-      id: Buffer.from(id, "hex"),
-      bytes,
-      compatible: facts.compatible,
-      version: facts.version,
-    }));
-  }
-
   private async give(id: Uint8Array, offset: number, length: number): Promise<Uint8Array> {
-    const bundle = this.held.get(Buffer.from(id).toString("hex"));
-    if (!bundle) throw new Error("this bundle is not here");
     if (!this.options.mayFetch()) throw new Error("not now");
     await this.pace.give.room(length);
-    return this.options.shelf.read(bundle.path, offset, length);
+    return this.held.read(id, offset, length);
   }
 
   /** By what an offer says of itself, which its signature has to confirm. */
@@ -172,10 +159,7 @@ export class Intake {
     if (compatible !== running.compatible || !mayFetch() || this.refusedIds.has(name) || this.held.has(name))
       return false;
     if (state().refused.some((one) => one.id === name) || !shelf.hasRoomFor(bytes)) return false;
-    const known = [running.version, ...[...this.held.values()].map(({ facts }) => facts.version)].filter(
-      isVersion,
-    );
-    return isVersion(version) && known.every((one) => compareVersions(version, one) > 0);
+    return this.held.isNews(version);
   }
 
   private async fetch(source: BundleSource): Promise<void> {
@@ -200,7 +184,7 @@ export class Intake {
         },
       });
       await this.remember(shelf.describe(shelf.placeFor(id)), source.name, false, false);
-      this.tidy();
+      this.held.tidy();
     } catch (error) {
       if (error instanceof RefusedError) {
         if (source.id !== undefined) this.refusedIds.add(source.id);
@@ -239,44 +223,17 @@ export class Intake {
     mayBeOlder: boolean,
     known?: BundleFacts,
   ): Promise<void> {
-    const { running, ready, shelf, log } = this.options;
-    const facts = known ?? (await this.factsOrNothing(bundle));
+    const { running, ready, log } = this.options;
+    const facts = await this.held.take(bundle, known);
     if (!facts) return;
-    this.held.set(bundle.id, { ...bundle, facts });
     try {
       checkFits(facts, running, mayBeOlder);
     } catch (error) {
       log.debug({ error }, "a bundle is kept for others");
-      if (facts.compatible !== running.compatible) shelf.discard(bundle.path);
       return;
     }
     const { id, path: file } = bundle;
     await ready({ id, file, version: facts.version, from, mayBeOlder, isAsked, installs: 0 });
-  }
-
-  private async factsOrNothing(bundle: ShelvedBundle): Promise<BundleFacts | undefined> {
-    try {
-      return await (this.options.check ?? bundleFacts)(bundle.path);
-    } catch (error) {
-      if (error instanceof RefusedError) this.options.shelf.discard(bundle.path);
-      this.options.log.info({ error }, "a bundle that was kept is of no use any more");
-      return undefined;
-    }
-  }
-
-  /** What runs is kept for neighbours, what is to run for this box; the newest if there are more. What did not do here is for nobody. */
-  private tidy(): void {
-    const { running, state, shelf } = this.options;
-    const isRefused = ({ id }: Held) => state().refused.some((one) => one.id === id);
-    const byAge = [...this.held.values()]
-      .filter((one) => !isRefused(one))
-      .sort((a, b) => compareVersions(b.facts.version, a.facts.version));
-    const wanted = byAge.filter(
-      ({ id, facts }, index) =>
-        index === 0 || facts.version === running.version || id === state().candidate?.id,
-    );
-    shelf.keepOnly(wanted.map(({ id }) => id));
-    for (const id of [...this.held.keys()]) if (!wanted.some((one) => one.id === id)) this.held.delete(id);
   }
 
   private async refused(name: string, from: string, error: unknown): Promise<void> {

