@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../../src/host/clock.ts";
 import { createLog } from "../../../../src/host/log.ts";
+import { GuestAgentError } from "../../../../src/vm/guest-agent/index.ts";
 import { Lender, type LenderOptions, type MachineGround } from "../../../../src/vm/lending/index.ts";
 import { encodeSaveHeader } from "../../../../src/vm/libvirt/index.ts";
 import { DEFAULT_PUNISHMENT } from "../../../../src/vm/watch/index.ts";
@@ -115,19 +116,24 @@ export class PlayedGround {
         sweep: async () => [],
       },
       watch: { add: () => undefined, remove: async () => ({ ...TRAFFIC, rogue: {} }) as never },
-      agentAt: () => ({
-        hello: async () => {
-          await call("hello");
-          return { version: "1", uptimeMs: 1 };
-        },
-        prepare: async () => {
-          await call("prepare");
-          return { hostKey: "ssh-ed25519 AAAA" };
-        },
-        renew: () => call("renew"),
-        refresh: () => call("refresh"),
-        close: () => undefined,
-      }),
+      agentAt: () => {
+        const closed = Promise.withResolvers<never>();
+        closed.promise.catch(() => undefined);
+        const unlessClosed = (name: string) => Promise.race([call(name), closed.promise]);
+        return {
+          hello: async () => {
+            await unlessClosed("hello");
+            return { version: "1", uptimeMs: 1 };
+          },
+          prepare: async () => {
+            await unlessClosed("prepare");
+            return { hostKey: "ssh-ed25519 AAAA" };
+          },
+          renew: () => unlessClosed("renew"),
+          refresh: () => unlessClosed("refresh"),
+          close: () => closed.reject(new GuestAgentError("hello", "it was closed")),
+        };
+      },
       folder,
       ...{ architecture: "x64", accelerator: "emulation", partition: undefined, owner: undefined },
       isMemoryHeld: false,
@@ -145,12 +151,16 @@ export const IMAGE = {
 };
 
 /** A lender over a played machine, with a real store and a real journal. */
-export function lending(folder: string, more: Partial<LenderOptions> = {}) {
+export function lending(
+  folder: string,
+  more: Partial<LenderOptions> = {},
+  ground: Partial<MachineGround> = {},
+) {
   const clocks = new StandClocks();
   const played = new PlayedGround();
   const { store, journal } = openLeases(folder, clocks);
   const lender = new Lender({
-    ground: played.ground(`${folder}/run`),
+    ground: { ...played.ground(`${folder}/run`), ...ground },
     policy: policy({ accept: "all" }),
     ...{ store, journal, timers: clocks.timers },
     images: () => [IMAGE],
