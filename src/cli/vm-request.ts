@@ -56,8 +56,10 @@ export function vmRequestCommand(): Command {
   ).action(request);
 }
 
-async function request(options: RequestOptions): Promise<void> {
-  const wish = wishOf(options);
+const request = (options: RequestOptions): Promise<void> => askFor(wishOf(options), options);
+
+/** Asks for a machine, and shows what becomes of it. The process ends with it. */
+export async function askFor(wish: AgentWish, options: AgentChoice): Promise<void> {
   checkWish(wish);
   const agent = agentOf(options);
   const signal = untilSignal();
@@ -122,7 +124,7 @@ export function checkWish({
 async function follow(
   agent: AgentClient,
   wish: AgentWish,
-  { json }: RequestOptions,
+  { json }: AgentChoice,
   signal: Promise<NodeJS.Signals>,
 ): Promise<void> {
   const { isHeld } = wish;

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { vmCheckpointCommand, vmRestoreCommand } from "./vm-checkpoint.ts";
 import { vmListCommand } from "./vm-list.ts";
 import { vmJoinCommand, vmLeaveCommand, vmNetworksCommand } from "./vm-networks.ts";
 import { vmOperatorCommands } from "./vm-operator.ts";
@@ -16,6 +17,8 @@ export function vmCommand(): Command {
     .addCommand(vmListCommand())
     .addCommand(vmSshCommand())
     .addCommand(vmSshConfigCommand())
+    .addCommand(vmCheckpointCommand())
+    .addCommand(vmRestoreCommand())
     .addCommand(vmReleaseCommand())
     .addCommand(vmJoinCommand())
     .addCommand(vmNetworksCommand())

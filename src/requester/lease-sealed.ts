@@ -36,6 +36,10 @@ const TIMEOUT_MS = 15_000;
 export class LeaseSealed implements LeaseTransport {
   constructor(private readonly options: LeaseSealedOptions) {}
 
+  get base(): URL {
+    return this.options.base;
+  }
+
   async request(bytes: Uint8Array): Promise<LeaseAnswer> {
     const { passport, log } = this.options;
     const said = await this.ask({ kind: "request", bytes, chain: passport.chain() });

@@ -8,6 +8,7 @@ import {
   type AgentLine,
   type AgentList,
   type AgentWish,
+  agentSaving,
   agentWish,
   type LeaseView,
   MAX_ASKED_BYTES,
@@ -24,6 +25,8 @@ export interface AgentDesk {
   /** Tells of the steps so far, and from now on, until the lease is over. @returns a function that ends it */
   follow(id: string, follower: Follower): () => void;
   release(id: string): void;
+  /** Has a machine saved, and brought into a file where one is named. @throws {CheckpointWayError} */
+  save(id: string, path: string | undefined): Promise<void>;
   access(id: string): SshAccess;
   proxy(id: string, port: number): { address: string; command: readonly string[] | undefined };
   /** Somebody asks for something: until that is called back the agent does not end by itself. */
@@ -96,6 +99,13 @@ export function agentApp(desk: AgentDesk, timers: Timers) {
     .post("/v1/leases/:id{[0-9a-f]{1,32}}/release", async (context) => {
       const { id } = await desk.find(context.req.param("id"));
       desk.release(id);
+      return context.json({});
+    })
+    .post("/v1/leases/:id{[0-9a-f]{1,32}}/checkpoint", async (context) => {
+      const { id } = await desk.find(context.req.param("id"));
+      const said = agentSaving.safeParse(await context.req.json().catch(() => undefined));
+      if (!said.success) throw new AgentError("to: is no path");
+      await desk.save(id, said.data.to);
       return context.json({});
     })
     .get("/v1/leases/:id{[0-9a-f]{1,32}}/access", async (context) =>

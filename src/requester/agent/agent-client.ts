@@ -33,6 +33,8 @@ export class AgentClientError extends Error {
 const START_TIMEOUT_MS = 60_000;
 const START_POLL_MS = 50;
 const TIMEOUT_MS = 90_000;
+/** A machine's whole memory, over a slow line. */
+const SAVE_TIMEOUT_MS = 6 * 3_600_000;
 
 /** A command's way to the requester's agent, which it starts where none runs. */
 export class AgentClient {
@@ -60,6 +62,14 @@ export class AgentClient {
   /** Returns at once; see {@link follow}. */
   async release(lease: string): Promise<void> {
     await this.call(`/v1/leases/${lease}/release`, { method: "POST" });
+  }
+
+  /** @param to where it is brought; undefined: it stays with its box */
+  async save(lease: string, to: string | undefined): Promise<void> {
+    await this.call(`/v1/leases/${lease}/checkpoint`, {
+      ...{ method: "POST", body: JSON.stringify({ to }) },
+      signal: AbortSignal.timeout(SAVE_TIMEOUT_MS),
+    });
   }
 
   access(lease: string): Promise<SshAccess> {

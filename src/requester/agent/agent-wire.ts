@@ -27,7 +27,12 @@ export const agentWish = z.strictObject({
   heardAt: text.optional(),
   /** The lease ends when nobody follows it any more who holds it, as whoever asks does. */
   isHeld: z.boolean(),
+  /** The file of a machine that was saved, and is to go on: absolute. */
+  restore: text.startsWith("/").optional(),
 });
+
+/** Where a machine that is saved is brought to; missing: it stays with its box. */
+export const agentSaving = z.strictObject({ to: text.startsWith("/").optional() });
 export type AgentWish = z.output<typeof agentWish>;
 
 /** How a lease stands. */

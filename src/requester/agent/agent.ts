@@ -14,6 +14,7 @@ import { RequesterState } from "../requester-state.ts";
 import type { VpnGround } from "../vpn-ground.ts";
 import { VpnServer } from "../vpn-server.ts";
 import { type AgentDesk, AgentError, agentApp, type Follower } from "./agent-app.ts";
+import { bringThere, checkpointsAt, saveThere } from "./agent-checkpoints.ts";
 import { type AgentFolders, agentSocket, stateFile } from "./agent-folders.ts";
 import type { AgentList, AgentWish, LeaseView } from "./agent-wire.ts";
 import { LeaseFolders } from "./lease-folders.ts";
@@ -127,12 +128,13 @@ export class RequesterAgent implements AgentDesk {
 
   /** @returns the lease's id */
   private async ask(provider: ChosenProvider, wish: AgentWish): Promise<string> {
-    const { provider: _named, key, isHeld: _held, ...asked } = wish;
+    const { provider: _named, key, isHeld: _held, restore, ...asked } = wish;
     const requester = await this.begun();
+    const restoreFrom = restore === undefined ? {} : { restoreFrom: await this.bring(provider, restore) };
     const id = newLeaseId();
     try {
       requester.request(provider.name, {
-        ...asked,
+        ...{ ...asked, ...restoreFrom },
         resources: { ...wish.resources, upKbit: undefined, downKbit: undefined },
         ...{ id, heardAt: wish.heardAt, network: provider.network },
         sshKey: key?.line ?? (await this.leaseFolders.makeKey(id)),
@@ -146,6 +148,13 @@ export class RequesterAgent implements AgentDesk {
     }
     this.watch(id);
     return id;
+  }
+
+  /** Brings a saved machine to a box, signed as the request for it will be. */
+  private bring({ name, network }: ChosenProvider, path: string): ReturnType<typeof bringThere> {
+    const { ways, keyIn } = this.options;
+    const key = (network === undefined ? undefined : keyIn?.(network)) ?? this.opened().key;
+    return bringThere(ways.transportTo(name), key, path);
   }
 
   /** Why a lease that was just asked for does not come about; one that is not answered in time is given back. */
@@ -184,6 +193,17 @@ export class RequesterAgent implements AgentDesk {
 
   release(id: string): void {
     void this.client(id).release();
+  }
+
+  async save(id: string, path: string | undefined): Promise<void> {
+    const { ways, keyIn } = this.options;
+    const client = this.client(id);
+    const { provider, signedIn } = client.kept;
+    const key = (signedIn === undefined ? undefined : keyIn?.(signedIn)) ?? this.opened().key;
+    // Before anything is stopped: whether it could be fetched at all.
+    const there = path === undefined ? undefined : checkpointsAt(ways.transportTo(provider), key);
+    await saveThere(client);
+    if (path !== undefined) await there?.fetch(id, path);
   }
 
   access(id: string): SshAccess {

@@ -29,6 +29,7 @@ function desk() {
     find: async () => unknown(),
     follow: unknown,
     release: unknown,
+    save: async () => unknown(),
     access: unknown,
     proxy: unknown,
     busy: () => {
