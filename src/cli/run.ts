@@ -2,10 +2,11 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { VirtualFirmware } from "../bench/virtual-air.ts";
-import { CARD_FOLDER, isFlashed } from "../first-boot/flashed.ts";
+import { CARD_FOLDER, isCardMounted, isFlashed } from "../first-boot/flashed.ts";
 import { createLog } from "../host/log.ts";
 import { makeOwnFolder } from "../host/own-folder.ts";
 import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
+import { lastGoodConfigIn } from "../store/index.ts";
 import { EXIT } from "./exit.ts";
 import { startNeighbour, virtualAir } from "./neighbour.ts";
 import { benchInvite, startOtherBoxes } from "./other-boxes.ts";
@@ -68,7 +69,7 @@ async function runBox(options: RunOptions): Promise<void> {
   const { mode } = options;
   const stateFolder = resolve(options.state ?? DEFAULT_STATE[mode]);
   const runFolder = resolve(options.run ?? defaultRunFolder(mode, stateFolder));
-  const configFile = resolve(options.config ?? defaultConfigFile(mode));
+  const configFile = resolve(options.config ?? defaultConfigFile(mode, stateFolder));
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   makeOwnFolder(runFolder);
   const log = createLog({ level: "info", human: process.stdout.isTTY === true || mode === "bench" });
@@ -132,8 +133,10 @@ async function runBox(options: RunOptions): Promise<void> {
   process.exit(0);
 }
 
-function defaultConfigFile(mode: Mode): string {
-  return mode === "device" && isFlashed() ? CARD_CONFIG : DEFAULT_CONFIG[mode];
+/** Where the card cannot be read, what it said last holds. */
+function defaultConfigFile(mode: Mode, stateFolder: string): string {
+  if (mode === "bench" || !isFlashed()) return DEFAULT_CONFIG[mode];
+  return isCardMounted() ? CARD_CONFIG : lastGoodConfigIn(stateFolder);
 }
 
 /** Waits until the portal's process answers, for a few seconds at most: what is wrong then is shown as trouble. */

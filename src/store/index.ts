@@ -4,4 +4,4 @@ export { DurableFile } from "./durable-file.ts";
 export { GroupCommit } from "./group-commit.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
 export { KeptDatabase } from "./kept-database.ts";
-export { loadKeptConfig } from "./last-good-config.ts";
+export { lastGoodConfigIn, loadKeptConfig } from "./last-good-config.ts";

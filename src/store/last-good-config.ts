@@ -2,6 +2,9 @@ import { join } from "node:path";
 import { type LoadedConfig, loadConfig, parseConfig } from "../config/index.ts";
 import { DurableFile } from "./durable-file.ts";
 
+/** Where the last good configuration is kept. */
+export const lastGoodConfigIn = (stateFolder: string): string => join(stateFolder, "omerta.last-good.toml");
+
 /**
  * Reads the configuration, and keeps it while it is good, so that a bad one later leaves the box with the last good one.
  * @param failed told when the kept one cannot be read or written; the box goes on
@@ -11,7 +14,7 @@ export function loadKeptConfig(
   stateFolder: string,
   failed: (error: unknown) => void,
 ): LoadedConfig {
-  const lastGood = new DurableFile(join(stateFolder, "omerta.last-good.toml"), goodConfigText, String);
+  const lastGood = new DurableFile(lastGoodConfigIn(stateFolder), goodConfigText, String);
   const attempt = <T>(action: () => T): T | undefined => {
     try {
       return action();
