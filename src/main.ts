@@ -34,8 +34,10 @@ import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts, wiredListensHere } from "./portal/index.ts";
 import { Journal, loadKeptConfig } from "./store/index.ts";
 import { composeUpdate } from "./update/index.ts";
+import { policyOf } from "./vm/admission/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
 import { readSensors } from "./vm/host-first/index.ts";
+import { BlockedRequesters, lendsNothing, type Names } from "./vm/operator/index.ts";
 import { LeaseMesh } from "./vm/wire/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
 
@@ -183,6 +185,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ? new LendingPart({
           config: config.vm,
           command: [process.execPath, CLI],
+          blocked: BlockedRequesters.open(join(stateFolder, "blocked-requesters.json")),
+          names: memberNames(memberships),
           forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`],
           bootClock: systemBootClock(),
           timers: systemTimers,
@@ -345,6 +349,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           lora: texts,
           mesh: mesh.desk,
           messages: messages?.operator,
+          compute: lending?.operator ?? lendsNothing(whyNothingIsLent(onBoard), policyOf(config.vm)),
           journal,
           monotonicMs: clock.monotonicMs,
         },
@@ -378,6 +383,18 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     },
   };
 }
+
+const whyNothingIsLent = (onBoard: boolean): string =>
+  onBoard ? "it is switched off (vm.enabled)" : "it runs on a bench, beside this machine’s other work";
+
+/** As their networks call them. */
+const memberNames = (memberships: Memberships): Names => ({
+  requester: (key, network) =>
+    network === undefined
+      ? undefined
+      : memberships.get(network)?.knownMember(Uint8Array.from(Buffer.from(key, "hex")))?.name || undefined,
+  network: (id) => memberships.get(id)?.name,
+});
 
 /** The program itself, for processes of its own that the box starts. */
 const CLI = resolve(import.meta.dir, "cli/main.ts");

@@ -13,7 +13,7 @@ export interface Hindrance {
 
 /** What is in the way of any lease like this one, whatever is lent; undefined: nothing. */
 export const hindranceOf = (request: LeaseRequest, at: Case): Hindrance | undefined =>
-  quietHours(request, at) ?? moreThanThereIs(request, at);
+  quietHours(request, at) ?? moreThanThereIs(request, at) ?? needsItself(at);
 
 function quietHours(
   { durationS }: LeaseRequest,
@@ -35,6 +35,13 @@ function quietHours(
     reason: { ...reason, words: `This box lends nothing ${hours}.`, retryAfterS },
     isWorthWaiting: true,
   };
+}
+
+/** Its own work goes first, whoever asks; a machine that began now would only be suspended. */
+function needsItself({ state: { needsItself } }: Case): Hindrance | undefined {
+  if (needsItself === undefined) return undefined;
+  const words = `This box needs itself at the moment: ${needsItself}.`;
+  return { reason: { code: "busy", words }, isWorthWaiting: true };
 }
 
 /** What there is is measured, and may be less for a while. */

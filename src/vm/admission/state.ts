@@ -49,6 +49,8 @@ export interface WaitingRequest extends Asked {
 
 export interface AdmissionState {
   capability: Capability;
+  /** What the box has too little of for its own work now, in words; undefined: it has enough. */
+  needsItself?: string | undefined;
   live: readonly LiveLease[];
   /** Those that have waited longest come first. */
   waiting: readonly WaitingRequest[];

@@ -10,6 +10,7 @@ import { debianArchitecture, parseMemoryInfo } from "../capability/index.ts";
 import { type Accelerator, type Architecture, EMULATORS } from "../domain/index.ts";
 import { Egress } from "../egress/index.ts";
 import { GuestAgent } from "../guest-agent/index.ts";
+import type { LeaseNames } from "../guest-link.ts";
 import { type AimInForce, VMS_PARTITION, VmsGroup } from "../host-first/index.ts";
 import { readVmImages, type VmImage } from "../image/index.ts";
 import type { MachineGround } from "../lending/index.ts";
@@ -74,6 +75,8 @@ export interface GroundOptions {
   forbidden: readonly string[];
   owner: { uid: number; gid: number };
   accelerator: Accelerator;
+  /** A machine's tunnel is gone, by nobody's order. */
+  tunnelLost(names: LeaseNames): void;
   randomBytes(count: number): Uint8Array;
   clock: Clock;
   log: Logger;
@@ -92,14 +95,14 @@ const DISKS_SHARE = 0.5;
 
 /** What all machines of this box have in common, but for libvirt and the watch. */
 export function lendingGround(options: GroundOptions): HouseGround {
-  const { config, folders, forbidden, owner, accelerator, randomBytes, clock, log } = options;
+  const { config, folders, forbidden, owner, accelerator, tunnelLost, randomBytes, clock, log } = options;
   const { totalMiB } = parseMemoryInfo(readFileSync("/proc/meminfo", "utf8"));
   const lentMiB = Math.max(0, totalMiB - config.reserve.memory_mib);
   const { partition, group } = groupOf(lentMiB, log);
   return {
     group,
     partition,
-    egress: new Egress(),
+    egress: new Egress(tunnelLost),
     overlays: new OverlayStore({
       folder: folders.disks,
       mediumFolder: folders.volumes,

@@ -10,14 +10,13 @@ import {
   processorBetween,
   readEnergy,
 } from "../capability/index.ts";
-import { leaseNames } from "../guest-link.ts";
 import type { LeaseStatistics } from "../leases/index.ts";
 import type { DomainStats } from "../libvirt/index.ts";
 
 export interface LendingMeasuresOptions {
   stats(): Promise<readonly DomainStats[]>;
-  /** Ids of the leases that there are. */
-  leases(): readonly string[];
+  /** Of the leases that there are: a machine that waited for its lease has a name of its own. */
+  machines(): readonly { lease: string; domain: string }[];
   /** On the medium where encrypted disks are; undefined: there are none. */
   mediumFolder: string | undefined;
   cpus: number;
@@ -84,18 +83,19 @@ export class LendingMeasures {
 
   /** One look. */
   async look(): Promise<void> {
-    const { stats, leases, timers, cpus } = this.options;
+    const { stats, machines, timers, cpus } = this.options;
     this.lookAtLoad(cpus);
-    const live = leases();
-    for (const known of [...this.uses.keys()].filter((lease) => !live.includes(lease))) {
+    const live = machines();
+    const isGone = (known: string) => !live.some(({ lease }) => lease === known);
+    for (const known of [...this.uses.keys()].filter(isGone)) {
       this.uses.delete(known);
       this.figures.delete(known);
       this.energy.forget(known);
     }
     if (live.length === 0) return;
     const byName = new Map((await stats()).map((one) => [one.name, one]));
-    const domains = live.flatMap((lease) => {
-      const found = byName.get(leaseNames(lease).domain);
+    const domains = live.flatMap(({ lease, domain }) => {
+      const found = byName.get(domain);
       return found ? [{ lease, ...found }] : [];
     });
     this.energy.note({

@@ -2,17 +2,18 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { atIntervals } from "../../host/intervals.ts";
 import { localAddressTo } from "../../host/local-address.ts";
-import { policyOf } from "../admission/index.ts";
+import { type Capability as AdmissionCapability, policyOf } from "../admission/index.ts";
 import { debianArchitecture, type LendingCapability, lendingOf } from "../capability/index.ts";
 import type { Checkpoints } from "../checkpoint/index.ts";
 import { Demos } from "../demo/index.ts";
 import type { Accelerator } from "../domain/index.ts";
 import { leaseNames } from "../guest-link.ts";
-import type { HostFirst } from "../host-first/index.ts";
+import type { Cause, HostFirst } from "../host-first/index.ts";
 import type { VmImage } from "../image/index.ts";
 import { LeaseStore } from "../leases/index.ts";
 import { Lender } from "../lending/index.ts";
 import { type DomainInfo, KeptLibvirt, Libvirt } from "../libvirt/index.ts";
+import type { OperatedLending } from "../operator/index.ts";
 import type { Pool } from "../pool/index.ts";
 import { ReaperKeeper } from "../reaper/index.ts";
 import { LeaseWatch } from "../watch/index.ts";
@@ -30,6 +31,15 @@ const ENDS_WITHIN_MS = 8_000;
 const OVERHEAD_MIB = 96;
 /** UDP ports from the one at which requests are taken. */
 const TUNNELS = 100;
+
+/** What the box has too little of, as requesters read it. */
+const NEEDS: Record<Cause, string> = {
+  cpu: "its processors are busy",
+  memory: "its memory is short",
+  io: "its medium is busy",
+  heat: "it is too hot",
+  power: "its power is low",
+};
 
 /** What was found on this machine. */
 export interface LendingMeans {
@@ -90,14 +100,20 @@ export class LendingNow {
     });
     this.measures = new LendingMeasures({
       stats: () => this.libvirt.stats(),
-      leases: () => [...this.leases(), ...this.demos.live().map(({ id }) => id)],
+      machines: () => [
+        ...this.lender.leases().map(({ lease }) => ({ lease: lease.state.id, ...lease.machine.names })),
+        ...this.demos.live().map(({ id }) => ({ lease: id, ...leaseNames(id) })),
+      ],
       mediumFolder: undefined,
       cpus: navigator.hardwareConcurrency,
       ...{ timers, log },
     });
     const { owner, accelerator, images } = means;
     const ground = {
-      ...lendingGround({ ...options, folders, owner, accelerator }),
+      ...lendingGround({
+        ...{ ...options, folders, owner, accelerator },
+        tunnelLost: (names) => this.lender.onTunnelLost(names),
+      }),
       ...{ libvirt: this.libvirt, watch: this.watch },
     };
     this.pool = lendingPool({
@@ -139,17 +155,9 @@ export class LendingNow {
       policy: policyOf(config),
       ...{ store: this.store, journal, log, timers },
       images: () => images,
-      capability: () => {
-        const { lent, free, images, total } = this.capability();
-        // While the box needs itself, nobody gets more than they have.
-        const isPressed = this.hostFirst.causes.length > 0;
-        return {
-          cpus: isPressed ? lent.cpus : total.cpus,
-          memoryMiB: lent.memoryMiB + (isPressed ? 0 : free.memoryMiB),
-          diskMiB: lent.diskMiB + (isPressed ? 0 : free.diskMiB),
-          images,
-        };
-      },
+      capability: () => this.lendable(),
+      needsItself: () => this.hostFirst.causes.map((cause) => NEEDS[cause]).join(", ") || undefined,
+      blocked: () => options.blocked.list(),
       ports: { first: config.port, last: config.port + TUNNELS - 1 },
       heardAt: ({ address }) => (address === undefined ? undefined : localAddressTo(address)),
       self: undefined,
@@ -164,7 +172,10 @@ export class LendingNow {
       order: reaperOrderOf(runFolder, folders, config.libvirt),
       command: options.command,
       live: () => [
-        ...this.leases().filter((lease) => !this.isLate(lease)),
+        ...this.lender
+          .leases()
+          .filter(({ lease }) => !this.isLate(lease.state.id))
+          .map(({ lease }) => lease.machine.namedBy),
         ...this.demos.live().map(({ id }) => id),
         ...this.pool.ids,
       ],
@@ -231,6 +242,23 @@ export class LendingNow {
 
   /** What this box can lend, lends, and could lend now. */
   capability(): LendingCapability {
+    const { reserve, leases } = this.options.config;
+    return this.measured(reserve.cpus, leases);
+  }
+
+  /** For decisions: what can be lent in all, what is lent included, however many leases there are. */
+  private lendable(): AdmissionCapability {
+    const { images, total } = this.capability();
+    // As if processors and leases never ran out: how many of those there are is decided on, not measured.
+    const { lent, free } = this.measured(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    return {
+      ...{ images, cpus: total.cpus },
+      memoryMiB: lent.memoryMiB + free.memoryMiB,
+      diskMiB: lent.diskMiB + free.diskMiB,
+    };
+  }
+
+  private measured(keptCpus: number, maxLeases: number): LendingCapability {
     const { config } = this.options;
     const { measures, lender, demos, means } = this;
     const { memory, ...inventory } = measures.inventory();
@@ -246,10 +274,10 @@ export class LendingNow {
         images: means.images.map(({ name }) => name),
       },
       {
-        cpus: config.reserve.cpus,
+        cpus: keptCpus,
         memoryMiB: config.reserve.memory_mib,
         diskMiB: config.reserve.disk_mib,
-        maxLeases: config.leases,
+        maxLeases,
         overheadMiB: OVERHEAD_MIB,
       },
       [...lender.live(), ...demos.live()].map((lease) => {
@@ -259,15 +287,24 @@ export class LendingNow {
     );
   }
 
-  private leases(): string[] {
-    return this.lender.live().map(({ id }) => id);
+  /** For the operator. */
+  operated(): OperatedLending {
+    return {
+      lender: this.lender,
+      capability: () => this.capability(),
+      traffic: (lease) => this.watch.traffic(lease),
+      statistics: (lease) => this.measures.statistics(lease),
+      ended: (most) => this.store.ended(most),
+    };
   }
 
   /** While libvirt was away nobody told of machines that ended. */
   private tellOfGone(domains: readonly DomainInfo[]): void {
     const there = new Map(domains.map(({ name, uuid }) => [name, uuid]));
-    for (const name of this.leases().map((lease) => leaseNames(lease).domain))
+    for (const { lease } of this.lender.leases()) {
+      const name = lease.machine.names.domain;
       if (!there.has(name)) this.lender.onDomain({ name, uuid: "", kind: "stopped", detail: "failed" });
+    }
     for (const name of this.demos.live().map(({ id }) => leaseNames(id).domain))
       if (!there.has(name)) this.demos.onDomainGone(name);
   }

@@ -6,13 +6,19 @@ import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Memberships } from "../../identity/index.ts";
 import type { Journal } from "../../store/index.ts";
-import type { Source } from "../admission/index.ts";
+import { policyOf, type Source } from "../admission/index.ts";
 import { forRecord, type LendingCapability } from "../capability/index.ts";
 import type { Checkpoints } from "../checkpoint/index.ts";
 import type { DemoNews, DemoRefusal, DemoSize } from "../demo/index.ts";
 import type { LeaseStoreOptions } from "../leases/index.ts";
 import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
 import { LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
+import {
+  type BlockedRequesters,
+  ComputeOperator,
+  type Names,
+  type OperatedCompute,
+} from "../operator/index.ts";
 import { type AskedLender, LeaseDesk, LeaseServer } from "../wire/index.ts";
 import { seeLendingGround } from "./lending-ground.ts";
 import { lendingNeeds } from "./lending-needs.ts";
@@ -26,8 +32,12 @@ export interface LendingPartOptions {
   command: readonly string[];
   /** The networks of this box: whose members may ask for more than strangers. */
   memberships: Pick<Memberships, "list">;
+  /** Whom the operator lends nothing, beside those of the configuration. */
+  blocked: BlockedRequesters;
   /** Networks that no machine may reach, besides those that this machine is in. */
   forbidden: readonly string[];
+  /** What requesters and networks are called. */
+  names: Names;
   journal: Journal;
   clock: Clock;
   bootClock: LeaseStoreOptions["bootClock"];
@@ -47,6 +57,8 @@ export class LendingPart implements Part, AskedLender {
   readonly name = "vm";
   /** Where all who ask come to, by whatever way. */
   readonly desk: LeaseDesk;
+  /** The operator's side of it. */
+  readonly operator: OperatedCompute;
   private now: LendingNow | undefined;
   private server: LeaseServer | undefined;
   private missing: readonly string[] = ["it has not started yet"];
@@ -55,8 +67,14 @@ export class LendingPart implements Part, AskedLender {
   private stopLooking: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: LendingPartOptions) {
-    const { memberships, timers, randomBytes } = options;
+    const { config, memberships, blocked, names, journal, clock, timers, randomBytes } = options;
     this.desk = new LeaseDesk({ lender: this, memberships, timers, randomBytes });
+    this.operator = new ComputeOperator({
+      lending: () => this.now?.operated(),
+      lendsNothing: () => this.lendsNothing(),
+      policy: policyOf(config),
+      ...{ blocked, names, journal, clock },
+    });
   }
 
   async start(): Promise<void> {

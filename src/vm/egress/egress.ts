@@ -35,6 +35,11 @@ export class Egress {
   private readonly prepared = new Set<string>();
   /** Namespaces whose TAP is in them already, down. */
   private readonly parked = new Set<string>();
+  /** Tunnels that are there and are to stay. */
+  private readonly tunnels = new Set<string>();
+
+  /** @param tunnelLost told when a tunnel is gone that nobody has taken down */
+  constructor(private readonly tunnelLost: (names: LeaseNames) => void = () => {}) {}
 
   /**
    * Makes what needs no request, for a machine that is started ahead of its lease: the TAP, in the box's namespace, for
@@ -46,7 +51,11 @@ export class Egress {
     const { namespace, tunnel } = ground.names;
     await this.confine(ground);
     await this.orUndone(ground.names, async () => {
-      await step("tunnel", () => makeTunnel(ground.names));
+      const ended = () => {
+        if (this.tunnels.delete(tunnel)) this.tunnelLost(ground.names);
+      };
+      await step("tunnel", () => makeTunnel(ground.names, ended));
+      this.tunnels.add(tunnel);
       await step("tunnel", () => runInside(namespace, batchLines("ip", ground.tunnelLink)));
       if (interfaceExists(tunnel)) throw new EgressError("tunnel", `${tunnel} is in the box's namespace`);
     });
@@ -166,6 +175,7 @@ export class Egress {
     this.rules.delete(namespace);
     this.prepared.delete(namespace);
     this.parked.delete(namespace);
+    this.tunnels.delete(tunnel);
     const isThere = namespaces().includes(namespace);
     // The machine is cut off first: what follows takes its time.
     if (isThere) for (const link of [tap, tunnel]) await tryRun(["ip", "-n", namespace, "link", "del", link]);

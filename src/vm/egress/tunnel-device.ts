@@ -16,11 +16,15 @@ const ENDS_WITHIN_MS = 2_000;
 /**
  * Makes the tunnel's interface in the box's namespace, where its UDP socket stays for ever (wireguard.com/netns), and
  * moves it into the machine's. The kernel's WireGuard where there is one, wireguard-go otherwise.
+ * @param ended told when wireguard-go has ended, whoever has ended it: its interface is gone then
  * @throws {EgressError} "tunnel"
  */
-export async function makeTunnel({ tunnel: name, namespace }: LeaseNames): Promise<void> {
+export async function makeTunnel(
+  { tunnel: name, namespace }: LeaseNames,
+  ended: () => void = () => {},
+): Promise<void> {
   if (await kernelWireGuard()) await run(["ip", "link", "add", name, "type", "wireguard"]);
-  else await startWireGuardGo(name);
+  else await startWireGuardGo(name, ended);
   await run(["ip", "link", "set", name, "netns", namespace]);
 }
 
@@ -65,7 +69,7 @@ export async function moveTunnel(
   await set("persistent-keepalive", String(KEEPALIVE_S));
 }
 
-async function startWireGuardGo(name: string): Promise<void> {
+async function startWireGuardGo(name: string, ended: () => void): Promise<void> {
   removeSocket(name);
   mkdirSync("/var/run/wireguard", { recursive: true, mode: 0o755 });
   const child = Bun.spawn(["wireguard-go", "-f", name], {
@@ -77,6 +81,7 @@ async function startWireGuardGo(name: string): Promise<void> {
     env: { ...process.env, LOG_LEVEL: "silent" },
   });
   child.unref();
+  void child.exited.then(ended);
   const untilMs = performance.now() + ANSWERS_WITHIN_MS;
   while (performance.now() < untilMs && child.exitCode === null) {
     if ((await tryRun(["wg", "show", name, "dump"])).exitCode === 0) return;

@@ -1,6 +1,7 @@
 import { atIntervals } from "../../host/intervals.ts";
 import type { LiveLease, Source } from "../admission/index.ts";
 import { standingOf } from "../admission/standing.ts";
+import type { LeaseNames } from "../guest-link.ts";
 import type { LeaseNews } from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
 import {
@@ -146,6 +147,11 @@ export class Lender {
   /** What libvirt has told. */
   onDomain(event: DomainEvent): void {
     this.running.onDomain(event);
+  }
+
+  /** What its egress has told. */
+  onTunnelLost(names: Pick<LeaseNames, "tunnel">): void {
+    this.running.onTunnelLost(names);
   }
 
   /** Why somebody may bring no saved machine here; undefined: they may. Whoever has, or had, a lease here is no stranger. */

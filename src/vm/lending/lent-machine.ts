@@ -101,6 +101,11 @@ export class LentMachine {
     return leaseNames(this.id);
   }
 
+  /** What all of it is named by, for who looks after what belongs to nobody: the lease's id, or a waiting machine's. */
+  get namedBy(): string {
+    return this.id;
+  }
+
   /** The machine's own key for SSH, type and base64, once it has it; undefined: not known. */
   get hostKey(): string | undefined {
     return this.publicHostKey || undefined;

@@ -4,6 +4,7 @@ import { makeWireGuardKey, wireGuardPublicKey } from "../../host/wireguard-key.t
 import type { Journal } from "../../store/index.ts";
 import type { LeaseLimits, LiveLease, Source } from "../admission/index.ts";
 import type { RestoreClaim } from "../checkpoint/index.ts";
+import type { LeaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
 import { type LeaseNews, type LeaseStore, newLease, USUAL_LIMITS } from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
@@ -178,6 +179,12 @@ export class RunningLeases {
     const one = this.values().find(({ lease }) => lease.machine.names.domain === name);
     const why = `its machine has ended: ${detail}`;
     void one?.lease.on({ type: "vmGone", isShutDown: detail === "shut down", why });
+  }
+
+  /** Of a machine whose tunnel is gone nobody has anything any more. */
+  onTunnelLost({ tunnel }: Pick<LeaseNames, "tunnel">): void {
+    const one = this.values().find(({ lease }) => lease.machine.names.tunnel === tunnel);
+    void one?.lease.on({ type: "failed", why: "its tunnel is gone" });
   }
 
   private async endOne(one: Lent | undefined, happening: Happening): Promise<boolean> {

@@ -36,6 +36,8 @@ export interface TurnsOptions
   images(): readonly VmImage[];
   /** What can be lent in all now, what is lent included. */
   capability(): AdmissionState["capability"];
+  /** See `AdmissionState.needsItself`. Default: never anything. */
+  needsItself?(): string | undefined;
   localMinuteOfDay(): number;
   journal: Pick<Journal, "append">;
 }
@@ -264,6 +266,7 @@ export class Turns {
     const next = this.book.values().filter(({ isNext }) => isNext);
     const state = {
       capability: capability(),
+      needsItself: this.options.needsItself?.(),
       live: [...this.desk.running.live(), ...next.map((other) => reserved(other, nowMs))],
       waiting: this.book.forAdmission(),
       seen: store.seen,

@@ -456,3 +456,26 @@ describe("what the journal keeps of a decision", () => {
     }
   });
 });
+
+describe("a box that needs itself", () => {
+  const pressed = state({ needsItself: "its processors are busy" });
+
+  test("lets whoever may have a lease wait, whoever asks, and says what it needs", () => {
+    for (const source of [member, local]) {
+      const decision = admit(request(), circumstances({ state: pressed, source }));
+      expect(decision).toMatchObject({ kind: "queue", waitsFor: "host" });
+      expect(decision.kind === "queue" && decision.reason.words).toBe(
+        "This box needs itself at the moment: its processors are busy.",
+      );
+    }
+  });
+
+  test("refuses all the same what it would not lend in any case", () => {
+    expect(decide(sized({ cpus: 5 }), { state: pressed })).toBe("deny over-limit");
+    expect(decide(asStranger, { state: pressed, source: stranger })).toBe("deny not-accepted");
+  });
+
+  test("lends again when it has enough", () => {
+    expect(decide(request(), { state: state({ needsItself: undefined }) })).toBe("allow 50");
+  });
+});

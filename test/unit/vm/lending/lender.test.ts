@@ -202,6 +202,18 @@ describe("a box that lends", () => {
     expect(endsIn(stand.journal)[0]?.detail).toMatchObject({ outcome: "failed" });
   });
 
+  test("ends a lease whose tunnel is gone, and no other", async () => {
+    const { lender } = await start();
+    const told = listen();
+    await lender.request(signed(), member);
+    await eventually("it runs", isRunning(told));
+    lender.onTunnelLost({ tunnel: "omwanother" });
+    expect(lender.live()).toHaveLength(1);
+    lender.onTunnelLost({ tunnel: `omw${ID.slice(0, 10)}` });
+    await eventually("it is over", isOver);
+    expect(endsIn(stand.journal)[0]?.detail).toMatchObject({ outcome: "failed", why: "its tunnel is gone" });
+  });
+
   test("writes down the end of a lease that is released before it was kept", async () => {
     const { lender, played, journal } = await start();
     await lender.request(signed(), member);
