@@ -3,6 +3,7 @@ import { copyFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { partition, SECTOR } from "../../image-build/disk/layout.ts";
 import { run } from "../../src/host/run.ts";
+import { raspberryStart } from "./raspberry-start.ts";
 import { ShellLine } from "./shell-line.ts";
 
 const PROJECT = resolve(import.meta.dir, "../..");
@@ -16,8 +17,9 @@ const STARTED = /Reached target.*multi-user\.target|Reached target.*Multi-User S
 export interface BoxMachineOptions {
   /** Goes before QEMU's own command: into a network namespace. */
   before?: readonly string[];
-  /** An image for PCs. */
   image: string;
+  /** What the image is for. Default: a PC. */
+  board?: "pc" | "raspberry-pi";
   /** Default: 1536. */
   memoryMiB?: number;
   /** What QEMU gets beside it, such as another disk. */
@@ -66,7 +68,7 @@ export class BoxMachine {
     const line = await ShellLine.listen(join(folder, "shell.sock"));
     // Should this process end without a word, QEMU is killed by the kernel.
     const qemu = Bun.spawn(
-      [...(options.before ?? []), "setpriv", "--pdeathsig=KILL", ...qemuCommand(folder, options)],
+      [...(options.before ?? []), "setpriv", "--pdeathsig=KILL", ...(await qemuCommand(folder, options))],
       {
         stdin: "ignore",
         stdout: "ignore",
@@ -124,17 +126,29 @@ export class BoxMachine {
   }
 }
 
-function qemuCommand(folder: string, { memoryMiB = 1536, qemu = [] }: BoxMachineOptions): string[] {
+async function qemuCommand(folder: string, options: BoxMachineOptions): Promise<string[]> {
+  const { memoryMiB = 1536, qemu = [], board = "pc" } = options;
   return [
-    "qemu-system-x86_64",
-    ...["-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi,tb-size=512"],
-    ...["-smp", "2", "-m", String(memoryMiB)],
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-monitor", "none"],
+    ...(board === "pc" ? PC : await raspberry(folder)),
+    ...["-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", String(memoryMiB)],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"],
     ...["-serial", `file:${join(folder, "serial.log")}`],
     ...["-chardev", `socket,id=shell,path=${join(folder, "shell.sock")}`, "-device", "virtio-serial"],
     ...["-device", "virtconsole,chardev=shell"],
     ...["-drive", `file=${join(folder, "disk.img")},format=raw,if=virtio,cache=unsafe`],
     ...qemu,
+  ];
+}
+
+const PC = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-vga", "std"];
+
+/** A Pi's processor in a machine that QEMU has: its firmware's part is done here. */
+async function raspberry(folder: string): Promise<string[]> {
+  const { kernel, initrd, commandLine } = await raspberryStart(join(folder, "disk.img"), folder);
+  const shell = "systemd.debug_shell=hvc0";
+  return [
+    ...["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a53"],
+    ...["-kernel", kernel, "-initrd", initrd, "-append", `${commandLine} ${shell}`],
   ];
 }
 
