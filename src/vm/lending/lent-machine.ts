@@ -204,12 +204,16 @@ export class LentMachine {
    */
   async prepareGuest(order: MachineOrder): Promise<string | undefined> {
     this.isBrokenOff = false;
-    return this.orOwn(
+    const why = await this.orOwn(
       () => this.tellGuest(order),
       () => this.start(order),
       () => this.attach(),
-      () => this.ground.libvirt.resume(this.names.domain),
+      // Was its processor taken away meanwhile, it gets it back like any other.
+      async () => void (this.isBrokenOff || (await this.ground.libvirt.resume(this.names.domain))),
     );
+    // What its requester has in it from now on no other machine has.
+    this.pooled = undefined;
+    return why;
   }
 
   /**
@@ -227,14 +231,15 @@ export class LentMachine {
       const { pool, watch } = this.ground;
       if (!pooled || !order || !pool || this.isOver || this.isBrokenOff) throw error;
       await watch.remove(this.lease);
-      await pool.discard(pooled, error);
+      // Before the other one goes: what libvirt tells of its end is no end of this lease's machine.
       this.pooled = undefined;
       this.id = this.lease;
+      await pool.discard(pooled, error);
       for (const again of before) {
         if (this.isOver) throw error;
         await again(order);
       }
-      if (this.isOver) throw error;
+      if (this.isOver || this.isBrokenOff) throw error;
       return step();
     }
   }

@@ -23,15 +23,20 @@ const ORDER = {
 function withPool() {
   const played = new PlayedGround();
   const discarded: string[] = [];
+  /** What the lease's machine is called while the other one is taken away. */
+  const meanwhile: string[] = [];
   const waiting: PooledMachine = {
     ...{ id: WAITED, names: leaseNames(WAITED), key: "" },
     shape: { image: "small", cpus: 1, memoryMiB: 256, diskMiB: 0 },
   };
   const pool = {
     claim: async () => waiting,
-    discard: async ({ id }: PooledMachine) => void discarded.push(id),
+    discard: async ({ id }: PooledMachine) => {
+      discarded.push(id);
+      meanwhile.push(machine.names.domain);
+    },
   };
-  const machine = new LentMachine(LEASE, { ...played.ground(scratch()), pool });
+  const machine: LentMachine = new LentMachine(LEASE, { ...played.ground(scratch()), pool });
   const steps = [
     () => machine.prepareNetwork(ORDER),
     () => machine.startPaused(ORDER),
@@ -49,7 +54,7 @@ function withPool() {
       return push(name);
     };
   };
-  return { played, discarded, machine, steps, breakOnce };
+  return { played, discarded, meanwhile, machine, steps, breakOnce };
 }
 
 describe("the machine of a lease for which one waited", () => {
@@ -81,11 +86,13 @@ describe("the machine of a lease for which one waited", () => {
       ],
     ],
   ])("is one of the lease's own that boots when %s fails, verified before it runs", async (_, call, done) => {
-    const { played, machine, steps, discarded, breakOnce } = withPool();
+    const { played, machine, steps, discarded, meanwhile, breakOnce } = withPool();
     breakOnce(call);
     for (const step of steps) await step();
     expect(played.calls).toEqual(done);
     expect(discarded).toEqual([WAITED]);
+    // What libvirt tells of the end of the other one ends no lease.
+    expect(meanwhile).toEqual([leaseNames(LEASE).domain]);
     expect(machine.names).toEqual(leaseNames(LEASE));
     expect(played.networks.at(-1)).toBe(leaseNames(LEASE).namespace);
   });
@@ -110,5 +117,31 @@ describe("the machine of a lease for which one waited", () => {
       expect(discarded).toEqual([]);
       expect(played.calls).not.toContain("create");
     }
+  });
+
+  test("is never replaced once its requester has it: what they have in it would be gone", async () => {
+    const { played, machine, steps, discarded } = withPool();
+    for (const step of steps) await step();
+    await machine.suspend();
+    played.failing.set("attach", "it has another route");
+    expect(steps[2]()).rejects.toThrow("it has another route");
+    expect(discarded).toEqual([]);
+    expect(played.calls).not.toContain("create");
+    expect(machine.names).toEqual(leaseNames(WAITED));
+  });
+
+  test("gets no processor in its place when that was taken away meanwhile", async () => {
+    const { played, machine, steps, breakOnce } = withPool();
+    for (const step of steps.slice(0, 4)) await step();
+    breakOnce("prepare");
+    const making = Promise.withResolvers<void>();
+    played.held.set("create", making.promise);
+    const told = steps[4]();
+    while (!played.calls.includes("create")) await Bun.sleep(1);
+    machine.breakOffGuest();
+    making.resolve();
+    expect(told).rejects.toThrow("broken");
+    await told.catch(() => undefined);
+    expect(played.calls.slice(played.calls.indexOf("create"))).toEqual(["create", "attach"]);
   });
 });
