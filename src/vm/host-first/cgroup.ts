@@ -34,9 +34,10 @@ export interface AimInForce {
 
 /** This machine's hierarchies of control groups. */
 export function readControllerPlaces(): ControllerPlaces {
-  return controllerPlaces(parseMounts(readFileSync("/proc/self/mountinfo", "utf8")), (mount) =>
-    readFileSync(join(mount, "cgroup.controllers"), "utf8"),
-  );
+  return controllerPlaces(parseMounts(readFileSync("/proc/self/mountinfo", "utf8")), (mount) => {
+    const path = join(mount, "cgroup.controllers");
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  });
 }
 
 /** One control group in all hierarchies that matter, for all virtual machines together: the box's own work goes before it. */

@@ -62,20 +62,22 @@ export function parseMounts(mountinfo: string): Mount[] {
  * Where each controller is to be found: a hierarchy of version 1 has those of its mount, the one of version 2 what no
  * other has taken (cgroups(7)). Both kinds may be there at once. What shows only a part of a hierarchy, as in a
  * container, does not count: limits beneath it are somebody else's.
- * @param unified controllers that the hierarchy of version 2 has: its root's `cgroup.controllers`
+ * @param unified controllers that the hierarchy of version 2 has: its root's `cgroup.controllers`; undefined where that cannot be
+ * read, as where something else is mounted over it
  */
 export function controllerPlaces(
   mounts: readonly Mount[],
-  unified: (mount: string) => string,
+  unified: (mount: string) => string | undefined,
 ): ControllerPlaces {
   const places = new Map<Controller, ControllerPlace>();
   for (const { at, options } of mounts.filter(({ type, part }) => type === "cgroup" && part === "/")) {
     for (const name of options.filter(isController)) places.set(name, { version: 1, mount: at });
   }
   const second = mounts.find(({ type, part }) => type === "cgroup2" && part === "/");
-  if (second) {
+  const has = second && unified(second.at);
+  if (second && has !== undefined) {
     places.set("unified", { version: 2, mount: second.at });
-    for (const name of unified(second.at).trim().split(/\s+/).filter(isController))
+    for (const name of has.trim().split(/\s+/).filter(isController))
       if (!places.has(name)) places.set(name, { version: 2, mount: second.at });
   }
   return places;

@@ -50,6 +50,12 @@ describe("where the controllers are", () => {
     expect(places(HYBRID.replaceAll(" / /sys", " /docker/1 /sys"), "io")).toEqual({});
   });
 
+  test("is none of version 2 where that cannot be read, as where something is mounted over it", () => {
+    const unreadable = controllerPlaces(parseMounts(HYBRID), () => undefined);
+    expect([...unreadable.keys()]).toEqual(["cpu", "cpuacct", "memory"]);
+    expect(controllerPlaces(parseMounts(UNIFIED), () => undefined).size).toBe(0);
+  });
+
   test("is nowhere without control groups", () => {
     expect(places("")).toEqual({});
   });
