@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { run } from "../src/host/run.ts";
 import { bundleApp } from "./app/bundle.ts";
 import { runTimePackages } from "./app/run-time-packages.ts";
@@ -86,6 +86,8 @@ export async function buildImage(
   const own = [
     ...systemFiles(board, version, tar, keyringText),
     ...overlay,
+    // What would be too much on a Debian of one's own, to which the overlay is copied too.
+    ...filesBelow(join(import.meta.dir, "rootfs/overlay"), ""),
     ...ownUnitLinks(overlay),
     ...debianUnitLinks(tar),
     ...maskingLinks(),
@@ -152,6 +154,11 @@ async function unpackedOf(tar: string): Promise<string> {
   await run(["tar", "-xf", tar, "-C", work, "--no-same-owner", "./unpacked"], {
     timeoutMs: EXTRACT_TIMEOUT_MS,
   });
+  // Of lists of packages that are no more.
+  const others = `${basename(tar).replace(/-[0-9a-f]+\.tar$/, "")}-`;
+  for (const name of readdirSync(dirname(tar)))
+    if (name.startsWith(others) && name.endsWith(".unpacked"))
+      rmSync(join(dirname(tar), name), { recursive: true });
   renameSync(work, folder);
   return join(folder, "unpacked");
 }

@@ -20,7 +20,7 @@ export async function makeData(file: string, work: string, seconds: number): Pro
   for (const name of [...FOLDERS, "."]) utimesSync(join(folder, name), seconds, seconds);
   await run(
     [
-      ...["mke2fs", "-q", "-F", "-t", "ext4", "-L", "omerta-data", "-U", UUID, "-m", "1"],
+      ...["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-L", "omerta-data", "-U", UUID, "-m", "1"],
       // Room to grow to a disk of any size while it is mounted.
       ...["-E", `hash_seed=${UUID},lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,resize=268435456`],
       ...["-d", folder, file, `${(sectors * SECTOR) / 1024}k`],
