@@ -36,6 +36,9 @@ const GUEST_TIMEOUT_MS = 60_000;
 /** A machine for a visitor of the portal: no disk, no network, a console, and gone when it is ended. */
 export class DemoMachine {
   readonly console: ConsoleLine;
+  /** While it is being made. */
+  private making: Promise<void> | undefined;
+  private isOver = false;
 
   /** @param ended told when the machine ends by itself */
   constructor(
@@ -51,8 +54,17 @@ export class DemoMachine {
     return leaseNames(this.order.id).domain;
   }
 
-  /** Kept when its console can be read. @throws what libvirt says */
+  /** Kept when its console can be read. @throws what libvirt says, and where it was ended before */
   async start(): Promise<void> {
+    if (this.isOver) throw new Error("nobody waits for it any more");
+    this.making = this.make();
+    await this.making.finally(() => {
+      this.making = undefined;
+    });
+    void this.tellTime();
+  }
+
+  private async make(): Promise<void> {
     const { image, cpus, memoryMiB, size } = this.order;
     const { libvirt, architecture, accelerator, isMemoryHeld, partition, owner } = this.ground;
     mkdirSync(this.folder, { recursive: true, mode: 0o711 });
@@ -72,13 +84,19 @@ export class DemoMachine {
     });
     await libvirt.create(xml, { isPaused: false, endsWithConnection: true });
     await this.console.open();
-    void this.tellTime();
   }
 
   /** Whatever of it there is. @throws what libvirt says, when the machine stays */
   async end(): Promise<void> {
+    const { making } = this;
+    this.isOver = true;
     this.console.close();
     await this.ground.libvirt.destroy(this.domain);
+    if (making) {
+      // What libvirt had not begun when it was asked to end it has come since.
+      await making.catch(() => undefined);
+      await this.ground.libvirt.destroy(this.domain);
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 

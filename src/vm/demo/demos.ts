@@ -1,4 +1,5 @@
 import type { Logger } from "../../host/log.ts";
+import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Journal } from "../../store/index.ts";
 import type { VmImage } from "../image/index.ts";
@@ -46,6 +47,8 @@ interface Demo {
 const COMES_BACK_MS = 10_000;
 /** Tried again: libvirt may be away. */
 const END_AGAIN_MS = 5_000;
+/** Each that begins costs the box a start, and two lines of its journal. */
+const BEGINNING = { burst: 3, perSecond: 1 / 20, totalPerSecond: 4, maxSources: 256 };
 const PART = "vm";
 
 /**
@@ -56,9 +59,12 @@ export class Demos {
   private readonly demos = new Map<string, Demo>();
   /** On their way out, and still there: each is kept when it is gone, or was tried in vain. */
   private readonly going = new Map<string, Promise<void>>();
+  private readonly beginning: SourceLimiter;
   private isStopping = false;
 
-  constructor(private readonly options: DemosOptions) {}
+  constructor(private readonly options: DemosOptions) {
+    this.beginning = new SourceLimiter(BEGINNING, options.timers.monotonicMs());
+  }
 
   /** Whether a visitor who asks now would probably get one. */
   get isOffered(): boolean {
@@ -85,6 +91,7 @@ export class Demos {
     const room = free();
     const isFull = this.demos.size + this.going.size >= limits.machines;
     if (isFull || room.cpus < limits.cpus || room.memoryMiB < limits.memoryMiB) return { refused: "full" };
+    if (!this.beginning.takes(station, timers.monotonicMs())) return { refused: "full" };
     const id = Buffer.from(ground.randomBytes(16)).toString("hex");
     const { cpus, memoryMiB, durationMs } = limits;
     const machine = new DemoMachine({ id, image: from, cpus, memoryMiB, size }, ground, () =>
@@ -95,7 +102,7 @@ export class Demos {
       ...{ startedAtMs: ground.wallMs(), suspended: false },
       stopReading: () => undefined,
       callOffTime: timers.after(durationMs, () => this.end(id, "time")),
-      callOffLeave: timers.after(COMES_BACK_MS, () => this.end(id, "closed")),
+      callOffLeave: () => undefined,
     };
     this.demos.set(id, demo);
     await this.note("demo-started", id, { minutes: durationMs / 60_000, memoryMiB });
@@ -106,7 +113,10 @@ export class Demos {
       this.end(id, "host");
       return { refused: "failed" };
     }
-    return this.demos.has(id) ? { id } : { refused: "failed" };
+    if (!this.demos.has(id)) return { refused: "failed" };
+    // Only now: on a busy box the start alone may take longer than a page takes to come back.
+    if (!demo.hear) this.unlessBack(demo);
+    return { id };
   }
 
   /**
@@ -128,8 +138,12 @@ export class Demos {
       if (demo.hear !== hear) return;
       demo.hear = undefined;
       demo.stopReading();
-      if (this.demos.has(id)) demo.callOffLeave = timers.after(COMES_BACK_MS, () => this.end(id, "closed"));
+      if (this.demos.has(id)) this.unlessBack(demo);
     };
+  }
+
+  private unlessBack(demo: Demo): void {
+    demo.callOffLeave = this.options.timers.after(COMES_BACK_MS, () => this.end(demo.id, "closed"));
   }
 
   /** A page takes on again. */

@@ -28,6 +28,9 @@ function box(machines = 2) {
     destroyed: [] as string[],
     isDestroyable: true,
     isStartable: true,
+    isMaking: false,
+    starts: Promise.resolve(),
+    running: new Set<string>(),
     notes: [] as string[],
     room: { cpus: 4, memoryMiB: 4_096 },
   };
@@ -37,6 +40,10 @@ function box(machines = 2) {
       libvirt: {
         create: async (xml) => {
           if (!seen.isStartable) throw new Error("no");
+          const [, name = ""] = /<name>([^<]+)/.exec(xml) ?? [];
+          seen.isMaking = true;
+          await seen.starts;
+          seen.running.add(name);
           seen.xml.push(xml);
           const [, path = ""] = /<serial[\s\S]*?path="([^"]+)"/.exec(xml) ?? [];
           mkdirSync(dirname(path), { recursive: true });
@@ -53,7 +60,7 @@ function box(machines = 2) {
         destroy: async (name) => {
           if (!seen.isDestroyable) throw new Error("libvirt is away");
           seen.destroyed.push(name);
-          return true;
+          return seen.running.delete(name);
         },
       },
       agentAt: () => ({
@@ -196,6 +203,62 @@ describe("visitors' machines", () => {
     time.advance(5_000);
     await until(() => demos.live().length === 0);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("that are ended while they are made leave nothing", async () => {
+    const { demos, seen, folder } = box();
+    const held = Promise.withResolvers<void>();
+    seen.starts = held.promise;
+    const begun = demos.begin("phone", SIZE);
+    await until(() => seen.isMaking);
+    demos.displace(demos.live()[0]?.id ?? "");
+    await Bun.sleep(2);
+    // It counts until it is gone.
+    expect(demos.live()).toHaveLength(1);
+    held.resolve();
+    expect(await begun).toEqual({ refused: "failed" });
+    await until(() => demos.live().length === 0);
+    expect([...seen.running]).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("that are ended before they are made are not made", async () => {
+    const { demos, seen, folder } = box();
+    const begun = demos.begin("phone", SIZE);
+    await demos.stop();
+    expect(await begun).toEqual({ refused: "failed" });
+    await until(() => demos.live().length === 0);
+    expect(seen.xml).toEqual([]);
+    expect(existsSync(folder) && readdirSync(folder)).toEqual([]);
+  });
+
+  test("are waited for by their page as long as their start takes", async () => {
+    const { demos, seen, time } = box();
+    const held = Promise.withResolvers<void>();
+    seen.starts = held.promise;
+    const begun = demos.begin("phone", SIZE);
+    await until(() => seen.isMaking);
+    time.advance(30_000);
+    held.resolve();
+    expect(await begun).toHaveProperty("id");
+    time.advance(9_000);
+    expect(demos.live()).toHaveLength(1);
+    time.advance(1_000);
+    await until(() => demos.live().length === 0);
+  });
+
+  test("are not begun by one station again and again: each is a start, and two lines of the journal", async () => {
+    const { demos, seen, time, begin } = box(8);
+    for (let round = 0; round < 3; round += 1) {
+      demos.leave(await begin("phone"), "phone");
+      await until(() => demos.live().length === 0);
+      time.advance(1_000);
+    }
+    expect(await demos.begin("phone", SIZE)).toEqual({ refused: "full" });
+    expect(seen.xml).toHaveLength(3);
+    await begin("another");
+    time.advance(20_000);
+    await begin("phone");
   });
 
   test("that do not start leave nothing", async () => {
