@@ -2,7 +2,7 @@
 import { raw } from "hono/html";
 import { problemLine } from "../../src/config/index.ts";
 import type { BoxStatus } from "../../src/portal/status.ts";
-import { updateText } from "../../src/update/index.ts";
+import { updateNotes, updateText } from "../../src/update/index.ts";
 
 export const STATUS_STYLE = [
   "*{box-sizing:border-box}",
@@ -153,9 +153,8 @@ function MessagesSection({ messages }: { messages: BoxStatus["messages"] }) {
 /** Which version runs, and why: what has gone back by itself says so before everything else. */
 function UpdateSection({ update }: { update: BoxStatus["update"] }) {
   if (update === undefined) return null;
-  const isNoted = update.isProving || ["went-back", "fell-back"].includes(update.outcomes[0]?.kind ?? "");
   return (
-    <section class={isNoted ? "n" : ""}>
+    <section class={updateNotes(update).length > 0 ? "n" : ""}>
       <h2>System</h2>
       {updateText(update).map((line) => (
         <p>{line}</p>

@@ -50,6 +50,14 @@ export function updateText(view: UpdateView): string[] {
   ];
 }
 
+/** What of it everybody who stands before the box is to know: that it is on trial, or has gone back by itself. */
+export function updateNotes(view: UpdateView | undefined): string[] {
+  if (view === undefined) return [];
+  const [last] = view.outcomes;
+  if (view.isProving) return [`version ${view.version} is on trial in slot ${view.slot}`];
+  return last && ["went-back", "fell-back"].includes(last.kind) ? [outcomeText(last)] : [];
+}
+
 export function outcomeText({ kind, version, before, slot, reason }: Outcome): string {
   const was = before === "" ? "an unknown version" : `version ${before}`;
   switch (kind) {

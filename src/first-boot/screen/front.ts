@@ -1,5 +1,6 @@
 import { problemLine } from "../../config/index.ts";
 import type { BoxStatus, OperatorView } from "../../portal/index.ts";
+import { updateNotes } from "../../update/index.ts";
 
 /** What somebody who stands before the box should know of it: for its screen, its serial line and its card. */
 export interface Front {
@@ -49,6 +50,7 @@ export function frontOf(status: BoxStatus, operator: OperatorView, notes: readon
     configProblems: status.config.problems.map(problemLine),
     troubles: [
       ...notes,
+      ...updateNotes(status.update),
       ...status.parts
         .filter(({ state }) => state === "failed" || state === "troubled")
         .map(({ name, detail }) => `${name}: ${detail}`),
