@@ -133,6 +133,9 @@ function testFiles(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
+/** They mostly wait, or keep one processor busy: they run while the unit tests do, one after the other. */
+const BESIDE_UNIT = ["image image-boot", "lab uplinks"];
+
 const steps: Step[] = [
   check("format and lint", join(BIN, "biome"), "ci", "--error-on-warnings", "."),
   check("types", join(BIN, "tsc"), "-p", "."),
@@ -161,8 +164,28 @@ mkdirSync(OUTPUT, { recursive: true });
 const only = process.argv.slice(2);
 const total: Count = { passed: 0, failed: 0, skipped: [] };
 const startedMs = performance.now();
-for (const step of steps) {
-  if (only.length > 0 && !only.some((word) => step.name.includes(word))) continue;
+const wanted = steps.filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)));
+const isBeside = ({ name }: Step) => BESIDE_UNIT.includes(name);
+const beside = BESIDE_UNIT.flatMap((name) => wanted.filter((step) => step.name === name));
+for (const step of wanted.filter((one) => !isBeside(one))) {
+  await Promise.all([report(step), ...(step.name === "unit" ? [inTurn(beside.splice(0))] : [])]);
+}
+await inTurn(beside);
+
+if (total.skipped.length > 0) {
+  process.stdout.write("\nSkipped:\n");
+  for (const title of new Set(total.skipped)) process.stdout.write(`  ${title}\n`);
+}
+process.stdout.write(`\nTook ${seconds(startedMs)}; logs and screenshots are in test/output.\n`);
+process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+
+async function inTurn(some: readonly Step[]): Promise<void> {
+  for (const step of some) await report(step);
+}
+
+/** Runs a step, and says what became of it. */
+async function report(step: Step): Promise<void> {
   const stepStartedMs = performance.now();
   const progress = setInterval(
     () => process.stdout.write(`  ${step.name} … ${seconds(stepStartedMs)}\n`),
@@ -184,14 +207,6 @@ for (const step of steps) {
   );
   if (failed > 0) process.stdout.write(`${step.logs.map(failureText).join("\n")}\n`);
 }
-
-if (total.skipped.length > 0) {
-  process.stdout.write("\nSkipped:\n");
-  for (const title of new Set(total.skipped)) process.stdout.write(`  ${title}\n`);
-}
-process.stdout.write(`\nTook ${seconds(startedMs)}; logs and screenshots are in test/output.\n`);
-process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`);
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
 function failureText(name: string): string {
   return [`${name}.log`, `${name}.errors.log`]
