@@ -119,7 +119,8 @@ export class KeptLibvirt implements LibvirtCalls {
       isLost = reason;
       if (made && this.connection === made) this.lose(reason);
     });
-    if (!this.isWanted) return void (await made.close().catch(() => undefined));
+    if (!this.isWanted || isLost !== undefined) await made.close().catch(() => undefined);
+    if (!this.isWanted) return;
     if (isLost !== undefined) throw new LibvirtUnavailableError(isLost);
     this.connection = made;
   }
@@ -138,14 +139,20 @@ export class KeptLibvirt implements LibvirtCalls {
     const { timers, log, onBack } = this.options;
     this.callOff = timers.after(waitMs, async () => {
       try {
-        await this.connect();
-        if (!this.isWanted) return;
-        onBack(await this.list());
+        // One that was made and has not said what there is is asked once more.
+        if (!this.connection) await this.connect();
+        const asked = this.connection;
+        if (!asked) return;
+        const domains = await asked.list();
+        // Lost meanwhile: that has begun another round.
+        if (this.connection !== asked) return;
+        onBack(domains);
         log.info("libvirt is back");
       } catch (error) {
         log.debug({ error }, "libvirt does not answer yet");
-        if (this.isWanted && !this.connection) this.again(Math.min(2 * waitMs, LONGEST_WAIT_MS));
+        if (this.isWanted && this.callOff === callOff) this.again(Math.min(2 * waitMs, LONGEST_WAIT_MS));
       }
     });
+    const { callOff } = this;
   }
 }

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { createLog } from "../../../../src/host/log.ts";
-import { type DomainInfo, KeptLibvirt, LibvirtUnavailableError } from "../../../../src/vm/libvirt/index.ts";
+import {
+  type DomainInfo,
+  KeptLibvirt,
+  LibvirtTimeoutError,
+  LibvirtUnavailableError,
+} from "../../../../src/vm/libvirt/index.ts";
 
 const log = createLog({ level: "error", destination: { write: () => undefined } });
 const DOMAIN: DomainInfo = { name: "omvm-0123456789", uuid: "", state: "running" };
@@ -11,6 +16,7 @@ function machine() {
   const time = new VirtualTime();
   const seen = {
     isThere: true,
+    isHanging: false,
     connections: 0,
     closed: 0,
     back: [] as string[][],
@@ -26,7 +32,10 @@ function machine() {
         ...{ suspend: nothing, resume: nothing, save: nothing, restore: nothing },
         create: async () => DOMAIN,
         destroy: async () => true,
-        list: async () => [DOMAIN],
+        list: async () => {
+          if (seen.isHanging) throw new LibvirtTimeoutError("list", 10_000);
+          return [DOMAIN];
+        },
         stats: async () => [],
         host: async () => ({
           ...{ libvirtVersion: 1, hypervisorVersion: 1, model: "", memoryKiB: 1, cpus: 1 },
@@ -85,6 +94,41 @@ describe("a connection to libvirt that is kept", () => {
     expect(seen.back).toEqual([[DOMAIN.name]]);
     expect(kept.trouble()).toBeUndefined();
     expect(seen.closed).toBe(1);
+  });
+
+  test("says what is there also where libvirt is too busy at first to tell", async () => {
+    const { kept, seen, time } = machine();
+    await kept.start();
+    seen.isHanging = true;
+    seen.lose("end of file");
+    for (let round = 0; round < 3; round += 1) {
+      time.advance(10_000);
+      await settle();
+    }
+    expect(seen.connections).toBe(2);
+    expect(seen.back).toEqual([]);
+    seen.isHanging = false;
+    time.advance(10_000);
+    await settle();
+    expect(seen.back).toEqual([[DOMAIN.name]]);
+    time.advance(60_000);
+    await settle();
+    expect(seen.back).toHaveLength(1);
+    expect(seen.connections).toBe(2);
+  });
+
+  test("is one connection, also where it is lost again while it is asked what is there", async () => {
+    const { kept, seen, time } = machine();
+    await kept.start();
+    seen.lose("end of file");
+    time.advance(250);
+    seen.lose("end of file");
+    await settle();
+    time.advance(60_000);
+    await settle();
+    expect(seen.back.length).toBeLessThanOrEqual(1);
+    expect(kept.trouble()).toBeUndefined();
+    expect(seen.connections - seen.closed).toBe(1);
   });
 
   test("is not made anew once it was stopped", async () => {
