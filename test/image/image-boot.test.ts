@@ -16,6 +16,18 @@ const BUILD_TIMEOUT_MS = 1_500_000;
 /** A quiet machine needs one minute. */
 const BOOT_TIMEOUT_MS = 400_000;
 
+/** A phone at a wire of the guests' network: it asks for an address and then for any page, as phones do. */
+const PHONE = `
+  until grep -q up /sys/class/net/br-guest/operstate 2>/dev/null || ip -4 addr show br-guest 2>/dev/null | grep -q inet; do sleep 0.5; done
+  ip netns add phone
+  ip link add phone0 type veth peer name wlan0 netns phone
+  ip link set phone0 master br-guest up
+  ip -n phone link set wlan0 up
+  printf '#!/bin/sh\\n[ "$1" = bound ] && ip addr add $ip/$mask dev $interface && ip route add default via $router\\nexit 0\\n' >/run/lease
+  chmod 755 /run/lease
+  until ip netns exec phone busybox udhcpc -n -q -t 5 -i wlan0 -s /run/lease 2>/dev/null; do sleep 0.5; done
+  until ip netns exec phone busybox wget -q -T 10 -O - http://192.0.2.1/; do sleep 0.5; done`;
+
 const scratchFolder = scratchFolders();
 
 const sbom = z.object({ packages: z.array(z.object({ name: z.string(), versionInfo: z.string() })) });
@@ -39,18 +51,14 @@ describeNeeding(
       "starts by itself, with the box running and the portal answering",
       async () => {
         const started = await machine.untilStarted(BOOT_TIMEOUT_MS);
-        const { text } = await machine.shell(
-          `until address=$(ip -o -4 addr show br-guest 2>/dev/null | sed 's|.*inet ||; s|/.*||') && [ -n "$address" ] &&
-             busybox wget -q -T 10 -O - "http://$address:8080/"; do sleep 0.5; done`,
-          BOOT_TIMEOUT_MS,
-        );
+        const { text } = await machine.shell(PHONE, BOOT_TIMEOUT_MS);
         const { text: memory } = await machine.shell(
           "ps -eo rss,args --sort=-rss | head -n 8 | cut -c1-100; free -m",
         );
         console.log(
           `multi-user after ${started.toFixed(0)} s, the portal after ${machine.seconds().toFixed(0)} s\n${memory}`,
         );
-        expect(text).toContain("</html>");
+        expect(text).toContain("Welcome");
       },
       BOOT_TIMEOUT_MS * 2,
     );
@@ -58,7 +66,7 @@ describeNeeding(
     test("has a verified root that nobody can write, and keeps what has to last", async () => {
       const { text } = await machine.shell(`
         dmsetup table omerta-root
-        touch /run/omerta/root/x 2>&1
+        touch /run/omerta/root/x
         findmnt -n -o FSTYPE /
         findmnt -n -o SOURCE /data
         findmnt -n -o SOURCE /var/lib/omerta-box
@@ -71,7 +79,7 @@ describeNeeding(
 
     test("lets nobody log in, and writes no log to the card", async () => {
       const { text } = await machine.shell(`
-        ls /etc/ssh /usr/sbin/sshd /bin/login 2>&1 | grep -v 'No such file'
+        ls /etc/ssh/*key* /usr/sbin/sshd /bin/login 2>&1 | grep -v 'No such file'
         awk -F: '$2 !~ /^[!*]/ { print $1 }' /etc/shadow
         ls -A /var/log/journal 2>/dev/null
         systemctl --failed --no-legend --plain`);
@@ -89,7 +97,7 @@ describeNeeding(
       expect(lines.filter((line) => !named.has(line))).toEqual([]);
       expect(packages.some(({ name }) => name === `linux-image-${kernel}`)).toBe(true);
       const { text: modules } = await machine.shell(
-        "cd /opt/omerta-box/node_modules && ls -d [a-z]* @*/* && .bin/bun --version",
+        "cd /opt/omerta-box/node_modules && ls -d [a-z]* @*/* | cat && .bin/bun --version",
       );
       const npm = modules.trim().split("\n");
       expect(named.has(`@oven/bun-linux-x64 ${npm.pop()}`)).toBe(true);
