@@ -12,7 +12,7 @@ import type { Cause, HostFirst } from "../host-first/index.ts";
 import type { VmImage } from "../image/index.ts";
 import { LeaseStore } from "../leases/index.ts";
 import { Lender } from "../lending/index.ts";
-import { type DomainInfo, KeptLibvirt, Libvirt } from "../libvirt/index.ts";
+import { KeptLibvirt, Libvirt } from "../libvirt/index.ts";
 import type { OperatedLending } from "../operator/index.ts";
 import type { Pool } from "../pool/index.ts";
 import { ReaperKeeper } from "../reaper/index.ts";
@@ -23,6 +23,7 @@ import { LendingMeasures } from "./lending-measures.ts";
 import type { LendingPartOptions } from "./lending-part.ts";
 import { lendingPool } from "./lending-pool.ts";
 import { lendingPressure } from "./lending-pressure.ts";
+import { tellOfGone } from "./tell-of-gone.ts";
 
 /** A lease's end takes 5 s by its steps. What is there after that has nobody else who ends it. */
 const SWEEP_EVERY_MS = 10_000;
@@ -56,7 +57,7 @@ export class LendingNow {
   readonly demos: Demos;
   /** Undefined: none are saved here. */
   readonly checkpoints: Checkpoints | undefined;
-  private readonly pool: Pool;
+  readonly pool: Pool;
   private readonly hostFirst: HostFirst;
   private readonly keeper: ReaperKeeper;
   private readonly store: LeaseStore;
@@ -85,7 +86,7 @@ export class LendingNow {
           },
           onClosed,
         }),
-      onBack: (domains) => this.tellOfGone(domains),
+      onBack: (domains) => tellOfGone(domains, this),
       ...{ timers, log },
     });
     this.watch = new LeaseWatch({
@@ -296,17 +297,6 @@ export class LendingNow {
       statistics: (lease) => this.measures.statistics(lease),
       ended: (most) => this.store.ended(most),
     };
-  }
-
-  /** While libvirt was away nobody told of machines that ended. */
-  private tellOfGone(domains: readonly DomainInfo[]): void {
-    const there = new Map(domains.map(({ name, uuid }) => [name, uuid]));
-    for (const { lease } of this.lender.leases()) {
-      const name = lease.machine.names.domain;
-      if (!there.has(name)) this.lender.onDomain({ name, uuid: "", kind: "stopped", detail: "failed" });
-    }
-    for (const name of this.demos.live().map(({ id }) => leaseNames(id).domain))
-      if (!there.has(name)) this.demos.onDomainGone(name);
   }
 
   /** Where libvirt does not answer, a machine's process is ended without it. */

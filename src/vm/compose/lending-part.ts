@@ -20,9 +20,10 @@ import {
   type OperatedCompute,
 } from "../operator/index.ts";
 import { type AskedLender, LeaseDesk, LeaseServer } from "../wire/index.ts";
+import { startAllOrNone } from "./all-or-none.ts";
 import { seeLendingGround } from "./lending-ground.ts";
 import { lendingNeeds } from "./lending-needs.ts";
-import { type LendingMeans, LendingNow } from "./lending-now.ts";
+import { LendingNow } from "./lending-now.ts";
 
 export interface LendingPartOptions {
   config: VmConfig;
@@ -192,21 +193,20 @@ export class LendingPart implements Part, AskedLender {
     const kvm = await probeKvm();
     const accelerator = kvm.works ? "kvm" : "emulation";
     if (!kvm.works) log.info(`virtual machines are emulated: ${kvm.reason}`);
-    try {
-      await this.lend({ owner: seen.owner, images: seen.found, accelerator });
-    } catch (error) {
-      if (!(error instanceof LibvirtUnavailableError || error instanceof LibvirtError)) throw error;
-      return this.lack([`libvirt does not answer (package libvirt-daemon-system): ${error.message}`]);
-    }
-    const listen = [{ address: "0.0.0.0", port: config.port }];
-    this.server = new LeaseServer({ desk: this.desk, checkpoints: () => this.checkpoints, listen, log });
-    this.server.start();
-  }
-
-  private async lend(means: LendingMeans): Promise<void> {
+    const means = { owner: seen.owner, images: seen.found, accelerator } as const;
     const now = new LendingNow(this.options, means);
-    await now.start();
+    const listen = [{ address: "0.0.0.0", port: config.port }];
+    const server = new LeaseServer({ desk: this.desk, checkpoints: () => this.checkpoints, listen, log });
+    try {
+      await startAllOrNone([now, server]);
+    } catch (error) {
+      if (error instanceof LibvirtUnavailableError || error instanceof LibvirtError)
+        return this.lack([`libvirt does not answer (package libvirt-daemon-system): ${error.message}`]);
+      this.missing = [error instanceof Error ? error.message : String(error)];
+      throw error;
+    }
     this.now = now;
+    this.server = server;
     this.changed();
   }
 
