@@ -22,12 +22,10 @@ import { type LendingGround, QEMU_USER } from "./lending-needs.ts";
 
 /** Folders of what is lent, and where the reaper looks for what is left. */
 export interface LendingFolders {
-  /** Sockets of guests' agents. */
+  /** Sockets of guests' agents, also of those that wait; and what machines that wait are made of. */
   agents: string;
   disks: string;
   volumes: string;
-  /** What machines that wait are made of, and their sockets. */
-  pool: string;
   /** Saved machines, sealed. */
   saved: string;
 }
@@ -36,7 +34,6 @@ export const foldersOf = (runFolder: string, stateFolder: string): LendingFolder
   agents: join(runFolder, "vm"),
   disks: join(runFolder, "vm-disks"),
   volumes: join(stateFolder, "vm-volumes"),
-  pool: join(runFolder, "vm-pool"),
   saved: join(stateFolder, "vm-saved"),
 });
 
@@ -136,7 +133,7 @@ export const reaperOrderOf = (
     pidFolders: [...SYSTEM_GROUNDS.pidFolders],
     cgroupParents: [...SYSTEM_GROUNDS.cgroupParents],
     hasVolumes: SYSTEM_GROUNDS.hasVolumes,
-    folders: [...SYSTEM_GROUNDS.folders, folders.agents, folders.disks, folders.volumes, folders.pool],
+    folders: [...SYSTEM_GROUNDS.folders, folders.agents, folders.disks, folders.volumes],
   },
   libvirtUri,
   graceMs: 0,
