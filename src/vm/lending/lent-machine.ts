@@ -39,7 +39,7 @@ export interface MachineGround extends MachineHouse {
   checkpoints?: Pick<Checkpoints, "promise" | "claim"> | undefined;
   /**
    * Whether somebody would end a machine that libvirt does not, were this process to die: libvirt promises it for none that was
-   * restored. `ReaperKeeper.isWatching`. Undefined: nobody.
+   * restored, as those of the pool are. `ReaperKeeper.isWatching`. Undefined: not known, and no saved machine goes on.
    */
   isSupervised?: (() => boolean) | undefined;
   punishment: PunishmentPolicy;
@@ -116,9 +116,10 @@ export class LentMachine {
     const { request, restore } = order;
     this.order = order;
     this.restore = restore;
-    if (restore && this.ground.isSupervised?.() !== true)
+    const isSupervised = this.ground.isSupervised?.();
+    if (restore && isSupervised !== true)
       throw new Error("nobody would end the machine if the box's program died");
-    this.pooled = restore ? undefined : await this.ground.pool?.claim(request);
+    if (!restore && isSupervised !== false) this.pooled = await this.ground.pool?.claim(request);
     if (this.pooled) this.id = this.pooled.id;
     await this.orOwn(() => this.bringUp(order));
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { leaseNames } from "../../../../src/vm/guest-link.ts";
-import { LentMachine } from "../../../../src/vm/lending/index.ts";
+import { LentMachine, type MachineGround } from "../../../../src/vm/lending/index.ts";
 import type { PooledMachine } from "../../../../src/vm/pool/index.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { fixedRequest } from "../request/fixed-request.ts";
@@ -20,7 +20,7 @@ const ORDER = {
 };
 
 /** A lease for which a machine waits. */
-function withPool() {
+function withPool(more: Partial<MachineGround> = {}) {
   const played = new PlayedGround();
   const discarded: string[] = [];
   /** What the lease's machine is called while the other one is taken away. */
@@ -36,7 +36,7 @@ function withPool() {
       meanwhile.push(machine.names.domain);
     },
   };
-  const machine: LentMachine = new LentMachine(LEASE, { ...played.ground(scratch()), pool });
+  const machine: LentMachine = new LentMachine(LEASE, { ...played.ground(scratch()), pool, ...more });
   const steps = [
     () => machine.prepareNetwork(ORDER),
     () => machine.startPaused(ORDER),
@@ -117,6 +117,13 @@ describe("the machine of a lease for which one waited", () => {
       expect(discarded).toEqual([]);
       expect(played.calls).not.toContain("create");
     }
+  });
+
+  test("is one of the lease's own where nobody would end the one that waited, did the box's program die", async () => {
+    const { played, machine, steps } = withPool({ isSupervised: () => false });
+    for (const step of steps.slice(0, 2)) await step();
+    expect(machine.names).toEqual(leaseNames(LEASE));
+    expect(played.calls).toContain("create");
   });
 
   test("is never replaced once its requester has it: what they have in it would be gone", async () => {
