@@ -282,6 +282,26 @@ describeNeeding(NEEDS, "virtual machines of libvirt and QEMU", () => {
     expect(await qemus()).toEqual([]);
   }, 180_000);
 
+  test("are known to be without libvirt also where somebody waits for its answer just when it is killed", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      closed.length = 0;
+      // One asks at any time: the thread that waits for an answer is the one that notices.
+      let isAsking = true;
+      const asking = (async () => {
+        while (isAsking) await libvirt.list().catch(() => Bun.sleep(10));
+      })();
+      await Bun.sleep(200);
+      await daemon.kill();
+      await until("the loss to be told", () => closed.length > 0, PATIENCE_MS);
+      isAsking = false;
+      await asking;
+      await libvirt.close().catch(() => undefined);
+      await daemon.restart();
+      libvirt = await connect();
+      expect(await libvirt.list()).toEqual([]);
+    }
+  }, 240_000);
+
   test("of a run that crashed are ended by the next", async () => {
     const crashed = Bun.spawn([process.execPath, OWNER, "vmc", "omvm-crashed"], { stdout: "pipe" });
     const reader = crashed.stdout.getReader();

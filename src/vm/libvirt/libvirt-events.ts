@@ -51,7 +51,8 @@ function listen(library: LibvirtLibrary, connection: Pointer): boolean {
     (_connection: Pointer, reason: number) => {
       tell({ connection, closed: reason });
     },
-    { args: [pointer, i32, pointer], returns: FFIType.void },
+    // Whoever notices it calls this: that is a thread of a call's own where one waits for an answer just then.
+    { args: [pointer, i32, pointer], returns: FFIType.void, threadsafe: true },
   );
   const callbackId = library.virConnectDomainEventRegisterAny(
     connection,
