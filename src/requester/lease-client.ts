@@ -7,7 +7,7 @@ import { type LeaseCommand, signLeaseCommand } from "../vm/request/index.ts";
 import { type Course, type CourseAction, type CourseEvent, courseStep, newCourse } from "./lease-course.ts";
 import type { CommandAnswer, LeaseTransport, ProviderNews } from "./lease-transport.ts";
 import type { KeptLease, RequesterState } from "./requester-state.ts";
-import { untilOne } from "./ssh-banner.ts";
+import { type Try, untilOne } from "./ssh-banner.ts";
 import type { VpnPeer } from "./vpn-server.ts";
 
 /** As far as a lease needs the VPN. */
@@ -25,7 +25,7 @@ export interface LeaseClientOptions {
   /** By which the lease was asked for; default: the state's own. */
   key?: SigningKey;
   /** Asks once for SSH's first line at a machine's address; undefined: none yet. */
-  askSsh: (address: string) => Promise<string | undefined>;
+  askSsh: (address: string, one: Try) => Promise<string | undefined>;
   log: Logger;
   clock: Clock;
   timers?: Timers;
@@ -298,7 +298,7 @@ export class LeaseClient {
       if (this.course.phase === "preparing")
         this.on({ type: "gaveUp", why: `no SSH within ${READY_WITHIN_MS / 1000} s` });
     });
-    const ask = () => this.options.askSsh(this.lease.address);
+    const ask = (one: Try) => this.options.askSsh(this.lease.address, one);
     const everyMs = this.options.seekEveryMs ?? SEEK_EVERY_MS;
     const banner = await untilOne(ask, everyMs, SEEK_AT_ONCE, seeking.signal, this.timers);
     if (banner === undefined || seeking.signal.aborted) return;

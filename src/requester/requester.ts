@@ -144,7 +144,8 @@ export class Requester {
       // Who has left the network meanwhile is obeyed no more, and its provider ends what is not kept alive.
       key: (lease.signedIn === undefined ? undefined : keyIn?.(lease.signedIn)) ?? state.key,
       transport: transportTo(lease.provider),
-      askSsh: (address) => sshBanner(address, SSH_PORT, vpn.proxy(address, SSH_PORT), BANNER_TIMEOUT_MS),
+      askSsh: (address, one) =>
+        sshBanner(address, SSH_PORT, vpn.proxy(address, SSH_PORT), BANNER_TIMEOUT_MS, one),
       ...(isStraight ? {} : { seekEveryMs: PROXY_SEEK_MS }),
       ...(onStep ? { onStep: (step) => onStep(lease.id, step) } : {}),
     });

@@ -7,9 +7,19 @@ const MAX_BYTES = 4_096;
 /** The identification in what an SSH server has sent so far; undefined: not in it yet. */
 export const bannerIn = (text: string): string | undefined => BANNER.exec(text)?.[1];
 
+/** One of many tries. */
+export interface Try {
+  /** To be called when somebody is there who will answer, or not: no other is made meanwhile. */
+  reached(): void;
+  /** Aborted: another one has reached it, or nobody waits any more. */
+  stop: AbortSignal;
+}
+
+const ALONE: Try = { reached: () => {}, stop: new AbortController().signal };
+
 /**
  * Connects once and waits for the identification.
- * @param proxy see `VpnGround.proxy`; undefined: straight
+ * @param proxy see `VpnGround.proxy`; undefined: straight. By it nobody knows when the server is reached
  * @returns undefined when none came in time
  */
 export function sshBanner(
@@ -17,6 +27,7 @@ export function sshBanner(
   port: number,
   proxy: readonly string[] | undefined,
   timeoutMs: number,
+  { reached, stop }: Try = ALONE,
   timers: Timers = systemTimers,
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
@@ -28,9 +39,13 @@ export function sshBanner(
       isDone = true;
       resolve(banner);
       callOff();
+      stop.removeEventListener("abort", given);
       close();
     };
-    const callOff = timers.after(timeoutMs, () => done(undefined));
+    const given = () => done(undefined);
+    const callOff = timers.after(timeoutMs, given);
+    stop.addEventListener("abort", given);
+    if (stop.aborted) return given();
     const take = (chunk: Uint8Array) => {
       text += Buffer.from(chunk).toString("latin1");
       const banner = bannerIn(text);
@@ -48,6 +63,7 @@ export function sshBanner(
           close = () => socket.end();
           // It took longer than anybody waited.
           if (isDone) close();
+          else reached();
         },
         data: (_, chunk) => take(chunk),
         close: () => done(undefined),
@@ -72,18 +88,20 @@ function pipeFrom(
 
 /**
  * Tries until one try gives something. The next does not wait for the one before: what is sent before there is a tunnel is
- * lost, and TCP would say it again only after a second (RFC 6298, section 2.1).
+ * lost, and TCP would say it again only after a second (RFC 6298, section 2.1). Once one has reached somebody it is alone: a server
+ * that is slow to answer, as dropbear in an emulated machine, refuses whoever comes while five others of the same address wait.
  * @param stop aborted: it is given up
  */
 export function untilOne<T>(
-  attempt: () => Promise<T | undefined>,
+  attempt: (one: Try) => Promise<T | undefined>,
   everyMs: number,
   mostAtOnce: number,
   stop: AbortSignal,
   timers: Timers = systemTimers,
 ): Promise<T | undefined> {
   return new Promise((resolve) => {
-    let under = 0;
+    const under = new Set<AbortController>();
+    let reachedBy: AbortController | undefined;
     let isOver = false;
     let callOff = () => {};
     const over = (found: T | undefined) => {
@@ -91,17 +109,26 @@ export function untilOne<T>(
       isOver = true;
       callOff();
       resolve(found);
+      for (const one of under) one.abort();
+    };
+    const begin = () => {
+      const own = new AbortController();
+      under.add(own);
+      const reached = () => {
+        if (reachedBy) return;
+        reachedBy = own;
+        for (const other of under) if (other !== own) other.abort();
+      };
+      attempt({ reached, stop: own.signal })
+        .catch(() => undefined)
+        .then((found) => {
+          under.delete(own);
+          if (reachedBy === own) reachedBy = undefined;
+          if (found !== undefined) over(found);
+        });
     };
     const round = () => {
-      if (under < mostAtOnce) {
-        under += 1;
-        attempt()
-          .catch(() => undefined)
-          .then((found) => {
-            under -= 1;
-            if (found !== undefined) over(found);
-          });
-      }
+      if (!reachedBy && under.size < mostAtOnce) begin();
       callOff = timers.after(everyMs, round);
     };
     stop.addEventListener("abort", () => over(undefined), { once: true });

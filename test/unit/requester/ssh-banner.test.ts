@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { VirtualTime } from "../../../src/bench/virtual-time.ts";
-import { bannerIn, sshBanner, untilOne } from "../../../src/requester/ssh-banner.ts";
+import { bannerIn, sshBanner, type Try, untilOne } from "../../../src/requester/ssh-banner.ts";
 
 /** A server on this machine that says something to whoever connects. */
 async function withServer(says: string, use: (port: number) => Promise<void>): Promise<void> {
@@ -50,6 +50,17 @@ describe("SSH's first line", () => {
     expect(await sshBanner("127.0.0.1", free, undefined, 10_000)).toBeUndefined();
     expect(await sshBanner("127.0.0.1", free, ["false"], 10_000)).toBeUndefined();
   });
+
+  test("is waited for at a server that says nothing until it is called off", async () => {
+    await withServer("", async (port) => {
+      const stop = new AbortController();
+      const reached = () => stop.abort();
+      const one = { reached, stop: stop.signal };
+      expect(await sshBanner("127.0.0.1", port, undefined, 60_000, one)).toBeUndefined();
+      expect(stop.signal.aborted).toBe(true);
+      expect(await sshBanner("127.0.0.1", port, undefined, 60_000, one)).toBeUndefined();
+    });
+  });
 });
 
 describe("Trying until one gives something", () => {
@@ -71,6 +82,25 @@ describe("Trying until one gives something", () => {
     const before = tries;
     await time.advanceAsync(10_000);
     expect(tries).toBe(before);
+  });
+
+  test("makes no other while one has reached somebody, calls off those under way, and goes on when it was in vain", async () => {
+    const time = new VirtualTime();
+    const [stopped, begun]: number[][] = [[], []];
+    const attempt = async ({ reached, stop }: Try) => {
+      const number = begun.push(time.monotonicMs()) - 1;
+      stop.addEventListener("abort", () => stopped.push(number));
+      // The fourth comes through, and then nothing comes; the next one is answered.
+      if (number >= 3) time.after(50, reached);
+      await new Promise<void>((resolve) => time.after(number === 3 ? 2_000 : 5_000, resolve));
+      return number === 4 ? "four" : undefined;
+    };
+    const found = untilOne(attempt, 100, 12, new AbortController().signal, time);
+    await time.advanceAsync(20_000);
+    expect(await found).toBe("four");
+    expect(stopped.slice(0, 3)).toEqual([0, 1, 2]);
+    expect(begun).toHaveLength(5);
+    expect((begun[4] ?? 0) - (begun[3] ?? 0)).toBeGreaterThanOrEqual(2_000);
   });
 
   test("goes on after one that throws, and ends when it is given up", async () => {
