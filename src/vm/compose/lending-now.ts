@@ -8,7 +8,7 @@ import type { Checkpoints } from "../checkpoint/index.ts";
 import { Demos } from "../demo/index.ts";
 import type { Accelerator } from "../domain/index.ts";
 import { leaseNames } from "../guest-link.ts";
-import type { Cause, HostFirst } from "../host-first/index.ts";
+import type { HostFirst } from "../host-first/index.ts";
 import type { VmImage } from "../image/index.ts";
 import { LeaseStore } from "../leases/index.ts";
 import { Lender } from "../lending/index.ts";
@@ -23,6 +23,7 @@ import { LendingMeasures } from "./lending-measures.ts";
 import type { LendingPartOptions } from "./lending-part.ts";
 import { lendingPool } from "./lending-pool.ts";
 import { lendingPressure } from "./lending-pressure.ts";
+import { needsItself } from "./needs-itself.ts";
 import { tellOfGone } from "./tell-of-gone.ts";
 
 /** A lease's end takes 5 s by its steps. What is there after that has nobody else who ends it. */
@@ -32,15 +33,6 @@ const ENDS_WITHIN_MS = 8_000;
 const OVERHEAD_MIB = 96;
 /** UDP ports from the one at which requests are taken. */
 const TUNNELS = 100;
-
-/** What the box has too little of, as requesters read it. */
-const NEEDS: Record<Cause, string> = {
-  cpu: "its processors are busy",
-  memory: "its memory is short",
-  io: "its medium is busy",
-  heat: "it is too hot",
-  power: "its power is low",
-};
 
 /** What was found on this machine. */
 export interface LendingMeans {
@@ -157,7 +149,7 @@ export class LendingNow {
       ...{ store: this.store, journal, log, timers },
       images: () => images,
       capability: () => this.lendable(),
-      needsItself: () => this.hostFirst.causes.map((cause) => NEEDS[cause]).join(", ") || undefined,
+      needsItself: () => needsItself(this.hostFirst.causes, this.trouble()),
       blocked: () => options.blocked.list(),
       ports: { first: config.port, last: config.port + TUNNELS - 1 },
       heardAt: ({ address }) => (address === undefined ? undefined : localAddressTo(address)),
