@@ -171,6 +171,8 @@ export class LendingNow {
           .map(({ lease }) => lease.machine.namedBy),
         ...this.demos.live().map(({ id }) => id),
         ...this.pool.ids,
+        // What a machine is just saved into, or goes on from.
+        ...ground.overlays.rooms,
       ],
       ...{ timers, journal, log },
     });

@@ -61,12 +61,13 @@ const VOLUME = /^([0-9a-f]{32})\.volume$/;
 
 /**
  * The disks of leases: in memory, or on a medium by a key that is never stored, so that nothing of them can be read once
- * they are destroyed. Needs root. Nothing is remembered: what there is, is read from the kernel each time, so that the
+ * they are destroyed. Needs root. Of disks nothing is remembered: what there is, is read from the kernel each time, so that the
  * next daemon finds what a killed one left.
  */
 export class OverlayStore {
   private turn: Promise<unknown> = Promise.resolve();
   private cannotEncrypt: Promise<string | undefined> | undefined;
+  private readonly inUse = new Set<string>();
 
   constructor(private readonly options: OverlayStoreOptions) {}
 
@@ -105,6 +106,7 @@ export class OverlayStore {
    * @throws {OverlayError} as {@link create}
    */
   room(id: string, sizeMiB: number): Promise<string> {
+    this.inUse.add(id);
     return this.inTurn(() =>
       this.mounted(id, sizeMiB, async (at) => {
         const { owner } = this.options;
@@ -119,7 +121,12 @@ export class OverlayStore {
    * @throws {OverlayError} when something of it is still there
    */
   destroy(lease: string): Promise<void> {
-    return this.inTurn(() => this.remove(lease));
+    return this.inTurn(() => this.remove(lease)).finally(() => this.inUse.delete(lease));
+  }
+
+  /** Ids of rooms that somebody works in, for who ends what belongs to no lease. */
+  get rooms(): readonly string[] {
+    return [...this.inUse];
   }
 
   /** Destroys the disks of all leases but these. What cannot be is logged. @returns whose disks were destroyed */
