@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { CONSOLE_PORT, type Config, problemLine } from "./config/index.ts";
@@ -20,6 +19,7 @@ import {
   UplinkWatch,
   uplinkSenses,
 } from "./gateway/index.ts";
+import type { Mode } from "./host/box-places.ts";
 import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
 import type { Logger } from "./host/log.ts";
@@ -42,9 +42,6 @@ import { LeaseMesh } from "./vm/wire/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
 
 export const VERSION = packageJson.version;
-
-/** `bench`: any machine, no root, no radios. `device`: the board, everything real. */
-export type Mode = "bench" | "device";
 
 export interface BoxOptions {
   mode: Mode;
@@ -411,10 +408,3 @@ const benchLora = (lora: Config["lora"], port: string | undefined): Config["lora
   preset: "LongFast",
   ports: [...lora.ports, ...(port === undefined ? [] : [port])],
 });
-
-/** Where a box keeps its sockets when it was not told: on a board under /run, elsewhere one folder for each state folder. */
-export function defaultRunFolder(mode: Mode, stateFolder: string): string {
-  if (mode === "device") return "/run/omerta-box";
-  const tag = Bun.hash.wyhash(stateFolder).toString(36);
-  return join(tmpdir(), `omerta-box-${process.getuid?.() ?? 0}-${tag}`);
-}

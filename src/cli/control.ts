@@ -1,9 +1,7 @@
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { defaultRunFolder } from "../main.ts";
-import { CONTROL_SOCKET } from "../portal/index.ts";
+import { CONTROL_SOCKET, DEFAULT_STATE, defaultRunFolder } from "../host/box-places.ts";
 import { EXIT } from "./exit.ts";
-import { DEFAULT_STATE } from "./run.ts";
 
 /** Which running box is meant. */
 export interface ControlOptions {

@@ -8,12 +8,10 @@ import { watchButton } from "../first-boot/reset/button-watch.ts";
 import { KEY_RESTART } from "../first-boot/reset/held-button.ts";
 import { type ResetBy, resetRequest } from "../first-boot/reset/reset-request.ts";
 import { terminalsHere } from "../first-boot/screen/terminal.ts";
+import { CONTROL_SOCKET, DEFAULT_STATE, defaultRunFolder } from "../host/box-places.ts";
 import { createLog } from "../host/log.ts";
 import { run } from "../host/run.ts";
 import { systemTimers } from "../host/timers.ts";
-import { defaultRunFolder } from "../main.ts";
-import { CONTROL_SOCKET } from "../portal/index.ts";
-import { DEFAULT_STATE } from "./run.ts";
 import { untilSignal } from "./signals.ts";
 
 /** Where scripts that run before the daemon leave what is to be told. */

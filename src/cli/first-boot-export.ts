@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { writeNewFile } from "../first-boot/export/export-file.ts";
 import { sealedExport } from "../first-boot/export/sealed-export.ts";
+import { DEFAULT_STATE } from "../host/box-places.ts";
 import { readPassphrase } from "./passphrase.ts";
-import { DEFAULT_STATE } from "./run.ts";
 
 interface ExportArguments {
   mode: "bench" | "device";

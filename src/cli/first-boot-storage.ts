@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { bytesAnHourFor, CHEAP_CARD, yearsOfCard } from "../first-boot/wear/card-life.ts";
 import { bytesWritten, deviceNumbers } from "../first-boot/wear/disk-writes.ts";
+import { DEFAULT_STATE } from "../host/box-places.ts";
 import { EXIT } from "./exit.ts";
-import { DEFAULT_STATE } from "./run.ts";
 
 interface StorageArguments {
   mode: "bench" | "device";

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { uptimeText } from "../../portal/console/status-page.tsx";
+import { CONTROL_SOCKET } from "../host/box-places.ts";
 import {
   type MessagesStatus,
   NOTICE_LEVELS,
@@ -14,7 +15,7 @@ import {
   type ShownPost,
   type ShownSos,
 } from "../messages/index.ts";
-import { CONTROL_SOCKET, type MessagesRequest } from "../portal/index.ts";
+import type { MessagesRequest } from "../portal/index.ts";
 import { ask, type ControlOptions, withControlOptions } from "./control.ts";
 import { EXIT } from "./exit.ts";
 

@@ -3,17 +3,16 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { VirtualFirmware } from "../bench/virtual-air.ts";
 import { CARD_FOLDER, isCardMounted, isFlashed } from "../first-boot/flashed.ts";
+import { DEFAULT_STATE, defaultRunFolder, type Mode } from "../host/box-places.ts";
 import { createLog } from "../host/log.ts";
 import { makeOwnFolder } from "../host/own-folder.ts";
-import { type Box, composeBox, defaultRunFolder, type Mode } from "../main.ts";
+import { type Box, composeBox } from "../main.ts";
 import { lastGoodConfigIn } from "../store/index.ts";
 import { EXIT } from "./exit.ts";
 import { startNeighbour, virtualAir } from "./neighbour.ts";
 import { benchInvite, startOtherBoxes } from "./other-boxes.ts";
 import { untilSignal } from "./signals.ts";
 
-/** Where a box keeps its state when it was not told. */
-export const DEFAULT_STATE: Record<Mode, string> = { bench: ".state/bench", device: "/var/lib/omerta-box" };
 const DEFAULT_CONFIG: Record<Mode, string> = { bench: "omerta.toml", device: "/etc/omerta-box/omerta.toml" };
 /** In the flashable image; what stands in /etc there is gone at the next start. */
 const CARD_CONFIG = `${CARD_FOLDER}/omerta.toml`;

@@ -1,11 +1,11 @@
 import { constants, copyFileSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Command } from "commander";
-import { CONTROL_SOCKET, type UpdateAnswer } from "../portal/index.ts";
+import { CONTROL_SOCKET, DEFAULT_STATE } from "../host/box-places.ts";
+import type { UpdateAnswer } from "../portal/index.ts";
 import { updateText } from "../update/index.ts";
 import { ask, type ControlOptions, withControlOptions } from "./control.ts";
 import { EXIT } from "./exit.ts";
-import { DEFAULT_STATE } from "./run.ts";
 
 const TIMEOUT_MS = 30_000;
 /** Looking through a bundle takes its time on a small board. */

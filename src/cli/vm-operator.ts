@@ -13,7 +13,8 @@ import {
   whoText,
 } from "../../portal/console/compute-text.ts";
 import { uptimeText } from "../../portal/console/status-page.tsx";
-import { CONTROL_SOCKET, type ComputeAction, type ComputeRequest, type NotChanged } from "../portal/index.ts";
+import { CONTROL_SOCKET } from "../host/box-places.ts";
+import type { ComputeAction, ComputeRequest, NotChanged } from "../portal/index.ts";
 import type { ComputeView, ShownLease, ShownWaiting } from "../vm/operator/index.ts";
 import { ask, type BoxRequest, type ControlOptions, withControlOptions } from "./control.ts";
 import { EXIT } from "./exit.ts";

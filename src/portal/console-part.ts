@@ -11,6 +11,7 @@ import { MESSAGES_STYLE } from "../../portal/console/messages-page.tsx";
 import { STATUS_STYLE, statusPage } from "../../portal/console/status-page.tsx";
 import type { OperatorDesk } from "../first-boot/claim/operator-desk.ts";
 import { operatorGate } from "../first-boot/claim/operator-gate.ts";
+import { CONTROL_SOCKET } from "../host/box-places.ts";
 import { atIntervals } from "../host/intervals.ts";
 import type { Part } from "../host/part.ts";
 import { serveSocket } from "../host/socket-server.ts";
@@ -39,9 +40,6 @@ export interface ConsolePartOptions {
 }
 
 const BIND_EVERY_MS = 2_000;
-
-/** Where the command line finds a running box. */
-export const CONTROL_SOCKET = "control.sock";
 
 /** The operator's page, on the management side alone, and the socket of the command line. */
 export class ConsolePart implements Part {

@@ -1,4 +1,4 @@
-export { CONTROL_SOCKET, ConsolePart, splitListen, type TextRequest } from "./console-part.ts";
+export { ConsolePart, splitListen, type TextRequest } from "./console-part.ts";
 export type { PortalFacts } from "./desk-api.ts";
 export type { OperatorView } from "./operator-api.ts";
 export type { ComputeAction, ComputeRequest, NotChanged } from "./operator-compute-api.ts";

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Hono } from "hono";
+import { CONTROL_SOCKET } from "../../../src/host/box-places.ts";
 import { serveSocket } from "../../../src/host/socket-server.ts";
-import { CONTROL_SOCKET } from "../../../src/portal/index.ts";
 import { operatorMessagesApi } from "../../../src/portal/operator-messages-api.ts";
 import { messagesBox } from "../messages/messages-box.ts";
 import { scratchFolders } from "../scratch.ts";

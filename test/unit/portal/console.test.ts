@@ -2,9 +2,10 @@ import { afterEach, describe, expect, jest, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { STATUS_STYLE, statusPage, uptimeText } from "../../../portal/console/status-page.tsx";
+import { CONTROL_SOCKET } from "../../../src/host/box-places.ts";
 import type { LoraView, TextAdmission, TextToSend } from "../../../src/lora/index.ts";
 import type { PathStatus } from "../../../src/mesh/index.ts";
-import { type BoxStatus, CONTROL_SOCKET, ConsolePart, splitListen } from "../../../src/portal/index.ts";
+import { type BoxStatus, ConsolePart, splitListen } from "../../../src/portal/index.ts";
 import { scratchFolders } from "../scratch.ts";
 import { gatewayWithDesk, STATION } from "./desk-gateway.ts";
 
