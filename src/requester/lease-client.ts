@@ -50,7 +50,7 @@ const KEEP_ALIVE_MS = 5_000;
 const SEEK_EVERY_MS = 100;
 const SEEK_AT_ONCE = 12;
 /** For the way from the admission to SSH. In emulation a cold guest takes some 10 s. */
-const READY_WITHIN_MS = 180_000;
+const READY_WITHIN_MS = 420_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5_000;
 /** How often a release is said that nothing is heard to: by then the silence has ended the lease. */

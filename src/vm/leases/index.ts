@@ -1,5 +1,6 @@
 export type { LeaseStatistics } from "./lease-row.ts";
 export {
+  EMULATED_PREPARE_MS,
   hasMachine,
   isWaiting,
   type LeaseAction,

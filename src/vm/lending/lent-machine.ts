@@ -59,8 +59,8 @@ export interface MachineOrder {
   restore?: RestoreClaim | undefined;
 }
 
-/** A kernel and its first programs take seconds, in emulation some more, on a busy box a minute. */
-const GUEST_TIMEOUT_MS = 110_000;
+/** A kernel and its first programs take seconds, in emulation some more, on a slow box minutes: the lease's own limit comes first. */
+const GUEST_TIMEOUT_MS = 400_000;
 /** A machine that goes on has its agent already; whoever has it may have ended that. */
 const RENEW_TIMEOUT_MS = 30_000;
 /** A requester keeps the tunnel alive each 5 s and less. */

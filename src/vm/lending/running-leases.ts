@@ -6,7 +6,13 @@ import type { LeaseLimits, LiveLease, Source } from "../admission/index.ts";
 import type { RestoreClaim } from "../checkpoint/index.ts";
 import type { LeaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
-import { type LeaseNews, type LeaseStore, newLease, USUAL_LIMITS } from "../leases/index.ts";
+import {
+  EMULATED_PREPARE_MS,
+  type LeaseNews,
+  type LeaseStore,
+  newLease,
+  USUAL_LIMITS,
+} from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import { type Punishment, punish, type RogueEvent } from "../watch/index.ts";
@@ -115,7 +121,7 @@ export class RunningLeases {
     };
     const lease: LentLease = new LentLease({
       state: newLease(
-        { id, requester, limits: { ...USUAL_LIMITS, durationMs: durationS * 1_000 } },
+        { id, requester, limits: { ...usualLimits(this.options.ground), durationMs: durationS * 1_000 } },
         timers.monotonicMs(),
         restore !== undefined,
       ),
@@ -206,3 +212,6 @@ export class RunningLeases {
     throw new Error(`of the ports ${first} to ${last} none is free`);
   }
 }
+
+const usualLimits = ({ accelerator }: Pick<MachineGround, "accelerator">): typeof USUAL_LIMITS =>
+  accelerator === "emulation" ? { ...USUAL_LIMITS, prepareMs: EMULATED_PREPARE_MS } : USUAL_LIMITS;
