@@ -106,8 +106,9 @@ export class ComputeOperator {
     const requester = /^[0-9a-f]{64}$/.test(who) ? who : this.requesterOf(who);
     if (requester === undefined) return `${who}: is no public key, and no one lease or request has this id`;
     if (!this.options.blocked.block(requester)) return "too many are blocked already";
-    await this.note("requester-blocked", requester);
+    // First what it does: the medium may be slow, or full.
     await this.options.lending()?.lender.blockedHasChanged();
+    await this.note("requester-blocked", requester);
     return undefined;
   }
 

@@ -122,6 +122,19 @@ describe("the operator of a box that lends", () => {
     expect(endsIn(journal).map(({ detail }) => detail.outcome)).toEqual(["host", "refused"]);
   });
 
+  test("ends what somebody has who is blocked, also where that cannot be written down", async () => {
+    const { operator, lender, journal } = await start();
+    await lender.request(ana.asks(1), member);
+    await eventually("it runs", runs);
+    const append = journal.append.bind(journal);
+    journal.append = async (part, kind, ...more) => {
+      if (kind === "requester-blocked") throw new Error("the medium is full");
+      return append(part, kind, ...more);
+    };
+    expect(operator.block(ana.publicKey)).rejects.toThrow("full");
+    await eventually("it has ended", () => lender.leases().length === 0);
+  });
+
   test("is told that what the configuration blocks is unblocked there", async () => {
     const { operator } = await start({ policy: policy({ blocked: [ana.publicKey] }) });
     expect(operator.view().blocked).toMatchObject([{ key: ana.publicKey, byConfiguration: true }]);
