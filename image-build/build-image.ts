@@ -117,7 +117,7 @@ export async function buildImage(
     ...{ label: "OMERTA" },
   });
   const data = join(work, "data.ext4");
-  await makeData(data, work, seconds);
+  await makeData(data, seconds);
 
   progress.step("the image");
   const name = `omerta-box-${board.name}${isForLab ? "-lab" : ""}`;
