@@ -16,7 +16,8 @@ import { frameSender } from "./dhcp-frame.ts";
  * {"call", "argument"}; each is answered by a line {"result"} or {"error": {"thing", "message"}}, in order.
  */
 
-const egress = new Egress();
+const lost: string[] = [];
+const egress = new Egress(({ tunnel }) => void lost.push(tunnel));
 const events: (RogueEvent & { toldAfterMs: number })[] = [];
 let startedMs = 0;
 const watch = new LeaseWatch({
@@ -85,6 +86,8 @@ const calls: Record<string, (argument: Argument) => unknown> = {
     startedMs = performance.now();
   },
   events: () => events,
+  /** Tunnels that went away by nobody's order. */
+  lost: () => lost,
   /** Milliseconds of one look at all machines. */
   look: async () => {
     const beganMs = performance.now();

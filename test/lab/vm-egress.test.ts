@@ -237,6 +237,13 @@ describeNeeding(
       expect((await fetched(ADDRESSES.beyond)).exitCode).not.toBe(0);
       expect(uplink.output().slice(before.length)).toBe("");
       expect(await refusal(net.call("verify", request))).toStartWith(`link ${tunnel} |`);
+      // Told by itself, once, and not of one that is taken down.
+      expect(await net.call("lost")).toEqual([tunnel]);
+      await net.call("down", request);
+      const next = await net.request(LEASE);
+      await net.call("up", next.request);
+      await net.call("down", next.request);
+      expect(await net.call("lost")).toEqual([tunnel]);
     }, 120_000);
 
     test.each([
