@@ -86,7 +86,8 @@ describe("Trying until one gives something", () => {
 
   test("makes no other while one has reached somebody, calls off those under way, and goes on when it was in vain", async () => {
     const time = new VirtualTime();
-    const [stopped, begun]: number[][] = [[], []];
+    const stopped: number[] = [];
+    const begun: number[] = [];
     const attempt = async ({ reached, stop }: Try) => {
       const number = begun.push(time.monotonicMs()) - 1;
       stop.addEventListener("abort", () => stopped.push(number));
