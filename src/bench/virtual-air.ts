@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Part } from "../host/part.ts";
 import type { Timers } from "../host/timers.ts";
 import { Air } from "./air/air.ts";
+import { type AirStats, noStats } from "./air/air-stats.ts";
 import type { Modem } from "./air/modem.ts";
 import { MeshtasticFirmware } from "./firmware/meshtastic.ts";
 import { RNodeFirmware } from "./firmware/rnode.ts";
@@ -38,6 +39,7 @@ export class VirtualAir implements Part {
   /** Where the two boxes find their cases. */
   readonly ports: readonly [string, string];
   private cases: PluggedIn<Firmware>[] = [];
+  private air: Air | undefined;
 
   constructor(private readonly options: VirtualAirOptions) {
     this.ports = [join(options.runFolder, "lora-case-1"), join(options.runFolder, "lora-case-2")];
@@ -50,6 +52,7 @@ export class VirtualAir implements Part {
       seed: Math.floor(random() * 2 ** 32),
       airtimeMemoryMs: AIRTIME_MEMORY_MS,
     });
+    this.air = air;
     this.cases = this.ports.map((link, index) => {
       const modem = air.modem({ name: link, position: { x: index * DISTANCE_M, y: 0 } });
       return pluggedIn((toHost) => this.newFirmware({ modem, timers, random, toHost }), { link });
@@ -58,6 +61,11 @@ export class VirtualAir implements Part {
 
   async stop(): Promise<void> {
     for (const one of this.cases.splice(0)) one.unplug();
+  }
+
+  /** What both cases have sent so far. */
+  stats(): AirStats {
+    return this.air?.stats() ?? noStats();
   }
 
   detail(): string {

@@ -24,6 +24,11 @@ const COMMANDS = {
     without: "An image cannot be built without them.",
     program: ["image-build/main.ts"],
   },
+  story: {
+    debian: ["device", "lab", "image"],
+    without: "The story cannot be told without them.",
+    program: ["test/image/story.ts"],
+  },
   bench: {
     debian: ["device", "lab"],
     without: "Benchmarks that need them do not run.",
@@ -38,7 +43,7 @@ const command =
     : COMMANDS[/** @type {keyof typeof COMMANDS} */ (name)];
 if (command === undefined) {
   process.stderr.write(
-    `usage: npm start | npm test | npm run bench -- NAME | npm run image -- --board BOARD\n`,
+    `usage: npm start | npm test | npm run bench -- NAME | npm run image -- --board BOARD | npm run story\n`,
   );
   process.exit(2);
 }

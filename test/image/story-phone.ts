@@ -1,0 +1,61 @@
+/*
+ * The browser of a phone without JavaScript, run inside the emulated box: bun phone.js WHAT [ARGUMENTS]. Prints what a test is to
+ * know in one line of JSON.
+ */
+const PORTAL = "http://omerta.internal";
+const [, , what = "", ...args] = process.argv;
+
+async function page(path: string): Promise<string> {
+  const answer = await fetch(`${PORTAL}${path}`, { signal: AbortSignal.timeout(30_000) });
+  return answer.text();
+}
+
+const tokenOf = (html: string): string => /name="token" value="([^"]+)"/.exec(html)?.[1] ?? "";
+
+async function post(
+  path: string,
+  fields: Record<string, string>,
+): Promise<{ status: number; location: string }> {
+  const answer = await fetch(`${PORTAL}${path}`, {
+    method: "POST",
+    body: new URLSearchParams(fields),
+    redirect: "manual",
+    signal: AbortSignal.timeout(30_000),
+  });
+  return { status: answer.status, location: answer.headers.get("location") ?? "" };
+}
+
+/** The words of a page, without its tags. */
+const wordsOf = (html: string): string =>
+  (/<main[\s\S]*<\/main>/.exec(html)?.[0] ?? html)
+    .replace(/<[^>]+>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+
+async function act(): Promise<unknown> {
+  switch (what) {
+    case "probe": {
+      const answer = await fetch("http://captive.apple.com/hotspot-detect.html", {
+        redirect: "manual",
+        signal: AbortSignal.timeout(30_000),
+      });
+      return { status: answer.status, location: answer.headers.get("location") ?? "" };
+    }
+    case "portal":
+      return { words: wordsOf(await page("/?lang=en")) };
+    case "consent":
+      return post("/agree", { token: tokenOf(await page("/?lang=en")), lang: "en" });
+    case "sos": {
+      const [text = "", place = ""] = args;
+      return post("/sos", { token: tokenOf(await page("/sos?lang=en")), lang: "en", text, place });
+    }
+    case "read":
+      return { words: wordsOf(await page(args[0] ?? "/")) };
+    default:
+      throw new Error(`a phone cannot ${what}`);
+  }
+}
+
+console.log(JSON.stringify(await act()));
+
+export {};
