@@ -56,6 +56,8 @@ const LONGEST_RETRY_MS = 5_000;
 /** How often a release is said that nothing is heard to: by then the silence has ended the lease. */
 const RELEASE_TRIES = 6;
 const ASK_TRIES = 6;
+/** What is kept for who looks later: a provider may tell of something new for ever. */
+const MOST_SHOWN = 500;
 
 /** One lease, from its request to its end. What it needs to go on after a restart is kept before it is acted upon. */
 export class LeaseClient {
@@ -378,6 +380,7 @@ export class LeaseClient {
     const afterMs = this.options.clock.monotonicMs() - this.began;
     const step = { name, afterMs, ...(why === "" ? {} : { why }) };
     this.shown.push(step);
+    if (this.shown.length > MOST_SHOWN) this.shown.shift();
     this.options.onStep?.(step);
   }
 

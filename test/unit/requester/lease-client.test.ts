@@ -124,6 +124,17 @@ describe("A requester's lease", () => {
     expect(await lease.ended()).toMatchObject({ phase: "ended", outcome: "swept" });
   });
 
+  test("keeps no more steps than somebody could read of a provider that tells of new ones for ever", async () => {
+    const { time, provider, client } = desk();
+    const lease = client();
+    lease.start();
+    await time.advanceAsync(200);
+    for (let round = 0; round < 600; round += 1)
+      provider.tell(lease.id, { is: "notSaved", why: `round ${round}` });
+    expect(lease.status.steps).toHaveLength(500);
+    expect(lease.status.steps.at(-1)?.why).toBe("round 599");
+  });
+
   test("keeps itself alive each 5 s, and no more once it is released", async () => {
     const { time, provider, client } = desk();
     const lease = client();
