@@ -1,5 +1,5 @@
 import type { Timers } from "../../host/timers.ts";
-import { BundleError, type BundleId, type Priority } from "../../messages/bundle/bundle.ts";
+import { type Bundle, BundleError, type BundleId, type Priority } from "../../messages/bundle/bundle.ts";
 import { bundleId, decodeBundle } from "../../messages/bundle/bundle-codec.ts";
 import type { Custody, Held, Outline, Source, Taken } from "../../messages/custody/custody.ts";
 
@@ -13,6 +13,8 @@ interface Kept extends Omit<Held, "ageMs"> {
  * does. Signatures and quotas are not looked at.
  */
 export class MemoryCustody implements Custody {
+  /** Whether its sender may say it; default: everybody may say all. */
+  mayTake: (bundle: Bundle) => boolean = () => true;
   private readonly kept = new Map<BundleId, Kept>();
   private readonly gone = new Set<BundleId>();
   private readonly newListeners = new Set<(held: Held) => void>();
@@ -37,6 +39,7 @@ export class MemoryCustody implements Custody {
     }
     const { id, bundle } = held;
     if (this.knows(id)) return { state: "known", id };
+    if (!this.mayTake(bundle)) return { state: "refused", reason: "not-allowed", detail: "is no operator's" };
     const leftMs = bundle.lifetimeS * 1000 - ageMs;
     if (leftMs <= 0) return { state: "refused", reason: "expired", detail: "its lifetime is over" };
     this.orders += 1;

@@ -40,11 +40,16 @@ const MAX_PENDING = 32;
 const PENDING_MS = 120_000;
 const KEY_BYTES = 32;
 const KEYS_AT_A_TIME = 4;
+/** Bundles whose sender's certificates may still come, and how long they wait. */
+const MAX_UNVOUCHED = 16;
+const UNVOUCHED_MS = 10 * 60_000;
 
 /** Makes bundles of what is heard, asks for keys that it lacks, and puts into custody what is for this box. */
 export class Intake {
   private readonly arrivals = new Map<BundleId, Arrival>();
   private pending: Pending[] = [];
+  /** Not taken: by an operator, they say, of whom nothing is known here yet. */
+  private unvouched: { heard: HeardBundle; sinceMs: number }[] = [];
 
   constructor(
     private readonly context: LoraContext,
@@ -90,10 +95,28 @@ export class Intake {
         // Only now is it sure that its sender has signed it. Without a signature anybody could draw away what is for another.
         if (taken.state !== "refused" && isSigned(bundle))
           homes.noteHeard(bundle.sender.key, arrival.origin, nowMs - ageMs);
+        if (taken.state === "refused" && taken.reason === "not-allowed")
+          this.keepUnvouched({ id, bundle, ageMs, arrival });
         this.taken(id, arrival, taken);
       })
       .catch((error) => log.debug({ error }, "a bundle from LoRa was not taken"))
       .finally(() => this.arrivals.delete(id));
+  }
+
+  /** Certificates of this key have come: what was not taken for want of them is. */
+  onCertificates(key: Uint8Array): void {
+    const { nowMs } = this.context;
+    const isTheirs = ({ heard }: { heard: HeardBundle }) =>
+      Buffer.compare(heard.bundle.sender.key, key) === 0;
+    const theirs = this.unvouched.filter(isTheirs);
+    this.unvouched = this.unvouched.filter((one) => !isTheirs(one));
+    for (const { heard, sinceMs } of theirs)
+      if (nowMs - sinceMs < UNVOUCHED_MS) this.take({ ...heard, ageMs: heard.ageMs + nowMs - sinceMs });
+  }
+
+  private keepUnvouched(heard: HeardBundle): void {
+    const others = this.unvouched.filter((other) => other.heard.id !== heard.id);
+    this.unvouched = [...others, { heard, sinceMs: this.context.nowMs }].slice(-MAX_UNVOUCHED);
   }
 
   /** How the bundle came that custody has just told of; undefined: not by LoRa. */

@@ -5,6 +5,7 @@ import { isSigned } from "../bundle/bundle-codec.ts";
 import type { Held, Outline, Taken } from "../custody/custody.ts";
 import { Answers } from "./answers.ts";
 import { MAX_AIR_BYTES } from "./bundle-air.ts";
+import { keyHashOf } from "./bundle-form.ts";
 import { LoraContext, type LoraMessagesOptions } from "./context.ts";
 import { Digests } from "./digests.ts";
 import { etaMs } from "./eta.ts";
@@ -19,6 +20,7 @@ import { LoraFormError } from "./octets.ts";
 import { Speaker } from "./speaker.ts";
 import { Spreading } from "./spreading.ts";
 import { type Carried, carriedOf } from "./stock.ts";
+import { Vouching } from "./vouching.ts";
 
 /** A neighbour waits to hear that something is here for so long, if it is to hear it go on from here anyway. */
 const HAVE_FRAMES = 0.8;
@@ -51,6 +53,7 @@ export class LoraMessages {
   private readonly digests: Digests;
   private readonly spreading: Spreading;
   private readonly handingOn: HandingOn;
+  private readonly vouching: Vouching;
   private readonly intake: Intake;
   private readonly speaker: Speaker;
   private readonly greeting: Greeting;
@@ -74,6 +77,7 @@ export class LoraMessages {
     this.digests = digests;
     this.spreading = spreading;
     this.handingOn = handingOn;
+    this.vouching = new Vouching(context);
     this.speaker = new Speaker({ context, answers, digests, spreading, handingOn, frames, isHelloDue });
     this.intake = new Intake(
       context,
@@ -258,6 +262,7 @@ export class LoraMessages {
     if (!carried) return;
     carried.believed.add(from);
     this.handingOn.onRefused(carried, from);
+    this.vouching.onRefused(carried, from);
   }
 
   private onWant(from: LinkAddress, carried: Carried | undefined): void {
@@ -306,6 +311,7 @@ export class LoraMessages {
   /** Custody has something new. */
   private onNew(held: Held): void {
     const arrival = this.intake.arrivalOf(held.id);
+    if (held.bundle.kind === "credentials") this.intake.onCertificates(held.bundle.sender.key);
     if (!arrival) this.noteHome(held);
     const carried = this.carried(held, arrival);
     if (!carried) return;
@@ -337,7 +343,11 @@ export class LoraMessages {
     // Where it began is forgotten with a restart. Its sender is not here, but that way.
     const origin = arrival?.origin ?? (source.by === "lora" ? source.address : address);
     const airBytes = encoded.length;
-    const carried = carriedOf(id, { kind, priority, person, origin, airBytes, sinceMs: nowMs });
+    const senderHash = keyHashOf(bundle.sender.key);
+    const carried = carriedOf(id, {
+      ...{ kind, priority, senderHash, person, origin, airBytes },
+      sinceMs: nowMs,
+    });
     if (!stock.add(carried)) return undefined;
     if (!arrival) return carried;
     carried.full = arrival.full;

@@ -1,7 +1,7 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import { rankOf } from "../../lora/priority.ts";
 import type { BundleId, Kind, Priority } from "../bundle/bundle.ts";
-import type { FullKeys } from "./bundle-form.ts";
+import type { FullKeys, KeyHash } from "./bundle-form.ts";
 import { type Fingerprint, MAX_IDS, type ShortId, shortIdOf } from "./items.ts";
 
 /** What LoRa does with a bundle in custody. */
@@ -9,7 +9,9 @@ export interface Carried {
   readonly id: BundleId;
   readonly short: ShortId;
   readonly kind: Kind;
-  readonly priority: Priority;
+  /** As it says itself, or as urgent as what is taken nowhere without it; see `vouching.ts`. */
+  priority: Priority;
+  readonly senderHash: KeyHash;
   /** Whom it is for, if it is one person. */
   readonly person: Uint8Array | undefined;
   /** The box that brought it to LoRa. */
@@ -187,7 +189,7 @@ const restOf = (id: BundleId): number => Number.parseInt(id.slice(8, 16), 16);
 
 export const carriedOf = (
   id: BundleId,
-  of: Pick<Carried, "kind" | "priority" | "person" | "origin" | "sinceMs" | "airBytes">,
+  of: Pick<Carried, "kind" | "priority" | "senderHash" | "person" | "origin" | "sinceMs" | "airBytes">,
 ): Carried => ({
   ...of,
   id,

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "bun:test";
+import { type MessagingBox, messagingBoxes } from "../../../../src/bench/lora/messaging-boxes.ts";
+import { PRESETS } from "../../../../src/lora/modulation.ts";
+import type { Bundle } from "../../../../src/messages/bundle/bundle.ts";
+import { bundleId, encodeBundle } from "../../../../src/messages/bundle/bundle-codec.ts";
+import { needsOperator } from "../../../../src/messages/custody/urgency.ts";
+import { bundleOf, keyOf, submit } from "./some-bundles.ts";
+
+const HOUR_MS = 3_600_000;
+const CHANNEL = { frequencyHz: 869_525_000, modulation: PRESETS.LongFast, powerDbm: 27 };
+const EVERYONE = { kind: "everyone" } as const;
+const senderOf = (box: number) => ({ as: "box", key: keyOf(100 + box) }) as const;
+const person = (number: number) => ({ kind: "person", key: keyOf(number) }) as const;
+const sos = () => bundleOf(0, { kind: "sos", to: EVERYONE });
+
+/** What an operator answers a call for help with. */
+const acknowledged = (box: number): Bundle =>
+  bundleOf(0, { kind: "receipt", to: EVERYONE, priority: "sos", sender: senderOf(box) });
+
+const certificates = (box: number): Bundle =>
+  bundleOf(0, { kind: "credentials", to: EVERYONE, sender: senderOf(box), body: new Uint8Array(400) });
+
+/** Boxes of one network that know each other by what comes by LoRa alone, as those do that were just switched on. */
+function boxesOfOneNetwork(options: { count: number; seed: number }) {
+  const made = messagingBoxes({ channel: CHANNEL, ...options });
+  const ownCertificates = made.boxes.map((_, index) => certificates(index));
+  const forgetters = new Map<MessagingBox, (key: Uint8Array) => void>();
+  for (const [index, box] of made.boxes.entries()) {
+    const members = new Set([hexOf(senderOf(index).key)]);
+    box.custody.mayTake = (bundle) => !needsOperator(bundle) || members.has(hexOf(bundle.sender.key));
+    box.custody.onNew(({ bundle }) => {
+      if (bundle.kind === "credentials") members.add(hexOf(bundle.sender.key));
+    });
+    forgetters.set(box, (key) => void members.delete(hexOf(key)));
+    bySelf(box, ownCertificates[index] ?? certificates(index));
+  }
+  const [first, second] = made.boxes;
+  if (!first || !second) throw new Error("not two boxes");
+  /** @returns how long it takes until a box has what is handed in at another, in s */
+  const secondsUntil = async (at: MessagingBox, to: MessagingBox, bundle: Bundle) => {
+    const fromMs = made.time.monotonicMs();
+    if (bundle.sender.as === "box") bySelf(at, bundle);
+    else submit(at, bundle);
+    await made.run(HOUR_MS, () => to.custody.knows(bundleId(bundle)));
+    return (made.time.monotonicMs() - fromMs) / 1_000;
+  };
+  const forgetCertificates = (at: MessagingBox, of: number) => {
+    const bundle = ownCertificates[of];
+    if (bundle) at.custody.evict(bundleId(bundle));
+    forgetters.get(at)?.(senderOf(of).key);
+  };
+  return { ...made, first, second, secondsUntil, forgetCertificates };
+}
+
+const bySelf = (box: MessagingBox, bundle: Bundle) =>
+  void box.custody.take(encodeBundle(bundle), 0, { by: "self" });
+
+const hexOf = (key: Uint8Array): string => Buffer.from(key).toString("hex");
+const medianOf = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+const SEEDS = [41, 42, 43, 44, 45];
+
+describe("the answer to a call for help", () => {
+  test("is there within twenty seconds for most, and within three quarters of a minute for all, though neither box had heard of the other", async () => {
+    const seconds: number[] = [];
+    for (const seed of SEEDS) {
+      const { first, second, run, secondsUntil } = boxesOfOneNetwork({ count: 2, seed });
+      await run(3_000);
+      await secondsUntil(first, second, sos());
+      await run(1_000);
+      seconds.push(await secondsUntil(second, first, acknowledged(1)));
+    }
+    expect(medianOf(seconds)).toBeLessThan(20);
+    expect(Math.max(...seconds)).toBeLessThan(45);
+  }, 60_000);
+
+  test("is there within seconds where the boxes have known each other for long, as are direct messages and their receipts", async () => {
+    const [answers, messages, receipts]: [number[], number[], number[]] = [[], [], []];
+    for (const seed of SEEDS) {
+      const { first, second, run, secondsUntil } = boxesOfOneNetwork({ count: 2, seed });
+      for (const [index, box] of [first, second].entries())
+        submit(box, bundleOf(index, { kind: "card", to: EVERYONE }));
+      await run(HOUR_MS / 6);
+      await secondsUntil(first, second, sos());
+      answers.push(await secondsUntil(second, first, acknowledged(1)));
+      messages.push(await secondsUntil(first, second, bundleOf(0, { kind: "direct", to: person(1) })));
+      receipts.push(await secondsUntil(second, first, bundleOf(1, { kind: "receipt", to: person(0) })));
+    }
+    for (const seconds of [answers, messages, receipts]) {
+      expect(medianOf(seconds)).toBeLessThan(5);
+      expect(Math.max(...seconds)).toBeLessThan(15);
+    }
+  }, 60_000);
+
+  test("brings the certificates of who gives it with it, where these have given way to something else", async () => {
+    const seconds: number[] = [];
+    for (const seed of SEEDS) {
+      const { first, second, run, secondsUntil, forgetCertificates } = boxesOfOneNetwork({ count: 2, seed });
+      await run(HOUR_MS / 6);
+      // It has forgotten that the other one had them.
+      second.restart();
+      await run(HOUR_MS / 6);
+      forgetCertificates(first, 1);
+      seconds.push(await secondsUntil(second, first, acknowledged(1)));
+    }
+    expect(medianOf(seconds)).toBeLessThan(15);
+    expect(Math.max(...seconds)).toBeLessThan(45);
+  }, 60_000);
+
+  test("is not sent again and again to a box that knows who gives it, and does not take it", async () => {
+    const { first, second, run, secondsUntil, air } = boxesOfOneNetwork({ count: 2, seed: 51 });
+    await run(HOUR_MS / 6);
+    await secondsUntil(first, second, sos());
+    first.custody.mayTake = (bundle) => bundle.kind !== "receipt";
+    const beforeMs = air.stats().airtimeMs;
+    const answer = acknowledged(1);
+    bySelf(second, answer);
+    await run(HOUR_MS);
+    expect(first.custody.knows(bundleId(answer))).toBe(false);
+    expect(air.stats().airtimeMs - beforeMs).toBeLessThan(60_000);
+  });
+});
