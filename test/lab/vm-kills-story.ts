@@ -122,6 +122,7 @@ class Rounds {
     if (isDead("requester")) await this.anotherBorrower();
     for (const one of await this.person.leases()) this.person.release(one).catch(() => undefined);
     await until("the requester to know", async () => (await this.person.leases()).length === 0, PATIENCE_MS);
+    await until("the box to lend again", () => box.lends(), PATIENCE_MS);
     await until("one reaper", () => box.reapers().length === 1, PATIENCE_MS);
     await until("all ends in the journal", () => ![...box.ends().values()].includes(0), PATIENCE_MS);
     // Nor has anything come since.

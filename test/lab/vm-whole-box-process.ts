@@ -16,7 +16,9 @@ export interface WholeBoxOrder {
   config: VmConfig;
 }
 
-/* The daemon as far as it lends: the product's own composition, with its reaper. Prints "lending", and ends by SIGTERM. */
+/* The daemon as far as it lends: the product's own composition, with its reaper. Prints "lending" when it has begun, "lends" and "lends
+ * not" and why as often as that changes, and ends by SIGTERM.
+ */
 
 const { stateFolder, runFolder, config } = JSON.parse(process.argv[2] ?? "") as WholeBoxOrder;
 const log = createLog({ level: "debug", destination: { write: (line) => process.stderr.write(line) } });
@@ -37,7 +39,14 @@ await part.start();
 const why = part.lendsNothing();
 if (why !== undefined) throw new Error(why);
 console.log("lending");
+let told: string | undefined = "";
+const telling = setInterval(() => {
+  const now = part.lendsNothing();
+  if (now !== told) console.log(now === undefined ? "lends" : `lends not: ${now}`);
+  told = now;
+}, 50);
 await new Promise((resolve) => process.once("SIGTERM", resolve));
+clearInterval(telling);
 await part.stop();
 journal.close();
 process.exit(0);

@@ -101,6 +101,13 @@ export class WholeBox {
     );
   }
 
+  /** Whether it has what it needs for another lease. */
+  lends = (): boolean =>
+    this.daemon
+      ?.output()
+      .match(/^lends( not: .*)?$/gm)
+      ?.at(-1) === "lends";
+
   /** The last that it has said. */
   words = (): string => this.daemon?.output().slice(-30_000) ?? "";
 
