@@ -43,6 +43,7 @@ const libc = dlopen("libc.so.6", { getpid: { args: [], returns: "int" } });
 const isSameProcess = libc.symbols.getpid() === process.pid;
 
 const pair = await crypto.subtle.generateKey({ name: "Ed25519" }, true, ["sign", "verify"]);
+if (!("privateKey" in pair)) throw new Error("no pair of keys was made");
 const message = new TextEncoder().encode("from one box to another");
 const signature = await crypto.subtle.sign("Ed25519", pair.privateKey, message);
 const isSigned = await crypto.subtle.verify("Ed25519", pair.publicKey, signature, message);
