@@ -42,8 +42,11 @@ const rows = database.query<{ total: number }, []>("select sum(n) as total from 
 const libc = dlopen("libc.so.6", { getpid: { args: [], returns: "int" } });
 const isSameProcess = libc.symbols.getpid() === process.pid;
 
-const pair = await crypto.subtle.generateKey({ name: "Ed25519" }, true, ["sign", "verify"]);
-if (!("privateKey" in pair)) throw new Error("no pair of keys was made");
+// The types do not tell that this algorithm makes two keys (Web Cryptography, 33.3.3).
+const pair = (await crypto.subtle.generateKey({ name: "Ed25519" }, true, [
+  "sign",
+  "verify",
+])) as unknown as Record<"privateKey" | "publicKey", CryptoKey>;
 const message = new TextEncoder().encode("from one box to another");
 const signature = await crypto.subtle.sign("Ed25519", pair.privateKey, message);
 const isSigned = await crypto.subtle.verify("Ed25519", pair.publicKey, signature, message);
