@@ -24,14 +24,13 @@ const certificates = (box: number): Bundle =>
 function boxesOfOneNetwork(options: { count: number; seed: number }) {
   const made = messagingBoxes({ channel: CHANNEL, ...options });
   const ownCertificates = made.boxes.map((_, index) => certificates(index));
-  const forgetters = new Map<MessagingBox, (key: Uint8Array) => void>();
   for (const [index, box] of made.boxes.entries()) {
-    const members = new Set([hexOf(senderOf(index).key)]);
-    box.custody.mayTake = (bundle) => !needsOperator(bundle) || members.has(hexOf(bundle.sender.key));
-    box.custody.onNew(({ bundle }) => {
-      if (bundle.kind === "credentials") members.add(hexOf(bundle.sender.key));
-    });
-    forgetters.set(box, (key) => void members.delete(hexOf(key)));
+    const isMember = (key: Uint8Array) =>
+      box.custody.ids().some((id) => {
+        const bundle = box.custody.get(id)?.bundle;
+        return bundle?.kind === "credentials" && Buffer.compare(bundle.sender.key, key) === 0;
+      });
+    box.custody.mayTake = (bundle) => !needsOperator(bundle) || isMember(bundle.sender.key);
     bySelf(box, ownCertificates[index] ?? certificates(index));
   }
   const [first, second] = made.boxes;
@@ -47,7 +46,6 @@ function boxesOfOneNetwork(options: { count: number; seed: number }) {
   const forgetCertificates = (at: MessagingBox, of: number) => {
     const bundle = ownCertificates[of];
     if (bundle) at.custody.evict(bundleId(bundle));
-    forgetters.get(at)?.(senderOf(of).key);
   };
   return { ...made, first, second, secondsUntil, forgetCertificates };
 }
@@ -55,7 +53,6 @@ function boxesOfOneNetwork(options: { count: number; seed: number }) {
 const bySelf = (box: MessagingBox, bundle: Bundle) =>
   void box.custody.take(encodeBundle(bundle), 0, { by: "self" });
 
-const hexOf = (key: Uint8Array): string => Buffer.from(key).toString("hex");
 const medianOf = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
