@@ -37,7 +37,8 @@ function copyInto(handle: number, from: string, place: Partition): void {
       if (at + read > place.sectors * SECTOR)
         throw new Error(`${from} does not fit into ${place.name} of ${(place.sectors * SECTOR) / CHUNK} MiB`);
       const bytes = chunk.subarray(0, read);
-      if (!bytes.equals(ZEROS.subarray(0, read))) writeSync(handle, bytes, 0, read, place.start * SECTOR + at);
+      if (!bytes.equals(ZEROS.subarray(0, read)))
+        writeSync(handle, bytes, 0, read, place.start * SECTOR + at);
       at += read;
     }
   } finally {
