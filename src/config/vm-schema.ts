@@ -264,6 +264,14 @@ export const vm = z
       .max(65_000)
       .default(24_700)
       .describe("where requests are taken, TCP; the tunnels have the hundred UDP ports from it"),
+    start_minutes: z
+      .int()
+      .min(1)
+      .max(60)
+      .default(6)
+      .describe(
+        "how long a machine may take until it can be used, in minutes; where the processor cannot run machines itself, and is slow, they need some",
+      ),
     libvirt: z
       .string()
       .max(300)

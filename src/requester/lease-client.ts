@@ -49,8 +49,10 @@ export interface LeaseStep {
 const KEEP_ALIVE_MS = 5_000;
 const SEEK_EVERY_MS = 100;
 const SEEK_AT_ONCE = 12;
-/** For the way from the admission to SSH. In emulation a cold guest takes some 10 s. */
-const READY_WITHIN_MS = 420_000;
+/** From when the machine has its keys, as its provider says, to its SSH by the tunnel. */
+const READY_WITHIN_MS = 180_000;
+/** Until then. How long a machine may take to start is its provider's to say, for an hour at the most. */
+const RUNS_WITHIN_MS = 3_900_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5_000;
 /** How often a release is said that nothing is heard to: by then the silence has ended the lease. */
@@ -186,6 +188,7 @@ export class LeaseClient {
     if (isFirstRun && this.lease.runsSince === undefined)
       this.note({ runsSince: this.options.clock.wallMs() });
     if (news.is === "running" && news.hostKey !== undefined) this.note({ hostKey: news.hostKey });
+    if (news.is === "running" && this.course.phase === "preparing") this.endUnlessReady(READY_WITHIN_MS);
     this.on({ type: "told", news });
   }
 
@@ -291,15 +294,19 @@ export class LeaseClient {
     }
   }
 
+  private endUnlessReady(withinMs: number): void {
+    this.callOffDeadline();
+    this.callOffDeadline = this.timers.after(withinMs, () => {
+      if (this.course.phase === "preparing")
+        this.on({ type: "gaveUp", why: `no SSH within ${withinMs / 1000} s` });
+    });
+  }
+
   private async seekSsh(): Promise<void> {
     const seeking = new AbortController();
     this.stopSeeking.abort();
     this.stopSeeking = seeking;
-    this.callOffDeadline();
-    this.callOffDeadline = this.timers.after(READY_WITHIN_MS, () => {
-      if (this.course.phase === "preparing")
-        this.on({ type: "gaveUp", why: `no SSH within ${READY_WITHIN_MS / 1000} s` });
-    });
+    this.endUnlessReady(RUNS_WITHIN_MS);
     const ask = (one: Try) => this.options.askSsh(this.lease.address, one);
     const everyMs = this.options.seekEveryMs ?? SEEK_EVERY_MS;
     const banner = await untilOne(ask, everyMs, SEEK_AT_ONCE, seeking.signal, this.timers);

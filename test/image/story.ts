@@ -18,7 +18,7 @@ const ANSWER = "A boat leaves now";
 /** A few bundles on LongFast, and the hellos before them. */
 const ON_AIR_MS = 240_000;
 /** A machine within an emulated machine: everything is some hundred times slower. */
-const NESTED_MS = 900_000;
+const NESTED_MS = 2_400_000;
 const BOOT_MS = 600_000;
 
 /** One step of the story, as long as it took. */
@@ -121,6 +121,8 @@ region = "EU868"
 ports = ["/dev/ttyS1"]
 [mesh]
 invites = ["${invite}"]
+[vm]
+start_minutes = 30
 [vm.pool]
 machines = 0
 `;

@@ -151,6 +151,7 @@ export class LendingNow {
       capability: () => this.lendable(),
       needsItself: () => needsItself(this.hostFirst.causes, this.trouble()),
       blocked: () => options.blocked.list(),
+      prepareMs: 60_000 * config.start_minutes,
       ports: { first: config.port, last: config.port + TUNNELS - 1 },
       heardAt: ({ address }) => (address === undefined ? undefined : localAddressTo(address)),
       self: undefined,

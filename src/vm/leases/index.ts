@@ -1,6 +1,5 @@
 export type { LeaseStatistics } from "./lease-row.ts";
 export {
-  EMULATED_PREPARE_MS,
   hasMachine,
   isWaiting,
   type LeaseAction,

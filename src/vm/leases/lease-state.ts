@@ -40,10 +40,7 @@ export interface LeaseLimits {
   endMs: number;
 }
 
-/** A guest that is emulated takes some 10 s until it answers; on a box that is slow or emulated itself, minutes. */
-export const EMULATED_PREPARE_MS = 360_000;
-
-/** Three missed keep-alives of 5 s. */
+/** Three missed keep-alives of 5 s. In emulation a guest takes some 10 s until it answers. */
 export const USUAL_LIMITS: Omit<LeaseLimits, "durationMs"> = {
   waitMs: 600_000,
   prepareMs: 120_000,

@@ -60,7 +60,7 @@ export interface MachineOrder {
 }
 
 /** A kernel and its first programs take seconds, in emulation some more, on a slow box minutes: the lease's own limit comes first. */
-const GUEST_TIMEOUT_MS = 400_000;
+const GUEST_TIMEOUT_MS = 3_700_000;
 /** A machine that goes on has its agent already; whoever has it may have ended that. */
 const RENEW_TIMEOUT_MS = 30_000;
 /** A requester keeps the tunnel alive each 5 s and less. */

@@ -6,13 +6,7 @@ import type { LeaseLimits, LiveLease, Source } from "../admission/index.ts";
 import type { RestoreClaim } from "../checkpoint/index.ts";
 import type { LeaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
-import {
-  EMULATED_PREPARE_MS,
-  type LeaseNews,
-  type LeaseStore,
-  newLease,
-  USUAL_LIMITS,
-} from "../leases/index.ts";
+import { type LeaseNews, type LeaseState, type LeaseStore, newLease, USUAL_LIMITS } from "../leases/index.ts";
 import type { DomainEvent } from "../libvirt/index.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import { type Punishment, punish, type RogueEvent } from "../watch/index.ts";
@@ -35,6 +29,8 @@ export interface RunningLeasesOptions {
   ground: MachineGround;
   store: LenderStore;
   journal: Pick<Journal, "append">;
+  /** For the time from the permission to a machine that can be used; default: the usual one. */
+  prepareMs?: number | undefined;
   /** UDP ports of tunnels, one a lease. */
   ports: { first: number; last: number };
   /** The box's address by which a requester reaches its tunnel; undefined: the box comes to the requester. */
@@ -121,7 +117,7 @@ export class RunningLeases {
     };
     const lease: LentLease = new LentLease({
       state: newLease(
-        { id, requester, limits: { ...usualLimits(this.options.ground), durationMs: durationS * 1_000 } },
+        { id, requester, limits: this.limitsOf(durationS) },
         timers.monotonicMs(),
         restore !== undefined,
       ),
@@ -205,6 +201,11 @@ export class RunningLeases {
     return isGone;
   }
 
+  private limitsOf(durationS: number): LeaseState["limits"] {
+    const { prepareMs = USUAL_LIMITS.prepareMs } = this.options;
+    return { ...USUAL_LIMITS, prepareMs, durationMs: durationS * 1_000 };
+  }
+
   private freePort(): number {
     const { first, last } = this.options.ports;
     const taken = new Set(this.values().map(({ lease }) => lease.order.tunnel.listenPort));
@@ -212,6 +213,3 @@ export class RunningLeases {
     throw new Error(`of the ports ${first} to ${last} none is free`);
   }
 }
-
-const usualLimits = ({ accelerator }: Pick<MachineGround, "accelerator">): typeof USUAL_LIMITS =>
-  accelerator === "emulation" ? { ...USUAL_LIMITS, prepareMs: EMULATED_PREPARE_MS } : USUAL_LIMITS;
