@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { run } from "../../src/host/run.ts";
-import { type EgressRequest, OFFENCES } from "../../src/vm/egress/index.ts";
-import type { LeaseTraffic } from "../../src/vm/watch/index.ts";
+import type { EgressRequest } from "../../src/vm/egress/index.ts";
 import { describeNeeding } from "../needs.ts";
 import type { LabHost } from "./lab.ts";
 import { withNetworkOf } from "./network-namespace.ts";
 import { ADDRESSES, EgressLab, TapGuest } from "./vm-egress-lab.ts";
 import { tcpFrame, udpFrame } from "./vm-frames.ts";
-import { INWARD_CASES, LEAK_CASES, type LeakCase, markOf } from "./vm-leak-cases.ts";
+import { INWARD_CASES, LEAK_CASES, markOf } from "./vm-leak-cases.ts";
+import { countedWrong, hasMark } from "./vm-leak-verdicts.ts";
 import { Sniffer } from "./vm-sniffer.ts";
 
 const LEASE = "c1c2c3d4e5f60718293a4b5c6d7e8f90";
@@ -260,21 +260,6 @@ describeNeeding(
     }, 120_000);
   },
 );
-
-const hasMark = ({ frames }: LeakCase): boolean =>
-  frames("here is a mark").some((frame) => Buffer.from(frame).includes("here is a mark"));
-
-/** @returns what the box counted that it should not have, or did not count */
-function countedWrong({ fate, frames }: LeakCase, before: LeaseTraffic, after: LeaseTraffic): string {
-  const rose = [
-    ...OFFENCES.map((offence) => [offence, after.rogue[offence] - before.rogue[offence]] as const),
-    ["noise", after.noise - before.noise] as const,
-  ].filter(([, packets]) => packets > 0);
-  const is = rose.map(([name, packets]) => `${packets} ${name}`).join(" and ");
-  const isCounted = !["tunnel", "held", "answered"].includes(fate);
-  const should = isCounted ? `${frames("").length} ${fate}` : "";
-  return is === should ? "" : `counted as ${is || "nothing"}`;
-}
 
 function report(verdicts: ReadonlyMap<string, ReadonlyMap<State, string>>): void {
   const columns = STATES.map((state) => state.padEnd(12)).join("");

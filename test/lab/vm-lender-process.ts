@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultConfig } from "../../src/config/index.ts";
 import { systemClock } from "../../src/host/clock.ts";
@@ -16,7 +17,7 @@ import { Lender, type MachineGround } from "../../src/vm/lending/index.ts";
 import { Libvirt } from "../../src/vm/libvirt/index.ts";
 import { OverlayStore } from "../../src/vm/overlay/index.ts";
 import { Pool, USUAL_POOL } from "../../src/vm/pool/index.ts";
-import { DEFAULT_PUNISHMENT, LeaseWatch } from "../../src/vm/watch/index.ts";
+import { DEFAULT_PUNISHMENT, LeaseWatch, type PunishmentPolicy } from "../../src/vm/watch/index.ts";
 import { LeaseDesk, LeaseServer } from "../../src/vm/wire/index.ts";
 
 /** As JSON, the process's one argument. */
@@ -34,6 +35,10 @@ export interface LenderOrder {
   };
   /** How many machines wait; undefined: each lease starts its own. */
   pool?: { keep: number };
+  /** The box's own networks; undefined: that of its uplink. */
+  forbidden?: string[];
+  /** Until SIGUSR2; undefined: the usual one from the beginning. */
+  punishment?: PunishmentPolicy;
 }
 
 /* A box that lends, as the daemon has it: prints "lending", and its journal's entries as they come. */
@@ -48,7 +53,10 @@ const store = new LeaseStore({
 });
 store.open();
 const watch = new LeaseWatch({
-  onRogue: (event) => void lender.onRogue(event),
+  onRogue: (event) => {
+    appendFileSync(join(order.folder, "rogue.jsonl"), `${JSON.stringify(event)}\n`);
+    void lender.onRogue(event);
+  },
   onFailure: (lease, error) => log.warn({ error }, `watch of ${lease}`),
   wallMs: Date.now,
 });
@@ -83,8 +91,8 @@ const ground = {
   partition: order.libvirt.partition,
   owner: { name: order.libvirt.owner, uid: order.libvirt.uid, gid: order.libvirt.uid },
   isMemoryHeld: order.libvirt.isMemoryHeld,
-  punishment: DEFAULT_PUNISHMENT,
-  forbidden: () => ["198.51.100.0/24"],
+  punishment: order.punishment ?? DEFAULT_PUNISHMENT,
+  forbidden: () => order.forbidden ?? ["198.51.100.0/24"],
   randomBytes,
   clock: systemClock,
 } satisfies MachineGround;
@@ -101,8 +109,12 @@ const pool =
     causes: () => [],
     ...{ log, timers: systemTimers },
   });
+const lending = { ...ground, pool };
+process.on("SIGUSR2", () => {
+  lending.punishment = DEFAULT_PUNISHMENT;
+});
 const lender: Lender = new Lender({
-  ground: { ...ground, pool },
+  ground: lending,
   policy: policyOf({ ...config, accept: "all" }),
   ...{ store, journal, log, timers: systemTimers },
   images: () => [image],

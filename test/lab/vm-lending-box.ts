@@ -23,7 +23,12 @@ export class LendingBox {
   ) {}
 
   /** Builds the image first where it is not there, which takes a while. It does not lend yet. */
-  static async make(lab: Lab, host: LabHost, heardAt: string): Promise<LendingBox> {
+  static async make(
+    lab: Lab,
+    host: LabHost,
+    heardAt: string,
+    more: Pick<LenderOrder, "forbidden" | "punishment"> = {},
+  ): Promise<LendingBox> {
     const libvirt = await startPrivateLibvirtd(host);
     const image = await vmGuestImage("small");
     // Where QEMU's user may read them.
@@ -48,6 +53,7 @@ export class LendingBox {
         isMemoryHeld: libvirt.holdsMemory,
         folder: libvirt.folder,
       },
+      ...more,
     };
     const program = join(import.meta.dir, "vm-lender-process.ts");
     return new LendingBox(host, libvirt, [process.execPath, program, JSON.stringify(order)]);
@@ -59,6 +65,17 @@ export class LendingBox {
     await until("a box that lends", () => started.output().includes("lending"), 60_000).catch((error) => {
       throw new Error(`${error}: ${started.output()}`);
     });
+  }
+
+  /** Its namespaces are in its own mount namespace: who would see them by name must be there. */
+  get pid(): number {
+    if (!this.process) throw new Error("the box does not lend yet");
+    return this.process.pid;
+  }
+
+  /** From now on by the usual policy. */
+  punishAsUsual(): void {
+    process.kill(this.pid, "SIGUSR2");
   }
 
   /** The last of what it has said. */

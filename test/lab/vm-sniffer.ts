@@ -36,7 +36,12 @@ export class Sniffer {
   }
 
   has(text: string): boolean {
-    return readFileSync(this.path).includes(text);
+    return this.bytes().includes(text);
+  }
+
+  /** What it has seen so far: frames with pcap's headers between them. */
+  bytes(): Buffer {
+    return readFileSync(this.path);
   }
 
   /**
@@ -46,6 +51,6 @@ export class Sniffer {
   async stopAfter(last: string): Promise<Buffer> {
     await until(`${last} to be seen on ${this.name}`, () => this.has(last), 30_000);
     await this.process.stop("SIGINT");
-    return readFileSync(this.path);
+    return this.bytes();
   }
 }
