@@ -160,7 +160,7 @@ describe("a service of another box", () => {
   test("does not answer one who has not, nor one who has left, not even by a connection that there is", async () => {
     const { school } = await neighbours();
     const before = await connectedTo(school.port);
-    expect(readAll(before)).rejects.toThrow("broken off");
+    await expect(readAll(before)).rejects.toThrow("broken off");
     await school.gateway.agree(GUEST, "en");
     const socket = await connectedTo(school.port);
     const first = new Promise((resolve) => socket.once("data", resolve));
@@ -168,10 +168,10 @@ describe("a service of another box", () => {
     await first;
     const rest = readAll(socket);
     await school.gateway.leave(GUEST);
-    expect(rest).rejects.toThrow("broken off");
+    await expect(rest).rejects.toThrow("broken off");
     await rest.catch(() => {});
     const after = await connectedTo(school.port);
-    expect(readAll(after)).rejects.toThrow("broken off");
+    await expect(readAll(after)).rejects.toThrow("broken off");
   });
 
   test("loses its connections when its box is out of reach", async () => {
@@ -185,7 +185,7 @@ describe("a service of another box", () => {
     rest.catch(() => {});
     await school.engine.close(school.engine.connections("Harbour")[0]?.id ?? "");
     await world.look(school, 0);
-    expect(rest).rejects.toThrow("broken off");
+    await expect(rest).rejects.toThrow("broken off");
   });
 
   test("takes 16 connections of one guest and no more", async () => {
