@@ -68,7 +68,7 @@ export function systemFiles(board: Board, version: string, base: string, keyring
     { path: "etc/resolv.conf", is: { link: "/run/systemd/resolve/stub-resolv.conf" } },
     text(
       "etc/fstab",
-      "/dev/omerta/control /boot/omerta vfat ro,nosuid,nodev,noexec,noatime,umask=022,nofail,x-systemd.device-timeout=20s 0 0\n",
+      "/dev/omerta/control /boot/omerta vfat ro,nosuid,nodev,noexec,noatime,umask=022,nofail,x-systemd.device-timeout=60s 0 0\n",
     ),
     // No clock on the board: systemd begins no earlier than this file's time.
     text("usr/lib/clock-epoch", ""),

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { isFlashed } from "../first-boot/flashed.ts";
 import { CONTROL_SOCKET, DEFAULT_STATE, defaultRunFolder } from "../host/box-places.ts";
 import { EXIT } from "./exit.ts";
 
@@ -11,8 +12,11 @@ export interface ControlOptions {
   json?: boolean;
 }
 
+/** Which box is meant where nobody says: on a flashed one there is no other. */
+export const usualMode = (): ControlOptions["mode"] => (isFlashed() ? "device" : "bench");
+
 /** The options by which a command finds a running box. @param mode which one is meant unless another is named */
-export function withControlOptions(command: Command, mode: ControlOptions["mode"] = "bench"): Command {
+export function withControlOptions(command: Command, mode: ControlOptions["mode"] = usualMode()): Command {
   return command
     .option("--json", "for machines")
     .addOption(new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default(mode))

@@ -3,6 +3,7 @@ import { Command, Option } from "commander";
 import { writeNewFile } from "../first-boot/export/export-file.ts";
 import { sealedExport } from "../first-boot/export/sealed-export.ts";
 import { DEFAULT_STATE } from "../host/box-places.ts";
+import { usualMode } from "./control.ts";
 import { readPassphrase } from "./passphrase.ts";
 
 interface ExportArguments {
@@ -17,7 +18,7 @@ export function exportCommand(): Command {
     .description("writes all that the box keeps into an encrypted age file; the box may run meanwhile")
     .argument("<file>", "a new file, on a stick for example")
     .addOption(
-      new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default("bench"),
+      new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default(usualMode()),
     )
     .option("--state <folder>", "the state folder of the box that is meant")
     .option("--passphrase-file <file>", "read the passphrase from a file instead of asking")

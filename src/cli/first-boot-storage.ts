@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { bytesAnHourFor, CHEAP_CARD, yearsOfCard } from "../first-boot/wear/card-life.ts";
 import { bytesWritten, deviceNumbers } from "../first-boot/wear/disk-writes.ts";
 import { DEFAULT_STATE } from "../host/box-places.ts";
+import { usualMode } from "./control.ts";
 import { EXIT } from "./exit.ts";
 
 interface StorageArguments {
@@ -19,7 +20,7 @@ export function storageCommand(): Command {
     .description("how much is written to where the box keeps its state, and how long a cheap card takes that")
     .option("--json", "for machines")
     .addOption(
-      new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default("bench"),
+      new Option("--mode <mode>", "which box is meant").choices(["bench", "device"]).default(usualMode()),
     )
     .option("--state <folder>", "the state folder of the box that is meant")
     .option("--seconds <seconds>", "watch for so long, instead of since the system's start", seconds, 0)
