@@ -11,8 +11,11 @@ export class Wire {
 
   static async listen(host: LabHost, interfaceName: string): Promise<Wire> {
     const path = join(host.lab.folder, `${host.name}-${interfaceName}.pcap`);
-    // Its own user could not write here.
-    const process = host.spawn(["tcpdump", "-Z", "root", "-i", interfaceName, "-s", "0", "-U", "-w", path]);
+    const process = host.spawn([
+      // Its own user could not write here. Each frame at once: the kernel else hands them over about once a second.
+      ...["tcpdump", "-Z", "root", "--immediate-mode", "-i", interfaceName],
+      ...["-s", "0", "-U", "-w", path],
+    ]);
     await until("tcpdump to listen", () => process.output().includes("listening on"));
     return new Wire(process, path);
   }
