@@ -49,6 +49,9 @@ export interface LeaseStep {
 const KEEP_ALIVE_MS = 5_000;
 const SEEK_EVERY_MS = 100;
 const SEEK_AT_ONCE = 12;
+/** So many tries at once leave no other login room for a moment: dropbear keeps five of one address at its door. */
+const CROWD = 4;
+const LOOK_AGAIN_MS = 250;
 /** From when the machine has its keys, as its provider says, to its SSH by the tunnel. */
 const READY_WITHIN_MS = 180_000;
 /** Until then. How long a machine may take to start is its provider's to say, for an hour at the most. */
@@ -307,9 +310,20 @@ export class LeaseClient {
     this.stopSeeking.abort();
     this.stopSeeking = seeking;
     this.endUnlessReady(RUNS_WITHIN_MS);
-    const ask = (one: Try) => this.options.askSsh(this.lease.address, one);
+    let tries = 0;
+    let most = 0;
+    const ask = async (one: Try) => {
+      tries += 1;
+      most = Math.max(most, tries);
+      return await this.options.askSsh(this.lease.address, one).finally(() => {
+        tries -= 1;
+      });
+    };
     const everyMs = this.options.seekEveryMs ?? SEEK_EVERY_MS;
-    const banner = await untilOne(ask, everyMs, SEEK_AT_ONCE, seeking.signal, this.timers);
+    let banner = await untilOne(ask, everyMs, SEEK_AT_ONCE, seeking.signal, this.timers);
+    // Whoever logs in now is to find it open: those who came with this one may stand there yet.
+    if (banner !== undefined && most >= CROWD)
+      banner = await untilOne(ask, LOOK_AGAIN_MS, 1, seeking.signal, this.timers);
     if (banner === undefined || seeking.signal.aborted) return;
     this.callOffDeadline();
     this.banner = banner;

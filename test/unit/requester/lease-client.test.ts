@@ -55,7 +55,12 @@ function desk(path = join(scratch(), "requester.json"), provider = new PlayedPro
   const peers = new Map<string, VpnPeer>();
   /** In which order things were done that have one. */
   const order: string[] = [];
-  const ssh = { banner: undefined as string | undefined, asked: 0 };
+  const ssh = {
+    banner: undefined as string | undefined,
+    asked: 0,
+    /** In place of an answer at once. */
+    answer: undefined as (() => Promise<string | undefined>) | undefined,
+  };
   const client = (lease = newLease(state, time.wallMs())) =>
     new LeaseClient(lease, {
       ...{ transport: provider, state, clock: time, timers: time, log: capturedLog().log },
@@ -70,6 +75,7 @@ function desk(path = join(scratch(), "requester.json"), provider = new PlayedPro
       askSsh: async (address) => {
         order.push("ssh");
         ssh.asked += 1;
+        if (ssh.answer) return ssh.answer();
         return address === ADDRESS ? ssh.banner : undefined;
       },
     });
@@ -105,6 +111,24 @@ describe("A requester's lease", () => {
     const times = lease.status.steps.map(({ afterMs }) => afterMs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(times.at(-1)).toBeGreaterThanOrEqual(500);
+  });
+
+  test("is ready after a crowd of tries when one that comes alone gets in", async () => {
+    const { time, ssh, client } = desk();
+    const waiting: ((banner: string | undefined) => void)[] = [];
+    ssh.answer = () => new Promise((resolve) => waiting.push(resolve));
+    const lease = client();
+    lease.start();
+    await time.advanceAsync(1_000);
+    expect(waiting.length).toBeGreaterThan(4);
+    // One of the crowd gets in; the next is turned away, as the others stand at the door yet.
+    ssh.answer = async () => undefined;
+    for (const answer of waiting.splice(0)) answer("SSH-2.0-dropbear");
+    await time.advanceAsync(600);
+    expect(lease.status.phase).toBe("preparing");
+    ssh.answer = async () => "SSH-2.0-dropbear";
+    await time.advanceAsync(300);
+    expect(lease.status.phase).toBe("ready");
   });
 
   test("keeps itself alive while it waits, and is over when its provider has forgotten it", async () => {
