@@ -29,6 +29,21 @@ export function describeNeeding(needs: readonly Need[], title: string, body: () 
   else describe.skip(`${title} [skipped: ${why}]`, body);
 }
 
+/**
+ * The same, of what takes longer than the rest together: only where a variable of the environment asks for it.
+ * @param takes how long, in words
+ */
+export function describeAsked(
+  variable: string,
+  takes: string,
+  needs: readonly Need[],
+  title: string,
+  body: () => void,
+): void {
+  if (process.env[variable] !== undefined) describeNeeding(needs, title, body);
+  else describe.skip(`${title} [skipped: ${variable}=1 runs it, which takes ${takes}]`, body);
+}
+
 /** What every lab with a box needs. */
 export const LAB_NEEDS: readonly Need[] = [
   "root",

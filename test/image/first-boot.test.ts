@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeNeeding } from "../needs.ts";
+import { describeAsked } from "../needs.ts";
 import { CardMachine } from "./card-machine.ts";
 import { pcImage } from "./pc-image.ts";
 
@@ -47,7 +47,10 @@ class Operator {
   }
 }
 
-describeNeeding(
+// Nine starts of an emulated machine.
+describeAsked(
+  "OMERTA_FIRST_BOOT",
+  "some ten minutes",
   ["x86-64", "program:qemu-system-x86_64", "program:mmdebstrap", "program:mksquashfs", "program:mcopy"],
   "A card that is put into a box for the first time",
   () => {

@@ -1,9 +1,8 @@
-import { describe } from "bun:test";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeBundle } from "../../image-build/rauc/bundle.ts";
 import { keyringOf, type Signer } from "../../image-build/rauc/signing.ts";
-import { describeNeeding } from "../needs.ts";
+import { describeAsked } from "../needs.ts";
 import { Signers } from "../unit/update/bundles.ts";
 import { ImageVariants, type SlotContent } from "./image-variant.ts";
 import { pcImage } from "./pc-image.ts";
@@ -25,8 +24,7 @@ export interface UpdateImages {
 
 /** These take the better part of an hour, and an otherwise idle machine: only who asks for them has them run. */
 export function describeUpdates(title: string, body: () => void): void {
-  if (process.env.OMERTA_IMAGE_UPDATES !== undefined) describeNeeding(NEEDS, title, body);
-  else describe.skip(`${title} [skipped: OMERTA_IMAGE_UPDATES=1 runs it, which takes an hour or more]`, body);
+  describeAsked("OMERTA_IMAGE_UPDATES", "an hour or more", NEEDS, title, body);
 }
 
 const NEEDS = [
