@@ -1,43 +1,21 @@
-import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { messagesPage } from "../../portal/console/messages-page.tsx";
 import type { OperatorMessages } from "../messages/index.ts";
-import { FormTokens } from "./form-token.ts";
 import { messagesView } from "./messages-view.ts";
+import { operatorForms } from "./operator-forms.ts";
 import { MESSAGES_REQUESTS } from "./operator-messages-api.ts";
-import { postedFields } from "./posted-fields.ts";
-
-const MAX_FORM_BYTES = 8_192;
-/** The page has one operator: its forms have one token. */
-const WHO = "operator";
 
 const ACTIONS = ["acknowledge", "hand-over", "close", "notify", "remove", "block", "unblock"] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** The operator's page of messages, and its forms. */
-export function messagesConsole(messages: OperatorMessages, boxName: string) {
-  const tokens = new FormTokens();
-  const page = (said?: { ok: boolean; text: string }) =>
-    messagesPage(boxName, messagesView(messages), tokens.of(WHO), said);
-  return new Hono()
-    .get("/", (c) => {
-      const done = c.req.query("done");
-      return c.html(page(done === undefined ? undefined : { ok: true, text: "Done." }));
-    })
-    .post("/:action", bodyLimit({ maxSize: MAX_FORM_BYTES }), async (c) => {
-      const action = ACTIONS.find((known) => known === c.req.param("action"));
-      if (action === undefined) return c.notFound();
-      const { token, ...fields } = await postedFields(c.req.raw);
-      if (!tokens.matches(WHO, token ?? ""))
-        return c.html(
-          page({ ok: false, text: "This page had been open for a while. Please send it once more." }),
-          403,
-        );
-      const problem = await act(messages, action, fields);
-      if (problem === undefined) return c.redirect("/messages?done", 303);
-      return c.html(page({ ok: false, text: problem }), 409);
-    });
-}
+export const messagesConsole = (messages: OperatorMessages, boxName: string) =>
+  operatorForms({
+    path: "/messages",
+    maxFormBytes: 8_192,
+    actions: ACTIONS,
+    page: (token, said) => messagesPage(boxName, messagesView(messages), token, said),
+    act: (action, fields) => act(messages, action, fields),
+  });
 
 /** @returns why it was not done, or undefined */
 async function act(messages: OperatorMessages, action: Action, fields: Record<string, string>) {
