@@ -1,8 +1,7 @@
 /** @jsxImportSource hono/jsx */
-import { raw } from "hono/html";
 import { isAppTextKey } from "../app/text-keys.ts";
-import { LANGUAGES } from "../locales/index.ts";
 import type { PageContext } from "./pages.tsx";
+import { ScriptPage } from "./script-page.tsx";
 import { guestStyle } from "./style.ts";
 import { wordsOf } from "./words.ts";
 
@@ -47,46 +46,18 @@ export function appStyle(accent: string): string {
  * run.
  * @param script address of the script
  */
-export function appPage({ facts, language }: PageContext, script: string): string {
+export function appPage(context: PageContext, script: string): string {
+  const { facts, language } = context;
   const t = wordsOf(language);
-  const texts = Object.entries(language.texts).filter(([key]) => isAppTextKey(key));
-  // No element can end within it.
-  const json = JSON.stringify(Object.fromEntries(texts)).replace(/</g, "\\u003c");
   return (
-    <>
-      {raw("<!doctype html>")}
-      <html lang={language.code} dir={language.direction}>
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width,initial-scale=1" />
-          <meta name="color-scheme" content="light dark" />
-          <title>{`${t("app.title")} · ${facts.name}`}</title>
-          <style>{raw(appStyle(facts.accent))}</style>
-        </head>
-        <body>
-          <nav aria-label={t("nav.language")}>
-            <b lang={language.code} aria-current="true">
-              {language.name}
-            </b>
-            {LANGUAGES.filter(({ code }) => code !== language.code).map(({ code, name }) => (
-              <a href={`/app?lang=${code}`} lang={code} hreflang={code}>
-                {name}
-              </a>
-            ))}
-          </nav>
-          <main id="m">
-            <h1>{t("app.title")}</h1>
-            <p id="start">{t("app.needsScript")}</p>
-            <p>
-              <a href={`/?lang=${language.code}`}>{t("nav.portal")}</a>
-            </p>
-          </main>
-          <script type="application/json" id="texts">
-            {raw(json)}
-          </script>
-          <script src={script} defer></script>
-        </body>
-      </html>
-    </>
+    <ScriptPage
+      {...{ context, script, title: t("app.title"), path: "/app", style: appStyle(facts.accent) }}
+      isScriptKey={isAppTextKey}
+    >
+      <p id="start">{t("app.needsScript")}</p>
+      <p>
+        <a href={`/?lang=${language.code}`}>{t("nav.portal")}</a>
+      </p>
+    </ScriptPage>
   ).toString();
 }

@@ -1,9 +1,8 @@
 /** @jsxImportSource hono/jsx */
 import xtermStyle from "@xterm/xterm/css/xterm.css" with { type: "text" };
-import { raw } from "hono/html";
 import { isDemoTextKey } from "../demo/text-keys.ts";
-import { LANGUAGES } from "../locales/index.ts";
 import { link, type PageContext } from "./page-context.tsx";
+import { ScriptPage } from "./script-page.tsx";
 import { guestStyle } from "./style.ts";
 import { durationText, wordsOf } from "./words.ts";
 
@@ -29,47 +28,18 @@ const demoStyle = (accent: string): string =>
 export function demoPage(context: PageContext, script: string): string {
   const { facts, language } = context;
   const t = wordsOf(language);
-  const texts = Object.entries(language.texts).filter(([key]) => isDemoTextKey(key));
-  // No element can end within it.
-  const json = JSON.stringify(Object.fromEntries(texts)).replace(/</g, "\\u003c");
   const time = durationText(language, 60 * (facts.demoMinutes ?? 0));
   return (
-    <>
-      {raw("<!doctype html>")}
-      <html lang={language.code} dir={language.direction}>
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width,initial-scale=1" />
-          <meta name="color-scheme" content="light dark" />
-          <title>{`${t("demo.title")} · ${facts.name}`}</title>
-          <style>{raw(demoStyle(facts.accent))}</style>
-        </head>
-        <body>
-          <nav aria-label={t("nav.language")}>
-            <b lang={language.code} aria-current="true">
-              {language.name}
-            </b>
-            {LANGUAGES.filter(({ code }) => code !== language.code).map(({ code, name }) => (
-              <a href={`/demo?lang=${code}`} lang={code} hreflang={code}>
-                {name}
-              </a>
-            ))}
-          </nav>
-          <main id="m">
-            <h1>{t("demo.title")}</h1>
-            <p>{t("demo.what", { time })}</p>
-            <p class="s">{t("demo.seen")}</p>
-            <p id="start">{t("demo.needsScript")}</p>
-            <p>
-              <a href={link("/on", context)}>{t("nav.back")}</a>
-            </p>
-          </main>
-          <script type="application/json" id="texts">
-            {raw(json)}
-          </script>
-          <script src={script} defer></script>
-        </body>
-      </html>
-    </>
+    <ScriptPage
+      {...{ context, script, title: t("demo.title"), path: "/demo", style: demoStyle(facts.accent) }}
+      isScriptKey={isDemoTextKey}
+    >
+      <p>{t("demo.what", { time })}</p>
+      <p class="s">{t("demo.seen")}</p>
+      <p id="start">{t("demo.needsScript")}</p>
+      <p>
+        <a href={link("/on", context)}>{t("nav.back")}</a>
+      </p>
+    </ScriptPage>
   ).toString();
 }

@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { VirtualAir } from "../../src/bench/virtual-air.ts";
-import { systemClock } from "../../src/host/clock.ts";
 import { systemTimers } from "../../src/host/timers.ts";
-import { Memberships, openDeviceKey } from "../../src/identity/index.ts";
 import type { ShownSos } from "../../src/messages/index.ts";
 import { type LabBox, startBox } from "../lab/box.ts";
 import { type Page, screenshot } from "../lab/browser.ts";
 import { Lab, until } from "../lab/lab.ts";
+import { networkAside } from "../lab/network-invite.ts";
 import { Swarm } from "../lab/swarm.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { inspect, joins, type PhoneWithBrowser, PORTAL, tap, textsOf, visit } from "./person.ts";
@@ -29,16 +27,6 @@ ports = ["${loraPort}"]
 [mesh]
 invites = ["${invite}"]
 `;
-
-/** A network made aside, on no box. */
-function networkInvite(folder: string): string {
-  mkdirSync(folder);
-  const told = (message: string) => {
-    throw new Error(message);
-  };
-  const founded = new Memberships(folder, openDeviceKey(folder, told), systemClock, told).found("Valley");
-  return founded.invite({ role: "box", uses: 0, expiresS: 86_400, peers: [], grants: ["person"] });
-}
 
 interface Town {
   box: LabBox;
@@ -96,7 +84,7 @@ describeNeeding([...LAB_NEEDS, "chromium"], "Two people in two towns that LoRa a
       random: Math.random,
     });
     await air.start();
-    const invite = networkInvite(join(lab.folder, "founder"));
+    const invite = networkAside(join(lab.folder, "founder"))("box");
     [mill, tower] = [await town("Mill", air.ports[0], invite), await town("Tower", air.ports[1], invite)];
   }, START_MS);
 
