@@ -96,7 +96,8 @@ describeNeeding(NEEDS, "a virtual machine that is saved", () => {
   });
 
   test("stands still without its requester's end of the tunnel, and ends", () => {
-    expect(report.untunnelled.states).toEqual(["paused"]);
+    // While it ends, libvirt may be asked just then.
+    expect(report.untunnelled.states.filter((state) => state !== "in shutdown")).toEqual(["paused"]);
     expect(report.untunnelled.end).toStartWith("ended: tunnel: its requester does not answer");
   });
 
