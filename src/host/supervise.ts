@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "./log.ts";
+import { commandLineOf, isSameCommand } from "./process-table.ts";
 
 export interface SuperviseOptions {
   name: string;
@@ -136,9 +137,9 @@ async function endLeftover(pidFile: string, command: readonly string[]): Promise
   const pid = Number(readOr(pidFile, ""));
   if (!Number.isInteger(pid) || pid <= 1) return;
   const isOurs = () => {
-    const running = readOr(`/proc/${pid}/cmdline`, "").split("\0").filter(Boolean);
+    const running = commandLineOf(pid);
     // A wrapper such as setpriv replaces itself by what it runs: compare the ends.
-    return running.length > 0 && command.slice(-running.length).join("\0") === running.join("\0");
+    return running.length > 0 && isSameCommand(command.slice(-running.length), running);
   };
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     if (!isOurs()) break;

@@ -9,10 +9,10 @@ import {
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { processTable } from "../../src/host/process-table.ts";
 import { run, tryRun } from "../../src/host/run.ts";
 import { signingKey } from "../../src/identity/signing-key.ts";
 import { readCheckpointHead } from "../../src/vm/checkpoint/index.ts";
-import { processTable } from "../../src/vm/reaper/process-table.ts";
 import type { LeaseRestore } from "../../src/vm/request/lease-request.ts";
 import { Lab, type LabHost, type LabProcess, until } from "./lab.ts";
 import { startPrivateLibvirtd } from "./private-libvirtd.ts";

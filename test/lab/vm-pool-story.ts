@@ -1,9 +1,9 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { processTable } from "../../src/host/process-table.ts";
 import { run, tryRun } from "../../src/host/run.ts";
 import { makeWireGuardKey, wireGuardPublicKey } from "../../src/host/wireguard-key.ts";
 import { sshBanner } from "../../src/requester/ssh-banner.ts";
-import { processTable } from "../../src/vm/reaper/process-table.ts";
 import { Lab, type LabHost, until } from "./lab.ts";
 import { withNetworkOf } from "./network-namespace.ts";
 import { startPrivateLibvirtd } from "./private-libvirtd.ts";

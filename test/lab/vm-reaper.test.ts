@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { killProcess, type ProcessEntry, processTable } from "../../src/vm/reaper/process-table.ts";
+import { killProcess, type ProcessEntry, processTable } from "../../src/host/process-table.ts";
 import { describeNeeding } from "../needs.ts";
 import { LAB_PREFIX, until } from "./lab.ts";
 import { KILLS, type Round, type RoundsReport } from "./vm-reaper-rounds.ts";

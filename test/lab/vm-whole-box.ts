@@ -10,9 +10,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { defaultConfig } from "../../src/config/index.ts";
+import { processTable } from "../../src/host/process-table.ts";
 import { run, tryRun } from "../../src/host/run.ts";
 import { foldersOf } from "../../src/vm/compose/lending-ground.ts";
-import { processTable } from "../../src/vm/reaper/process-table.ts";
 import { reapersOf } from "../../src/vm/reaper/reaper-order.ts";
 import { type LabHost, type LabProcess, until } from "./lab.ts";
 import { type PrivateLibvirtd, startPrivateLibvirtd } from "./private-libvirtd.ts";

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "../../host/log.ts";
+import { isProcess } from "../../host/process-table.ts";
 import { run, tryRun } from "../../host/run.ts";
 import { Supervised } from "../../host/supervise.ts";
 
@@ -67,9 +68,8 @@ export async function clearWireGuardLeftovers(runFolder: string): Promise<void> 
 
 function endProcess(pidFile: string, name: string): void {
   const pid = Number(readOr(pidFile));
-  const command = Number.isInteger(pid) && pid > 1 ? readOr(`/proc/${pid}/cmdline`) : "";
-  // The number may be another process' by now.
-  if (command === `wireguard-go\0-f\0${name}\0`) process.kill(pid, "SIGKILL");
+  const isOurs = Number.isInteger(pid) && pid > 1 && isProcess(pid, ["wireguard-go", "-f", name]);
+  if (isOurs) process.kill(pid, "SIGKILL");
   rmSync(pidFile, { force: true });
   removeSocket(name);
 }

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { killProcess } from "../../host/process-table.ts";
 import { type RunOptions, type RunResult, tryRun } from "../../host/run.ts";
 import { closeVolume } from "../overlay/encrypted-volume.ts";
 import { type Belonging, type LeaseProcess, tagOfDomain } from "./belongings.ts";
 import { parseMountTable } from "./mount-table.ts";
-import { killProcess } from "./process-table.ts";
 import { ipBatch, namesOf, processesOf } from "./reap-plan.ts";
 
 export type Run = (command: readonly string[], options?: RunOptions) => Promise<RunResult>;

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { namespaceNumber, processTable } from "../../host/process-table.ts";
 import { VMS_GROUP } from "../host-first/index.ts";
 import {
   type Belonging,
@@ -12,7 +13,6 @@ import {
 } from "./belongings.ts";
 import { leaseProcesses } from "./lease-processes.ts";
 import { type MountEntry, parseMountTable } from "./mount-table.ts";
-import { namespaceNumber, processTable } from "./process-table.ts";
 
 /** Where on this machine something of a lease may be. */
 export interface Grounds {

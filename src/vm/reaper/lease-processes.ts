@@ -1,6 +1,6 @@
 import { basename } from "node:path";
+import type { ProcessEntry } from "../../host/process-table.ts";
 import { type LeaseProcess, tagOfCgroup, tagOfDomain, tagOfTunnel } from "./belongings.ts";
-import type { ProcessEntry } from "./process-table.ts";
 
 /** What is known beside the processes themselves. */
 export interface ProcessHints {

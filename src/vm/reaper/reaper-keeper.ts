@@ -1,9 +1,9 @@
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
+import { killProcess } from "../../host/process-table.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Journal } from "../../store/index.ts";
 import { type Belonging, belongingKey, belongingText } from "./belongings.ts";
-import { killProcess } from "./process-table.ts";
 import { SWEEP_TIMES, systemMachine } from "./reap-machine.ts";
 import { addToReport, readReport, removeReport } from "./reap-report.ts";
 import { READY } from "./reaper.ts";

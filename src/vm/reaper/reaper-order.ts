@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { processTable } from "./process-table.ts";
+import { processTable } from "../../host/process-table.ts";
 
 /** The name under which `omerta-box` runs it. */
 export const REAPER_COMMAND = "vm-reaper";

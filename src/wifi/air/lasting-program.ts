@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { isProcess, isSameCommand, processesBy } from "../../host/process-table.ts";
 
 const ENDS_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 20;
@@ -45,7 +46,7 @@ export class LastingProgram {
   /** Takes up the one that runs, if it runs with the same file, or starts it. @throws Error when it cannot be started */
   async start(): Promise<"taken up" | "started"> {
     const { command, file, ended } = this.options;
-    const running = pidOf(command);
+    const running = processesBy((argv) => isSameCommand(argv, command))[0]?.pid;
     if (running !== undefined && readOr(file.path) === file.text) {
       this.pid = running;
       return "taken up";
@@ -117,35 +118,9 @@ export class LastingProgram {
 export async function endUnwanted(runFolder: string, wanted: ReadonlySet<string>): Promise<void> {
   const files = namesIn(runFolder).filter((name) => /^(?:hostapd|wpa)-[a-z]+\d{1,2}\.conf$/.test(name));
   for (const path of files.map((name) => join(runFolder, name)).filter((one) => !wanted.has(one))) {
-    for (const { pid, command } of processes()) {
-      if (command.at(-1) === path) await endProcess(pid, command);
-    }
+    for (const { pid, argv } of processesBy((words) => words.at(-1) === path)) await endProcess(pid, argv);
     rmSync(path, { force: true });
   }
-}
-
-function pidOf(command: readonly string[]): number | undefined {
-  return processes().find((one) => isSame(one.command, command))?.pid;
-}
-
-function processes(): { pid: number; command: string[] }[] {
-  return namesIn("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    const command = commandOf(Number(name));
-    return command.length > 0 ? [{ pid: Number(name), command }] : [];
-  });
-}
-
-function commandOf(pid: number): string[] {
-  return readOr(`/proc/${pid}/cmdline`).split("\0").filter(Boolean);
-}
-
-function isProcess(pid: number, command: readonly string[]): boolean {
-  return isSame(commandOf(pid), command);
-}
-
-function isSame(one: readonly string[], other: readonly string[]): boolean {
-  return one.join("\0") === other.join("\0");
 }
 
 async function endProcess(pid: number, command: readonly string[]): Promise<void> {

@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { processTable } from "../../../src/host/process-table.ts";
 import { run } from "../../../src/host/run.ts";
 import { sshBanner } from "../../../src/requester/ssh-banner.ts";
 import { domainXml, machinePlan } from "../../../src/vm/domain/index.ts";
 import { GuestAgent, hostKeyFrom } from "../../../src/vm/guest-agent/index.ts";
 import { GUEST_LINK } from "../../../src/vm/guest-link.ts";
-import { processTable } from "../../../src/vm/reaper/process-table.ts";
 import { type LabProcess, until } from "../../lab/lab.ts";
 import { withNetworkOf } from "../../lab/network-namespace.ts";
 import type { LenderOrder } from "../../lab/vm-lender-process.ts";

@@ -1,13 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { spawn } from "node:child_process";
 import fc from "fast-check";
+import type { ProcessEntry } from "../../../../src/host/process-table.ts";
 import { guestName, leaseProcesses, type ProcessHints } from "../../../../src/vm/reaper/lease-processes.ts";
-import {
-  killProcess,
-  type ProcessEntry,
-  processOf,
-  processTable,
-} from "../../../../src/vm/reaper/process-table.ts";
 
 const NO_HINTS: ProcessHints = { namespaces: new Map(), pidFiles: new Map() };
 const NOBODY = new Set<number>();
@@ -76,23 +70,5 @@ describe("the processes of leases", () => {
         },
       ),
     );
-  });
-});
-
-describe("the table of processes", () => {
-  test("has this one, with its words, and kills one only while it is the same", async () => {
-    const self = processOf(process.pid);
-    expect(self?.argv.length).toBeGreaterThan(0);
-    const child = spawn("sleep", ["1000"]);
-    const exited = new Promise<unknown>((resolve) => child.on("exit", (_, signal) => resolve(signal)));
-    await new Promise((resolve) => child.on("spawn", resolve));
-    const found = processTable().find(({ pid }) => pid === child.pid);
-    expect(found?.argv).toEqual(["sleep", "1000"]);
-    if (!found) return;
-    expect(killProcess({ pid: found.pid, startTicks: `${found.startTicks}0` })).toBe(false);
-    expect(processOf(found.pid)?.startTicks).toBe(found.startTicks);
-    expect(killProcess(found)).toBe(true);
-    expect(await exited).toBe("SIGKILL");
-    expect(killProcess(found)).toBe(false);
   });
 });
