@@ -5,7 +5,6 @@ import {
   admit,
   type Decision,
   type JournalNote,
-  type LiveLease,
   type Policy,
   reputationOf,
   type Source,
@@ -15,6 +14,7 @@ import type { LeaseNews } from "../leases/index.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import { claimFor, imageFor } from "./can-be-made.ts";
 import type { Happening } from "./lent-lease.ts";
+import { type Allowed, MAKING_ROOM, RoomMaking, reserved } from "./room-making.ts";
 import type { LenderTunnel, RunningLeases, RunningLeasesOptions } from "./running-leases.ts";
 import { type Applicant, newApplicant, type Place, WaitingBook, waitFor } from "./waiting-book.ts";
 
@@ -51,7 +51,6 @@ interface TurnsDesk {
   onOver(requester: string): void;
 }
 
-type Allowed = Extract<Decision, { kind: "allow" }>;
 type OwnNote = Omit<JournalNote, "kind"> & { kind: "lease-ended" | "lease-approved" | "lease-disapproved" };
 
 export const STOPS = "the box stops lending";
@@ -60,10 +59,6 @@ const PART = "vm";
 const DECIDE_ANEW_MS = 5_000;
 /** Of a requester's leases, for their reputation. */
 const MOST_PAST = 100;
-/** Who asks by HTTP waits no 15 s for an answer; a machine that gives way may have to be saved before. */
-const SOON_MS = 5_000;
-const MAKING_ROOM = "Room is being made for it.";
-const NO_ROOM = "No room could be made for it.";
 
 /** Whose turn it is: decides on requests one after the other, and anew on those who wait, and gives what is allowed. */
 export class Turns {
@@ -74,13 +69,24 @@ export class Turns {
   private turn: Promise<unknown> = Promise.resolve();
   private readonly again = onceAtATime(() => this.inTurn(() => this.decideOnAll()));
   private decidedAnewMs = 0;
-  private readonly makingRoom = new Set<Promise<unknown>>();
+  private readonly roomMaking: RoomMaking;
   private isStopping = false;
 
   constructor(
     private readonly options: TurnsOptions,
     private readonly desk: TurnsDesk,
-  ) {}
+  ) {
+    const { ground, log, timers, policy } = options;
+    this.roomMaking = new RoomMaking({
+      ...{ running: desk.running, withCheckpoint: ground.checkpoints !== undefined, log, timers },
+      inTurn: (task) => this.inTurn(task),
+      isWaiting: (one) => this.isWaiting(one),
+      mayWait: () => this.waiting().length <= policy.counts.waiting,
+      give: (one, decision) => this.give(one, decision),
+      refuse: (one, why) => this.refuse(one, why),
+      onMade: () => this.lookAgain(),
+    });
+  }
 
   start(): void {
     this.isStopping = false;
@@ -94,14 +100,14 @@ export class Turns {
   }
 
   /** Room that was being made when it stopped; to be waited for when the leases are over. */
-  async settle(): Promise<void> {
-    await Promise.allSettled([...this.makingRoom]);
+  settle(): Promise<void> {
+    return this.roomMaking.settle();
   }
 
   /** The same request again, while it waits or its lease lives, is answered as before. */
   async ask(request: LeaseRequest, source: Source): Promise<LenderAnswer> {
     const first = await this.inTurn(() => this.decideFirst(request, source));
-    return "made" in first ? this.soon(first.made) : first;
+    return "made" in first ? this.roomMaking.soon(first.made) : first;
   }
 
   get(id: string): Applicant | undefined {
@@ -233,7 +239,7 @@ export class Turns {
     if (decision.kind === "allow" && decision.displaces.length === 0) return this.give(one, decision);
     this.wait(one, decision);
     await this.happens(one, { type: "queued" });
-    const made = decision.kind === "allow" ? this.makeRoom(one, decision) : undefined;
+    const made = decision.kind === "allow" ? this.roomMaking.make(one, decision) : undefined;
     this.tellPlaces();
     return made ? { made } : { is: "queued", why: one.why };
   }
@@ -253,7 +259,7 @@ export class Turns {
       else if (decision.displaces.length === 0) await this.give(one, decision);
       else {
         this.wait(one, decision);
-        void this.makeRoom(one, decision);
+        void this.roomMaking.make(one, decision);
       }
     }
     this.tellPlaces();
@@ -309,50 +315,6 @@ export class Turns {
     return { is: "admitted", tunnel };
   }
 
-  /** Others are decided on meanwhile, to whom this one's room is lent already. Nothing is thrown. */
-  private makeRoom(one: Applicant, decision: Allowed): Promise<LenderAnswer> {
-    one.isNext = true;
-    const made = this.roomMade(one, decision).catch((error: unknown): LenderAnswer => {
-      one.isNext = false;
-      this.options.log.error({ error }, `request ${one.request.id}: no room could be made`);
-      return { is: "queued", why: one.why };
-    });
-    this.makingRoom.add(made);
-    void made.then(() => {
-      this.makingRoom.delete(made);
-      this.lookAgain();
-    });
-    return made;
-  }
-
-  private async roomMade(one: Applicant, decision: Allowed): Promise<LenderAnswer> {
-    const why = "one that goes first needs the room";
-    const withCheckpoint = this.options.ground.checkpoints !== undefined;
-    const isRoom = await this.desk.running.end(decision.displaces, {
-      type: "displaced",
-      withCheckpoint,
-      why,
-    });
-    return this.inTurn(async () => {
-      one.isNext = false;
-      if (!this.isWaiting(one)) return { is: "refused", why: one.state.why };
-      if (isRoom) return this.give(one, decision);
-      // It was let in beside those who may wait.
-      if (this.waiting().length > this.options.policy.counts.waiting) return this.refuse(one, NO_ROOM);
-      one.why = NO_ROOM;
-      return { is: "queued", why: NO_ROOM };
-    });
-  }
-
-  /** Who asks is not kept waiting for an answer: what comes later comes as news. */
-  private soon(made: Promise<LenderAnswer>): Promise<LenderAnswer> {
-    const late = Promise.withResolvers<LenderAnswer>();
-    const callOff = this.options.timers.after(SOON_MS, () =>
-      late.resolve({ is: "queued", why: MAKING_ROOM }),
-    );
-    return Promise.race([made, late.promise]).finally(callOff);
-  }
-
   private isWaiting(one: Applicant): boolean {
     return this.book.get(one.request.id) === one;
   }
@@ -371,14 +333,4 @@ export class Turns {
   private write({ kind, subject, detail }: JournalNote | OwnNote): Promise<unknown> {
     return this.options.journal.append(PART, kind, subject, detail);
   }
-}
-
-/** What one that is next will have: nobody displaces it before it is there. */
-function reserved({ request, source }: Applicant, nowMs: number): LiveLease {
-  const { id, requester, durationS, resources } = request;
-  const { cpus, memoryMiB, diskMiB } = resources;
-  return {
-    ...{ id, requester, cpus, memoryMiB, diskMiB, sourceAddress: source.address },
-    ...{ priority: Number.POSITIVE_INFINITY, startedMs: nowMs, endsMs: nowMs + durationS * 1_000 },
-  };
 }
