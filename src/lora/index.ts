@@ -18,5 +18,5 @@ export type { CaseStatus, LoraStatus } from "./lora-status.ts";
 export { LoraTexts, type LoraView, type TextAdmission, type TextToSend } from "./lora-texts.ts";
 export { BUNDLE_PAYLOAD, MESH_PAYLOAD } from "./payload-kind.ts";
 export { PRIORITIES, type Priority } from "./priority.ts";
-export type { Fate } from "./radio.ts";
+export type { Fate, RadioClock } from "./radio.ts";
 export { listUsbLines } from "./usb-lines.ts";

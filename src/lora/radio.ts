@@ -87,6 +87,16 @@ export interface RadioNode {
   position?: Position;
 }
 
+/** What a radio's own clock says. */
+export interface RadioClock {
+  /** What it says of the moment at which the monotonic clock was 0, in ms since 1970. */
+  epochMs: number;
+  /** When it was heard, on the monotonic clock. */
+  heardMs: number;
+  /** Satellites have told it, not a phone or another node. */
+  bySatellites: boolean;
+}
+
 /** What is known of a radio now. What the firmware does not tell is undefined. */
 export interface RadioStatus {
   firmware: string;
@@ -102,6 +112,8 @@ export interface RadioStatus {
   /** 0 to 100. */
   batteryPercent: number | undefined;
   position: Position | undefined;
+  /** Absent for firmware that has no clock, or was never told the time. */
+  clock?: RadioClock | undefined;
 }
 
 export interface RadioEvents {

@@ -1,6 +1,6 @@
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
-import { RadioError } from "../radio.ts";
+import { type RadioClock, RadioError } from "../radio.ts";
 import { AirUse } from "./air-use.ts";
 import type { DeviceInfo, SelfInfo } from "./answers.ts";
 import { ERROR } from "./codes.ts";
@@ -12,6 +12,8 @@ import * as requests from "./requests.ts";
 /** Messages come with their SNR from here on. */
 const MIN_PROTOCOL = 3;
 const STATS_PROTOCOL = 8;
+/** Whole seconds, cut off: on average it is half of one later. */
+const HALF_SECOND_MS = 500;
 
 export interface KnowledgeOptions {
   timers: Timers;
@@ -29,6 +31,8 @@ export class Knowledge {
   readonly airUse = new AirUse();
   /** The radio's clock minus ours, in seconds. */
   private clockOffset: number | undefined;
+  /** The same for others, when it was asked. Whoever had the radio before has set it. */
+  clock: RadioClock | undefined;
   private uptimeSeconds = 0;
 
   constructor(private readonly options: KnowledgeOptions) {}
@@ -101,7 +105,15 @@ export class Knowledge {
 
   private learnTime(next: () => void): void {
     this.options.run(requests.askTime(), (outcome) => {
-      if ("result" in outcome) this.clockOffset = outcome.result - this.ownSeconds();
+      if ("result" in outcome) {
+        const heardMs = this.options.timers.monotonicMs();
+        this.clockOffset = outcome.result - this.ownSeconds();
+        this.clock = {
+          epochMs: outcome.result * 1_000 + HALF_SECOND_MS - heardMs,
+          heardMs,
+          bySatellites: false,
+        };
+      }
       next();
     });
   }

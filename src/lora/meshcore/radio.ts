@@ -149,6 +149,7 @@ export class MeshCoreRadio extends Radio {
       channelUse: airUse.channelUse,
       batteryPercent: milliVolts === undefined ? undefined : batteryPercent(milliVolts),
       position: self?.position,
+      clock: this.known.clock,
     };
   }
 

@@ -4,6 +4,7 @@ import { channelNameOf, frequencyHzOf, modulationOf, powerDbmOf } from "./channe
 import { boardOf } from "./hardware.ts";
 import { batteryPercentOf, type NodeBook } from "./node-book.ts";
 import { nodeIdOf } from "./node-id.ts";
+import type { OwnClock } from "./own-clock.ts";
 import {
   ChannelRole,
   type DeviceMetrics,
@@ -32,7 +33,10 @@ export class Facts {
   private channelUse: number | undefined;
   private batteryPercent: number | undefined;
 
-  constructor(private readonly book: NodeBook) {}
+  constructor(
+    private readonly book: NodeBook,
+    private readonly clock: OwnClock,
+  ) {}
 
   get version(): string | undefined {
     return this.metadata?.firmwareVersion;
@@ -61,7 +65,10 @@ export class Facts {
       case "nodeInfo": {
         const isSelf = content.value.number === this.self;
         this.book.put(content.value, isSelf);
-        if (isSelf) this.takeMetrics(content.value.metrics);
+        if (isSelf) {
+          this.clock.atHandshake(content.value.lastHeard);
+          this.takeMetrics(content.value.metrics);
+        }
         return true;
       }
       default:
@@ -91,6 +98,7 @@ export class Facts {
       channelUse: this.channelUse,
       batteryPercent: this.batteryPercent,
       position: own?.position,
+      clock: this.clock.get(),
     };
   }
 

@@ -3,6 +3,7 @@ import type { Received } from "../radio.ts";
 import type { Facts } from "./facts.ts";
 import { hopsOf, type NodeBook } from "./node-book.ts";
 import { BROADCAST, nodeIdOf } from "./node-id.ts";
+import type { OwnClock } from "./own-clock.ts";
 import {
   type Data,
   type MeshPacket,
@@ -17,6 +18,7 @@ import {
 export interface InboxOptions {
   book: NodeBook;
   facts: Facts;
+  clock: OwnClock;
   received: (packet: Received) => void;
   /** An acknowledgement or a refusal of a packet of ours. */
   routing: (id: number, error: RoutingError, by: number | "radio") => void;
@@ -53,9 +55,13 @@ export class Inbox {
       case Port.ROUTING:
         this.takeRouting(data, isOwn ? "radio" : packet.from);
         break;
-      case Port.POSITION:
-        book.putPosition(packet.from, decoded(PositionSchema, data.payload));
+      case Port.POSITION: {
+        const position = decoded(PositionSchema, data.payload);
+        book.putPosition(packet.from, position);
+        // With a signal it came from the air, whatever number it bears.
+        if (isOwn && packet.rxRssi === 0) this.options.clock.inPosition(position);
         break;
+      }
       case Port.NODE_INFO: {
         const user = decoded(UserSchema, data.payload);
         if (user) book.putUser(packet.from, user);

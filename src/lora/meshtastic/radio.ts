@@ -21,6 +21,7 @@ import { NodeBook } from "./node-book.ts";
 import { numberOf } from "./node-id.ts";
 import { Outbox } from "./outbox.ts";
 import { failureOf } from "./outgoing-checks.ts";
+import { OwnClock } from "./own-clock.ts";
 import { PacketIds } from "./packet-ids.ts";
 import type { FromRadio, LoraConfig, Region } from "./proto/meshtastic_pb.ts";
 import { Session } from "./session.ts";
@@ -70,7 +71,8 @@ export class MeshtasticRadio extends Radio {
     super();
     const { timers, random } = context;
     this.book = new NodeBook(() => timers.monotonicMs());
-    this.facts = new Facts(this.book);
+    const clock = new OwnClock(() => timers.monotonicMs());
+    this.facts = new Facts(this.book, clock);
     this.ids = new PacketIds(random);
     this.framer = new Framer({ rules: fromRadioRules, onMessage: (message) => this.onMessage(message) });
     this.outbox = new Outbox({
@@ -84,6 +86,7 @@ export class MeshtasticRadio extends Radio {
     this.inbox = new Inbox({
       book: this.book,
       facts: this.facts,
+      clock,
       received: (packet) => this.emit("received", packet),
       routing: (id, error, by) => this.outbox.takeRouting(id, error, by),
       changed: () => this.changed(),
