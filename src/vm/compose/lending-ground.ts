@@ -6,13 +6,13 @@ import type { Logger } from "../../host/log.ts";
 import { ipv4NetworksInUse } from "../../host/proc-net.ts";
 import { namedUser } from "../../host/unprivileged.ts";
 import { kernelWireGuard } from "../../mesh/tunnels/wireguard-process.ts";
-import { debianArchitecture, parseMemoryInfo } from "../capability/index.ts";
+import { parseMemoryInfo } from "../capability/index.ts";
 import { type Accelerator, type Architecture, EMULATORS } from "../domain/index.ts";
 import { Egress } from "../egress/index.ts";
 import { GuestAgent } from "../guest-agent/index.ts";
 import type { LeaseNames } from "../guest-link.ts";
 import { type AimInForce, VMS_PARTITION, VmsGroup } from "../host-first/index.ts";
-import { readVmImages, type VmImage } from "../image/index.ts";
+import type { VmImage } from "../image/index.ts";
 import type { MachineGround } from "../lending/index.ts";
 import { canLimitMemory } from "../libvirt/index.ts";
 import { OverlayStore } from "../overlay/index.ts";
@@ -45,22 +45,17 @@ const EMULATOR_PACKAGES: Record<Architecture, string> = {
   arm64: "qemu-system-arm",
 };
 
-/** Looks at what this machine has. @param failed told of images that cannot be used */
-export async function seeLendingGround(
-  config: VmConfig,
-  failed: (why: string) => void,
-): Promise<LendingGround & { found: readonly VmImage[] }> {
+/** Looks at what this machine has. @param images that can be used */
+export async function seeLendingGround(config: VmConfig, images: readonly VmImage[]): Promise<LendingGround> {
   const architecture = ownArchitecture();
-  const found = readVmImages(config.images, debianArchitecture(), failed);
   return {
-    found,
     isRoot: process.getuid?.() === 0,
     has: (program) => Bun.which(program) !== null,
     emulator: EMULATORS[architecture],
     emulatorPackage: EMULATOR_PACKAGES[architecture],
     hasKernelWireGuard: await kernelWireGuard(),
     owner: namedUser(QEMU_USER),
-    images: found.map(({ name }) => name),
+    images: images.map(({ name }) => name),
     imagesFolder: config.images,
   };
 }

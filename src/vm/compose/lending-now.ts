@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { atIntervals } from "../../host/intervals.ts";
 import { localAddressTo } from "../../host/local-address.ts";
+import { tellFromNewer } from "../../store/index.ts";
 import { type Capability as AdmissionCapability, policyOf } from "../admission/index.ts";
 import { debianArchitecture, type LendingCapability, lendingOf } from "../capability/index.ts";
 import type { Checkpoints } from "../checkpoint/index.ts";
@@ -37,7 +38,8 @@ const TUNNELS = 100;
 /** What was found on this machine. */
 export interface LendingMeans {
   owner: { uid: number; gid: number };
-  images: readonly VmImage[];
+  /** Those that there are now. */
+  images(): readonly VmImage[];
   accelerator: Accelerator;
 }
 
@@ -59,6 +61,8 @@ export class LendingNow {
   private started: (() => unknown)[] = [];
   /** Since when leases have been on their way to their end. */
   private readonly endingSinceMs = new Map<string, number>();
+  /** Why leases do not outlive the daemon. */
+  unkept: string | undefined;
 
   constructor(
     private readonly options: LendingPartOptions,
@@ -119,8 +123,7 @@ export class LendingNow {
       ...{ config, accelerator, clock, log },
       folder: folders.saved,
       memberships: options.memberships,
-      images: () => images,
-      libvirt: this.libvirt,
+      ...{ images, libvirt: this.libvirt },
       refusalOf: (requester, source) => this.lender.refusalOfOffer(requester, source),
       randomBytes: options.randomBytes,
     });
@@ -134,7 +137,7 @@ export class LendingNow {
         durationMs: 60_000 * Math.min(demo.minutes, limits.minutes),
       },
       // One that starts without a disk.
-      image: () => images.find(({ base }) => base === undefined),
+      image: () => images().find(({ base }) => base === undefined),
       free: () => this.capability().free,
       ...{ journal, timers, log },
     });
@@ -146,8 +149,7 @@ export class LendingNow {
         isSupervised: () => this.keeper.isWatching,
       },
       policy: policyOf(config),
-      ...{ store: this.store, journal, log, timers },
-      images: () => images,
+      ...{ store: this.store, images, journal, log, timers },
       capability: () => this.lendable(),
       needsItself: () => needsItself(this.hostFirst.causes, this.trouble()),
       blocked: () => options.blocked.list(),
@@ -181,14 +183,16 @@ export class LendingNow {
 
   /** @throws {LibvirtUnavailableError} and whatever else stands in the way; nothing is left running then */
   async start(): Promise<void> {
-    const { timers, log } = this.options;
+    const { timers, journal, log } = this.options;
     const { store, libvirt, keeper, lender, demos, checkpoints, hostFirst, pool, watch, measures } = this;
     try {
       const found = store.open();
       this.started.push(() => store.close());
       if (found.setAside)
         log.error(`the leases could not be read; they are in ${found.setAside}, and a new store has begun`);
+      tellFromNewer(found, { part: "vm", what: "the leases", journal, log });
       if (found.volatile) log.error(`leases are not kept through a restart: ${found.volatile}`);
+      this.unkept = found.volatile;
       this.started.push(() => libvirt.stop());
       await libvirt.start();
       // Before any lease is made: what an earlier daemon left is gone then.
@@ -267,7 +271,7 @@ export class LendingNow {
         ...inventory,
         // What waits in the pool gives way.
         memory: { ...memory, availableMiB: memory.availableMiB + this.pool.memoryMiB },
-        images: means.images.map(({ name }) => name),
+        images: means.images().map(({ name }) => name),
       },
       {
         cpus: keptCpus,

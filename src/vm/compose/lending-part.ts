@@ -7,9 +7,10 @@ import type { Timers } from "../../host/timers.ts";
 import type { Memberships } from "../../identity/index.ts";
 import type { Journal } from "../../store/index.ts";
 import { policyOf, type Source } from "../admission/index.ts";
-import { forRecord, type LendingCapability } from "../capability/index.ts";
+import { debianArchitecture, forRecord, type LendingCapability } from "../capability/index.ts";
 import type { Checkpoints } from "../checkpoint/index.ts";
 import type { DemoNews, DemoRefusal, DemoSize } from "../demo/index.ts";
+import { SeenImages } from "../image/index.ts";
 import type { LeaseStoreOptions } from "../leases/index.ts";
 import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
 import { LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
@@ -65,10 +66,15 @@ export class LendingPart implements Part, AskedLender {
   private missing: readonly string[] = ["it has not started yet"];
   private told = "";
   private readonly listeners = new Set<() => void>();
+  private readonly images: SeenImages;
   private stopLooking: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: LendingPartOptions) {
-    const { config, memberships, blocked, names, journal, clock, timers, randomBytes } = options;
+    const { config, memberships, blocked, names, journal, clock, timers, randomBytes, log } = options;
+    this.images = new SeenImages({
+      ...{ folder: config.images, architecture: debianArchitecture(), log, timers },
+      onChange: () => this.changed(),
+    });
     this.desk = new LeaseDesk({ lender: this, memberships, timers, randomBytes });
     this.operator = new ComputeOperator({
       lending: () => this.now?.operated(),
@@ -111,7 +117,8 @@ export class LendingPart implements Part, AskedLender {
   }
 
   trouble(): string | undefined {
-    return this.now?.trouble();
+    const unkept = this.now?.unkept;
+    return this.now?.trouble() ?? (unkept && `leases are not kept: ${unkept}`);
   }
 
   /** Why this box lends nothing now; undefined while it does. */
@@ -154,6 +161,10 @@ export class LendingPart implements Part, AskedLender {
     return this.now?.lender.events(lease, told) ?? (() => undefined);
   }
 
+  async tunnelEnd(lease: string, key: string): ReturnType<Lender["tunnelEnd"]> {
+    return this.now?.lender.tunnelEnd(lease, key);
+  }
+
   /** For so long a guest of the portal is lent a machine to try; undefined: not now. */
   demoMinutes(): number | undefined {
     return this.now?.demos.isOffered ? this.now.demos.minutes : undefined;
@@ -187,13 +198,13 @@ export class LendingPart implements Part, AskedLender {
 
   private async tryToLend(): Promise<void> {
     const { config, log } = this.options;
-    const seen = await seeLendingGround(config, (why) => log.warn(`an image is left out: ${why}`));
+    const seen = await seeLendingGround(config, this.images.now());
     const missing = lendingNeeds(seen);
     if (missing.length > 0 || !seen.owner) return this.lack(missing);
     const kvm = await probeKvm();
     const accelerator = kvm.works ? "kvm" : "emulation";
     if (!kvm.works) log.info(`virtual machines are emulated: ${kvm.reason}`);
-    const means = { owner: seen.owner, images: seen.found, accelerator } as const;
+    const means = { owner: seen.owner, images: () => this.images.now(), accelerator } as const;
     const now = new LendingNow(this.options, means);
     const listen = [{ address: "0.0.0.0", port: config.port }];
     const server = new LeaseServer({ desk: this.desk, checkpoints: () => this.checkpoints, listen, log });
