@@ -32,13 +32,13 @@ import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, text
 import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "./mesh/index.ts";
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts, wiredListensHere } from "./portal/index.ts";
-import { Journal, loadKeptConfig } from "./store/index.ts";
+import { Journal, loadKeptConfig, tellFromNewer } from "./store/index.ts";
 import { composeUpdate } from "./update/index.ts";
 import { policyOf } from "./vm/admission/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
 import { readSensors } from "./vm/host-first/index.ts";
 import { BlockedRequesters, lendsNothing, type Names } from "./vm/operator/index.ts";
-import { LeaseMesh } from "./vm/wire/index.ts";
+import { LeaseMesh, LeasePaths } from "./vm/wire/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
 
 export const VERSION = packageJson.version;
@@ -108,9 +108,11 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   const net = planGuestNetwork(config.gateway, key.hash, ipv4NetworksInUse(config.gateway.bridge));
 
   const journal = new Journal(join(stateFolder, "journal.sqlite"), clock, config.log.journal_entries);
-  const { setAside, volatile } = journal.open();
+  const foundJournal = journal.open();
+  const { setAside, volatile } = foundJournal;
   if (setAside) log.error(`the journal could not be read; it is in ${setAside}, and a new one has begun`);
   if (volatile) log.error(`the journal is not kept through a restart: ${volatile}`);
+  tellFromNewer(foundJournal, { part: "journal", what: "the journal's entries", journal, log });
   const onBoard = mode === "device";
   // On one machine every box would have the same ports.
   const hasFarServices = onBoard && config.mesh.enabled && config.gateway.far_services;
@@ -224,6 +226,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           consentMinutes: config.gateway.consent_minutes,
           timers: systemTimers,
           random: Math.random,
+          journal,
           log,
         })
       : undefined;
@@ -275,7 +278,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         config: config.update,
         networks: mesh,
         isJournalKept: volatile === undefined,
-        portalUrl: backend.portalUrl,
+        portalListens: backend.portalListens,
+        portalName: new URL(backend.portalUrl).host,
         parts: () => lifecycle.status(),
         openSos: () => messages?.operator.sosBoard().length ?? 0,
         power: () => readSensors().power,
@@ -318,7 +322,11 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...(radios?.batman ? [radios.batman] : []),
       ...parts,
       ...(lending
-        ? [lending, new LeaseMesh({ desk: lending.desk, networks: mesh, timers: systemTimers, log })]
+        ? [
+            lending,
+            new LeaseMesh({ desk: lending.desk, networks: mesh, timers: systemTimers, log }),
+            new LeasePaths({ lender: lending, networks: mesh, log }),
+          ]
         : []),
       ...(update ? [update] : []),
       new ConsolePart({

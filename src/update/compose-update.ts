@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { PartStatus } from "../host/part.ts";
 import type { Vitals } from "./health.ts";
 import { openMachine } from "./machine.ts";
+import { type PortalDoor, portalAnswers } from "./portal-answers.ts";
 import { UpdatePart, type UpdatePartOptions } from "./update-part.ts";
 
 export interface ComposeUpdateOptions
@@ -12,20 +13,21 @@ export interface ComposeUpdateOptions
   journal: UpdatePartOptions["journal"];
   /** Whether what the journal takes is kept through a restart. */
   isJournalKept: boolean;
-  /** The portal as guests open it. */
-  portalUrl: string;
+  /** Where the portal listens. */
+  portalListens: readonly PortalDoor[];
+  /** The name by which guests call it. */
+  portalName: string;
   parts: () => readonly ({ name: string } & PartStatus)[];
   /** Calls for help that are not closed. */
   openSos: () => number;
 }
 
-const PORTAL_TIMEOUT_MS = 5_000;
 /** systemd-timesyncd(8) makes it when it has set the clock. */
 const CLOCK_WAS_SET = "/run/systemd/timesync/synchronized";
 
 /** The part that updates the whole system; undefined on a machine that was not made from an image. */
 export function composeUpdate(options: ComposeUpdateOptions): UpdatePart | undefined {
-  const { parts, portalUrl, journal, isJournalKept, ...rest } = options;
+  const { parts, portalListens, portalName, journal, isJournalKept, ...rest } = options;
   const machine = openMachine(options.stateFolder);
   if (!machine) return undefined;
   let hasWritten = false;
@@ -39,18 +41,8 @@ export function composeUpdate(options: ComposeUpdateOptions): UpdatePart | undef
   };
   const vitals = async (): Promise<Vitals> => ({
     parts: parts().map(({ name, state, detail }) => ({ name, isWell: state === "running", detail })),
-    portalAnswers: await answers(portalUrl),
+    portalAnswers: await portalAnswers(portalListens, portalName),
     storeWrites: await storeWrites(),
   });
   return new UpdatePart({ ...rest, journal, machine, vitals, isClockKnown: () => existsSync(CLOCK_WAS_SET) });
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(PORTAL_TIMEOUT_MS) });
-    await response.body?.cancel();
-    return response.status < 500;
-  } catch {
-    return false;
-  }
 }
