@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import type { WifiConfig } from "../../config/index.ts";
 import { HostapdConfError } from "../hostapd-conf/index.ts";
-import type { PlannedChannel, PlannedInterface, PlannedRadio, RadioPlan, Role } from "../plan/index.ts";
+import {
+  canCarry,
+  type PlannedChannel,
+  type PlannedInterface,
+  type PlannedRadio,
+  type RadioPlan,
+  type Role,
+} from "../plan/index.ts";
 import type { Radio, RadioInventory } from "../radio-inventory.ts";
 import { WpaConfError } from "../wpa-conf/index.ts";
 import { accessPointConf } from "./access-point.ts";
@@ -126,7 +133,10 @@ function services({ planned, radio, country, interfaces, wanted, wishes }: Servi
   }
   const uplink = wanted.find((one) => one.role === "uplink");
   if (uplink && uplinks.length > 0) {
-    all.push(wpaSupplicant(uplink.name, stationConf(uplinks, { country, controlDirectory }), runFolder));
+    const types = interfaces.map(({ type }) => type);
+    const sharedFrequencyMhz = canCarry(radio, types, 2) ? undefined : channel?.frequencyMhz;
+    const text = stationConf(uplinks, { country, controlDirectory, sharedFrequencyMhz });
+    all.push(wpaSupplicant(uplink.name, text, runFolder));
   }
   return all;
 }

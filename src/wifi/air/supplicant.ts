@@ -41,11 +41,20 @@ export interface UplinkNetwork {
   password: string | undefined;
 }
 
+export interface StationPlan extends Pick<MeshPlan, "country" | "controlDirectory"> {
+  /**
+   * Of the one channel that the radio has for an access point or a mesh too. A look at any other takes those off the air for a
+   * while, and what is found there cannot be joined. Undefined: the station has the radio, or a channel of it, to itself.
+   */
+  sharedFrequencyMhz: number | undefined;
+}
+
 /** wpa_supplicant's file for a station in one of several networks, the best first. @throws {WpaConfError} */
 export function stationConf(
   networks: readonly UplinkNetwork[],
-  { country, controlDirectory }: Pick<MeshPlan, "country" | "controlDirectory">,
+  { country, controlDirectory, sharedFrequencyMhz }: StationPlan,
 ): string {
+  const shared = sharedFrequencyMhz === undefined ? undefined : [sharedFrequencyMhz];
   return generateWpaConf({
     controlDirectory,
     ...(country === "00" ? {} : { country }),
@@ -54,6 +63,7 @@ export function stationConf(
         mode: "station",
         ssid,
         priority: networks.length - index,
+        ...(shared ? { scanFrequenciesMhz: shared, frequenciesMhz: shared } : {}),
         security: stationSecurity(password),
       }),
     ),

@@ -1,3 +1,4 @@
+export { canCarry } from "./combinations.ts";
 export { networkName } from "./network-name.ts";
 export { planRadios } from "./plan-radios.ts";
 export { planText } from "./plan-text.ts";

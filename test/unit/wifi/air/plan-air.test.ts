@@ -92,6 +92,29 @@ describe("what is made of a radio plan", () => {
     expect([radio.ht, radio.vht, radio.channel.widthMhz]).toEqual([undefined, undefined, 20]);
   });
 
+  test("looks for an uplink on the one channel that guests are on, where a chip has no other, and else everywhere", () => {
+    const uplinks = [{ ssid: "Library", password: undefined }];
+    const heard = [
+      { ssid: "Library", bssid: "", frequencyMhz: 2_462, signalDbm: -60, beaconIntervalTu: 100 },
+    ];
+    const lookedOn = (name: string) => {
+      const inventory = board(name);
+      const named = [{ ssid: "Library", password: "", password_file: "" }];
+      const config = { ...defaultConfig().wifi, ssid: "Omerta Box", uplinks: named };
+      const plan = planRadios(inventory, config, heard);
+      const air = planAir(plan, inventory, { ...WISHES, config, uplinks });
+      const [network] = parseWpaConf(service(air, "wpa-up0").file.text).networks;
+      if (network?.mode !== "station") throw new Error("no station");
+      const open = air.radios[0]?.interfaces.some(({ role }) => role === "open");
+      return { open, scan: network.scanFrequenciesMhz, join: network.frequenciesMhz };
+    };
+    expect(lookedOn("raspberry-pi-4b")).toEqual({ open: true, scan: [2_462], join: [2_462] });
+    // Two channels at once.
+    expect(lookedOn("intel-ax210")).toEqual({ open: true, scan: undefined, join: undefined });
+    // An access point is beyond it.
+    expect(lookedOn("mt7601u")).toEqual({ open: false, scan: undefined, join: undefined });
+  });
+
   test("says which radio does nothing where no file can be written for it, and why", () => {
     const inventory = board("panda-pau09");
     const config = { ...defaultConfig().wifi, ssid: "Omerta Box" };
