@@ -31,7 +31,7 @@ import { Memberships, openDeviceKey } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
 import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "./mesh/index.ts";
 import { MessagesPart } from "./messages/index.ts";
-import { ConsolePart, PortalPart, portalFacts, wiredListensHere } from "./portal/index.ts";
+import { ConsolePart, PortalPart, portalFacts, WELL_PATH, wiredListensHere } from "./portal/index.ts";
 import { Journal, loadKeptConfig, tellFromNewer } from "./store/index.ts";
 import { composeUpdate } from "./update/index.ts";
 import { policyOf } from "./vm/admission/index.ts";
@@ -278,8 +278,10 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         config: config.update,
         networks: mesh,
         isJournalKept: volatile === undefined,
-        portalListens: backend.portalListens,
-        portalName: new URL(backend.portalUrl).host,
+        portal: {
+          listens: backend.portalListens,
+          ...{ name: new URL(backend.portalUrl).host, path: WELL_PATH },
+        },
         parts: () => lifecycle.status(),
         openSos: () => messages?.operator.sosBoard().length ?? 0,
         power: () => readSensors().power,

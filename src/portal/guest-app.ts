@@ -20,6 +20,8 @@ import { PublicBoard } from "./public-board.ts";
 export type { Peer } from "./front-door.ts";
 
 const MAX_FORM_BYTES = 4096;
+/** What is answered with a page only while the portal can do its work. */
+export const WELL_PATH = "/well";
 
 const form = z.object({
   token: z.string().max(64).default(""),
@@ -84,6 +86,9 @@ export function guestApp(
       (error) => pages.problem(error, language, "/"),
     );
   });
+
+  // For the box itself, which is no guest and has no address among theirs.
+  app.get(WELL_PATH, (c) => (directory.hearsDaemon ? pages.risks(languageFor(c.req.raw)) : empty(503)));
 
   app.get("/risks", (c) => pages.risks(languageFor(c.req.raw)));
 

@@ -40,6 +40,11 @@ export class GuestDirectory {
     return this.latest;
   }
 
+  /** Whether what it knows is what the daemon last told: the daemon is heard now. */
+  get hearsDaemon(): boolean {
+    return this.live;
+  }
+
   /** Follows the daemon until stopped, through its restarts. */
   async follow(): Promise<void> {
     while (!this.stopped) {

@@ -1,5 +1,6 @@
 export { ConsolePart, splitListen, type TextRequest } from "./console-part.ts";
 export type { PortalFacts } from "./desk-api.ts";
+export { WELL_PATH } from "./guest-app.ts";
 export type { OperatorView } from "./operator-api.ts";
 export type { ComputeAction, ComputeRequest, NotChanged } from "./operator-compute-api.ts";
 export type { MessagesRequest } from "./operator-messages-api.ts";

@@ -1,33 +1,26 @@
-import { existsSync } from "node:fs";
 import type { PartStatus } from "../host/part.ts";
 import type { Vitals } from "./health.ts";
 import { openMachine } from "./machine.ts";
-import { type PortalDoor, portalAnswers } from "./portal-answers.ts";
+import { type PortalDoors, portalAnswers } from "./portal-answers.ts";
 import { UpdatePart, type UpdatePartOptions } from "./update-part.ts";
 
 export interface ComposeUpdateOptions
   extends Pick<
     UpdatePartOptions,
-    "config" | "stateFolder" | "networks" | "power" | "clock" | "timers" | "log"
+    "config" | "stateFolder" | "networks" | "power" | "isClockKnown" | "clock" | "timers" | "log"
   > {
   journal: UpdatePartOptions["journal"];
   /** Whether what the journal takes is kept through a restart. */
   isJournalKept: boolean;
-  /** Where the portal listens. */
-  portalListens: readonly PortalDoor[];
-  /** The name by which guests call it. */
-  portalName: string;
+  portal: PortalDoors;
   parts: () => readonly ({ name: string } & PartStatus)[];
   /** Calls for help that are not closed. */
   openSos: () => number;
 }
 
-/** systemd-timesyncd(8) makes it when it has set the clock. */
-const CLOCK_WAS_SET = "/run/systemd/timesync/synchronized";
-
 /** The part that updates the whole system; undefined on a machine that was not made from an image. */
 export function composeUpdate(options: ComposeUpdateOptions): UpdatePart | undefined {
-  const { parts, portalListens, portalName, journal, isJournalKept, ...rest } = options;
+  const { parts, portal, journal, isJournalKept, ...rest } = options;
   const machine = openMachine(options.stateFolder);
   if (!machine) return undefined;
   let hasWritten = false;
@@ -41,8 +34,8 @@ export function composeUpdate(options: ComposeUpdateOptions): UpdatePart | undef
   };
   const vitals = async (): Promise<Vitals> => ({
     parts: parts().map(({ name, state, detail }) => ({ name, isWell: state === "running", detail })),
-    portalAnswers: await portalAnswers(portalListens, portalName),
+    portalAnswers: await portalAnswers(portal),
     storeWrites: await storeWrites(),
   });
-  return new UpdatePart({ ...rest, journal, machine, vitals, isClockKnown: () => existsSync(CLOCK_WAS_SET) });
+  return new UpdatePart({ ...rest, journal, machine, vitals });
 }

@@ -58,6 +58,23 @@ async function portal(facts: Partial<PortalFacts> = {}) {
 const agreed = (desk: FakeDesk) => desk.calls.filter((call) => call.startsWith("agree"));
 const location = (response: Response) => response.headers.get("location");
 
+describe("The box's own question whether its portal is well", () => {
+  test("is answered with a page while the daemon is heard, though the box is no guest", async () => {
+    const { desk, ask } = await portal();
+    desk.fault = new DeskError("unknown-station");
+    const answer = await ask("/well", { from: "10.20.0.1" });
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain("</html>");
+    expect(desk.calls).toEqual([]);
+  });
+
+  test("is answered with an error while the daemon is not heard", async () => {
+    const { desk, ask } = await portal();
+    await desk.hangUp();
+    expect((await ask("/well")).status).toBe(503);
+  });
+});
+
 describe.each(PROBE_FAMILIES.map((family) => [family.name, family] as const))(
   "a probe of %s",
   (_, family) => {

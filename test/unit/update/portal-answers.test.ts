@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { portalAnswers } from "../../../src/update/portal-answers.ts";
 
 const NAME = "omerta.internal";
+const PATH = "/well";
 
 describe("whether the portal answers", () => {
   const servers: ReturnType<typeof Bun.serve>[] = [];
@@ -12,8 +13,8 @@ describe("whether the portal answers", () => {
   const portal = (status: number, hostname = "127.0.0.1") => {
     const server = Bun.serve({
       ...{ port: 0, hostname },
-      fetch: (request) =>
-        new URL(request.url).hostname === NAME
+      fetch: ({ url }) =>
+        new URL(url).hostname === NAME && new URL(url).pathname === PATH
           ? new Response("page", { status })
           : new Response("wrong name", { status: 404 }),
     });
@@ -23,19 +24,21 @@ describe("whether the portal answers", () => {
   const nothing = { address: "127.0.0.1", port: 1 };
 
   test("is seen where it listens, by the guests' name, which the box's own resolver does not know", async () => {
-    expect(await portalAnswers([portal(200)], NAME)).toBe(true);
-    expect(await portalAnswers([portal(303)], NAME)).toBe(true);
-    expect(await portalAnswers([portal(200)], "another.name")).toBe(false);
+    expect(await portalAnswers({ listens: [portal(200)], name: NAME, path: PATH })).toBe(true);
+    expect(await portalAnswers({ listens: [portal(200)], name: "another.name", path: PATH })).toBe(false);
   });
 
   test("takes one of its addresses, whichever that is", async () => {
-    expect(await portalAnswers([nothing, portal(200)], NAME)).toBe(true);
-    expect(await portalAnswers([{ address: "::1", port: 1 }, portal(200)], NAME)).toBe(true);
+    expect(await portalAnswers({ listens: [nothing, portal(200)], name: NAME, path: PATH })).toBe(true);
+    expect(
+      await portalAnswers({ listens: [{ address: "::1", port: 1 }, portal(200)], name: NAME, path: PATH }),
+    ).toBe(true);
   });
 
-  test("is no where nothing listens, or what listens has only errors", async () => {
-    expect(await portalAnswers([], NAME)).toBe(false);
-    expect(await portalAnswers([nothing], NAME)).toBe(false);
-    expect(await portalAnswers([portal(500)], NAME)).toBe(false);
+  test("is no where nothing listens, or what listens has has no page", async () => {
+    expect(await portalAnswers({ listens: [], name: NAME, path: PATH })).toBe(false);
+    expect(await portalAnswers({ listens: [nothing], name: NAME, path: PATH })).toBe(false);
+    for (const status of [303, 404, 500, 503])
+      expect(await portalAnswers({ listens: [portal(status)], name: NAME, path: PATH })).toBe(false);
   });
 });
