@@ -1,4 +1,5 @@
 import { BoxMachine } from "./box-machine.ts";
+import { WIRED_PHONE } from "./wired-phone.ts";
 
 // bun test/image/boot-rpi.ts IMAGE
 // Starts an image for Raspberry Pis in QEMU's machine "virt" with a Cortex-A53, until its portal answers. It needs Debian's
@@ -13,12 +14,9 @@ const machine = await BoxMachine.start("rpi", { image, board: "raspberry-pi" });
 try {
   const started = await machine.untilStarted(TIMEOUT_MS);
   console.log(`multi-user after ${started.toFixed(0)} s`);
-  const { text } = await machine.shell(
-    `until address=$(ip -o -4 addr show br-guest 2>/dev/null | sed 's|.*inet ||; s|/.*||') && [ -n "$address" ] &&
-       busybox wget -q -T 20 -O - "http://$address:8080/" | grep '</html>'; do sleep 1; done`,
-    TIMEOUT_MS,
-  );
-  console.log(`the portal after ${machine.seconds().toFixed(0)} s: ${text.trim()}`);
+  const { text } = await machine.shell(WIRED_PHONE, TIMEOUT_MS);
+  if (!text.includes("Welcome")) throw new Error(`that is not the portal's page: ${text}`);
+  console.log(`the portal's page after ${machine.seconds().toFixed(0)} s`);
   const { text: facts } = await machine.shell(
     `systemd-analyze | head -n 2
      systemctl --failed --no-legend --plain

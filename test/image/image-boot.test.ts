@@ -10,23 +10,12 @@ import { describeNeeding } from "../needs.ts";
 import { scratchFolders } from "../unit/scratch.ts";
 import { BoxMachine } from "./box-machine.ts";
 import { buildPcImage, type PcImage, pcImage } from "./pc-image.ts";
+import { WIRED_PHONE } from "./wired-phone.ts";
 
 const PROJECT = resolve(import.meta.dir, "../..");
 const BUILD_TIMEOUT_MS = 1_500_000;
 /** A quiet machine needs one minute. */
 const BOOT_TIMEOUT_MS = 400_000;
-
-/** A phone at a wire of the guests' network: it asks for an address and then for the portal there. */
-const PHONE = `
-  until grep -q up /sys/class/net/br-guest/operstate 2>/dev/null || ip -4 addr show br-guest 2>/dev/null | grep -q inet; do sleep 0.5; done
-  ip netns add phone
-  ip link add phone0 type veth peer name wlan0 netns phone
-  ip link set phone0 master br-guest up
-  ip -n phone link set wlan0 up
-  printf '#!/bin/sh\\n[ "$1" = bound ] && ip addr add $ip/$mask dev $interface && echo $router >/run/router\\nexit 0\\n' >/run/lease
-  chmod 755 /run/lease
-  until ip netns exec phone busybox udhcpc -n -q -t 5 -i wlan0 -s /run/lease 2>/dev/null; do sleep 0.5; done
-  until ip netns exec phone busybox wget -q -T 10 -O - http://$(cat /run/router)/; do sleep 0.5; done`;
 
 const scratchFolder = scratchFolders();
 
@@ -51,7 +40,7 @@ describeNeeding(
       "starts by itself, with the box running and the portal answering",
       async () => {
         const started = await machine.untilStarted(BOOT_TIMEOUT_MS);
-        const { text } = await machine.shell(PHONE, BOOT_TIMEOUT_MS);
+        const { text } = await machine.shell(WIRED_PHONE, BOOT_TIMEOUT_MS);
         const { text: memory } = await machine.shell(
           "ps -eo rss,args --sort=-rss | head -n 8 | cut -c1-100; free -m",
         );
