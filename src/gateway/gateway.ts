@@ -3,7 +3,7 @@ import type { Clock } from "../host/clock.ts";
 import { atIntervals } from "../host/intervals.ts";
 import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
-import type { Journal } from "../store/index.ts";
+import { type Journal, tellFromNewer } from "../store/index.ts";
 import type { GuestBackend, Station } from "./backend.ts";
 import { isToldOnline } from "./captive-detection.ts";
 import type { Admitted } from "./firewall/index.ts";
@@ -87,11 +87,13 @@ export class Gateway implements Part {
   }
 
   async start(): Promise<void> {
-    const { backend, store, log } = this.options;
-    const { setAside, volatile } = store.open();
+    const { backend, store, journal, log } = this.options;
+    const found = store.open();
+    const { setAside, volatile } = found;
     if (setAside)
       log.error(`guests' agreements could not be read; they are in ${setAside}, and guests are asked again`);
     if (volatile) this.notKept(volatile);
+    tellFromNewer(found, { part: this.name, what: "guests' agreements", journal, log });
     for (const consent of store.all()) this.restore(consent);
     await backend.start(
       {

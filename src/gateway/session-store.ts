@@ -1,4 +1,4 @@
-import { KeptDatabase } from "../store/index.ts";
+import { additive, KeptDatabase, type Migration } from "../store/index.ts";
 import { RISKS_VERSION } from "./session.ts";
 
 /** An agreement that outlives restarts. It is kept with the time that was left, not with a date: a Pi has no battery clock. */
@@ -13,15 +13,15 @@ export interface StoredConsent {
 
 type Row = { mac: string; ipv4: string; language: string; came_from: string; remaining_ms: number };
 
-const MIGRATIONS = [
-  `CREATE TABLE consent (
+export const SESSION_MIGRATIONS: readonly Migration[] = [
+  additive(`CREATE TABLE consent (
     mac TEXT PRIMARY KEY,
     ipv4 TEXT NOT NULL,
     language TEXT NOT NULL,
     remaining_ms INTEGER NOT NULL CHECK (remaining_ms > 0)
-  ) STRICT, WITHOUT ROWID`,
-  "ALTER TABLE consent ADD COLUMN came_from TEXT NOT NULL DEFAULT ''",
-  "ALTER TABLE consent ADD COLUMN risks INTEGER NOT NULL DEFAULT 1",
+  ) STRICT, WITHOUT ROWID`),
+  additive("ALTER TABLE consent ADD COLUMN came_from TEXT NOT NULL DEFAULT ''"),
+  additive("ALTER TABLE consent ADD COLUMN risks INTEGER NOT NULL DEFAULT 1"),
 ];
 
 /** The consents on the medium. What was agreed to when the risks were others does not hold, and goes with the next that is saved. */
@@ -33,7 +33,7 @@ export class SessionStore {
     path: string,
     private readonly risks = RISKS_VERSION,
   ) {
-    this.database = new KeptDatabase("session store", path, MIGRATIONS);
+    this.database = new KeptDatabase("session store", path, SESSION_MIGRATIONS);
   }
 
   /** @returns what is wrong with the medium, if something is */

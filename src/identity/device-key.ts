@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { openDocument } from "../store/index.ts";
 
-const schema = z.strictObject({
+const schema = z.looseObject({
   /** PKCS #8 in PEM. */
   privateKey: z.string().refine(isPrivateKey).nullable(),
 });

@@ -15,13 +15,13 @@ const base64 = (minBytes: number, maxBytes = minBytes) =>
 
 const key = base64(32);
 
-const peer = z.strictObject({ publicKey: key, addresses: z.array(z.string().max(512)).max(16) });
+const peer = z.looseObject({ publicKey: key, addresses: z.array(z.string().max(512)).max(16) });
 
-const sharedKey = z.strictObject({ epoch: z.int().min(0).max(MAX_EPOCH), key });
+const sharedKey = z.looseObject({ epoch: z.int().min(0).max(MAX_EPOCH), key });
 
 const time = z.int().min(0);
 
-const invite = z.strictObject({
+const invite = z.looseObject({
   key,
   role: z.enum(ROLES),
   once: z.boolean(),
@@ -30,7 +30,7 @@ const invite = z.strictObject({
 });
 
 /** What a box keeps of one network, as JSON that people may read; bytes are base64. It has secrets in it. */
-export const membershipSchema = z.strictObject({
+export const membershipSchema = z.looseObject({
   networkKey: key,
   name: z.string().refine((text) => textProblem(text, MAX_NAME_CHARS) === undefined, "is no name"),
   /** The founder's box alone: the seed of the network's own key. */
@@ -53,7 +53,7 @@ export const membershipSchema = z.strictObject({
 export type MembershipData = z.infer<typeof membershipSchema>;
 
 /** A document without a membership is one that was made but never filled. */
-export const membershipDocument = z.strictObject({ membership: membershipSchema.nullable() });
+export const membershipDocument = z.looseObject({ membership: membershipSchema.nullable() });
 
 export const toText = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 export const toBytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "base64"));

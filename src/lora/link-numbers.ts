@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Document, openDocument } from "../store/index.ts";
 
-const schema = z.strictObject({
+const schema = z.looseObject({
   /** The first number that has never been used. */
   next: z.int().min(0).max(0xffff),
 });

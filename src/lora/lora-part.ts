@@ -4,7 +4,7 @@ import type { Config } from "../config/index.ts";
 import type { Logger } from "../host/log.ts";
 import type { Part } from "../host/part.ts";
 import type { Timers } from "../host/timers.ts";
-import type { Journal } from "../store/index.ts";
+import { type Journal, tellFromNewer } from "../store/index.ts";
 import {
   type AirtimeLedger,
   type BootClock,
@@ -61,6 +61,7 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   private readonly seen: SeenMessages;
   private readonly store: LedgerStore;
   private isForgetful = false;
+  private unkept: string | undefined;
   private watcher: AdapterWatcher | undefined;
 
   constructor(private readonly options: LoraPartOptions) {
@@ -73,13 +74,17 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
   }
 
   async start(): Promise<void> {
-    const { config, list, timers, log } = this.options;
+    const { config, list, timers, journal, log } = this.options;
     if (!config.enabled) return;
     this.numbers.open();
-    const { setAside, volatile } = this.store.open();
+    const found = this.store.open();
+    const { setAside, volatile, fromNewer } = found;
+    tellFromNewer(found, { part: this.name, what: "the airtimes of the last hour", journal, log });
     if (setAside) log.error(`what was sent in the last hour could not be read; it is in ${setAside}`);
     if (volatile) log.error(`what is sent is not kept through a restart: ${volatile}`);
-    this.isForgetful = setAside !== undefined || volatile !== undefined;
+    this.unkept = volatile;
+    const isOfNow = fromNewer === undefined || fromNewer.kind === "goes-on";
+    this.isForgetful = setAside !== undefined || volatile !== undefined || !isOfNow;
     for (const url of config.ports.filter(isTcp)) {
       this.named.add(url);
       this.caseOf(url, () => connectTcp(url, this.connectOptions)).come();
@@ -136,7 +141,8 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
     const isTroubled = ({ state, key }: LoraCase) =>
       state === "listening" || (state === "no radio" && this.named.has(key));
     const troubled = [...this.cases.values()].find(isTroubled);
-    return troubled && `${nameOf(troubled.key)}: ${troubled.reason}`;
+    if (troubled) return `${nameOf(troubled.key)}: ${troubled.reason}`;
+    return this.unkept && `what is sent is not kept: ${this.unkept}`;
   }
 
   private get connectOptions() {

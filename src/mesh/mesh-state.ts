@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Document, openDocument } from "../store/index.ts";
 
-const schema = z.strictObject({
+const schema = z.looseObject({
   starts: z
     .int()
     .min(0)

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { MessagesConfig } from "../config/index.ts";
 import type { Logger } from "../host/log.ts";
 import type { Timers } from "../host/timers.ts";
+import { type Journal, tellFromNewer } from "../store/index.ts";
 import type { BundleId } from "./bundle/bundle.ts";
 import { encodeBundle } from "./bundle/bundle-codec.ts";
 import type { BundleStore } from "./custody/bundle-store.ts";
@@ -19,6 +20,7 @@ export interface MailCarrierOptions {
   maker: BundleMaker;
   timers: Timers;
   random: () => number;
+  journal?: Pick<Journal, "append">;
   log: Logger;
 }
 
@@ -47,8 +49,10 @@ export class MailCarrier {
   }
 
   async start(): Promise<void> {
-    const { log } = this.options;
-    const { setAside, volatile } = await this.outbox.start();
+    const { journal, log } = this.options;
+    const found = await this.outbox.start();
+    const { setAside, volatile } = found;
+    tellFromNewer(found, { part: "messages", what: "what was to go by mail", journal, log });
     if (setAside) log.error(`what was sent by mail could not be read; it is in ${setAside}`);
     if (volatile) log.error(`what is sent by mail is not kept through a restart: ${volatile}`);
     if (this.problem !== undefined) log.error(`no mail is sent: ${this.problem}`);

@@ -14,7 +14,7 @@ import {
 } from "../identity/index.ts";
 import type { BootClock, LinkAddress, LoraPart } from "../lora/index.ts";
 import { peerIdOf } from "../mesh/index.ts";
-import type { Journal } from "../store/index.ts";
+import { type Journal, tellFromNewer } from "../store/index.ts";
 import { decodeBody } from "./bundle/body-codec.ts";
 import { BundleStore } from "./custody/bundle-store.ts";
 import type { Held } from "./custody/custody.ts";
@@ -137,6 +137,7 @@ export class MessagesPart implements Part {
       maker,
       timers,
       random,
+      journal: options.journal,
       log,
     });
     this.sticks = new StickCarrier({
@@ -200,11 +201,13 @@ export class MessagesPart implements Part {
   }
 
   async start(): Promise<void> {
-    const { log, timers, onUplinkChange } = this.options;
-    const { setAside, volatile } = this.store.open();
+    const { log, timers, journal, onUplinkChange } = this.options;
+    const found = this.store.open();
+    const { setAside, volatile } = found;
     if (setAside) log.error(`messages could not be read; they are in ${setAside}, and new ones are kept`);
     if (volatile) log.error(`messages are not kept through a restart: ${volatile}`);
     this.unkept = volatile;
+    tellFromNewer(found, { part: this.name, what: "the messages", journal, log });
     this.takeCertificates();
     this.ends.push(this.store.onNew((held) => this.came(held)));
     this.ends.push(this.store.onGone(() => this.changes.publicChanged()));

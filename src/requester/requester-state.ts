@@ -7,7 +7,7 @@ import { type Document, openDocument } from "../store/index.ts";
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));
 const wireGuardKey = z.string().refine(isWireGuardKey);
 
-const leaseSchema = z.strictObject({
+const leaseSchema = z.looseObject({
   id: hex(32),
   /** Where it was asked for, as whoever wires the requester names providers. */
   provider: z.string(),
@@ -27,7 +27,7 @@ const leaseSchema = z.strictObject({
   tunnel: z
     .strictObject({
       publicKey: wireGuardKey,
-      endpoint: z.strictObject({ address: z.string(), port: z.number() }).optional(),
+      endpoint: z.looseObject({ address: z.string(), port: z.number() }).optional(),
     })
     .optional(),
   /** What it is for, as it was asked. */
@@ -40,12 +40,12 @@ const leaseSchema = z.strictObject({
   hostKey: z.string().max(1_000).optional(),
 });
 
-const schema = z.strictObject({
+const schema = z.looseObject({
   /** Seed of the Ed25519 key that signs requests and commands. */
   seed: hex(64),
   /** Private. */
   wireGuardKey,
-  vpn: z.strictObject({ id: hex(8), /** 0: not known yet. */ listenPort: z.int().min(0).max(65_535) }),
+  vpn: z.looseObject({ id: hex(8), /** 0: not known yet. */ listenPort: z.int().min(0).max(65_535) }),
   leases: z.array(leaseSchema),
 });
 

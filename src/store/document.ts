@@ -34,7 +34,11 @@ export interface Document<T> {
 
 /**
  * Opens a document, made from `initial` where there is none or where no whole copy is left.
- * @param schema what the document must look like; a file that does not is treated as torn
+ *
+ * The version in the other slot reads it too, be it older or newer: fields are added, and never changed in what they mean or
+ * may be. What has to look otherwise goes into a file of another name.
+ * @param schema what the document must look like, with `looseObject` in all of it, so that fields which this version does not
+ *   know stay as they are; a file that does not look like it is treated as torn
  */
 export function openDocument<T>(path: string, schema: z.ZodType<T>, initial: () => T): Document<T> {
   const adapter = new DurableAdapter<T>(

@@ -105,7 +105,8 @@ function writeSynced(path: string, text: string): void {
   }
 }
 
-function syncFolder(path: string): void {
+/** Has what a file holds on the medium. */
+export function syncFile(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);
@@ -113,6 +114,9 @@ function syncFolder(path: string): void {
     closeSync(descriptor);
   }
 }
+
+/** Has the names in a folder on the medium. */
+export const syncFolder = syncFile;
 
 /** How many torn files of one name are kept; the last name is used again after that. */
 const MAX_SET_ASIDE = 5;

@@ -1,16 +1,17 @@
 import type { Database } from "bun:sqlite";
 import type { Clock } from "../host/clock.ts";
 import { KeptDatabase } from "./kept-database.ts";
+import { additive, type Migration } from "./migration.ts";
 
-const MIGRATIONS = [
-  `CREATE TABLE entry (
+export const JOURNAL_MIGRATIONS: readonly Migration[] = [
+  additive(`CREATE TABLE entry (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     wall_ms INTEGER NOT NULL,
     part TEXT NOT NULL,
     kind TEXT NOT NULL,
     subject TEXT NOT NULL DEFAULT '',
     detail TEXT NOT NULL DEFAULT '{}'
-  ) STRICT`,
+  ) STRICT`),
 ];
 
 /** Longer details are refused: the journal is for events, not for contents. */
@@ -42,7 +43,7 @@ export class Journal {
     private readonly clock: Clock,
     private readonly maxEntries: number,
   ) {
-    this.database = new KeptDatabase("journal", path, MIGRATIONS);
+    this.database = new KeptDatabase("journal", path, JOURNAL_MIGRATIONS);
   }
 
   /** @returns what is wrong with the medium, if something is */

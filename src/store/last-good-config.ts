@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type LoadedConfig, loadConfig, parseConfig } from "../config/index.ts";
+import { ConfigError, type LoadedConfig, loadConfig, parseConfig } from "../config/index.ts";
 import { DurableFile } from "./durable-file.ts";
 
 /** Where the last good configuration is kept. */
@@ -30,8 +30,15 @@ export function loadKeptConfig(
   return loaded;
 }
 
-/** @throws when it is no good configuration, so that a torn copy gives way to the one before it */
+/**
+ * A newer version's has keys that this one does not know, and is good all the same.
+ * @throws when it is no configuration at all, so that a torn copy gives way to the one before it
+ */
 function goodConfigText(text: string): string {
-  parseConfig(text);
+  try {
+    parseConfig(text);
+  } catch (error) {
+    if (!(error instanceof ConfigError && error.problems.every(({ key }) => key !== ""))) throw error;
+  }
   return text;
 }

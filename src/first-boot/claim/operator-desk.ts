@@ -18,7 +18,7 @@ const FILE = "operator.json";
 const MAX_SESSIONS = 16;
 const TOKEN_BYTES = 32;
 
-const schema = z.strictObject({
+const schema = z.looseObject({
   /** What the operator is claimed by; null once it has been used. */
   code: z.string().max(32).nullable(),
   password: passwordSchema.nullable(),

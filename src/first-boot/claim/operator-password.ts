@@ -5,7 +5,7 @@ export const MIN_PASSWORD_CHARS = 10;
 export const MAX_PASSWORD_CHARS = 200;
 
 /** A password as it is kept: scrypt (RFC 7914) with what it was made with, so that later versions can ask for more. */
-export const passwordSchema = z.strictObject({
+export const passwordSchema = z.looseObject({
   /** Base64, 16 bytes. */
   salt: z.string().max(64),
   /** Base64, 32 bytes. */

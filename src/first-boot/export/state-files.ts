@@ -6,8 +6,10 @@ import type { TarEntry } from "./tar.ts";
 
 /** Machines of others, sealed by their keys, and what can be fetched again: large, and nobody's to take along. */
 const LEFT_OUT = /^(?:vm-|images(?:\/|$)|updates?(?:\/|$))/;
-/** Half-written files, and what belongs to a database that is copied whole. */
-const PASSING = /(?:\.new|-wal|-shm|-journal)$/;
+/** Half-written files, what an earlier version would go back to, and what belongs to a database that is copied whole. */
+const PASSING = /(?:\.new|\.before|-wal|-shm|-journal)$/;
+/** Also one that was set aside because a newer version wrote it. */
+const DATABASE = /\.sqlite(?:\.newer\.\d+)?$/;
 
 /** One file that cannot be exported; the others are. */
 export interface Unexported {
@@ -25,7 +27,7 @@ export function* stateFiles(folder: string, lost: (file: Unexported) => void): G
     const name = relative(folder, path);
     if (LEFT_OUT.test(name) || PASSING.test(name)) continue;
     try {
-      yield { path: name, bytes: name.endsWith(".sqlite") ? databaseCopy(path) : readFileSync(path) };
+      yield { path: name, bytes: DATABASE.test(name) ? databaseCopy(path) : readFileSync(path) };
     } catch (error) {
       lost({ path: name, why: error instanceof Error ? error.message : String(error) });
     }

@@ -2,6 +2,7 @@ import { atIntervals } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
+import { type Journal, tellFromNewer } from "../../store/index.ts";
 import type { Gateway, GuestDecision } from "../gateway.ts";
 import { hasConsent, type Session } from "../session.ts";
 import { LatestDecisions } from "./latest-decisions.ts";
@@ -26,6 +27,7 @@ export interface RoamingPartOptions {
   consentMinutes: number;
   timers: Timers;
   random: () => number;
+  journal?: Pick<Journal, "append">;
   log: Logger;
 }
 
@@ -80,10 +82,12 @@ export class RoamingPart implements Part {
   }
 
   async start(): Promise<void> {
-    const { gateway, networks, store, timers, log } = this.options;
-    const { setAside, volatile } = store.open();
+    const { gateway, networks, store, timers, journal, log } = this.options;
+    const found = store.open();
+    const { setAside, volatile } = found;
     if (setAside) log.error(`who roams could not be read; it is in ${setAside}, and a new list has begun`);
     this.unkept = volatile;
+    tellFromNewer(found, { part: this.name, what: "statements about who roams", journal, log });
     this.ends.push(
       networks.onNetworks({
         began: (network) => this.began(network),

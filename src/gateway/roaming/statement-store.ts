@@ -1,4 +1,4 @@
-import { KeptDatabase } from "../../store/index.ts";
+import { additive, KeptDatabase, type Migration } from "../../store/index.ts";
 import type { Ended } from "./ended-statements.ts";
 
 /** A statement as it lies on the medium. */
@@ -16,15 +16,15 @@ export interface EndedChanges {
 
 type Row = { signed: Uint8Array; age_s: number };
 
-const MIGRATIONS = [
-  `CREATE TABLE statement (
+export const ROAMING_MIGRATIONS: readonly Migration[] = [
+  additive(`CREATE TABLE statement (
     network TEXT NOT NULL,
     station TEXT NOT NULL,
     signed BLOB NOT NULL,
     age_s INTEGER NOT NULL CHECK (age_s >= 0),
     PRIMARY KEY (network, station)
-  ) STRICT, WITHOUT ROWID`,
-  `CREATE TABLE ended (
+  ) STRICT, WITHOUT ROWID`),
+  additive(`CREATE TABLE ended (
     network TEXT NOT NULL,
     tag TEXT NOT NULL,
     station TEXT NOT NULL,
@@ -33,7 +33,7 @@ const MIGRATIONS = [
     lifetime_s INTEGER NOT NULL,
     age_s INTEGER NOT NULL CHECK (age_s >= 0),
     PRIMARY KEY (network, tag)
-  ) STRICT, WITHOUT ROWID`,
+  ) STRICT, WITHOUT ROWID`),
 ];
 
 const NOTHING_ENDED: EndedChanges = { put: [], gone: [] };
@@ -43,7 +43,7 @@ export class StatementStore {
   private readonly database: KeptDatabase;
 
   constructor(path: string) {
-    this.database = new KeptDatabase("roaming store", path, MIGRATIONS);
+    this.database = new KeptDatabase("roaming store", path, ROAMING_MIGRATIONS);
   }
 
   /** @returns what is wrong with the medium, if something is */

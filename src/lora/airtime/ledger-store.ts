@@ -1,17 +1,17 @@
-import { KeptDatabase } from "../../store/index.ts";
+import { additive, KeptDatabase, type Migration } from "../../store/index.ts";
 import type { Reservation } from "./airtime-ledger.ts";
 
 type Row = { id: number; boot: string; at_ms: number; airtime_ms: number };
 
-const MIGRATIONS = [
-  `CREATE TABLE reservation (
+export const LEDGER_MIGRATIONS: readonly Migration[] = [
+  additive(`CREATE TABLE reservation (
     id INTEGER PRIMARY KEY,
     sub_band TEXT NOT NULL,
     boot TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
     airtime_ms INTEGER NOT NULL CHECK (airtime_ms > 0)
-  ) STRICT`,
-  "CREATE INDEX reservation_by_band ON reservation (sub_band, id)",
+  ) STRICT`),
+  additive("CREATE INDEX reservation_by_band ON reservation (sub_band, id)"),
 ];
 
 /** A row that is older than this and has younger ones behind it speaks of no window any more. */
@@ -26,7 +26,7 @@ export class LedgerStore {
     path: string,
     private readonly boot: string,
   ) {
-    this.database = new KeptDatabase("airtime ledger", path, MIGRATIONS);
+    this.database = new KeptDatabase("airtime ledger", path, LEDGER_MIGRATIONS);
   }
 
   /** @returns what is wrong with the medium, if something is */

@@ -126,11 +126,15 @@ export function rowById(db: Database, id: BundleId): BundleRow | null {
 
 export const isTrace = ({ encoded }: Pick<BundleRow, "encoded">): boolean => encoded.length === 0;
 
-/** @throws {BundleError} where a row holds none: a damaged medium */
-export function heldOf(row: BundleRow, nowMs: number): Held {
+/**
+ * @returns undefined for one that is as it was written, by a newer version whose bundles this one cannot read
+ * @throws {BundleError} where a row is not as it was written: a damaged medium
+ */
+export function heldOf(row: BundleRow, nowMs: number): Held | undefined {
   const encoded = Uint8Array.from(row.encoded);
   if (crc32(encoded) !== row.crc) throw new BundleError("bundle", "is not as it was written");
-  const bundle = decodeBundle(encoded);
+  const bundle = readableHere(encoded);
+  if (bundle === undefined) return undefined;
   return {
     id: row.id,
     bundle,
@@ -140,6 +144,15 @@ export function heldOf(row: BundleRow, nowMs: number): Held {
     source: sourceOf(row.source),
     order: row.seq,
   };
+}
+
+function readableHere(encoded: Uint8Array): Bundle | undefined {
+  try {
+    return decodeBundle(encoded);
+  } catch (error) {
+    if (error instanceof BundleError) return undefined;
+    throw error;
+  }
 }
 
 export function toValue(to: Destination): string {

@@ -17,7 +17,7 @@ import { reconsider } from "./removing.ts";
 import { type Limits, SHARES, type Shares, sum } from "./room.ts";
 import { type Shelf, takeOff } from "./shelf.ts";
 import { StoreAge, type StoreClocks } from "./store-age.ts";
-import { MIGRATIONS, ROW_BYTES } from "./store-schema.ts";
+import { MESSAGE_MIGRATIONS, ROW_BYTES } from "./store-schema.ts";
 import { hasNoRoomFor, isKnown, takeIn } from "./taking-in.ts";
 import { needsOperator } from "./urgency.ts";
 
@@ -67,7 +67,7 @@ export class BundleStore implements Custody {
 
   constructor(private readonly options: BundleStoreOptions) {
     const { path, maxBytes, maxBundles = MAX_BUNDLES, shares = SHARES } = options;
-    this.database = new KeptDatabase("message store", path, MIGRATIONS);
+    this.database = new KeptDatabase("message store", path, MESSAGE_MIGRATIONS);
     this.limits = { maxBytes, maxBundles, shares };
     const failed = (error: unknown) => options.log.error({ error }, "whoever hears of messages failed");
     this.whoHearsNew = new Listeners(failed);

@@ -1,3 +1,5 @@
+import { additive, type Migration } from "../../store/index.ts";
+
 /** What a bundle takes beside its own bytes: its row, its entries in the indices, its place in memory. */
 export const ROW_BYTES = 1_024;
 
@@ -14,8 +16,8 @@ export const ROW_BYTES = 1_024;
  * `usage` is kept by triggers, so that it can't be another than what is there. Its scopes: `all`, `holder`, `source`, and
  * `from <source>` of each holder what came by that source.
  */
-export const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE bundle (
+export const MESSAGE_MIGRATIONS: readonly Migration[] = [
+  additive(`CREATE TABLE bundle (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     rank INTEGER NOT NULL UNIQUE,
@@ -50,9 +52,9 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX bundle_about ON bundle (about) WHERE about IS NOT NULL;
   CREATE INDEX bundle_by_expiry ON bundle (expires_ms);
   CREATE INDEX bundle_by_holder ON bundle (holder, priority, rank);
-  CREATE INDEX bundle_by_source ON bundle (source, priority, rank)`,
+  CREATE INDEX bundle_by_source ON bundle (source, priority, rank)`),
 
-  `CREATE TABLE usage (
+  additive(`CREATE TABLE usage (
     scope TEXT NOT NULL,
     who TEXT NOT NULL,
     priority INTEGER NOT NULL,
@@ -85,9 +87,9 @@ export const MIGRATIONS: readonly string[] = [
       WHERE scope = 'source' AND who = old.source AND priority = old.priority;
     DELETE FROM usage WHERE scope = 'holder' AND who = old.holder AND priority = old.priority AND bundles = 0;
     DELETE FROM usage WHERE scope = 'source' AND who = old.source AND priority = old.priority AND bundles = 0;
-  END`,
+  END`),
 
-  `CREATE TABLE gone (
+  additive(`CREATE TABLE gone (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     why TEXT NOT NULL,
@@ -120,9 +122,9 @@ export const MIGRATIONS: readonly string[] = [
     seq INTEGER NOT NULL REFERENCES bundle (seq) ON DELETE CASCADE,
     to_box TEXT NOT NULL,
     PRIMARY KEY (seq, to_box)
-  ) STRICT, WITHOUT ROWID`,
+  ) STRICT, WITHOUT ROWID`),
 
-  `CREATE TABLE blocked (who TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  additive(`CREATE TABLE blocked (who TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE report (
     of TEXT NOT NULL,
     station TEXT NOT NULL,
@@ -142,22 +144,22 @@ export const MIGRATIONS: readonly string[] = [
     boot_id TEXT NOT NULL,
     boot_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL
-  ) STRICT`,
+  ) STRICT`),
 
-  `CREATE VIRTUAL TABLE check_in_name USING fts5 (
+  additive(`CREATE VIRTUAL TABLE check_in_name USING fts5 (
     grams, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
   );
   CREATE VIRTUAL TABLE card_name USING fts5 (
     grams, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
-  )`,
+  )`),
 
   // Of what came before, no younger copy counts.
-  `ALTER TABLE bundle ADD COLUMN came_ms INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE gone ADD COLUMN ends_ms INTEGER NOT NULL DEFAULT 0`,
+  additive(`ALTER TABLE bundle ADD COLUMN came_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE gone ADD COLUMN ends_ms INTEGER NOT NULL DEFAULT 0`),
 
-  `CREATE INDEX bundle_notice ON bundle (sender, rank) WHERE kind = 'notice'`,
+  additive(`CREATE INDEX bundle_notice ON bundle (sender, rank) WHERE kind = 'notice'`),
 
-  `DROP INDEX bundle_by_source;
+  additive(`DROP INDEX bundle_by_source;
   CREATE INDEX bundle_by_source ON bundle (source, priority, holder, rank);
   DROP INDEX usage_most;
   CREATE INDEX usage_most ON usage (scope, priority, bytes);
@@ -176,5 +178,5 @@ export const MIGRATIONS: readonly string[] = [
       WHERE scope = 'from ' || old.source AND who = old.holder AND priority = old.priority;
     DELETE FROM usage
       WHERE scope = 'from ' || old.source AND who = old.holder AND priority = old.priority AND bundles = 0;
-  END`,
+  END`),
 ];

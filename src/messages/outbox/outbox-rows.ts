@@ -1,8 +1,8 @@
-import { KeptDatabase } from "../../store/index.ts";
+import { additive, KeptDatabase, type Migration } from "../../store/index.ts";
 import type { BundleId } from "../bundle/bundle.ts";
 
-const MIGRATIONS = [
-  `CREATE TABLE item (
+export const OUTBOX_MIGRATIONS: readonly Migration[] = [
+  additive(`CREATE TABLE item (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     uri TEXT NOT NULL,
@@ -11,7 +11,7 @@ const MIGRATIONS = [
     tries INTEGER NOT NULL,
     detail TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX item_due ON item (state, rank, seq)`,
+  CREATE INDEX item_due ON item (state, rank, seq)`),
 ];
 
 export interface OutboxRow {
@@ -30,7 +30,7 @@ export class OutboxRows {
   private readonly database: KeptDatabase;
 
   constructor(path: string) {
-    this.database = new KeptDatabase("outbox", path, MIGRATIONS);
+    this.database = new KeptDatabase("outbox", path, OUTBOX_MIGRATIONS);
   }
 
   /** @returns what is wrong with the medium, if something is */

@@ -1,6 +1,8 @@
+import { additive, type Migration } from "../../store/index.ts";
+
 /** `lease`: see the store; `seen`: requests that were let in, by who asked; `age`: what has passed, see `StoreAge`. */
-export const LEASE_MIGRATIONS = [
-  `CREATE TABLE lease (
+export const LEASE_MIGRATIONS: readonly Migration[] = [
+  additive(`CREATE TABLE lease (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     requester TEXT NOT NULL,
@@ -29,5 +31,5 @@ export const LEASE_MIGRATIONS = [
     boot_id TEXT NOT NULL,
     boot_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL
-  ) STRICT`,
+  ) STRICT`),
 ];

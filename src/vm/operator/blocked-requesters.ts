@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Document, openDocument } from "../../store/index.ts";
 
-const schema = z.strictObject({
+const schema = z.looseObject({
   /** Public keys of requesters, 64 hexadecimal digits, who was blocked first comes first. */
   blocked: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(10_000),
 });

@@ -2,7 +2,6 @@ import type { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import {
   copyFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -11,13 +10,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { DatabaseError, openDatabase } from "../../../src/store/index.ts";
+import { additive, openDatabase } from "../../../src/store/index.ts";
 import { scratchFolders } from "../scratch.ts";
 
 const scratch = scratchFolders();
 
 const LOG = "CREATE TABLE log (step TEXT NOT NULL) STRICT";
-const STEPS = [LOG, "INSERT INTO log VALUES ('one')", "INSERT INTO log VALUES ('two')"];
+const STEPS = [LOG, "INSERT INTO log VALUES ('one')", "INSERT INTO log VALUES ('two')"].map(additive);
 
 const stepsOf = (db: Database) =>
   db
@@ -43,21 +42,12 @@ describe("migrations", () => {
 
   test("take no half of one that fails, and keep those before it", () => {
     const path = join(scratch(), "state.sqlite");
-    const broken = [...STEPS.slice(0, 2), "INSERT INTO log VALUES ('half'); INSERT INTO nowhere VALUES (1)"];
+    const half = additive("INSERT INTO log VALUES ('half'); INSERT INTO nowhere VALUES (1)");
+    const broken = [...STEPS.slice(0, 2), half];
     expect(() => openDatabase(path, broken)).toThrow("nowhere");
     const { db } = openDatabase(path, STEPS);
     expect(stepsOf(db)).toEqual(["one", "two"]);
     db.close();
-  });
-
-  test("of a newer version are not undone: the database is refused and left alone", () => {
-    const path = join(scratch(), "state.sqlite");
-    openDatabase(path, STEPS).db.close();
-    const before = readFileSync(path);
-    expect(() => openDatabase(path, [LOG])).toThrow(DatabaseError);
-    expect(() => openDatabase(path, [LOG])).toThrow("schema version 3 is newer than 1");
-    expect(readFileSync(path).equals(before)).toBe(true);
-    expect(existsSync(`${path}.torn`)).toBe(false);
   });
 });
 
@@ -147,7 +137,7 @@ describe("a database cut off", () => {
       truncateSync(path, length);
       expect([length, useOf(path)]).toEqual([length, "of use"]);
     }
-  });
+  }, 60_000);
 
   test("or with any page of it lost is either opened and of use, or set aside", () => {
     const whole = readFileSync(wholeDatabase());
@@ -181,7 +171,7 @@ describe("a database cut off", () => {
     }
     expect(most).toBe(40);
     db.close();
-  });
+  }, 60_000);
 });
 
 /** Opens a database, writes to it and reads all of it: "of use", or what went wrong. */

@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { scratchFolders } from "../../scratch.ts";
 import { openStand } from "./store-stand.ts";
 import { Writer } from "./writers.ts";
@@ -53,6 +54,25 @@ describe("the message store's medium", () => {
     expect(lines.some(({ msg }) => msg.includes("damaged"))).toBe(true);
     expect(await take(broken)).toMatchObject({ state: "new" });
     expect(store.get(broken.id)?.encoded).toEqual(broken.encoded);
+    store.close();
+  });
+
+  test("keeps a bundle of a newer version, which this one cannot read, and shows the others", async () => {
+    const folder = scratch();
+    const first = openStand({ folder });
+    const [known, newer] = [ana.post("known"), ana.post("newer")];
+    await first.takeAll([known, newer]);
+    first.store.close();
+    const db = new Database(join(folder, "messages.sqlite"));
+    const encoded = Buffer.from("a form that nobody has thought of yet");
+    db.query("UPDATE bundle SET encoded = ?, crc = ? WHERE id = ?").run(encoded, crc32(encoded), newer.id);
+    db.close();
+    const { store } = openStand({ folder, clocks: first.clocks });
+    expect(store.queries.posts("square").items.map(({ id }) => id)).toEqual([known.id]);
+    store.flush();
+    await Promise.resolve();
+    await Promise.resolve();
+    expect([store.get(newer.id), store.knows(newer.id)]).toEqual([undefined, true]);
     store.close();
   });
 
