@@ -7,6 +7,7 @@ import type { GuestAgent } from "../guest-agent/index.ts";
 import { leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
 import type { MachineGround } from "../lending/index.ts";
+import { LateDomains } from "../libvirt/index.ts";
 import { ConsoleLine } from "./console-line.ts";
 import { type DemoSize, demoCommandLine } from "./demo-size.ts";
 
@@ -39,6 +40,8 @@ export class DemoMachine {
   /** While it is being made. */
   private making: Promise<void> | undefined;
   private isOver = false;
+  /** libvirt was asked for it and has not answered: it may still come. */
+  private readonly late: LateDomains;
 
   /** @param ended told when the machine ends by itself */
   constructor(
@@ -47,6 +50,7 @@ export class DemoMachine {
     ended: () => void,
   ) {
     const { timers } = ground;
+    this.late = new LateDomains(() => timers.monotonicMs());
     this.console = new ConsoleLine({ path: this.path("console"), onEnd: ended, timers });
   }
 
@@ -82,20 +86,23 @@ export class DemoMachine {
       limits: { isMemoryHeld, cpuPercent: undefined, shares: undefined },
       ...{ partition, owner: owner?.name },
     });
-    await libvirt.create(xml, { isPaused: false, endsWithConnection: true });
+    await this.late.asked(this.domain, () =>
+      libvirt.create(xml, { isPaused: false, endsWithConnection: true }),
+    );
     await this.console.open();
   }
 
-  /** Whatever of it there is. @throws what libvirt says, when the machine stays */
+  /** Whatever of it there is. @throws what libvirt says, when the machine stays; {@link LateDomainError} while it may still come */
   async end(): Promise<void> {
     const { making } = this;
+    const { libvirt } = this.ground;
     this.isOver = true;
     this.console.close();
-    await this.ground.libvirt.destroy(this.domain);
+    await this.late.destroy(libvirt, this.domain);
     if (making) {
       // What libvirt had not begun when it was asked to end it has come since.
       await making.catch(() => undefined);
-      await this.ground.libvirt.destroy(this.domain);
+      await this.late.destroy(libvirt, this.domain);
     }
     rmSync(this.folder, { recursive: true, force: true });
   }

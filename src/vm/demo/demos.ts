@@ -3,6 +3,7 @@ import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Journal } from "../../store/index.ts";
 import type { VmImage } from "../image/index.ts";
+import { isOnlyLate } from "../libvirt/index.ts";
 import { type DemoGround, DemoMachine } from "./demo-machine.ts";
 import type { DemoSize } from "./demo-size.ts";
 
@@ -228,7 +229,7 @@ export class Demos {
     const isGone = machine.end().then(
       () => void this.going.delete(id),
       (error: unknown) => {
-        log.warn({ error }, "a visitor's machine stays");
+        log[isOnlyLate(error) ? "debug" : "warn"]({ error }, "a visitor's machine stays");
         if (!this.isStopping) timers.after(END_AGAIN_MS, () => this.takeAway(id, machine));
       },
     );

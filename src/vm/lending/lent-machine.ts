@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chownSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../host/clock.ts";
+import type { KeptEnd } from "../../mesh/tunnels/kept-end.ts";
 import type { LeaseLimits } from "../admission/index.ts";
 import {
   type Checkpoints,
@@ -15,16 +16,17 @@ import { type Egress, EgressError, type EgressPlan, planEgress } from "../egress
 import { type GuestAgent, GuestAgentError, hostKeyFrom } from "../guest-agent/index.ts";
 import { type LeaseNames, leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
-import { type Libvirt, LibvirtTimeoutError } from "../libvirt/index.ts";
+import { LateDomains, type Libvirt } from "../libvirt/index.ts";
 import type { OverlayStore } from "../overlay/index.ts";
 import type { Pool, PooledMachine } from "../pool/index.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import { cutOn, type LeaseTraffic, type LeaseWatch, type PunishmentPolicy } from "../watch/index.ts";
+import { tunnelEndOf } from "./tunnel-end.ts";
 
 /** What all machines of a box have in common. */
 export interface MachineGround extends MachineHouse {
   libvirt: Pick<Libvirt, "create" | "resume" | "suspend" | "destroy" | "list" | "save" | "restore">;
-  egress: Pick<Egress, "up" | "attach" | "cut" | "down" | "sweep" | "tunnelStatus">;
+  egress: Pick<Egress, "up" | "attach" | "cut" | "down" | "sweep" | "tunnelStatus" | "point" | "stir">;
   overlays: Pick<OverlayStore, "create" | "room" | "pathOf" | "destroy" | "sweep">;
   watch: Pick<LeaseWatch, "add" | "remove">;
   /** The agent of the guest whose line is this socket. */
@@ -66,8 +68,6 @@ const RENEW_TIMEOUT_MS = 30_000;
 /** A requester keeps the tunnel alive each 5 s and less. */
 const HANDSHAKE_TIMEOUT_MS = 60_000;
 const HANDSHAKE_LOOK_MS = 100;
-/** libvirt makes a machine within seconds, also one that nobody waits for any more. */
-const LATE_START_MS = 60_000;
 
 /** What one lease has on this machine: made step by step, and taken away whatever of it there is. */
 export class LentMachine {
@@ -83,8 +83,8 @@ export class LentMachine {
   private restore: RestoreClaim | undefined;
   /** For SSH, type and base64; "": not known. */
   private publicHostKey = "";
-  /** libvirt was asked for it and has not answered: it may still come, until then by the monotonic clock. */
-  private mayComeUntilMs: number | undefined;
+  /** libvirt was asked for it and has not answered: it may still come. */
+  private readonly late: LateDomains;
   /** The guest's preparation was ended from here: it is no fault of the machine's. */
   private isBrokenOff = false;
   /** Nobody waits any more for what is just being made. */
@@ -95,6 +95,7 @@ export class LentMachine {
     private readonly ground: MachineGround,
   ) {
     this.id = lease;
+    this.late = new LateDomains(() => ground.clock.monotonicMs());
   }
 
   get names(): LeaseNames {
@@ -142,6 +143,19 @@ export class LentMachine {
     this.plan = plan;
   }
 
+  /**
+   * Its end of the tunnel, for who finds the way to its requester's; undefined: there will be none any more.
+   * @param until how long its network is waited for, by the monotonic clock
+   */
+  async tunnelEnd(order: MachineOrder, untilMs: number): Promise<KeptEnd | undefined> {
+    const { egress, clock } = this.ground;
+    while ((await egress.tunnelStatus(this.names)) === undefined) {
+      if (this.isOver || clock.monotonicMs() > untilMs) return undefined;
+      await Bun.sleep(HANDSHAKE_LOOK_MS);
+    }
+    return tunnelEndOf(egress, order, () => this.names);
+  }
+
   /** It is there, and has run no instruction. It ends with this process: by libvirt, or by the reaper where it was restored. */
   async startPaused({ request, image, restore }: MachineOrder): Promise<void> {
     if (this.pooled) return;
@@ -157,17 +171,13 @@ export class LentMachine {
       ...{ agentSocket: this.agentSocket, consoleSocket: undefined },
     };
     const xml = domainXml(machinePlan(ground, image, { cpus, memoryMiB }, identity));
-    try {
-      if (restore) {
-        const disk = this.disk !== undefined && base !== undefined ? { path: this.disk, base } : undefined;
-        await restoreMachine(ground, restore, xml, disk);
-        this.publicHostKey = restore.header.hostKey;
-      } else await ground.libvirt.create(xml, { isPaused: true, endsWithConnection: true });
-    } catch (error) {
-      if (error instanceof LibvirtTimeoutError)
-        this.mayComeUntilMs = ground.clock.monotonicMs() + LATE_START_MS;
-      throw error;
-    }
+    await this.late.asked(names.domain, async () => {
+      if (!restore) return ground.libvirt.create(xml, { isPaused: true, endsWithConnection: true });
+      const disk = this.disk !== undefined && base !== undefined ? { path: this.disk, base } : undefined;
+      await restoreMachine(ground, restore, xml, disk);
+      this.publicHostKey = restore.header.hostKey;
+      return undefined;
+    });
   }
 
   /**
@@ -328,7 +338,7 @@ export class LentMachine {
    * @throws {AggregateError} when something stays
    */
   async tearDown(): Promise<LeaseTraffic | undefined> {
-    const { watch, egress, overlays, libvirt, clock } = this.ground;
+    const { watch, egress, overlays, libvirt } = this.ground;
     this.isOver = true;
     this.breakOffGuest();
     this.restore?.done(false);
@@ -343,12 +353,7 @@ export class LentMachine {
         return false;
       }
     };
-    const isGone = attempt(async () => {
-      const wasThere = await libvirt.destroy(this.names.domain);
-      if (wasThere) this.mayComeUntilMs = undefined;
-      if (this.mayComeUntilMs !== undefined && clock.monotonicMs() < this.mayComeUntilMs)
-        throw new Error("libvirt may still be making it");
-    });
+    const isGone = attempt(() => this.late.destroy(libvirt, this.names.domain));
     // Whether the machine goes or not, it is cut off.
     await attempt(() => egress.down(this.names));
     // Its disk is in use as long as it is there.

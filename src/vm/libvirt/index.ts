@@ -1,5 +1,6 @@
 export { KeptLibvirt, type KeptLibvirtOptions, type LibvirtCalls } from "./kept-libvirt.ts";
 export { type KvmProbeOptions, type KvmVerdict, probeKvm } from "./kvm-probe.ts";
+export { isOnlyLate, LateDomainError, LateDomains } from "./late-domains.ts";
 export { Libvirt, type LibvirtOptions } from "./libvirt.ts";
 export { LibvirtError, LibvirtTimeoutError, LibvirtUnavailableError } from "./libvirt-error.ts";
 export type { DomainEvent, DomainInfo, DomainState, DomainStats, HostInfo } from "./libvirt-protocol.ts";

@@ -6,7 +6,7 @@ import type { Egress } from "../egress/index.ts";
 import type { GuestAgent } from "../guest-agent/index.ts";
 import { leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
-import type { Libvirt } from "../libvirt/index.ts";
+import type { LateDomains, Libvirt } from "../libvirt/index.ts";
 import type { OverlayStore } from "../overlay/index.ts";
 import type { Shape } from "./shape.ts";
 
@@ -20,6 +20,12 @@ export interface PoolGround extends MachineHouse {
   folder: string;
   owner: { name: string; uid: number; gid: number } | undefined;
   randomBytes(count: number): Uint8Array;
+}
+
+/** With what one pool knows of its own machines. */
+export interface PoolWorks extends PoolGround {
+  /** libvirt was asked for them and has not answered: they may still come. */
+  late: LateDomains;
 }
 
 /** A machine of the pool cannot be made, or is not what it is to be; the message names the step. */
@@ -69,7 +75,7 @@ export function planOf(
  * @param keepsDisk of a machine that was saved: others are made of it
  * @throws {AggregateError} when something stays
  */
-export async function takeAway(ground: PoolGround, id: string, keepsDisk = false): Promise<void> {
+export async function takeAway(ground: PoolWorks, id: string, keepsDisk = false): Promise<void> {
   const names = leaseNames(id);
   const failed: unknown[] = [];
   const attempt = async (part: () => Promise<unknown>): Promise<boolean> => {
@@ -81,7 +87,7 @@ export async function takeAway(ground: PoolGround, id: string, keepsDisk = false
       return false;
     }
   };
-  const isGone = await attempt(() => ground.libvirt.destroy(names.domain));
+  const isGone = await attempt(() => ground.late.destroy(ground.libvirt, names.domain));
   await attempt(() => ground.egress.down(names));
   // Its disk is in use as long as it is there.
   if (isGone) {

@@ -7,9 +7,9 @@ import { parseMemoryInfo } from "../capability/memory-info.ts";
 import { leaseNames } from "../guest-link.ts";
 import type { Cause } from "../host-first/index.ts";
 import type { VmImage } from "../image/index.ts";
-import type { DomainEvent } from "../libvirt/index.ts";
+import { type DomainEvent, isOnlyLate, LateDomains } from "../libvirt/index.ts";
 import { type Asked, type PoolPolicy, type PoolStep, planPool, type Stock } from "./plan-pool.ts";
-import { newId, type PoolGround } from "./pool-ground.ts";
+import { newId, type PoolGround, type PoolWorks } from "./pool-ground.ts";
 import { endPooledMachine, makePooledMachine, type PooledMachine } from "./pooled-machine.ts";
 import { isSameShape, type Shape, type ShapeWish, shapeOf, shapeText } from "./shape.ts";
 import { makeWarmFile, removeWarmFile, type WarmFile, warmKey } from "./warm-file.ts";
@@ -62,11 +62,16 @@ export class Pool {
   private qemuVersion = 0;
   private stopLooking: (() => Promise<void>) | undefined;
   private isStopping = false;
+  private readonly ground: PoolWorks;
 
-  constructor(private readonly options: PoolOptions) {}
+  constructor(private readonly options: PoolOptions) {
+    const late = new LateDomains(() => options.timers.monotonicMs());
+    this.ground = { ...options.ground, late };
+  }
 
   start(): void {
-    const { ground, log, timers } = this.options;
+    const { ground } = this;
+    const { log, timers } = this.options;
     this.isStopping = false;
     for (const name of filesIn(ground.folder))
       if (/^[0-9a-f]{32}\.(warm|machine)$/.test(name)) rmSync(join(ground.folder, name), { force: true });
@@ -99,7 +104,7 @@ export class Pool {
     this.asked = [...this.asked, { shape, atMs: nowMs }].slice(-MOST_ASKED);
     this.restUntilMs = Math.max(this.restUntilMs, nowMs + REST_MS);
     if (!this.stock().some((one) => isSameShape(one.shape, shape))) return undefined;
-    const key = warmKey(this.options.ground, shape, image, this.qemuVersion);
+    const key = warmKey(this.ground, shape, image, this.qemuVersion);
     const waiting = this.machines.find((machine) => machine.key === key);
     if (waiting) {
       this.machines = this.machines.filter((machine) => machine !== waiting);
@@ -108,7 +113,7 @@ export class Pool {
     const file = this.files.find((one) => one.key === key);
     if (!file) return undefined;
     try {
-      return await this.made((id) => makePooledMachine(this.options.ground, id, file, image));
+      return await this.made((id) => makePooledMachine(this.ground, id, file, image));
     } catch (error) {
       this.options.log.warn({ error }, `no machine of the pool (${shapeText(shape)}): the lease's own boots`);
       return undefined;
@@ -206,7 +211,7 @@ export class Pool {
   }
 
   private async make({ do: what, shape }: NonNullable<PoolStep>): Promise<void> {
-    const { ground } = this.options;
+    const { ground } = this;
     const image = this.image(shape.image);
     if (!image) return;
     // A hypervisor that was replaced meanwhile does not read the other one's files.
@@ -230,9 +235,9 @@ export class Pool {
   /** Makes something under a new id; what of it is there when that fails goes. */
   private async made<T>(
     make: (id: string) => Promise<T>,
-    unmake = (id: string) => endPooledMachine(this.options.ground, id),
+    unmake = (id: string) => endPooledMachine(this.ground, id),
   ): Promise<T> {
-    const id = newId(this.options.ground);
+    const id = newId(this.ground);
     this.underWay.add(id);
     try {
       return await make(id);
@@ -248,7 +253,7 @@ export class Pool {
   private endStale(): void {
     const isFresh = ({ key, shape }: { key: string; shape: Shape }) => {
       const image = this.image(shape.image);
-      return image !== undefined && warmKey(this.options.ground, shape, image, this.qemuVersion) === key;
+      return image !== undefined && warmKey(this.ground, shape, image, this.qemuVersion) === key;
     };
     const stale = this.machines.filter((one) => !isFresh(one));
     const staleFiles = this.files.filter((one) => !isFresh(one));
@@ -271,11 +276,11 @@ export class Pool {
   }
 
   private end({ id }: PooledMachine): void {
-    this.ending.set(id, () => endPooledMachine(this.options.ground, id));
+    this.ending.set(id, () => endPooledMachine(this.ground, id));
   }
 
   private endFile({ id }: WarmFile): void {
-    this.ending.set(id, () => removeWarmFile(this.options.ground, id));
+    this.ending.set(id, () => removeWarmFile(this.ground, id));
   }
 
   private async endAll(): Promise<void> {
@@ -284,14 +289,16 @@ export class Pool {
         await unmake();
         this.ending.delete(id);
       } catch (error) {
-        this.options.log.warn({ error }, `something of the pool's ${id} stays; it is tried again`);
+        const level = isOnlyLate(error) ? "debug" : "warn";
+        this.options.log[level]({ error }, `something of the pool's ${id} stays; it is tried again`);
       }
     }
   }
 
   /** Without its domain whatever is just being made fails. */
   private async callOffMaking(): Promise<void> {
-    const { ground, log } = this.options;
+    const { ground } = this;
+    const { log } = this.options;
     for (const id of this.underWay)
       await ground.libvirt
         .destroy(leaseNames(id).domain)

@@ -6,7 +6,7 @@ import { planGround } from "../egress/index.ts";
 import { type LeaseNames, leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
 import { rewriteSaveFile } from "../libvirt/index.ts";
-import { makePlace, PoolError, type PoolGround, planOf, takeAway } from "./pool-ground.ts";
+import { makePlace, PoolError, type PoolGround, type PoolWorks, planOf, takeAway } from "./pool-ground.ts";
 import type { Shape } from "./shape.ts";
 import type { WarmFile } from "./warm-file.ts";
 
@@ -28,7 +28,7 @@ export interface PooledMachine {
  * @throws what failed; whatever there is by then is taken away by {@link endPooledMachine}
  */
 export async function makePooledMachine(
-  ground: PoolGround,
+  ground: PoolWorks,
   id: string,
   warm: WarmFile,
   image: VmImage,
@@ -46,7 +46,7 @@ export async function makePooledMachine(
     wasRunning: false,
     xml: renamedDomain(header.xml, from, to),
   }));
-  await libvirt.restore(file);
+  await ground.late.asked(names.domain, () => libvirt.restore(file));
   rmSync(file);
   const domain = (await libvirt.list()).find(({ name }) => name === names.domain);
   if (domain?.state !== "paused") throw new PoolError(`${names.domain} is ${domain?.state ?? "gone"}`);
@@ -55,7 +55,7 @@ export async function makePooledMachine(
 }
 
 /** May be done again. @throws {AggregateError} when something stays */
-export async function endPooledMachine(ground: PoolGround, id: string): Promise<void> {
+export async function endPooledMachine(ground: PoolWorks, id: string): Promise<void> {
   rmSync(statePath(ground, id), { force: true });
   await takeAway(ground, id);
 }

@@ -5,7 +5,14 @@ import { type DomainPlan, domainXml } from "../domain/index.ts";
 import { planGround } from "../egress/index.ts";
 import { leaseNames } from "../guest-link.ts";
 import type { VmImage } from "../image/index.ts";
-import { agentSocketOf, makePlace, type PoolGround, planOf, takeAway } from "./pool-ground.ts";
+import {
+  agentSocketOf,
+  makePlace,
+  type PoolGround,
+  type PoolWorks,
+  planOf,
+  takeAway,
+} from "./pool-ground.ts";
 import type { Shape } from "./shape.ts";
 
 /** A machine that was saved when its agent had just come up: no lease ever had it, and it has met nobody. */
@@ -46,7 +53,7 @@ export function warmKey(ground: PoolGround, shape: Shape, image: VmImage, qemuVe
  * @throws what failed; whatever there is by then is taken away by {@link removeWarmFile}
  */
 export async function makeWarmFile(
-  ground: PoolGround,
+  ground: PoolWorks,
   id: string,
   shape: Shape,
   image: VmImage,
@@ -56,7 +63,9 @@ export async function makeWarmFile(
   const names = leaseNames(id);
   await egress.confine(planGround(names));
   const plan = planOf(ground, id, shape, image, await makePlace(ground, id, shape, image));
-  await libvirt.create(domainXml(plan), { isPaused: true, endsWithConnection: true });
+  await ground.late.asked(names.domain, () =>
+    libvirt.create(domainXml(plan), { isPaused: true, endsWithConnection: true }),
+  );
   await egress.park(planGround(names));
   await libvirt.resume(names.domain);
   const agent = agentAt(agentSocketOf(ground, id));
@@ -73,7 +82,7 @@ export async function makeWarmFile(
 }
 
 /** Machines that were made of it go on. May be done again. @throws {AggregateError} when something stays */
-export async function removeWarmFile(ground: PoolGround, id: string): Promise<void> {
+export async function removeWarmFile(ground: PoolWorks, id: string): Promise<void> {
   rmSync(warmPath(ground, id), { force: true });
   await takeAway(ground, id);
 }

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import { createLog } from "../../../../src/host/log.ts";
 import { type DemoNews, Demos } from "../../../../src/vm/demo/index.ts";
+import { LibvirtTimeoutError } from "../../../../src/vm/libvirt/index.ts";
 import { scratchFolders } from "../../scratch.ts";
 
 const scratch = scratchFolders();
@@ -29,6 +30,9 @@ function box(machines = 2) {
     isDestroyable: true,
     isStartable: true,
     isMaking: false,
+    /** libvirt does not answer in time; what it was asked for comes when it is let go. */
+    late: undefined as (() => void) | undefined,
+    isSlow: false,
     starts: Promise.resolve(),
     running: new Set<string>(),
     notes: [] as string[],
@@ -43,6 +47,10 @@ function box(machines = 2) {
           const [, name = ""] = /<name>([^<]+)/.exec(xml) ?? [];
           seen.isMaking = true;
           await seen.starts;
+          if (seen.isSlow) {
+            seen.late = () => void seen.running.add(name);
+            throw new LibvirtTimeoutError("create", 30_000);
+          }
           seen.running.add(name);
           seen.xml.push(xml);
           const [, path = ""] = /<serial[\s\S]*?path="([^"]+)"/.exec(xml) ?? [];
@@ -267,6 +275,40 @@ describe("visitors' machines", () => {
     expect(await demos.begin("phone", SIZE)).toEqual({ refused: "failed" });
     await until(() => demos.live().length === 0);
     expect(existsSync(folder) && readdirSync(folder)).toEqual([]);
+  });
+
+  test("that libvirt makes after it was waited for in vain are looked for until they have come, and ended", async () => {
+    const { demos, seen, folder, time } = box();
+    seen.isSlow = true;
+    expect(await demos.begin("phone", SIZE)).toEqual({ refused: "failed" });
+    const [{ id = "" } = {}] = demos.live();
+    const looked = () => seen.destroyed.length;
+    for (let look = 1; look <= 3; look += 1) {
+      await until(() => looked() === look);
+      // The look is over when it has asked for the next one.
+      await Bun.sleep(0);
+      expect(demos.live().map((one) => one.id)).toEqual([id]);
+      if (look < 3) time.advance(5_000);
+    }
+    seen.late?.();
+    expect(seen.running.size).toBe(1);
+    time.advance(5_000);
+    await until(() => demos.live().length === 0);
+    expect(seen.running.size).toBe(0);
+    expect(existsSync(folder) && readdirSync(folder)).toEqual([]);
+  });
+
+  test("that do not come after all are not looked for for ever", async () => {
+    const { demos, seen, time } = box();
+    seen.isSlow = true;
+    await demos.begin("phone", SIZE);
+    for (let look = 1; demos.live().length > 0; look += 1) {
+      expect(look).toBeLessThanOrEqual(13);
+      await until(() => seen.destroyed.length >= look || demos.live().length === 0);
+      await Bun.sleep(0);
+      time.advance(5_000);
+    }
+    expect(seen.destroyed.length).toBe(13);
   });
 
   test("all end when the box stops, and none begins then", async () => {

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { VirtualTime } from "../../../../src/bench/virtual-time.ts";
 import type { Cause } from "../../../../src/vm/host-first/index.ts";
 import type { VmImage } from "../../../../src/vm/image/index.ts";
+import { LibvirtTimeoutError } from "../../../../src/vm/libvirt/index.ts";
 import { encodeSaveHeader, readSaveHeader } from "../../../../src/vm/libvirt/save-file.ts";
 import { Pool, type PoolGround, type PoolPolicy, USUAL_POOL } from "../../../../src/vm/pool/index.ts";
 import { capturedLog } from "../../captured-log.ts";
@@ -19,6 +20,10 @@ export class PlayedBox {
   readonly namespaces = new Set<string>();
   /** Calls that fail, by their names. */
   readonly broken = new Set<string>();
+  /** Calls that libvirt does not answer in time; what they are to make comes later. */
+  readonly slow = new Set<"create" | "restore">();
+  /** Makes what slow calls have asked for. */
+  readonly late: (() => void)[] = [];
   qemuVersion = 7_002_000;
   private readonly xmls = new Map<string, string>();
   private numbers = 0;
@@ -28,6 +33,15 @@ export class PlayedBox {
   private step(what: string, of: string): void {
     this.done.push(what);
     if (this.broken.has(what)) throw new Error(`${what} of ${of} is broken`);
+  }
+
+  private come(call: "create" | "restore", name: string, state: "paused" | "running"): void {
+    const make = () => void this.domains.set(name, state);
+    if (this.slow.has(call)) {
+      this.late.push(make);
+      throw new LibvirtTimeoutError(call, 30_000);
+    }
+    make();
   }
 
   ground(): PoolGround {
@@ -41,7 +55,7 @@ export class PlayedBox {
         create: async (xml, how) => {
           const name = /<name>([^<]*)</.exec(xml)?.[1] ?? "";
           this.step("create", name);
-          this.domains.set(name, how.isPaused ? "paused" : "running");
+          this.come("create", name, how.isPaused ? "paused" : "running");
           this.xmls.set(name, xml);
           return { name, uuid: "", state: "paused" };
         },
@@ -68,7 +82,7 @@ export class PlayedBox {
           this.step("restore", path);
           const { xml, wasRunning } = await readSaveHeader(path);
           const name = /<name>([^<]*)</.exec(xml)?.[1] ?? "";
-          this.domains.set(name, wasRunning ? "running" : "paused");
+          this.come("restore", name, wasRunning ? "running" : "paused");
           return undefined;
         },
       },

@@ -104,6 +104,51 @@ describe("a pool of machines", () => {
     },
   );
 
+  test.each([
+    { call: "create", before: 0 },
+    { call: "restore", before: 1 },
+  ] as const)(
+    "looks for a machine whose $call libvirt answers too late until it has come, and ends it",
+    async ({ call, before }) => {
+      const folder = scratch();
+      const { pool, box, time, looks, lines } = playedPool(folder);
+      await looks(before);
+      const [file] = pool.ids;
+      box.slow.add(call);
+      await looks(1);
+      const [id = ""] = pool.ids.filter((one) => one !== file);
+      time.advance(5_000);
+      await looks(2);
+      // Whoever looks after what belongs to nobody leaves it to the pool meanwhile.
+      expect(pool.ids).toContain(id);
+      expect(box.late).toHaveLength(1);
+      for (const come of box.late) come();
+      expect(box.domains.size).toBe(1);
+      await looks(1);
+      expect(box.domains.size).toBe(0);
+      expect(pool.ids).not.toContain(id);
+      expect(readdirSync(folder).filter((name) => !name.endsWith(".warm"))).toEqual([]);
+      // That it was not made was said; that it may still come is nothing to be told each second.
+      expect(lines.filter(({ level }) => level >= 40)).toHaveLength(1);
+      await pool.stop();
+    },
+  );
+
+  test("does not look for ever for a machine that does not come", async () => {
+    const { pool, box, time, looks } = playedPool(scratch());
+    box.slow.add("create");
+    await looks(1);
+    const [id = ""] = pool.ids;
+    time.advance(59_999);
+    box.broken.add("create");
+    await looks(1);
+    expect(pool.ids).toContain(id);
+    time.advance(1);
+    await looks(1);
+    expect(pool.ids).not.toContain(id);
+    await pool.stop();
+  });
+
   test("keeps what cannot be ended in mind until it is gone", async () => {
     const { pool, box, looks } = playedPool(scratch());
     await looks(FILLED);
