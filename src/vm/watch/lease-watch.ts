@@ -1,4 +1,4 @@
-import { atIntervals } from "../../host/intervals.ts";
+import { atIntervals, onceAtATime } from "../../host/intervals.ts";
 import { run } from "../../host/run.ts";
 import { systemTimers, type Timers } from "../../host/timers.ts";
 import { inside } from "../egress/index.ts";
@@ -39,9 +39,16 @@ interface Looked {
   evidence: readonly CountedEvidence[];
 }
 
+interface Watching {
+  watched: WatchedLease;
+  last?: Looked;
+  /** Never twice at once: both looks would tell of the same packets. Kept when one that began after the call is over. */
+  look(): Promise<void>;
+}
+
 /** Looks at what the machines send and try, and tells of what they are not to do. */
 export class LeaseWatch {
-  private readonly leases = new Map<string, { watched: WatchedLease; last?: Looked }>();
+  private readonly leases = new Map<string, Watching>();
   private readonly source: CounterSource;
   private end: (() => Promise<void>) | undefined;
 
@@ -66,15 +73,18 @@ export class LeaseWatch {
 
   /** From its attachment on; one that is watched already goes on, with what was seen of it. */
   add(watched: WatchedLease): void {
-    if (!this.leases.has(watched.lease)) this.leases.set(watched.lease, { watched });
+    if (this.leases.has(watched.lease)) return;
+    const entry: Watching = { watched, look: onceAtATime(() => this.lookAt(entry)) };
+    this.leases.set(watched.lease, entry);
   }
 
   /** @returns what it did in all, as of a last look where that is possible */
   async remove(lease: string): Promise<LeaseTraffic | undefined> {
-    await this.lookAt(lease);
-    const traffic = this.traffic(lease);
-    this.leases.delete(lease);
-    return traffic;
+    const entry = this.leases.get(lease);
+    await entry?.look();
+    // Somebody else may have removed it meanwhile, and it be watched anew.
+    if (this.leases.get(lease) === entry) this.leases.delete(lease);
+    return entry?.last?.traffic;
   }
 
   /** As of the last look. */
@@ -84,13 +94,12 @@ export class LeaseWatch {
 
   /** Looks at all of them, one after the other: the box has other work. */
   async look(): Promise<void> {
-    for (const lease of [...this.leases.keys()]) await this.lookAt(lease);
+    for (const entry of [...this.leases.values()]) await entry.look();
   }
 
-  private async lookAt(lease: string): Promise<void> {
-    const entry = this.leases.get(lease);
-    if (!entry) return;
-    const { namespace } = entry.watched;
+  private async lookAt(entry: Watching): Promise<void> {
+    const { lease, namespace } = entry.watched;
+    if (this.leases.get(lease) !== entry) return;
     try {
       const traffic = parseCounters(await this.source.counters(namespace));
       const tried = hasRogue(entry.last?.traffic, traffic);
@@ -104,7 +113,7 @@ export class LeaseWatch {
       for (const event of events) this.options.onRogue(event);
     } catch (error) {
       // Removed while it was looked at.
-      if (this.leases.has(lease)) this.options.onFailure(lease, error);
+      if (this.leases.get(lease) === entry) this.options.onFailure(lease, error);
     }
   }
 }

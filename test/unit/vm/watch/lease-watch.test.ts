@@ -11,13 +11,24 @@ const counters = (amounts: Record<string, number>) =>
 const NO_SETS = JSON.stringify({ nftables: [] });
 
 function watched() {
-  const state = { counters: counters({}), asked: 0, failures: [] as unknown[], events: [] as RogueEvent[] };
+  const state = {
+    ...{ counters: counters({}), asked: 0, failures: [] as unknown[], events: [] as RogueEvent[] },
+    /** Looks that are under way, and the most that ever were; a look ends when it is let go. */
+    ...{ underWay: 0, most: 0, held: Promise.resolve() },
+  };
   const watch = new LeaseWatch({
     onRogue: (event) => state.events.push(event),
     onFailure: (_, error) => state.failures.push(error),
     wallMs: () => 42,
     source: {
-      counters: async () => state.counters,
+      counters: async () => {
+        state.underWay += 1;
+        state.most = Math.max(state.most, state.underWay);
+        const read = state.counters;
+        await state.held;
+        state.underWay -= 1;
+        return read;
+      },
       sets: async () => {
         state.asked += 1;
         return NO_SETS;
@@ -64,4 +75,34 @@ test("a look that fails is told, and the next one goes on from the last that did
   state.counters = counters({ arp: 3 });
   await watch.look();
   expect(state.events.map(({ packets }) => packets)).toEqual([1, 2]);
+});
+
+test("a lease is never looked at twice at once: what it tried is told once, and its end sees what came last", async () => {
+  const { state, watch } = watched();
+  watch.add({ lease: "a", namespace: "omvm-a" });
+  const held = Promise.withResolvers<void>();
+  state.held = held.promise;
+  state.counters = counters({ up: 5, arp: 2 });
+  const looks = [watch.look(), watch.look()];
+  state.counters = counters({ up: 7, arp: 3 });
+  const removed = [watch.remove("a"), watch.remove("a")];
+  held.resolve();
+  await Promise.all(looks);
+  expect((await Promise.all(removed)).map((traffic) => traffic?.up.packets)).toEqual([7, 7]);
+  expect(state.most).toBe(1);
+  expect(state.events.map(({ packets }) => packets)).toEqual([2, 1]);
+});
+
+test("a lease that is removed while it is looked at is not missed, and one that is watched anew begins anew", async () => {
+  const { state, watch } = watched();
+  watch.add({ lease: "a", namespace: "omvm-a" });
+  state.counters = counters({ up: 5 });
+  await watch.look();
+  const removed = watch.remove("a");
+  await removed;
+  watch.add({ lease: "a", namespace: "omvm-b" });
+  expect(watch.traffic("a")).toBeUndefined();
+  await watch.look();
+  expect(watch.traffic("a")?.up.packets).toBe(5);
+  expect(await watch.remove("nobody")).toBeUndefined();
 });
