@@ -33,6 +33,7 @@ import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts, WELL_PATH, wiredListensHere } from "./portal/index.ts";
 import { Journal, loadKeptConfig, tellFromNewer } from "./store/index.ts";
+import { builtAt, networkReading, TimePart } from "./time/index.ts";
 import { composeUpdate } from "./update/index.ts";
 import { policyOf } from "./vm/admission/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
@@ -144,6 +145,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...{ config, backend, gateway },
       farServices: farServices?.list() ?? [],
       demoMinutes: lending?.demoMinutes(),
+      asksTime: timekeeper.asksPhones(),
       isConfigBroken: problems.length > 0,
       tlsHost: certificate?.host,
     });
@@ -215,6 +217,19 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     journal,
     log,
   });
+  const timekeeper = new TimePart({
+    leastPhones: config.time.phones,
+    // Elsewhere the clock is somebody's, and this machine's other work goes by it.
+    setsClock: onBoard && isFlashed(),
+    builtMs: builtAt(),
+    runFolder,
+    network: networkReading,
+    radios: () => lora.clocks(),
+    networks: mesh,
+    ...{ clock, journal, log },
+    bootClock: systemBootClock(),
+    timers: systemTimers,
+  });
   // On one machine every box has the same stations.
   const roaming =
     onBoard && config.mesh.enabled && config.gateway.roaming
@@ -252,6 +267,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         networks: mesh,
         lora: config.messages.lora ? { part: lora, address: linkAddressOf(key.hash) } : undefined,
         onUplinkChange: (listener) => gateway.onUplinkChange(listener),
+        timekeeper,
         randomBytes,
         journal,
         log,
@@ -263,11 +279,16 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     ...(messages ? { messages: messages.guests } : {}),
     ...(lending ? { demos: lending } : {}),
     onFactsChange: (listener) => {
-      const ends = [farServices?.onChange(listener), lending?.onChange(listener)];
+      const ends = [
+        farServices?.onChange(listener),
+        lending?.onChange(listener),
+        timekeeper.onAsking(listener),
+      ];
       return () => {
         for (const end of ends) end?.();
       };
     },
+    phoneSays: (station, wallMs) => timekeeper.phoneSays(station, wallMs),
     certificate,
     runFolder,
     log,
@@ -285,6 +306,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
         parts: () => lifecycle.status(),
         openSos: () => messages?.operator.sosBoard().length ?? 0,
         power: () => readSensors().power,
+        isClockKnown: () => timekeeper.isTrusted(),
         timers: systemTimers,
       })
     : undefined;
@@ -321,6 +343,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       ...(messages ? [messages] : []),
       portal,
       lora,
+      timekeeper,
       ...(radios?.batman ? [radios.batman] : []),
       ...parts,
       ...(lending
@@ -352,6 +375,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           gateway,
           wifi: radios?.wifi,
           uplinks: ways,
+          time: timekeeper,
           update,
           lora: texts,
           mesh: mesh.desk,

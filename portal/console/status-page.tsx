@@ -2,6 +2,7 @@
 import { raw } from "hono/html";
 import { problemLine } from "../../src/config/index.ts";
 import type { BoxStatus } from "../../src/portal/status.ts";
+import { timeText } from "../../src/time/time-view.ts";
 import { updateNotes, updateText } from "../../src/update/index.ts";
 
 export const STATUS_STYLE = [
@@ -52,6 +53,7 @@ export function statusPage(status: BoxStatus): string {
                 </>
               ) : null}
             </p>
+            {status.time ? <p class="s">{`Time: ${timeText(status.time)}.`}</p> : null}
             {config.problems.length === 0 ? null : (
               <section class="n">
                 <h2>Part of the configuration is wrong and not in use</h2>

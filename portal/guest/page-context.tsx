@@ -26,6 +26,8 @@ export interface BoxFacts {
   /** For so long the box lends a guest a machine to try in the browser; absent where it lends none. */
   demoMinutes?: number;
   configBroken: boolean;
+  /** The box does not know what time it is, and asks the phones. */
+  asksTime?: boolean;
 }
 
 /** What every page is made from. */

@@ -5,6 +5,7 @@ import { Layout } from "./layout.tsx";
 import { Hub } from "./messages/hub.tsx";
 import { FirstNotices } from "./messages/notice-list.tsx";
 import { type BoxFacts, frame, Hidden, link, type PageContext } from "./page-context.tsx";
+import { PHONE_TIME_FORM, PhoneTimeField, PhoneTimeScript } from "./phone-time.tsx";
 
 export type { BoxFacts, PageContext } from "./page-context.tsx";
 
@@ -81,8 +82,9 @@ export function welcomePage(context: PageContext, token: string, again = false, 
       <p>
         <a href={link("/risks", context)}>{t("risks.more")}</a>
       </p>
-      <form method="post" action="/agree">
+      <form method="post" action="/agree" name={facts.asksTime ? PHONE_TIME_FORM : undefined}>
         <Hidden token={token} language={language} />
+        {facts.asksTime ? <PhoneTimeField /> : null}
         {next === undefined ? null : <input type="hidden" name="next" value={next} />}
         <p class="s">{t(onlineKey(facts, "before"))}</p>
         <button class="b" type="submit">
@@ -90,6 +92,7 @@ export function welcomePage(context: PageContext, token: string, again = false, 
         </button>
         <p class="s">{t("consent.note")}</p>
       </form>
+      {facts.asksTime ? <PhoneTimeScript /> : null}
     </Layout>
   ).toString();
 }

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { uptimeText } from "../../portal/console/status-page.tsx";
 import { problemLine } from "../config/index.ts";
 import type { BoxStatus } from "../portal/index.ts";
+import { timeText } from "../time/index.ts";
 import { askBox, type ControlOptions, withControlOptions } from "./control.ts";
 
 export function statusCommand(): Command {
@@ -21,11 +22,13 @@ function statusText({
   config,
   parts,
   guestsByState,
+  time,
   journal,
 }: BoxStatus): string {
   const width = Math.max(...parts.map((part) => part.name.length));
   const lines = [
     `${name}: Omerta Box ${version}, ${mode} mode, up for ${uptimeText(uptimeSeconds)}`,
+    ...(time ? [`  time: ${timeText(time)}`] : []),
     ...config.problems.map((problem) => `  ! ${config.file}: ${problemLine(problem)}`),
     "",
     ...parts.map((part) => `  ${part.name.padEnd(width)}  ${part.state.padEnd(7)}  ${part.detail}`),

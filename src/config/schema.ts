@@ -3,6 +3,7 @@ import { z } from "zod";
 import { interfaceName, text } from "./fields.ts";
 import { mesh } from "./mesh-schema.ts";
 import { messages } from "./messages-schema.ts";
+import { time } from "./time-schema.ts";
 import { update } from "./update-schema.ts";
 import { uplinks } from "./uplinks-schema.ts";
 import { vm } from "./vm-schema.ts";
@@ -363,7 +364,21 @@ const log = z
 
 /** The whole of `omerta.toml`. Every key has a default, so an empty file is a valid one. */
 export const configSchema = z
-  .strictObject({ box, portal, gateway, uplinks, wifi, lora, mesh, messages, vm, update, management, log })
+  .strictObject({
+    box,
+    portal,
+    gateway,
+    uplinks,
+    wifi,
+    lora,
+    mesh,
+    messages,
+    vm,
+    update,
+    time,
+    management,
+    log,
+  })
   .superRefine(({ box, portal, gateway, uplinks, mesh, management }, context) => {
     const refuse = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });

@@ -27,7 +27,7 @@ import {
 import { LinkNumbers } from "./link-numbers.ts";
 import { LoraCase, type LoraCaseOptions } from "./lora-case.ts";
 import { type LoraStatus, loraStatus, nameOf } from "./lora-status.ts";
-import type { Fate } from "./radio.ts";
+import type { Fate, RadioClock } from "./radio.ts";
 import type { LineInfo } from "./serial/index.ts";
 
 export interface LoraPartOptions {
@@ -127,6 +127,11 @@ export class LoraPart extends EventEmitter<LoraEvents> implements Part {
 
   status(): LoraStatus {
     return loraStatus(this.options.address, [...this.cases.values()], this.options.timers.monotonicMs());
+  }
+
+  /** What the clocks of the cases say that have one. */
+  clocks(): RadioClock[] {
+    return [...this.cases.values()].flatMap(({ radioStatus }) => radioStatus?.clock ?? []);
   }
 
   detail(): string {

@@ -61,6 +61,8 @@ export interface MessagesPartOptions {
   /** Told when the way to the internet comes or goes. @returns ends it */
   onUplinkChange: (listener: () => void) => () => void;
   clock: Clock;
+  /** Whether the clock was told the time, and whether by somebody to be trusted. Without: it is right. */
+  timekeeper?: { isKnown(): boolean; isTrusted(): boolean };
   timers: Timers;
   bootClock: BootClock;
   random: () => number;
@@ -128,7 +130,11 @@ export class MessagesPart implements Part {
       changed: () => this.networkChanged(),
     });
     this.lora = options.lora && new LoraCarrier({ ...carried, ...options.lora });
-    const maker = new BundleMaker({ key: () => keys.current(), wallMs: () => clock.wallMs(), random32 });
+    const { timekeeper } = options;
+    // A date is for people to read; of how long a stick lay about more is decided.
+    const dateMs = () => (timekeeper?.isKnown() === false ? 0 : clock.wallMs());
+    const sureMs = () => (timekeeper?.isTrusted() === false ? 0 : clock.wallMs());
+    const maker = new BundleMaker({ key: () => keys.current(), wallMs: dateMs, random32 });
     this.mail = new MailCarrier({
       config: config.mail,
       boxName,
@@ -143,7 +149,7 @@ export class MessagesPart implements Part {
     this.sticks = new StickCarrier({
       beneath: config.sticks,
       custody: store,
-      wallMs: () => clock.wallMs(),
+      wallMs: sureMs,
       timers,
       told: (kind, subject, detail) => this.tell(kind, subject, detail),
       log,

@@ -43,12 +43,19 @@ const MAX_BEHIND = 20_000;
 
 const address = z.union([z.ipv4(), z.ipv6()]);
 const language = z.string().regex(/^[a-z]{2,3}$/);
+/** Milliseconds since 1970, as a phone says. */
+const now = z
+  .string()
+  .regex(/^\d{13}$/)
+  .transform(Number)
+  .optional();
 
 /**
  * The narrow side of the daemon that faces the portal's process, over a Unix socket. It can ask about a guest by
  * address, report that a page was shown, that the guest agreed or left, and nothing else; with `messages`, which are under
  * `/messages` and `/app`, hand on what guests write and read what everybody may, or what is for a person who proves to be them; with
  * `demos`, which are under `/demo`, begin a machine for a visitor, and be its screen and its keyboard.
+ * @param phoneSays told what the phone's clock says of a guest who agrees, in ms since 1970
  */
 export function deskApi(
   gateway: Gateway,
@@ -57,6 +64,7 @@ export function deskApi(
   messages: GuestMessages | undefined,
   onFactsChange: (listener: () => void) => () => void = () => () => {},
   demos?: GuestDemos,
+  phoneSays: (station: string, wallMs: number) => void = () => {},
 ) {
   const guest = zValidator("query", z.strictObject({ address }));
   const seen = (address: string, view: GuestView): DeskGuest => {
@@ -79,9 +87,11 @@ export function deskApi(
       const { address } = c.req.valid("query");
       return c.json(seen(address, await gateway.shown(address)), 200);
     })
-    .post("/guest/agree", zValidator("query", z.strictObject({ address, language })), async (c) => {
-      const { address, language } = c.req.valid("query");
-      return c.json(seen(address, await gateway.agree(address, language)), 200);
+    .post("/guest/agree", zValidator("query", z.strictObject({ address, language, now })), async (c) => {
+      const { address, language, now } = c.req.valid("query");
+      const agreed = seen(address, await gateway.agree(address, language));
+      if (now !== undefined && agreed.station !== undefined) phoneSays(agreed.station, now);
+      return c.json(agreed, 200);
     })
     .post("/guest/leave", guest, async (c) => {
       const { address } = c.req.valid("query");

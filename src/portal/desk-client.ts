@@ -31,8 +31,10 @@ export class DeskClient {
     return answered(this.client.guest.shown.$post({ query: { address } }));
   }
 
-  agree(address: string, language: string): Promise<DeskGuest> {
-    return answered(this.client.guest.agree.$post({ query: { address, language } }));
+  /** @param phoneMs what the phone's clock says, in ms since 1970; undefined where it did not tell */
+  agree(address: string, language: string, phoneMs?: number): Promise<DeskGuest> {
+    const now = phoneMs === undefined ? {} : { now: String(phoneMs) };
+    return answered(this.client.guest.agree.$post({ query: { address, language, ...now } }));
   }
 
   leave(address: string): Promise<DeskGuest> {

@@ -27,6 +27,13 @@ const form = z.object({
   token: z.string().max(64).default(""),
   lang: z.string().max(12).default(""),
   next: z.enum(NEXT_PAGES).optional().catch(undefined),
+  // Milliseconds since 1970, of this century and the next.
+  now: z
+    .string()
+    .regex(/^[1-6]\d{12}$/)
+    .transform(Number)
+    .optional()
+    .catch(undefined),
 });
 
 /**
@@ -109,11 +116,11 @@ export function guestApp(
   const limited = bodyLimit({ maxSize: MAX_FORM_BYTES, onError: () => empty(413) });
 
   app.post("/agree", limited, async (c) => {
-    const { token, language, next } = await readForm(c.req.raw);
+    const { token, language, next, now } = await readForm(c.req.raw);
     const { address } = c.env;
     if (!tokens.matches(address, token)) return pages.welcome(address, language, true, next);
     try {
-      directory.remember(address, await desk.agree(address, language.code));
+      directory.remember(address, await desk.agree(address, language.code, now));
       return seeOther(`/${next ?? "on"}?lang=${language.code}`);
     } catch (error) {
       return pages.problem(error, language, "/");
@@ -182,12 +189,14 @@ interface Form {
   token: string;
   language: Language;
   next?: NextPage | undefined;
+  /** What the phone's clock says, in ms since 1970. */
+  now?: number | undefined;
 }
 
 async function readForm(request: Request): Promise<Form> {
   const type = request.headers.get("content-type") ?? "";
   const text = type.startsWith("application/x-www-form-urlencoded") ? await request.text() : "";
   const fields = form.safeParse(Object.fromEntries(new URLSearchParams(text)));
-  const { token, lang, next } = fields.success ? fields.data : { token: "", lang: "" };
-  return { token, language: languageOf(lang) ?? languageFor(request), next };
+  const { token, lang, next, now } = fields.success ? fields.data : { token: "", lang: "" };
+  return { token, language: languageOf(lang) ?? languageFor(request), next, now };
 }

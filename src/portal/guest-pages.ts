@@ -11,6 +11,7 @@ import {
   risksPage,
   welcomePage,
 } from "../../portal/guest/pages.tsx";
+import { PHONE_TIME_SCRIPT } from "../../portal/guest/phone-time.tsx";
 import { qrSvg } from "../../portal/guest/qr-svg.ts";
 import { guestStyle } from "../../portal/guest/style.ts";
 import { durationText } from "../../portal/guest/words.ts";
@@ -148,7 +149,10 @@ export class GuestPages {
     if (work === undefined) return this.html(page);
     const headers = new Headers(this.derived().headers);
     const policy = headers.get("Content-Security-Policy") ?? "";
-    headers.set("Content-Security-Policy", `${policy};script-src 'self'`);
+    const withOurs = policy.includes("script-src ")
+      ? policy.replace("script-src ", "script-src 'self' ")
+      : `${policy};script-src 'self'`;
+    headers.set("Content-Security-Policy", withOurs);
     return new Response(page, { headers });
   }
 
@@ -170,7 +174,7 @@ export class GuestPages {
     if (this.kept?.facts !== facts) {
       this.kept = {
         facts,
-        headers: pageHeaders(facts.accent),
+        headers: pageHeaders(facts),
         hosts: new Set(facts.portalHosts),
         qr: qrSvg(`${facts.portalUrl}/`),
       };
@@ -179,14 +183,21 @@ export class GuestPages {
   }
 }
 
-/** The style in the page is the only thing that a browser may take from it besides its words. */
-function pageHeaders(accent: string): Headers {
-  const digest = new Bun.CryptoHasher("sha256").update(guestStyle(accent)).digest("base64");
+/**
+ * The style in the page is the only thing that a browser may take from it besides its words; and the line that tells the phone's time,
+ * while the box asks for that.
+ */
+function pageHeaders({ accent, asksTime }: PortalFacts): Headers {
+  const scripts = asksTime ? `script-src '${digestOf(PHONE_TIME_SCRIPT)}';` : "";
   return new Headers({
     "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": `default-src 'none';style-src 'sha256-${digest}';form-action 'self';base-uri 'none';frame-ancestors 'none'`,
+    "Content-Security-Policy": `default-src 'none';style-src '${digestOf(guestStyle(accent))}';${scripts}form-action 'self';base-uri 'none';frame-ancestors 'none'`,
   });
 }
+
+/** As a policy names what may stand in a page (CSP level 2, section 4.2.5). */
+const digestOf = (text: string): string =>
+  `sha256-${new Bun.CryptoHasher("sha256").update(text).digest("base64")}`;

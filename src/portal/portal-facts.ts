@@ -10,6 +10,8 @@ export interface FactSources {
   farServices: readonly FarService[];
   /** For so long a guest is lent a machine to try; undefined: the box lends none now. */
   demoMinutes: number | undefined;
+  /** Whether the phones are to say what time it is. */
+  asksTime: boolean;
   /** The configuration could not be read as it was meant. */
   isConfigBroken: boolean;
   /** The host of the certificate, where there is one. */
@@ -18,7 +20,7 @@ export interface FactSources {
 
 /** What the portal tells guests of the box, as it is now. */
 export function portalFacts(sources: FactSources): PortalFacts {
-  const { config, backend, gateway, farServices, demoMinutes, isConfigBroken, tlsHost } = sources;
+  const { config, backend, gateway, farServices, demoMinutes, asksTime, isConfigBroken, tlsHost } = sources;
   const url = ({ port, path }: { port: number; path: string }) =>
     `http://${config.gateway.name}:${port}${path}`;
   return {
@@ -36,6 +38,7 @@ export function portalFacts(sources: FactSources): PortalFacts {
     guestToGuest: config.gateway.guest_to_guest,
     configBroken: isConfigBroken,
     ...(demoMinutes === undefined ? {} : { demoMinutes }),
+    ...(asksTime ? { asksTime } : {}),
     ...(tlsHost === undefined ? {} : { tlsHost }),
   };
 }

@@ -18,6 +18,8 @@ export interface PortalPartOptions {
   messages?: GuestMessages;
   /** Machines that guests may try; undefined where the box lends none to them. */
   demos?: GuestDemos;
+  /** Told what a guest's phone says of the time. @param station its MAC address @param wallMs ms since 1970 */
+  phoneSays?: (station: string, wallMs: number) => void;
   /** Told when there are other facts for a reason of its own. @returns ends it */
   onFactsChange?: (listener: () => void) => () => void;
   certificate: PortalCertificate | undefined;
@@ -38,10 +40,11 @@ export class PortalPart implements Part {
   constructor(private readonly options: PortalPartOptions) {}
 
   async start(): Promise<void> {
-    const { gateway, facts, messages, demos, onFactsChange, certificate, runFolder, log } = this.options;
+    const { gateway, facts, messages, demos, onFactsChange, phoneSays, certificate, runFolder, log } =
+      this.options;
     const user = unprivilegedUser(USERS, CLI, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
-    const desk = deskApi(gateway, facts, log, messages, onFactsChange, demos);
+    const desk = deskApi(gateway, facts, log, messages, onFactsChange, demos, phoneSays);
     this.desk = serveSocket(deskSocket, desk.fetch, user.ids);
     const listens = gateway.backend.portalListens.map(listenText);
     const tlsFolder = join(runFolder, "portal");

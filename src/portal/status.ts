@@ -5,6 +5,7 @@ import type { LoraTexts, LoraView } from "../lora/index.ts";
 import type { MeshControl, NetworkStatus, PeerStatus } from "../mesh/index.ts";
 import type { MessagesStatus, OperatorMessages, ShownSos } from "../messages/index.ts";
 import type { Journal, JournalEntry } from "../store/index.ts";
+import type { TimePart, TimeView } from "../time/index.ts";
 import type { UpdateView } from "../update/index.ts";
 import type { OperatedCompute } from "../vm/operator/index.ts";
 import type { WifiPart, WifiView } from "../wifi/air/index.ts";
@@ -34,6 +35,8 @@ export interface BoxStatus {
   wifi?: WifiView | undefined;
   /** The ways to the internet; undefined where the machine's are left as they are. */
   uplinks?: UplinkView[] | undefined;
+  /** What time it is, and who says so. */
+  time?: TimeView | undefined;
   /** undefined on a machine that was not made from an image. */
   update?: UpdateView | undefined;
   lora: LoraView;
@@ -64,6 +67,7 @@ export interface StatusSource {
   gateway: Gateway;
   wifi?: Pick<WifiPart, "view"> | undefined;
   uplinks?: Pick<UplinkWatch, "view"> | undefined;
+  time?: Pick<TimePart, "view"> | undefined;
   update?: UpdateDesk | undefined;
   lora: Pick<LoraTexts, "view" | "send">;
   mesh: Pick<MeshControl, "networks" | "peers">;
@@ -106,6 +110,7 @@ export function boxStatus(source: StatusSource, startedMs: number): BoxStatus {
     guestsByState,
     wifi: source.wifi?.view(),
     uplinks: source.uplinks?.view(),
+    time: source.time?.view(),
     update: source.update?.view(),
     lora: source.lora.view(),
     mesh: { networks: source.mesh.networks(), peers: source.mesh.peers().slice(0, MAX_PEERS_SHOWN) },

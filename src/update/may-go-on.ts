@@ -11,7 +11,7 @@ export interface Surroundings {
   power: "mains" | "battery" | "low" | undefined;
   /** By the box's clock. */
   utcHour: number;
-  /** Whether that clock has been set since it started: without, no window can be kept to. */
+  /** Whether that clock has been set since it started, by somebody to be trusted: without, no window can be kept to. */
   isClockKnown: boolean;
   /** Why this board cannot try a system; undefined where it can. */
   unable: string | undefined;

@@ -25,7 +25,7 @@ export interface UpdatePartOptions {
   vitals: () => Promise<Vitals>;
   openSos: () => number;
   power: () => Surroundings["power"];
-  /** Whether the clock has been set since the box started. */
+  /** Whether the clock has been set since the box started, by somebody to be trusted. */
   isClockKnown: () => boolean;
   clock: Clock;
   timers: Timers;

@@ -24,9 +24,9 @@ export class FakeDesk {
     return this.answer(`shown ${address}`, address);
   }
 
-  async agree(address: string, language: string): Promise<DeskGuest> {
+  async agree(address: string, language: string, phoneMs?: number): Promise<DeskGuest> {
     if (!this.fault) this.guests.set(address, RELEASED);
-    return this.answer(`agree ${address} ${language}`, address);
+    return this.answer(`agree ${address} ${language}${phoneMs === undefined ? "" : ` ${phoneMs}`}`, address);
   }
 
   async leave(address: string): Promise<DeskGuest> {
