@@ -157,7 +157,7 @@ export class MeshPart implements Part {
       // Only the network whose session it belongs to can open it.
       for (const network of this.running.all()) network.paths.receive({ by: "lora", address }, datagram);
     });
-    const api = meshApi(this.desk);
+    const api = meshApi(this.desk, this.options.timers);
     const serve = (request: Request) => api.fetch(request);
     // Who listens may wait for hours, and to reach a box can take half a minute.
     this.server = serveSocket(join(runFolder, MESH_SOCKET), serve, undefined, 0);

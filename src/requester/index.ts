@@ -18,6 +18,7 @@ export { type KeptLease, RequesterState } from "./requester-state.ts";
 export { UserGround, UserGroundError } from "./user-ground.ts";
 export { VpnDnsError } from "./vpn-dns.ts";
 export type { VpnGround } from "./vpn-ground.ts";
+export { type LedEnd, type VpnPeer, VpnPeerError } from "./vpn-peer.ts";
 export { VpnPlanError } from "./vpn-plan.ts";
-export { type VpnEnds, type VpnOptions, type VpnPeer, VpnPeerError, VpnServer } from "./vpn-server.ts";
+export { type VpnEnds, type VpnOptions, VpnServer } from "./vpn-server.ts";
 export { sweepVpns } from "./vpn-undo.ts";

@@ -8,7 +8,7 @@ import { type Course, type CourseAction, type CourseEvent, courseStep, newCourse
 import type { CommandAnswer, LeaseTransport, ProviderNews } from "./lease-transport.ts";
 import type { KeptLease, RequesterState } from "./requester-state.ts";
 import { type Try, untilOne } from "./ssh-banner.ts";
-import type { VpnPeer } from "./vpn-server.ts";
+import type { LedEnd, VpnPeer } from "./vpn-peer.ts";
 
 /** As far as a lease needs the VPN. */
 export interface LeaseVpn {
@@ -16,6 +16,8 @@ export interface LeaseVpn {
   /** Begins with it anew, where it is us who begin and it has not answered yet. */
   knock(publicKey: string): Promise<void>;
   removePeer(publicKey: string): Promise<void>;
+  /** Our end of a peer's tunnel. */
+  ledEnd(publicKey: string): LedEnd;
 }
 
 export interface LeaseClientOptions {
@@ -75,6 +77,7 @@ export class LeaseClient {
   private readiness = Promise.withResolvers<Course>();
   private firstAnswer = Promise.withResolvers<Course>();
   private stopEvents = () => {};
+  private stopLeading: (() => void) | undefined;
   private stopKeepAlive: (() => Promise<void>) | undefined;
   private stopSeeking = new AbortController();
   private callOffDeadline = () => {};
@@ -172,6 +175,7 @@ export class LeaseClient {
     this.stopSeeking.abort();
     this.callOffDeadline();
     this.stopEvents();
+    this.stopLeading?.();
     await this.stopKeepAlive?.();
   }
 
@@ -285,7 +289,11 @@ export class LeaseClient {
   }
 
   private async letIn({ publicKey, endpoint }: VpnPeer | NonNullable<Course["tunnel"]>): Promise<void> {
-    await this.options.vpn.addPeer({ publicKey, endpoint, address: this.lease.address });
+    const { vpn, transport } = this.options;
+    await vpn.addPeer({ publicKey, endpoint, address: this.lease.address });
+    if (this.isLeft || !transport.lead) return;
+    this.stopLeading?.();
+    this.stopLeading = transport.lead(this.id, vpn.ledEnd(publicKey));
   }
 
   private async knock(publicKey: string): Promise<void> {
@@ -386,6 +394,8 @@ export class LeaseClient {
     const clear = async () => {
       // Not awaited by itself: this may be a keep-alive's round that is under way.
       void this.stopKeepAlive?.();
+      // Behind what was queued, which may have begun it.
+      this.stopLeading?.();
       try {
         if (tunnel) await this.options.vpn.removePeer(tunnel.publicKey);
         this.options.state.forget(this.id);

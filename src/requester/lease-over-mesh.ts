@@ -4,6 +4,9 @@ import { boundedBody, followLines } from "./followed-lines.ts";
 import { LeaseAnswerError, readAnswer, readCommandAnswer, readNews } from "./lease-answers.ts";
 import type { LeasePassport } from "./lease-sealed.ts";
 import type { CommandAnswer, LeaseAnswer, LeaseTransport, ProviderNews } from "./lease-transport.ts";
+import { leadTunnel } from "./led-tunnel.ts";
+import { MeshSocket, objectOf } from "./mesh-socket.ts";
+import type { LedEnd } from "./vpn-peer.ts";
 
 export interface LeaseOverMeshOptions {
   /** Of the mesh of this machine's box. */
@@ -21,7 +24,11 @@ const TIMEOUT_MS = 45_000;
 
 /** The way to a box by the mesh, through the box that runs on this machine. Neither's address need be known. */
 export class LeaseOverMesh implements LeaseTransport {
-  constructor(private readonly options: LeaseOverMeshOptions) {}
+  private readonly mesh: MeshSocket;
+
+  constructor(private readonly options: LeaseOverMeshOptions) {
+    this.mesh = new MeshSocket(options.socket);
+  }
 
   async request(bytes: Uint8Array): Promise<LeaseAnswer> {
     const { passport, log } = this.options;
@@ -56,6 +63,11 @@ export class LeaseOverMesh implements LeaseTransport {
     });
   }
 
+  lead(lease: string, end: LedEnd): () => void {
+    const { socket, network, peer, log } = this.options;
+    return leadTunnel({ socket, network, peer, lease, end, log });
+  }
+
   private async ask(ask: LeaseAsk): Promise<string> {
     const response = await this.post(ask, AbortSignal.timeout(TIMEOUT_MS));
     const [line = ""] = new TextDecoder().decode(await boundedBody(response)).split("\n");
@@ -63,19 +75,10 @@ export class LeaseOverMesh implements LeaseTransport {
     return frameOf(line);
   }
 
-  private async post(ask: LeaseAsk, signal: AbortSignal): Promise<Response> {
-    const { socket, network, peer } = this.options;
+  private post(ask: LeaseAsk, signal: AbortSignal): Promise<Response> {
+    const { network, peer } = this.options;
     const frame = Buffer.from(encodeLeaseAsk(ask)).toString("base64");
-    const response = await fetch("http://box/v1/streams", {
-      unix: socket,
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ network, peer, protocol: "lease", frame }),
-      signal,
-    });
-    if (response.ok) return response;
-    const why = new TextDecoder().decode(await boundedBody(response)).slice(0, 500);
-    throw new LeaseAnswerError(`the mesh: ${wordsOf(why)}`);
+    return this.mesh.post("/v1/streams", { network, peer, protocol: "lease", frame }, signal);
   }
 }
 
@@ -84,18 +87,4 @@ function frameOf(line: string): string {
   const said = objectOf(line);
   if (typeof said.frame === "string") return Buffer.from(said.frame, "base64").toString();
   throw new LeaseAnswerError(`the mesh: ${typeof said.error === "string" ? said.error : "no frame"}`);
-}
-
-function wordsOf(text: string): string {
-  const { error } = objectOf(text);
-  return typeof error === "string" ? error : text;
-}
-
-function objectOf(text: string): { frame?: unknown; error?: unknown } {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
 }

@@ -1,4 +1,5 @@
 import type { LeaseEnd } from "../vm/request/index.ts";
+import type { LedEnd } from "./vpn-peer.ts";
 
 /** Where a provider's end of the tunnel is. */
 export interface ProviderTunnel {
@@ -50,4 +51,10 @@ export interface LeaseTransport {
   command(bytes: Uint8Array): Promise<CommandAnswer>;
   /** Tells of a lease, from now on and how it stands now. @returns a function that ends it */
   events(lease: string, told: (news: ProviderNews) => void): () => void;
+  /**
+   * Finds the way of a lease's tunnel and follows it when either side moves, from now on. Undefined where this way cannot: the
+   * ends reach each other straight.
+   * @returns a function that ends it
+   */
+  lead?(lease: string, end: LedEnd): () => void;
 }

@@ -1,11 +1,20 @@
-import { isIP } from "node:net";
 import { atIntervals, onceAtATime } from "../host/intervals.ts";
 import type { Logger } from "../host/log.ts";
 import { systemTimers, type Timers } from "../host/timers.ts";
-import { isWireGuardKey, wireGuardPublicKey } from "../host/wireguard-key.ts";
+import { wireGuardPublicKey } from "../host/wireguard-key.ts";
 import { otherFirewalls, tablesIn } from "./firewalls.ts";
 import { forwarderArguments } from "./vpn-dns.ts";
 import type { VpnGround } from "./vpn-ground.ts";
+import {
+  checkPeer,
+  endpointText,
+  type LedEnd,
+  type SeenPeer,
+  seenPeer,
+  type VpnEndpoint,
+  type VpnPeer,
+  VpnPeerError,
+} from "./vpn-peer.ts";
 import { freeAddress, planVpn, protectedNetworks, type VpnPlan } from "./vpn-plan.ts";
 import { type VpnDns, vpnRuleset } from "./vpn-ruleset.ts";
 
@@ -19,16 +28,6 @@ export interface VpnOptions {
   allowLan: boolean;
 }
 
-/** A virtual machine's end of its tunnel. */
-export interface VpnPeer {
-  /** Base64. */
-  publicKey: string;
-  /** Its address inside: one of the plan's. */
-  address: string;
-  /** Where it is, when it is us who begin; undefined: it comes to us. */
-  endpoint: { address: string; port: number } | undefined;
-}
-
 /** What the other end has to know. */
 export interface VpnEnds {
   /** Base64. */
@@ -37,11 +36,6 @@ export interface VpnEnds {
   listenPort: number;
   gateway: string;
   dns: string;
-}
-
-/** Something about a peer cannot be. */
-export class VpnPeerError extends Error {
-  override readonly name = "VpnPeerError";
 }
 
 /** How often it is looked whether everything is as it was made. */
@@ -63,6 +57,8 @@ export class VpnServer {
   private readonly peers = new Map<string, VpnPeer>();
   /** Where peers were last heard from, as wg(8) writes it: an interface that is made anew can begin by itself, at once. */
   private readonly heardFrom = new Map<string, string>();
+  /** Peers of which somebody else finds out where they are. */
+  private readonly led = new Set<string>();
   private applied = "";
   private firewalls: string[] = [];
   private stopLooking: (() => Promise<void>) | undefined;
@@ -107,6 +103,7 @@ export class VpnServer {
     this.applied = "";
     this.peers.clear();
     this.heardFrom.clear();
+    this.led.clear();
   }
 
   /** An address for another lease. @param given those of leases that are kept elsewhere @throws {VpnPlanError} */
@@ -132,14 +129,28 @@ export class VpnServer {
   async knock(publicKey: string): Promise<void> {
     const { plan } = this;
     const peer = this.peers.get(publicKey);
-    if (plan === undefined || peer?.endpoint === undefined) return;
+    if (plan === undefined || peer?.endpoint === undefined || this.led.has(publicKey)) return;
     if ((await this.handshakeAt(publicKey)) !== undefined) return;
     await this.ground.tryRun(["wg", "set", plan.interface, "peer", publicKey, "remove"]);
     await this.setPeer(plan, peer);
   }
 
+  /** Our end of a peer's tunnel, for who finds out where that is. @throws {VpnPeerError} */
+  ledEnd(peerKey: string): LedEnd {
+    const { interface: name } = this.running();
+    if (!this.peers.has(peerKey)) throw new VpnPeerError("peer.publicKey: is no peer's");
+    return {
+      ...{ interface: name, peerKey, listenPort: this.outsidePort },
+      publicKey: wireGuardPublicKey(this.options.privateKey),
+      point: (endpoint, fresh) => this.point(peerKey, endpoint, fresh),
+      stir: () => this.stir(peerKey),
+      look: () => this.seen(peerKey),
+    };
+  }
+
   async removePeer(publicKey: string): Promise<void> {
     this.heardFrom.delete(publicKey);
+    this.led.delete(publicKey);
     if (!this.peers.delete(publicKey) || this.plan === undefined) return;
     await this.ground.tryRun(["wg", "set", this.plan.interface, "peer", publicKey, "remove"]);
   }
@@ -272,6 +283,34 @@ export class VpnServer {
     }
   }
 
+  private async point(peerKey: string, endpoint: VpnEndpoint | undefined, fresh: boolean): Promise<void> {
+    const peer = this.peers.get(peerKey);
+    if (!peer) throw new VpnPeerError("peer.publicKey: is no peer's");
+    this.led.add(peerKey);
+    if (endpoint) this.heardFrom.set(peerKey, endpointText(endpoint));
+    await this.ground.run([
+      ...["wg", "set", this.running().interface, ...(fresh ? ["peer", peerKey, "remove"] : [])],
+      // Nothing is sent by itself before it is stirred: two ends that begin at once are in each other's way.
+      ...["peer", peerKey, "allowed-ips", `${peer.address}/32`, "persistent-keepalive", "0"],
+      ...(endpoint ? ["endpoint", endpointText(endpoint)] : []),
+    ]);
+  }
+
+  /** WireGuard sends a keepalive when they are switched on. */
+  private async stir(peerKey: string): Promise<SeenPeer | undefined> {
+    if (!this.peers.has(peerKey)) return undefined;
+    const keepalive = (seconds: number) => ["peer", peerKey, "persistent-keepalive", String(seconds)];
+    await this.ground.tryRun([
+      ...["wg", "set", this.running().interface, ...keepalive(0), ...keepalive(KEEPALIVE_S)],
+    ]);
+    return this.seen(peerKey);
+  }
+
+  private async seen(peerKey: string): Promise<SeenPeer | undefined> {
+    const shown = await this.ground.tryRun(["wg", "show", this.running().interface, "dump"]);
+    return shown.exitCode === 0 ? seenPeer(shown.stdout, peerKey) : undefined;
+  }
+
   private async setPeer(plan: VpnPlan, { publicKey, address, endpoint }: VpnPeer): Promise<void> {
     const where = this.heardFrom.get(publicKey) ?? (endpoint && endpointText(endpoint));
     await this.ground.run([
@@ -285,22 +324,4 @@ export class VpnServer {
     if (this.plan === undefined) throw new VpnPeerError("the VPN does not run");
     return this.plan;
   }
-}
-
-const endpointText = ({ address, port }: { address: string; port: number }): string =>
-  address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-
-/** @throws {VpnPeerError} */
-function checkPeer(plan: VpnPlan, peer: VpnPeer, others: readonly VpnPeer[]): void {
-  const { publicKey, address, endpoint } = peer;
-  if (!isWireGuardKey(publicKey)) throw new VpnPeerError("peer.publicKey: is not 32 bytes in base64");
-  if (!plan.addresses.includes(address))
-    throw new VpnPeerError(`peer.address: ${address} is not one of ${plan.network}`);
-  if (others.some((other) => other.address === address && other.publicKey !== publicKey))
-    throw new VpnPeerError(`peer.address: ${address} is another virtual machine's`);
-  if (endpoint === undefined) return;
-  if (isIP(endpoint.address) === 0)
-    throw new VpnPeerError(`peer.endpoint: ${endpoint.address} is no address`);
-  if (!Number.isInteger(endpoint.port) || endpoint.port < 1 || endpoint.port > 65_535)
-    throw new VpnPeerError(`peer.endpoint: ${endpoint.port} is no port`);
 }

@@ -23,7 +23,7 @@ export interface DeskNetwork
     | "unhandle"
   > {
   readonly engine: Pick<Engine, "connections" | "open" | "publish" | "subscribe">;
-  readonly tunnels: Pick<NetworkTunnels, "open" | "welcome" | "close" | "status"> | undefined;
+  readonly tunnels: Pick<NetworkTunnels, "open" | "lead" | "welcome" | "close" | "status"> | undefined;
 }
 
 export interface MeshDeskOptions {

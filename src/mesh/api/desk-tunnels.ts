@@ -1,7 +1,14 @@
+import { leasePurpose } from "../tunnels/kept-end.ts";
 import type { DeskNaming } from "./desk-naming.ts";
 import type { MeshDeskOptions } from "./desk-network.ts";
 import { messageOf, refused } from "./desk-refusal.ts";
-import { type MeshControl, MeshError, type TunnelRequest, type TunnelView } from "./mesh-control.ts";
+import {
+  type LedRequest,
+  type MeshControl,
+  MeshError,
+  type TunnelRequest,
+  type TunnelView,
+} from "./mesh-control.ts";
 
 const TUNNEL_TIMEOUT_MS = 20_000;
 
@@ -48,6 +55,25 @@ export class DeskTunnels implements TunnelControl {
         ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
       }),
     );
+  }
+
+  async lead(
+    { network: name, peer, lease, end }: LedRequest,
+    over: AbortSignal,
+  ): Promise<{ over: Promise<string> }> {
+    const { network, tunnels } = this.tunnelsOf(name);
+    const id = this.naming.peerIn(network, peer);
+    try {
+      await network.reachNow(id);
+      const tunnel = await tunnels.lead(id, end, leasePurpose(lease));
+      const close = () => void tunnels.close(tunnel.id, "its requester has let it go").catch(() => undefined);
+      if (over.aborted) close();
+      over.addEventListener("abort", close);
+      const ended = tunnel.ended().finally(() => over.removeEventListener("abort", close));
+      return { over: ended };
+    } catch (error) {
+      throw new MeshError(messageOf(error), "failed");
+    }
   }
 
   async closeTunnel(name: string, id: string): Promise<void> {

@@ -1,12 +1,14 @@
-import { zValidator } from "@hono/zod-validator";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { stream } from "hono/streaming";
 import { z } from "zod";
+import { systemTimers, type Timers } from "../../host/timers.ts";
 import { MAX_LINK_CHARS, ROLES } from "../../identity/index.ts";
 import { MAX_CONTROL_BYTES } from "../paths/paths-interface.ts";
 import { MAX_PURPOSE } from "../tunnels/tunnel-messages.ts";
+import { checked } from "./checked.ts";
+import { ledApi } from "./led-api.ts";
 import { type MeshControl, MeshError } from "./mesh-control.ts";
 
 /** Where other programs on the box find the mesh. */
@@ -98,23 +100,13 @@ function tunnelRequest({ lifetimeS, device, ...rest }: z.output<typeof requests.
   };
 }
 
-/** Refuses with the names of the fields. */
-const checked = <S extends z.ZodType>(from: "json" | "query", schema: S) =>
-  zValidator(from, schema, (result, c) => {
-    if (result.success) return;
-    const problems = result.error.issues.map(
-      ({ path, message }) => `${path.join(".") || "request"}: ${message}`,
-    );
-    return c.json({ error: problems.join("; ") }, 400);
-  });
-
 const prefixed = (name: string): string => `x-${name}`;
 
 /**
  * The requests of the mesh's Unix socket: HTTP/1.1 with JSON, bodies in base64. Errors are `{error}` with status 400
  * (the request), 404 (no such network or peer) or 502 (the mesh could not).
  */
-export function meshApi(mesh: MeshControl) {
+export function meshApi(mesh: MeshControl, timers: Timers = systemTimers) {
   return new Hono()
     .use(bodyLimit({ maxSize: MAX_BODY_BYTES }))
     .onError((error, c) => {
@@ -175,6 +167,7 @@ export function meshApi(mesh: MeshControl) {
       const { peer: _any, ...anybody } = request;
       return c.json({ id: mesh.welcomeTunnel(who === undefined ? anybody : request) });
     })
+    .route("/v1/tunnels/led", ledApi(mesh, timers))
     .delete("/v1/tunnels/:id", checked("query", z.strictObject({ network })), async (c) => {
       await mesh.closeTunnel(c.req.valid("query").network, c.req.param("id"));
       return c.json({});

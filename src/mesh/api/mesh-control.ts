@@ -2,6 +2,7 @@ import type { Role } from "../../identity/index.ts";
 import type { Capability, OfferedService } from "../directory/peer-record.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { PathStatus, SendOptions } from "../paths/paths-interface.ts";
+import type { KeptEnd } from "../tunnels/kept-end.ts";
 import type { TunnelStatus } from "../tunnels/tunnel.ts";
 import type { DeviceWish } from "../tunnels/wireguard-device.ts";
 
@@ -134,6 +135,12 @@ export interface MeshControl {
   /** Takes the next tunnel that a member offers and that is like this. @returns its name */
   welcomeTunnel(request: Omit<TunnelRequest, "peer"> & { peer?: string }): string;
   closeTunnel(network: string, id: string): Promise<void>;
+  /**
+   * Has an interface of a program's follow whatever way there is to a member, as a lease's tunnel does.
+   * @param over ends it
+   * @returns kept when it is over, with the reason
+   */
+  leadTunnel(request: LedRequest, over: AbortSignal): Promise<{ over: Promise<string> }>;
 }
 
 /** What of a box's own protocols programs may speak: "lease" asks a box for a virtual machine. */
@@ -158,6 +165,15 @@ export interface TunnelRequest {
   device: DeviceWish;
   /** It closes by itself after this. */
   lifetimeMs?: number;
+}
+
+/** A tunnel whose interface a program on this box has, which says so of its requests and answers by {@link KeptEnd}. */
+export interface LedRequest {
+  network: string;
+  peer: string;
+  /** The lease that it belongs to: the member has the other end. */
+  lease: string;
+  end: KeptEnd;
 }
 
 /** A request to the mesh that cannot be met, in words for whoever made it. */

@@ -45,6 +45,8 @@ export class MeshDesk implements MeshControl {
     this.tunnelDesk.welcomeTunnel(...asked);
   readonly closeTunnel: MeshControl["closeTunnel"] = (...asked) => this.tunnelDesk.closeTunnel(...asked);
 
+  readonly leadTunnel: MeshControl["leadTunnel"] = (...asked) => this.tunnelDesk.lead(...asked);
+
   readonly exchange: MeshControl["exchange"] = (...asked) => this.streams.exchange(...asked);
 
   /** A network runs (again): those who listen to it go on listening. */

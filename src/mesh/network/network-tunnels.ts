@@ -10,8 +10,9 @@ import type { PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 import type { ControlChannel } from "../paths/paths-interface.ts";
+import { type KeptEnd, leaseOfPurpose } from "../tunnels/kept-end.ts";
 import { clearRelays, RELAY_TABLE } from "../tunnels/relay-kernel.ts";
-import type { TunnelStatus } from "../tunnels/tunnel.ts";
+import type { Tunnel, TunnelStatus } from "../tunnels/tunnel.ts";
 import { type OpenOptions, type TunnelOffer, Tunnels, type TunnelsOptions } from "../tunnels/tunnels.ts";
 import { UdpRelay } from "../tunnels/udp-relay.ts";
 import { clearWireGuardLeftovers } from "../tunnels/wireguard-process.ts";
@@ -42,6 +43,9 @@ export interface NetworkTunnelsOptions {
   /** Default: WireGuard's. */
   deviceFactory?: TunnelsOptions["deviceFactory"];
 }
+
+/** The box's end of a lease's tunnel; undefined where there is no such lease, or the offer's key is not its requester's. */
+export type LeaseEnds = (lease: string, offer: TunnelOffer) => Promise<KeptEnd | undefined>;
 
 const TUNNELS_FOLDER = "tunnels";
 /** Tunnels of one member, opened and taken together. */
@@ -77,6 +81,7 @@ export class NetworkTunnels {
   /** Those that the tunnels know of, as JSON. */
   private relaysTold = "";
   private readonly welcomes = new TunnelWelcomes(() => randomBytes(8).toString("hex"));
+  private leaseEnd: LeaseEnds | undefined;
 
   constructor(options: NetworkTunnelsOptions) {
     this.changed = options.changed;
@@ -118,7 +123,7 @@ export class NetworkTunnels {
       log,
       quotas: { tunnels: MOST_TUNNELS, tunnelsPerPeer: TUNNELS_OF_PEER },
     });
-    this.tunnels.onOffer(async (offer) => this.welcomed(offer));
+    this.tunnels.onOffer(async (offer) => this.welcomed(offer) ?? this.lent(offer));
     if (!config.enabled || config.tunnels === 0) return;
     this.relay = new UdpRelay({
       channel,
@@ -182,6 +187,24 @@ export class NetworkTunnels {
     return tunnel.status();
   }
 
+  /**
+   * Has an interface that is kept elsewhere follow whatever way there is to a member, until the tunnel is closed.
+   * @throws as {@link Tunnels.open}
+   */
+  async lead(peer: PeerId, end: KeptEnd, purpose: string): Promise<Tunnel> {
+    const tunnel = await this.tunnels.open(peer, { device: end, purpose });
+    this.changed();
+    return tunnel;
+  }
+
+  /** Who has the box's ends of leases' tunnels. @returns ends it */
+  serveLeases(ends: LeaseEnds): () => void {
+    this.leaseEnd = ends;
+    return () => {
+      if (this.leaseEnd === ends) this.leaseEnd = undefined;
+    };
+  }
+
   /** Takes the next offer that is like this. @returns its name, by which it can be taken back */
   welcome(welcome: TunnelWelcome): string {
     return this.welcomes.add(welcome);
@@ -197,8 +220,15 @@ export class NetworkTunnels {
     return this.tunnels.status();
   }
 
+  private lent(offer: TunnelOffer): Promise<KeptEnd | undefined> | undefined {
+    const lease = leaseOfPurpose(offer.purpose);
+    if (lease === undefined || !this.leaseEnd) return undefined;
+    this.timers.after(TOLD_AFTER_MS, this.changed);
+    return this.leaseEnd(lease, offer);
+  }
+
   private welcomed(offer: TunnelOffer) {
-    const welcome = this.welcomes.take(offer);
+    const welcome = leaseOfPurpose(offer.purpose) === undefined ? this.welcomes.take(offer) : undefined;
     if (!welcome) return undefined;
     // Its port is known once the interface is there.
     this.timers.after(TOLD_AFTER_MS, this.changed);

@@ -5,8 +5,7 @@ import { isUp, type TunnelAction, type TunnelEvent, type TunnelState } from "./t
 
 /** Up and in no doubt: echoes go at the pace that is called for. */
 export function settle(state: TunnelState, actions: TunnelAction[], atMs: number): void {
-  const metered = state.own.metered || state.theirs.metered;
-  state.paceMs = paceMs({ metered, idleMs: atMs - state.usedMs });
+  state.paceMs = paceFor(state, atMs);
   state.pacedMs = atMs;
   actions.push({ type: "pace", intervalMs: state.paceMs });
 }
@@ -14,8 +13,12 @@ export function settle(state: TunnelState, actions: TunnelAction[], atMs: number
 /** Changes the pace where another one is called for by now. */
 export function settleAnew(state: TunnelState, actions: TunnelAction[], atMs: number): void {
   if (!isUp(state) || state.punch || state.doubtUntilMs !== undefined) return;
-  const metered = state.own.metered || state.theirs.metered;
-  if (paceMs({ metered, idleMs: atMs - state.usedMs }) !== state.paceMs) settle(state, actions, atMs);
+  if (paceFor(state, atMs) !== state.paceMs) settle(state, actions, atMs);
+}
+
+function paceFor({ own, theirs, usedMs, leastPaceMs }: TunnelState, atMs: number): number {
+  const metered = own.metered || theirs.metered;
+  return Math.max(leastPaceMs, paceMs({ metered, idleMs: atMs - usedMs }));
 }
 
 /** Learns from a look at WireGuard whether the tunnel is in use, and whether its way is metered; the other end is told of that. */

@@ -2,6 +2,8 @@ import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
+import { CountingProber, KEPT_PACE_MS } from "./counting-prober.ts";
+import { deviceOf, type EndWish, isKept } from "./kept-end.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { TunnelMail } from "./tunnel-mail.ts";
 import type { Whereabouts } from "./tunnel-messages.ts";
@@ -44,19 +46,20 @@ export class TunnelsStoppedError extends Error {
 }
 
 /**
- * Makes one end with its interface.
+ * Makes one end with its interface, or takes one that is kept.
  * @throws {TunnelsStoppedError}, or {RunError} when the interface cannot be made; nothing is left of it then
  */
 export async function makeTunnel(
   about: Pick<NewTunnel, "id" | "role" | "peer" | "purpose">,
-  wish: DeviceWish,
+  wish: EndWish,
   making: TunnelMaking,
 ): Promise<{ tunnel: Tunnel; listenPort: number }> {
   const { lifetimeMs, mail, runFolder, timers, randomBytes, log } = making;
   const name = `${INTERFACE_PREFIX}${Buffer.from(randomBytes(4)).toString("hex")}`;
-  const device =
-    making.deviceFactory?.(name, about.role, wish) ??
-    new WireGuardDevice(name, about.role, wish, runFolder, log);
+  const device = isKept(wish)
+    ? deviceOf(wish)
+    : (making.deviceFactory?.(name, about.role, wish) ??
+      new WireGuardDevice(name, about.role, wish, runFolder, log));
   const { publicKey, listenPort } = await ensured(device, () => making.isWanted());
   const state = newTunnel({
     ...about,
@@ -64,14 +67,18 @@ export async function makeTunnel(
     expiresAtMs: timers.monotonicMs() + lifetimeMs,
     own: making.own(listenPort),
     relays: making.relaysBeside(about.peer),
+    ...(isKept(wish) ? { leastPaceMs: KEPT_PACE_MS } : {}),
   });
-  const prober = new TunnelProber({
-    device: device.name,
-    ...(device.netns === undefined ? {} : { netns: device.netns }),
-    address: LINK_LOCAL[otherRole(about.role)],
-    timers,
-    onReply: (rttMs) => tunnel.take({ type: "proof", rttMs, atMs: timers.monotonicMs() }),
-  });
+  const onReply = (rttMs: number) => tunnel.take({ type: "proof", rttMs, atMs: timers.monotonicMs() });
+  const prober = isKept(wish)
+    ? new CountingProber({ end: wish, timers, onReply, onSeen: (status) => tunnel.notice(status) })
+    : new TunnelProber({
+        device: device.name,
+        ...(device.netns === undefined ? {} : { netns: device.netns }),
+        address: LINK_LOCAL[otherRole(about.role)],
+        timers,
+        onReply,
+      });
   const tunnel: Tunnel = new Tunnel(state, {
     device,
     prober,

@@ -61,6 +61,8 @@ export interface TunnelState {
   readonly key: Uint8Array;
   readonly purpose: string;
   readonly expiresAtMs: number;
+  /** Proofs need come no more often than this while all is well. */
+  readonly leastPaceMs: number;
   phase: TunnelPhase;
   reason: string;
   own: Whereabouts;
@@ -107,12 +109,15 @@ export interface TunnelState {
 export type NewTunnel = Pick<
   TunnelState,
   "id" | "role" | "peer" | "key" | "purpose" | "expiresAtMs" | "own" | "relays"
->;
+> &
+  Partial<Pick<TunnelState, "leastPaceMs">>;
 
 /** A tunnel of which the other end knows nothing yet (leader), or whose offer it has made (follower, which is then given `accepted`). */
 export function newTunnel(tunnel: NewTunnel): TunnelState {
+  const { leastPaceMs = 0 } = tunnel;
   return {
     ...tunnel,
+    leastPaceMs,
     phase: "introducing",
     reason: "",
     theirs: { nat: "unknown", endpoints: [], metered: false },
@@ -123,7 +128,7 @@ export function newTunnel(tunnel: NewTunnel): TunnelState {
     way: undefined,
     provenMs: 0,
     rttMs: undefined,
-    paceMs: STEADY_MS,
+    paceMs: Math.max(STEADY_MS, leastPaceMs),
     pacedMs: 0,
     usedMs: 0,
     counted: undefined,

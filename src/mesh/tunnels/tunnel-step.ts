@@ -173,7 +173,8 @@ function proven(state: TunnelState, rttMs: number, actions: TunnelAction[], atMs
 }
 
 function look(state: TunnelState, actions: TunnelAction[], atMs: number): void {
-  state.lookAtMs = atMs + (isSlow(state, atMs) ? LONGEST_REST_MS : LOOK_EVERY_MS);
+  const everyMs = isUp(state) ? Math.max(LOOK_EVERY_MS, state.leastPaceMs) : LOOK_EVERY_MS;
+  state.lookAtMs = atMs + (isSlow(state, atMs) ? LONGEST_REST_MS : everyMs);
   actions.push({ type: "look" });
 }
 

@@ -13,6 +13,7 @@ import {
 } from "./tunnel-state.ts";
 import { acceptance, step } from "./tunnel-step.ts";
 import type { TunnelDevice } from "./wireguard-device.ts";
+import type { WireGuardStatus } from "./wireguard-dump.ts";
 
 /** What a tunnel's steps act on. */
 export interface TunnelHands {
@@ -98,6 +99,14 @@ export class Tunnel {
     for (const look of [...this.watchers]) look();
   }
 
+  /** Takes what WireGuard was found to know. */
+  notice({ peer }: WireGuardStatus): void {
+    const { endpoint, receivedBytes = 0, sentBytes = 0 } = peer ?? {};
+    const metered = endpoint !== undefined && this.hands.isMetered(endpoint);
+    const bytes = receivedBytes + sentBytes;
+    this.take({ type: "seen", endpoint, bytes, metered, atMs: this.now() });
+  }
+
   /** Follower: says once more that it takes part. */
   repeatAcceptance(): void {
     this.hands.tell(this.peer, acceptance(this.state));
@@ -127,6 +136,19 @@ export class Tunnel {
       const cancel = this.hands.timers.after(timeoutMs, () =>
         finish(() => reject(new Error(`tunnel to ${this.peer}: ${this.phase} after ${timeoutMs} ms`))),
       );
+      this.watchers.add(look);
+      look();
+    });
+  }
+
+  /** Kept when it is closed. @returns why */
+  ended(): Promise<string> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.state.phase !== "closed") return;
+        this.watchers.delete(look);
+        resolve(this.state.reason);
+      };
       this.watchers.add(look);
       look();
     });
@@ -216,12 +238,7 @@ export class Tunnel {
         this.hands.log.warn(`${device.name} has gone; making it anew`);
         await device.ensure();
         this.take({ type: "renewed", atMs: this.now() });
-      } else {
-        const { endpoint, receivedBytes = 0, sentBytes = 0 } = status.peer ?? {};
-        const metered = endpoint !== undefined && this.hands.isMetered(endpoint);
-        const bytes = receivedBytes + sentBytes;
-        this.take({ type: "seen", endpoint, bytes, metered, atMs: this.now() });
-      }
+      } else this.notice(status);
     });
   }
 

@@ -5,6 +5,7 @@ import type { NatKind } from "../nat/nat-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 import type { ControlChannel } from "../paths/paths-interface.ts";
 import { type EndpointRules, isUnicast, withoutForbidden } from "./endpoint-rules.ts";
+import type { EndWish } from "./kept-end.ts";
 import type { Tunnel, TunnelStatus } from "./tunnel.ts";
 import { isFor, toEvent } from "./tunnel-inbox.ts";
 import { TunnelMail } from "./tunnel-mail.ts";
@@ -43,19 +44,19 @@ export interface TunnelOffer {
   peer: PeerId;
   /** What the peer says that it is for; at most 120 characters. */
   purpose: string;
+  /** Of its WireGuard, base64. */
+  key: string;
 }
 
 export interface OpenOptions {
-  device: DeviceWish;
+  device: EndWish;
   purpose: string;
   /** It closes by itself after this. Default: never. */
   lifetimeMs?: number;
 }
 
 /** @returns what this end's interface is to be, or undefined to refuse */
-export type OfferHandler = (
-  offer: TunnelOffer,
-) => Promise<(DeviceWish & { lifetimeMs?: number }) | undefined>;
+export type OfferHandler = (offer: TunnelOffer) => Promise<(EndWish & { lifetimeMs?: number }) | undefined>;
 
 /** How often a stranger's or forgotten tunnel is answered, in ms. */
 const UNKNOWN_EVERY_MS = 200;
@@ -134,9 +135,9 @@ export class Tunnels {
     }
   }
 
-  /** UDP ports of all tunnels' interfaces. */
+  /** UDP ports of all tunnels' interfaces, each once: of a requester's leases all have one. */
   listenPorts(): number[] {
-    return [...this.ports.values()];
+    return [...new Set(this.ports.values())];
   }
 
   status(): TunnelStatus[] {
@@ -145,7 +146,7 @@ export class Tunnels {
 
   private async make(
     about: Pick<NewTunnel, "id" | "role" | "peer" | "purpose">,
-    wish: DeviceWish,
+    wish: EndWish,
     lifetimeMs = Number.POSITIVE_INFINITY,
   ): Promise<Tunnel> {
     const id = Buffer.from(about.id).toString("hex");
@@ -204,7 +205,8 @@ export class Tunnels {
     const refuse = (reason: string) => this.mail.tell(from, { type: "bye", id: offer.id, reason });
     try {
       await this.room.within(from, async () => {
-        const wish = await this.offerHandler?.({ id, peer: from, purpose: offer.purpose });
+        const key = Buffer.from(offer.key).toString("base64");
+        const wish = await this.offerHandler?.({ id, peer: from, purpose: offer.purpose, key });
         if (!wish) return refuse("refused");
         const about = { id: offer.id, role: "follower", peer: from, purpose: offer.purpose } as const;
         const tunnel = await this.make(about, wish, wish.lifetimeMs);

@@ -1,6 +1,7 @@
 import type { NftCommand } from "../../host/nft.ts";
 import { interfaceExists } from "../../host/proc-net.ts";
 import { run, tryRun } from "../../host/run.ts";
+import type { PeerSettings } from "../../mesh/tunnels/wireguard-device.ts";
 import type { WireGuardStatus } from "../../mesh/tunnels/wireguard-dump.ts";
 import { type LeaseNames, leaseNames } from "../guest-link.ts";
 import { checkedParameters, namespaceDifferences } from "./check-namespace.ts";
@@ -16,6 +17,8 @@ import {
   keyTunnel,
   makeTunnel,
   moveTunnel,
+  pointTunnel,
+  stirTunnel,
   tunnelStatus,
   wireGuardGoProcesses,
 } from "./tunnel-device.ts";
@@ -159,6 +162,16 @@ export class Egress {
   /** Sends to where a requester says that it has moved. @throws {EgressError} "tunnel" */
   async move({ namespace, tunnel }: LeaseNames, endpoint: { address: string; port: number }): Promise<void> {
     await step("tunnel", () => moveTunnel(namespace, tunnel, endpoint));
+  }
+
+  /** Sends to where the mesh has found the requester. Nothing else changes. @throws {EgressError} "tunnel" */
+  async point({ namespace, tunnel }: LeaseNames, peer: PeerSettings): Promise<void> {
+    await step("tunnel", () => pointTunnel(namespace, tunnel, peer));
+  }
+
+  /** Has the tunnel send something at once. @throws {EgressError} "tunnel" */
+  stir({ namespace, tunnel }: LeaseNames, peerKey: string): Promise<WireGuardStatus | undefined> {
+    return step("tunnel", () => stirTunnel(namespace, tunnel, peerKey));
   }
 
   /** @returns undefined when the tunnel is gone */

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { run, tryRun } from "../../host/run.ts";
 import { endpointText } from "../../mesh/paths/endpoint.ts";
+import type { PeerSettings } from "../../mesh/tunnels/wireguard-device.ts";
 import { parseWireGuardDump, type WireGuardStatus } from "../../mesh/tunnels/wireguard-dump.ts";
 import { kernelWireGuard, removeSocket } from "../../mesh/tunnels/wireguard-process.ts";
 import type { LeaseNames } from "../guest-link.ts";
@@ -67,6 +68,37 @@ export async function moveTunnel(
   // The first keepalive is sent when they are switched on.
   await set("endpoint", endpointText(endpoint), "persistent-keepalive", "0");
   await set("persistent-keepalive", String(KEEPALIVE_S));
+}
+
+/**
+ * Sends to where the mesh has found that the requester is, from now on; by itself nothing goes there before {@link stirTunnel}.
+ * While a peer is made anew (`fresh`) there is none, and what the machine sends is dropped.
+ * @throws {RunError}
+ */
+export async function pointTunnel(
+  namespace: string,
+  name: string,
+  { publicKey, endpoint, fresh }: PeerSettings,
+): Promise<void> {
+  await run(
+    inside(
+      namespace,
+      ...["wg", "set", name, ...(fresh ? ["peer", publicKey, "remove"] : [])],
+      ...["peer", publicKey, "allowed-ips", "0.0.0.0/0", "persistent-keepalive", "0"],
+      ...(endpoint === undefined ? [] : ["endpoint", endpointText(endpoint)]),
+    ),
+  );
+}
+
+/** Sends a keepalive at once, as WireGuard does when they are switched on. @returns as {@link tunnelStatus} @throws {RunError} */
+export async function stirTunnel(
+  namespace: string,
+  name: string,
+  publicKey: string,
+): Promise<WireGuardStatus | undefined> {
+  const keepalive = (seconds: number) => ["peer", publicKey, "persistent-keepalive", String(seconds)];
+  await run(inside(namespace, "wg", "set", name, ...keepalive(0), ...keepalive(KEEPALIVE_S)));
+  return tunnelStatus(namespace, name);
 }
 
 async function startWireGuardGo(name: string, ended: () => void): Promise<void> {

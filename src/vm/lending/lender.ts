@@ -1,4 +1,5 @@
 import { atIntervals } from "../../host/intervals.ts";
+import type { KeptEnd } from "../../mesh/tunnels/kept-end.ts";
 import type { LiveLease, Source } from "../admission/index.ts";
 import { standingOf } from "../admission/standing.ts";
 import type { LeaseNames } from "../guest-link.ts";
@@ -137,6 +138,11 @@ export class Lender {
     if (one?.lease.news) for (const news of newsSoFar(one.lease.news, one.tunnel)) told(news);
     else if (place) told({ is: "waiting", ...place });
     return end;
+  }
+
+  /** See {@link RunningLeases.tunnelEnd}. */
+  tunnelEnd(lease: string, key: string): Promise<KeptEnd | undefined> {
+    return this.running.tunnelEnd(lease, key);
   }
 
   /** What the watch has seen. */

@@ -1,6 +1,7 @@
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import { makeWireGuardKey, wireGuardPublicKey } from "../../host/wireguard-key.ts";
+import type { KeptEnd } from "../../mesh/tunnels/kept-end.ts";
 import type { Journal } from "../../store/index.ts";
 import type { LeaseLimits, LiveLease, Source } from "../admission/index.ts";
 import type { RestoreClaim } from "../checkpoint/index.ts";
@@ -45,6 +46,8 @@ export interface RunningLeasesOptions {
 const PART = "vm";
 /** The step function gives it 5 s, libvirt may take some. */
 const GONE_WITHIN_MS = 15_000;
+/** A namespace and a tunnel take less than a second, on a cold kernel a minute. */
+const NETWORK_WITHIN_MS = 60_000;
 /** What is remembered of one lease for punishment that grows. */
 const MOST_EVENTS = 200;
 
@@ -148,6 +151,17 @@ export class RunningLeases {
   async end(ids: readonly string[], happening: Happening): Promise<boolean> {
     const ends = await Promise.all(ids.map((id) => this.endOne(this.lent.get(id), happening)));
     return !ends.includes(false);
+  }
+
+  /**
+   * The box's end of a lease's tunnel, once its network is there.
+   * @param key WireGuard's, base64, of who asks: nobody but its requester's
+   */
+  async tunnelEnd(id: string, key: string): Promise<KeptEnd | undefined> {
+    const { ground } = this.options;
+    const lease = this.lent.get(id)?.lease;
+    if (lease?.order.request.tunnel.publicKey !== key) return undefined;
+    return lease.machine.tunnelEnd(lease.order, ground.clock.monotonicMs() + NETWORK_WITHIN_MS);
   }
 
   tick(): void {

@@ -9,4 +9,5 @@ export {
   type LeaseDeskOptions,
 } from "./lease-desk.ts";
 export { LEASE_PROTOCOL, LeaseMesh, type LeaseMeshOptions, type LeaseNetwork } from "./lease-mesh.ts";
+export { LeasePaths, type LeasePathsOptions, type LeaseTunnels, type PathNetwork } from "./lease-paths.ts";
 export { LeaseServer, type LeaseServerOptions } from "./lease-server.ts";

@@ -5,13 +5,19 @@ import { VirtualTime } from "../../../src/bench/virtual-time.ts";
 import { makeWireGuardKey, wireGuardPublicKey } from "../../../src/host/wireguard-key.ts";
 import { LeaseClient } from "../../../src/requester/lease-client.ts";
 import { type KeptLease, RequesterState } from "../../../src/requester/requester-state.ts";
-import type { VpnPeer } from "../../../src/requester/vpn-server.ts";
+import type { LedEnd, VpnPeer } from "../../../src/requester/vpn-peer.ts";
 import { signLeaseRequest } from "../../../src/vm/request/index.ts";
 import { capturedLog } from "../captured-log.ts";
 import { scratchFolders } from "../scratch.ts";
 import { PlayedProvider } from "./played-provider.ts";
 
 const scratch = scratchFolders();
+const LED_END: LedEnd = {
+  ...{ interface: "omq0badcafe", publicKey: "", peerKey: "", listenPort: 40_001 },
+  point: async () => undefined,
+  stir: async () => undefined,
+  look: async () => undefined,
+};
 const ADDRESS = "10.66.7.2";
 const SSH_KEY = `ssh-ed25519 ${Buffer.concat([
   Buffer.from([0, 0, 0, 11]),
@@ -71,6 +77,7 @@ function desk(path = join(scratch(), "requester.json"), provider = new PlayedPro
         },
         knock: async () => void order.push("knock"),
         removePeer: async (publicKey) => void peers.delete(publicKey),
+        ledEnd: (peerKey) => ({ ...LED_END, peerKey }),
       },
       askSsh: async (address) => {
         order.push("ssh");
@@ -83,6 +90,58 @@ function desk(path = join(scratch(), "requester.json"), provider = new PlayedPro
   return { time, state, peers, order, ssh, provider, client, names, path };
 }
 const TUNNEL_KEY = wireGuardPublicKey(makeWireGuardKey());
+
+describe("A requester's lease by the mesh", () => {
+  /** A provider to which the mesh finds the way: which ends it was given, and what of it stands. */
+  function led() {
+    const ends: LedEnd[] = [];
+    let standing = 0;
+    class Led extends PlayedProvider {
+      lead(_lease: string, end: LedEnd): () => void {
+        ends.push(end);
+        standing += 1;
+        let isOver = false;
+        return () => {
+          if (!isOver) standing -= 1;
+          isOver = true;
+        };
+      }
+    }
+    return { provider: new Led(TUNNEL_KEY), ends, standing: () => standing };
+  }
+
+  test("has its tunnel's way found from when it is let in until it is over", async () => {
+    const { provider, ends, standing } = led();
+    const { time, client, peers } = desk(undefined, provider);
+    const lease = client();
+    lease.start();
+    await time.advanceAsync(200);
+    expect(ends.map(({ peerKey }) => peerKey)).toEqual([TUNNEL_KEY]);
+    expect(peers.has(TUNNEL_KEY)).toBe(true);
+    expect(standing()).toBe(1);
+    void lease.release();
+    await time.advanceAsync(1_000);
+    expect((await lease.ended()).phase).toBe("ended");
+    expect(standing()).toBe(0);
+  });
+
+  test("is led by nobody when it is left for the next start, which leads it anew", async () => {
+    const { provider, ends, standing } = led();
+    const { time, state, client } = desk(undefined, provider);
+    const first = client();
+    first.start();
+    await time.advanceAsync(200);
+    await first.leave();
+    expect(standing()).toBe(0);
+    const [kept] = state.leases;
+    if (!kept) throw new Error("it was not kept");
+    const next = client(kept);
+    next.start();
+    await time.advanceAsync(200);
+    expect([ends.length, standing()]).toEqual([2, 1]);
+    await next.leave();
+  });
+});
 
 describe("A requester's lease", () => {
   test("goes from its request over each step to SSH, and tells when each was done", async () => {

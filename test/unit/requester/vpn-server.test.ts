@@ -4,7 +4,8 @@ import { VirtualTime } from "../../../src/bench/virtual-time.ts";
 import { makeWireGuardKey, wireGuardPublicKey } from "../../../src/host/wireguard-key.ts";
 import { Requester } from "../../../src/requester/requester.ts";
 import { RequesterState } from "../../../src/requester/requester-state.ts";
-import { type VpnPeer, VpnServer } from "../../../src/requester/vpn-server.ts";
+import { seenPeer, type VpnPeer } from "../../../src/requester/vpn-peer.ts";
+import { VpnServer } from "../../../src/requester/vpn-server.ts";
 import { capturedLog } from "../captured-log.ts";
 import { scratchFolders } from "../scratch.ts";
 import { PlayedGround } from "./played-ground.ts";
@@ -152,5 +153,66 @@ describe("A requester", () => {
     expect(state.vpn.listenPort).toBe(40_000);
     expect(requester.proxy("10.66.7.2", 22)).toEqual(["nsenter", "it's 100%", "10.66.7.2", "22"]);
     await requester.stop();
+  });
+});
+
+describe("A peer whose way somebody else finds", () => {
+  async function led() {
+    const all = served();
+    await all.server.start();
+    const address = all.server.freeAddress();
+    await all.server.addPeer({ publicKey: PEER, address, endpoint: { address: "192.0.2.1", port: 1_000 } });
+    const end = all.server.ledEnd(PEER);
+    const lastSet = () => all.ground.ran.findLast((said) => said.startsWith("wg set") && said.includes(PEER));
+    return { ...all, address, end, lastSet };
+  }
+
+  test("is pointed where it is, sends nothing by itself before it is stirred, and is not knocked at", async () => {
+    const { ground, server, address, end, lastSet } = await led();
+    expect(end).toMatchObject({ interface: "omq0badcafe", peerKey: PEER, listenPort: 40_001 });
+    expect(end.publicKey).toBe(wireGuardPublicKey(PRIVATE_KEY));
+    await end.point({ address: "2001:db8::2", port: 5_000 }, true);
+    expect(lastSet()).toBe(
+      `wg set omq0badcafe peer ${PEER} remove peer ${PEER} allowed-ips ${address}/32 persistent-keepalive 0 endpoint [2001:db8::2]:5000`,
+    );
+    const before = ground.ran.length;
+    await server.knock(PEER);
+    expect(ground.ran).toHaveLength(before);
+    await end.stir();
+    expect(lastSet()).toBe(
+      `wg set omq0badcafe peer ${PEER} persistent-keepalive 0 peer ${PEER} persistent-keepalive 15`,
+    );
+    await end.point(undefined, false);
+    expect(lastSet()).toBe(
+      `wg set omq0badcafe peer ${PEER} allowed-ips ${address}/32 persistent-keepalive 0`,
+    );
+    await server.stop();
+  });
+
+  test("is no more to be had once it is removed, and is made anew where it was pointed last", async () => {
+    const { ground, time, server, end } = await led();
+    await end.point({ address: "198.51.100.7", port: 5_000 }, false);
+    ground.lose();
+    await time.advanceAsync(3_500);
+    expect(ground.peers.get(PEER)).toContain("endpoint 198.51.100.7:5000");
+    await server.removePeer(PEER);
+    await expect(end.point({ address: "198.51.100.7", port: 5_000 }, false)).rejects.toThrow("no peer's");
+    expect(await end.stir()).toBeUndefined();
+    expect(ground.peers.size).toBe(0);
+    expect(() => server.ledEnd(PEER)).toThrow("no peer's");
+    await server.stop();
+  });
+
+  test("is seen as wg(8) shows it", () => {
+    const dump = `private\tpublic\t40000\toff
+${PEER}\t(none)\t[2001:db8::2]:5000\t10.66.7.2/32\t1700000000\t180\t92\t15
+other\t(none)\t(none)\t10.66.7.3/32\t0\t0\t0\toff
+`;
+    expect(seenPeer(dump, PEER)).toEqual({
+      ...{ handshakeAt: 1_700_000_000, receivedBytes: 180, sentBytes: 92 },
+      endpoint: { address: "2001:db8::2", port: 5_000 },
+    });
+    expect(seenPeer(dump, "other")).toEqual({ handshakeAt: 0, receivedBytes: 0, sentBytes: 0 });
+    expect(seenPeer(dump, "nobody")).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
 import type {
   InviteRequest,
   InviteView,
+  LedRequest,
   MeshControl,
   NetworkStatus,
   PeerStatus,
@@ -122,6 +123,15 @@ export class FakeControl implements MeshControl {
   }
   async closeTunnel(network: string, id: string): Promise<void> {
     this.note(["closeTunnel", network, id], undefined);
+  }
+
+  readonly led: { request: LedRequest; over: AbortSignal; end: (why: string) => void }[] = [];
+  async leadTunnel(request: LedRequest, over: AbortSignal): Promise<{ over: Promise<string> }> {
+    const { network, peer, lease } = request;
+    this.note(["leadTunnel", network, peer, lease], undefined);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.led.push({ request, over, end: resolve });
+    return { over: promise };
   }
 
   /** How many listen, to anything. */

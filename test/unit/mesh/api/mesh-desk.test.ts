@@ -478,6 +478,9 @@ describe("a tunnel", () => {
       open: async () => {
         throw new Error("it did not come up");
       },
+      lead: async () => {
+        throw new Error("there are too many");
+      },
       welcome: (welcome) => String(welcomes.push(welcome)),
       close: async (id) => void closed.push(id),
       status: () => [],

@@ -96,6 +96,11 @@ export class PlayedGround {
           await call("handshake");
           return { listenPort: 1, peer: { handshakeAt: 1 } } as never;
         },
+        point: () => call("point"),
+        stir: async () => {
+          await call("stir");
+          return { listenPort: 1, peer: { handshakeAt: 1, receivedBytes: this.calls.length } } as never;
+        },
       },
       overlays: {
         create: async () => {
