@@ -26,7 +26,7 @@ export function timeText(view: TimeView): string {
   const clock = `${new Date(view.wallMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
   if (view.source === "none")
     return `${clock}, but nothing has told this box the time since it was switched on: it may be far behind`;
-  if (view.source === "machine") return `${clock}, as the machine says that this box runs on`;
+  if (view.source === "machine") return `${clock}, by the clock of the machine that this box runs on`;
   const within = view.uncertaintyMs === undefined ? "" : `, to within ${durationText(view.uncertaintyMs)}`;
   const doubt = view.isTrusted ? "" : "; good enough to read, and nothing is decided by it";
   return `${clock}, from ${sourceText(view.source, view.voices ?? 1)}${within}${doubt}`;

@@ -219,6 +219,7 @@ describe("omerta-box run on the bench", () => {
           { name: "messages", state: "running" },
           { name: "portal", state: "running" },
           { name: "lora", state: "running" },
+          { name: "time", state: "running" },
           { name: "mesh", state: "running" },
           { name: "console", state: "running" },
         ],

@@ -187,7 +187,7 @@ describe("a box on a machine whose clock is somebody's", () => {
     expect(existsSync(one.wish)).toBe(false);
     expect([one.offMs(), one.told]).toEqual([BEGINS - TRUE_MS, []]);
     expect([one.part.isKnown(), one.part.isTrusted()]).toEqual([true, true]);
-    expect(timeText(one.part.view())).toContain("as the machine says that this box runs on");
+    expect(timeText(one.part.view())).toContain("by the clock of the machine that this box runs on");
     await one.part.stop();
   });
 });
