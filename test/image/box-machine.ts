@@ -14,12 +14,15 @@ const COPY_TIMEOUT_MS = 120_000;
 /** What systemd says on the serial line when all has started. */
 const STARTED = /Reached target.*multi-user\.target|Reached target.*Multi-User System/;
 
+/** `raspberry-pi`: a Pi's processor in a machine of QEMU's own; `raspberry-pi-3b`: that board, with its card and its device tree. */
+export type BoxBoard = "pc" | "raspberry-pi" | "raspberry-pi-3b";
+
 export interface BoxMachineOptions {
   /** Goes before QEMU's own command: into a network namespace. */
   before?: readonly string[];
   image: string;
   /** What the image is for. Default: a PC. */
-  board?: "pc" | "raspberry-pi";
+  board?: BoxBoard;
   /** Default: 1536. */
   memoryMiB?: number;
   /** What QEMU gets beside it, such as another disk. */
@@ -128,15 +131,25 @@ export class BoxMachine {
 
 async function qemuCommand(folder: string, options: BoxMachineOptions): Promise<string[]> {
   const { memoryMiB = 1536, qemu = [], board = "pc" } = options;
+  const shell = `socket,id=shell,path=${join(folder, "shell.sock")}`;
+  const disk = `file=${join(folder, "disk.img")},format=raw,cache=unsafe`;
+  const common = [
+    ...["-accel", "tcg,thread=multi,tb-size=512"],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"],
+    ...["-serial", `file:${join(folder, "serial.log")}`, "-chardev", shell],
+    ...qemu,
+  ];
+  if (board === "raspberry-pi-3b")
+    return [
+      ...(await raspberry3(folder)),
+      ...common,
+      ...["-serial", "chardev:shell", "-drive", `${disk},if=sd`],
+    ];
   return [
     ...(board === "pc" ? PC : await raspberry(folder)),
-    ...["-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", String(memoryMiB)],
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"],
-    ...["-serial", `file:${join(folder, "serial.log")}`],
-    ...["-chardev", `socket,id=shell,path=${join(folder, "shell.sock")}`, "-device", "virtio-serial"],
-    ...["-device", "virtconsole,chardev=shell"],
-    ...["-drive", `file=${join(folder, "disk.img")},format=raw,if=virtio,cache=unsafe`],
-    ...qemu,
+    ...["-smp", "2", "-m", String(memoryMiB)],
+    ...common,
+    ...["-device", "virtio-serial", "-device", "virtconsole,chardev=shell", "-drive", `${disk},if=virtio`],
   ];
 }
 
@@ -149,6 +162,20 @@ async function raspberry(folder: string): Promise<string[]> {
   return [
     ...["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a53"],
     ...["-kernel", kernel, "-initrd", initrd, "-append", `${commandLine} ${shell}`],
+  ];
+}
+
+/** The board itself, with its four processors and its GiB; on its second UART is the shell. */
+async function raspberry3(folder: string): Promise<string[]> {
+  const board = "bcm2837-rpi-3-b.dtb";
+  const { kernel, initrd, commandLine, files } = await raspberryStart(join(folder, "disk.img"), folder, [
+    board,
+  ]);
+  // QEMU has this board's watchdog reset it as soon as it is armed, for it does not count the time (hw/misc/bcm2835_powermgt.c).
+  const words = commandLine.split(" ").filter((word) => !word.startsWith("console=ttyS1"));
+  return [
+    ...["qemu-system-aarch64", "-machine", "raspi3b", "-dtb", files[0] ?? "", "-kernel", kernel],
+    ...["-initrd", initrd, "-append", `${words.join(" ")} systemd.debug_shell=ttyS1 systemd.watchdog_sec=0`],
   ];
 }
 

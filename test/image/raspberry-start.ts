@@ -9,20 +9,27 @@ export interface RaspberryStart {
   kernel: string;
   initrd: string;
   commandLine: string;
+  /** What was asked for beside them. */
+  files: string[];
 }
 
 /**
  * Does what the Raspberry Pi's firmware does, which QEMU has not: reads `autoboot.txt` of the first partition, and takes
  * `config.txt`'s kernel, first file system and command line from the partition that it names.
  * @param disk a file with an image  @param folder for what is taken out of it
+ * @param others names of files that are wanted beside them: a device tree
  */
-export async function raspberryStart(disk: string, folder: string): Promise<RaspberryStart> {
+export async function raspberryStart(
+  disk: string,
+  folder: string,
+  others: readonly string[] = [],
+): Promise<RaspberryStart> {
   const autoboot = await typed(disk, 1, "autoboot.txt");
   const number = Number(/^\[all\]\n(?:(?!\[)[^\n]*\n)*?boot_partition=(\d+)$/m.exec(autoboot)?.[1]);
   const config = await typed(disk, number, "config.txt");
   const kernel = /^kernel=(\S+)$/m.exec(config)?.[1] ?? "";
   const initrd = /^initramfs (\S+) followkernel$/m.exec(config)?.[1] ?? "";
-  for (const name of [kernel, initrd])
+  for (const name of [kernel, initrd, ...others])
     await run(["mcopy", "-n", "-i", at(disk, number), `::/${name}`, join(folder, name)], {
       timeoutMs: COPY_TIMEOUT_MS,
     });
@@ -33,6 +40,7 @@ export async function raspberryStart(disk: string, folder: string): Promise<Rasp
     kernel: join(folder, kernel),
     initrd: join(folder, initrd),
     commandLine: `${commandLine} rauc.slot=${slot}`,
+    files: others.map((name) => join(folder, name)),
   };
 }
 
