@@ -30,7 +30,7 @@ const COMMANDS = {
     program: ["test/image/story.ts"],
   },
   bench: {
-    debian: ["device", "lab"],
+    debian: ["device", "lab", "image"],
     without: "Benchmarks that need them do not run.",
     program: ["test/bench/main.ts"],
   },

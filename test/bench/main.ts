@@ -1,4 +1,5 @@
 import { type Bench, runBench } from "./bench.ts";
+import { image } from "./image.ts";
 import { lora } from "./lora.ts";
 import { mesh } from "./mesh.ts";
 import { messages } from "./messages.ts";
@@ -6,7 +7,7 @@ import { portal } from "./portal.ts";
 import { serial } from "./serial.ts";
 import { vm } from "./vm.ts";
 
-const BENCHES: readonly Bench[] = [portal, serial, lora, mesh, messages, vm];
+const BENCHES: readonly Bench[] = [portal, serial, lora, mesh, messages, vm, image];
 
 const [name, ...options] = process.argv.slice(2);
 const bench = BENCHES.find((entry) => entry.name === name);

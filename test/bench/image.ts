@@ -1,0 +1,122 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { run } from "../../src/host/run.ts";
+import { BoxMachine } from "../image/box-machine.ts";
+import { pcImage } from "../image/pc-image.ts";
+import type { Bench, BenchContext } from "./bench.ts";
+import { type BenchRow, benchRow } from "./report.ts";
+import { median } from "./samples.ts";
+
+const PROJECT = resolve(import.meta.dir, "../..");
+const BOOT_MS = 900_000;
+const BUILD_MS = 1_800_000;
+const PLAIN = "the same Debian without our units";
+const SSID = "Omerta Box";
+/** In both: the radios that a real board has. */
+const RADIOS = "modules_load=mac80211_hwsim mac80211_hwsim.radios=2";
+const ON_THE_AIR = `until iw dev | grep -q 'ssid ${SSID}$'; do sleep 0.2; done`;
+const BIGGEST = 12;
+
+interface Boot {
+  /** From when the power was turned on to what was waited for, in s. */
+  seconds: number;
+  usedMiB: number;
+  /** Resident memory of the largest processes. */
+  processes: string;
+}
+
+/** How fast the flashed image is there, and how large it is. */
+export const image: Bench = {
+  name: "image",
+  needsLab: false,
+  summary:
+    "the image for PCs in QEMU: power on to open network beside the same Debian without it; memory; size",
+  notes: [
+    `both start the very same disk in QEMU's emulation (no KVM), by turns. Ours: until hostapd has the open network on an emulated radio. Reference: until multi-user.target, with our units masked.`,
+    "used memory is what free(1) says then, 20 s after.",
+  ],
+  parts: ["boot", "size"],
+  run: async (context) => [
+    ...(context.wants("boot") ? await bootRows(context) : []),
+    ...(context.wants("size") ? await sizeRows(context) : []),
+  ],
+};
+
+async function bootRows({ quick, progress }: BenchContext): Promise<BenchRow[]> {
+  const { image: path } = await pcImage();
+  const ours: Boot[] = [];
+  const plain: Boot[] = [];
+  for (let round = 0; round < (quick ? 1 : 5); round += 1) {
+    plain.push(await booted(path, `${RADIOS} ${masked()}`, ""));
+    ours.push(await booted(path, RADIOS, ON_THE_AIR));
+    const [last, before] = [ours.at(-1), plain.at(-1)];
+    progress(`round ${round + 1}: ${last?.seconds.toFixed(1)} s beside ${before?.seconds.toFixed(1)} s`);
+  }
+  progress(`memory by process:\n${ours.at(-1)?.processes}`);
+  const middle = (boots: readonly Boot[], of: (boot: Boot) => number) => median(boots.map(of));
+  return [
+    benchRow({
+      ...{ name: "power on to open network", unit: "s", goal: { of: "ratio", below: 1.2 } },
+      ...{ ours: middle(ours, ({ seconds }) => seconds), referenceName: PLAIN },
+      reference: middle(plain, ({ seconds }) => seconds),
+    }),
+    benchRow({
+      ...{ name: "memory used", unit: "MiB", ours: middle(ours, ({ usedMiB }) => usedMiB) },
+      ...{ reference: middle(plain, ({ usedMiB }) => usedMiB), referenceName: PLAIN },
+    }),
+  ];
+}
+
+/** The kernel's words that keep our units from being started (systemd-debug-generator(8)). */
+function masked(): string {
+  const units = readdirSync(join(PROJECT, "rootfs-overlay/etc/systemd/system"))
+    .filter((name) => /^omerta-.*\.(service|timer|path|socket)$/.test(name))
+    // Of these the data are mounted: that is the image's.
+    .filter((name) => !name.startsWith("omerta-data"));
+  return units.map((name) => `systemd.mask=${name}`).join(" ");
+}
+
+/** @param waiting a line of shell that ends when what is waited for is there; "": when systemd says that all has started */
+async function booted(path: string, kernelArguments: string, waiting: string): Promise<Boot> {
+  const machine = await BoxMachine.start("bench", { image: path, kernelArguments });
+  try {
+    if (waiting === "") await machine.untilStarted(BOOT_MS);
+    else await machine.shell(waiting, BOOT_MS);
+    const seconds = machine.seconds();
+    await machine.untilStarted(BOOT_MS);
+    const { text } = await machine.shell(
+      `sleep 20; free -m | sed -n 's/^Mem: *[0-9]* *\\([0-9]*\\).*/used \\1/p'
+       ps -eo rss,args --sort=-rss | head -n ${BIGGEST} | cut -c1-110`,
+      BOOT_MS,
+    );
+    const [, used = "NaN", processes = ""] = /^used (\d+)\n([\s\S]*)$/m.exec(text) ?? [];
+    return { seconds, usedMiB: Number(used), processes };
+  } finally {
+    await machine.stop();
+  }
+}
+
+/** As a community downloads it: without what tests need, packed. */
+async function sizeRows({ progress }: BenchContext): Promise<BenchRow[]> {
+  const folder = mkdtempSync(join(tmpdir(), "omb-bench-image-"));
+  try {
+    progress("an image is built and packed");
+    const command = ["image-build/main.ts", "--board", "pc-amd64", "--xz", "--into", folder];
+    await run(["flock", join(PROJECT, "node_modules/.image-lock"), process.execPath, ...command], {
+      cwd: PROJECT,
+      timeoutMs: BUILD_MS,
+    });
+    const packed = readdirSync(folder).find((name) => name.endsWith(".img.xz"));
+    if (packed === undefined || !existsSync(join(folder, packed)))
+      throw new Error(`no packed image among ${readdirSync(folder).join(", ")}`);
+    return [
+      benchRow({
+        ...{ name: basename(packed), unit: "MB", ours: statSync(join(folder, packed)).size / 1e6 },
+        goal: { of: "ours", atMost: 450 },
+      }),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
