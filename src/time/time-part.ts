@@ -100,7 +100,8 @@ export class TimePart implements Part {
 
   /** What a guest's phone says when its owner sends a form. @param station its MAC address @param wallMs ms since 1970 */
   phoneSays(station: string, wallMs: number): void {
-    this.votes.note(station, wallMs, this.nowMs);
+    // What was not asked for is not heard either.
+    if (this.asksPhones()) this.votes.note(station, wallMs, this.nowMs);
   }
 
   /** Whether the first page asks phones for the time: while nobody better has told it. */
@@ -171,6 +172,7 @@ export class TimePart implements Part {
   }
 
   private async ask(): Promise<void> {
+    if (!this.options.setsClock) return;
     const everyMs = this.standing.reading && this.isTrusted() ? ASK_SURE_MS : ASK_UNSURE_MS;
     if (this.source === "network" || this.nowMs - this.askedMs < everyMs) return;
     this.askedMs = this.nowMs;
@@ -188,7 +190,10 @@ export class TimePart implements Part {
       ...radioReadings(radios()),
       this.boxes.reading(nowMs),
       this.votes.reading(nowMs),
-    ].filter((one) => one !== undefined);
+    ]
+      .filter((one) => one !== undefined)
+      // A machine's own clock is worth more than the word of those.
+      .filter(({ source }) => setsClock || isTrusted(source));
     const { reading, movedMs } = this.standing;
     const step = nextStep(reading, readings, { nowMs, wallMs, builtMs, movedMs });
     if (step.kind === "take") this.follow(step.reading, 0);

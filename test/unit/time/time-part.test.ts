@@ -58,9 +58,8 @@ function box({ setsClock = true, isBroken = false, bootId = "boot", runFolder = 
     phones: (count: number, aheadMs = 0, name = "phone") => {
       for (let n = 0; n < count; n += 1) part.phoneSays(`${name} ${n}`, truly() + aheadMs + n * 100);
     },
-    satellites: () => {
-      const heardMs = time.monotonicMs();
-      radios = [{ epochMs: TRUE_MS, heardMs, bySatellites: true }];
+    satellites: (epochMs = TRUE_MS) => {
+      radios = [{ epochMs, heardMs: time.monotonicMs(), bySatellites: true }];
     },
     radio: (epochMs: number) => {
       radios = [{ epochMs, heardMs: time.monotonicMs(), bySatellites: false }];
@@ -188,6 +187,42 @@ describe("a box on a machine whose clock is somebody's", () => {
     expect([one.offMs(), one.told]).toEqual([BEGINS - TRUE_MS, []]);
     expect([one.part.isKnown(), one.part.isTrusted()]).toEqual([true, true]);
     expect(timeText(one.part.view())).toContain("by the clock of the machine that this box runs on");
+    await one.part.stop();
+  });
+
+  test("is believed no less because phones or a radio say the same, and more because satellites do", async () => {
+    const one = box({ setsClock: false });
+    await one.part.start();
+    for (let n = 0; n < 9; n += 1) one.part.phoneSays(`phone ${n}`, BEGINS);
+    one.radio(BEGINS);
+    await one.pass(60);
+    expect([one.part.view().source, one.part.isTrusted(), one.part.asksPhones()]).toEqual([
+      "machine",
+      true,
+      false,
+    ]);
+    one.satellites(BEGINS);
+    await one.pass(60);
+    expect([one.part.view().source, one.part.isTrusted()]).toEqual(["satellites", true]);
+    await one.part.stop();
+  });
+});
+
+describe("the first page", () => {
+  test("asks phones until somebody better has told the time, and is told when that changes", async () => {
+    const one = box();
+    await one.part.start();
+    let told = 0;
+    const end = one.part.onAsking(() => {
+      told += 1;
+    });
+    one.phones(9);
+    await one.pass(30);
+    expect([one.part.asksPhones(), told]).toEqual([true, 0]);
+    one.satellites();
+    await one.pass(30);
+    expect([one.part.asksPhones(), told]).toEqual([false, 1]);
+    end();
     await one.part.stop();
   });
 });
