@@ -98,6 +98,16 @@ describe("the clock", () => {
         },
       ),
     );
+    const years = (count: number) => BUILT + count * 366 * 86_400_000;
+    for (const [source, last] of [
+      ["satellites", 15],
+      ["boxes", 15],
+      ["radio", 5],
+      ["phones", 5],
+    ] as const) {
+      expect(step(undefined, [says(source, years(last - 1))]).kind).toBe("set");
+      expect(step(undefined, [says(source, years(last + 1))]).kind).toBe("keep");
+    }
     const rolledOver = TRUE_MS - 1024 * 7 * 86_400_000;
     expect(step(undefined, [says("satellites", rolledOver)]).kind).toBe("keep");
     expect(step(undefined, [says("phones", Date.UTC(2032, 0, 1))]).kind).toBe("keep");

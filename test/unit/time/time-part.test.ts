@@ -17,9 +17,14 @@ const BEGINS = Date.UTC(2026, 8, 1);
 const TRUE_MS = Date.UTC(2026, 10, 29, 9);
 
 /** A box whose clock is a number, and a unit that sets it as wished, unless it is `broken`. */
-function box({ setsClock = true, isBroken = false, bootId = "boot", runFolder = folderOf() } = {}) {
+function box({
+  setsClock = true,
+  isBroken = false,
+  bootId = "boot",
+  runFolder = folderOf(),
+  wallAtStart = BEGINS,
+} = {}) {
   const time = new VirtualTime();
-  let wallAtStart = BEGINS;
   const bootMs = () => time.monotonicMs() + 40_000;
   let radios: RadioClock[] = [];
   let network: Reading | undefined;
@@ -128,6 +133,25 @@ describe("a box without a battery clock", () => {
     await one.part.stop();
   });
 
+  test("is put right by phones that are more than those that lied before them, also by a daemon that was started between", async () => {
+    const first = box();
+    await first.part.start();
+    first.phones(5, 3e9, "liar");
+    await first.pass(30);
+    expect(first.offMs()).toBeGreaterThan(2.9e9);
+    await first.part.stop();
+    const one = box({ runFolder: first.runFolder, wallAtStart: TRUE_MS + 3e9 });
+    await one.part.start();
+    one.phones(5, 3e9, "liar");
+    one.phones(5);
+    await one.pass(30);
+    expect(one.offMs()).toBe(3e9);
+    one.phones(9, 0, "another");
+    await one.pass(60);
+    expect(Math.abs(one.offMs())).toBeLessThan(2_000);
+    await one.part.stop();
+  });
+
   test("leaves its clock to the network where there is one, and trusts it", async () => {
     const one = box();
     await one.part.start();
@@ -196,6 +220,7 @@ describe("a box on a machine whose clock is somebody's", () => {
     for (let n = 0; n < 9; n += 1) one.part.phoneSays(`phone ${n}`, BEGINS);
     one.radio(BEGINS);
     await one.pass(60);
+    expect(one.part.view().phones).toBe(0);
     expect([one.part.view().source, one.part.isTrusted(), one.part.asksPhones()]).toEqual([
       "machine",
       true,
