@@ -107,7 +107,7 @@ export class Air {
       if (remedy === undefined) continue;
       if (!this.offMs.has(service.name)) this.offMs.set(service.name, nowMs);
       report({ kind: "trouble", service, why: health.why, remedy });
-      await this.mend(service, remedy);
+      await this.mend(service, remedy, finding.is === "ill" && finding.silent === true);
     }
   }
 
@@ -130,8 +130,8 @@ export class Air {
     }
   }
 
-  private async mend(service: RadioService, remedy: Remedy): Promise<void> {
-    await service.stop();
+  private async mend(service: RadioService, remedy: Remedy, silent: boolean): Promise<void> {
+    await service.stop(silent);
     const own = service.options.service.controls.map((control) => control.interface);
     if (remedy !== "restart") for (const name of own) await removeInterface(name, this.options.log);
     // Somebody may have removed it: without it no program starts.

@@ -3,7 +3,8 @@ export type Finding =
   | { is: "well" }
   /** It has been started, and is not there yet. */
   | { is: "starting" }
-  | { is: "ill"; why: string };
+  /** `silent`: it runs, and does not answer; it will not hear that it is to end either. */
+  | { is: "ill"; why: string; silent?: true };
 
 /** What is to be done about it: the program anew; its interfaces too; the radio's driver as well, as if unplugged. */
 export type Remedy = "restart" | "remake" | "reset";

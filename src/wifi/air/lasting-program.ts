@@ -81,11 +81,12 @@ export class LastingProgram {
     return "started";
   }
 
-  async stop(): Promise<void> {
+  /** @param atOnce without asking it first: for one that hears nothing any more */
+  async stop(atOnce = false): Promise<void> {
     const { pid } = this;
     this.child = undefined;
     this.pid = undefined;
-    if (pid !== undefined) await endProcess(pid, this.options.command);
+    if (pid !== undefined) await endProcess(pid, this.options.command, atOnce ? ["SIGKILL"] : undefined);
   }
 
   get isRunning(): boolean {
@@ -123,8 +124,12 @@ export async function endUnwanted(runFolder: string, wanted: ReadonlySet<string>
   }
 }
 
-async function endProcess(pid: number, command: readonly string[]): Promise<void> {
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+async function endProcess(
+  pid: number,
+  command: readonly string[],
+  signals: readonly NodeJS.Signals[] = ["SIGTERM", "SIGKILL"],
+): Promise<void> {
+  for (const signal of signals) {
     if (!isProcess(pid, command)) return;
     try {
       process.kill(pid, signal);

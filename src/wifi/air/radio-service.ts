@@ -66,9 +66,10 @@ export class RadioService {
     return this.program.start();
   }
 
-  async stop(): Promise<void> {
+  /** @param silent it has not answered: nothing is waited for */
+  async stop(silent = false): Promise<void> {
     for (const socket of this.sockets) socket.close();
-    await this.program.stop();
+    await this.program.stop(silent);
   }
 
   /** How it is now, as far as it says so itself. */
@@ -92,7 +93,7 @@ export class RadioService {
       for (const socket of sockets) socket.close();
       // The sockets are made some time after the program has started; one that had answered is ill.
       if (this.health.state === "starting") return { is: "starting" };
-      return { is: "ill", why: error instanceof Error ? error.message : String(error) };
+      return { is: "ill", why: error instanceof Error ? error.message : String(error), silent: true };
     }
   }
 

@@ -98,6 +98,25 @@ describeNeeding(["root", "program:hostapd"], "a program that outlives the daemon
     expect(isTold).toBe(false);
   });
 
+  test("that hangs is ended without a wait", async () => {
+    const hung = program();
+    await hung.start();
+    const pid = runningPid(folder) ?? 0;
+    process.kill(pid, "SIGSTOP");
+    const startedMs = performance.now();
+    await hung.stop(true);
+    const atOnceMs = performance.now() - startedMs;
+    expect(runningPid(folder)).toBeUndefined();
+    // The control: one that is asked first has a second for its answer.
+    const asked = program();
+    await asked.start();
+    process.kill(runningPid(folder) ?? 0, "SIGSTOP");
+    const askedFromMs = performance.now();
+    await asked.stop();
+    expect(runningPid(folder)).toBeUndefined();
+    expect(atOnceMs).toBeLessThan(performance.now() - askedFromMs);
+  });
+
   test("is ended, its file removed, when the next daemon does not want it", async () => {
     await program().start();
     await endUnwanted(folder, new Set());
