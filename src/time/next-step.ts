@@ -39,11 +39,12 @@ export function nextStep(standing: Reading | undefined, readings: readonly Readi
   const better = credible.find((one) => standing === undefined || isBetter(one, standing, nowMs));
   if (!better) return { kind: "keep" };
   const offMs = Math.abs(toMs(better) - ground.wallMs);
-  const within = uncertaintyAt(better, nowMs) + (standing ? uncertaintyAt(standing, nowMs) : 0);
   // The network's time is the clock's already: whoever asks it has set it.
-  if (better.source === "network" || offMs <= Math.max(LEAST_JUMP_MS, within))
-    return { kind: "take", reading: better };
-  return { kind: "set", reading: better, toMs: toMs(better) };
+  if (better.source === "network") return { kind: "take", reading: better };
+  if (offMs > Math.max(LEAST_JUMP_MS, uncertaintyAt(better, nowMs)))
+    return { kind: "set", reading: better, toMs: toMs(better) };
+  // What the clock is off by stays.
+  return { kind: "take", reading: { ...better, uncertaintyMs: better.uncertaintyMs + offMs } };
 }
 
 const rank = ({ source }: Reading): number => TIME_SOURCES.indexOf(source);

@@ -48,7 +48,12 @@ describe("the clock", () => {
   });
 
   test("is not set where it is right already, and is known to be right from then on", () => {
-    expect(step(undefined, [says("satellites", GROUND.wallMs + 1_500)])).toMatchObject({ kind: "take" });
+    const taken = { kind: "take", reading: { source: "satellites", uncertaintyMs: 3_500 } };
+    expect(step(undefined, [says("satellites", GROUND.wallMs + 1_500)])).toMatchObject(taken);
+    // However unsure the clock was before: it is no surer than it is off.
+    const old = says("network", GROUND.wallMs, { uncertaintyMs: 900_000 });
+    expect(step(old, [says("satellites", GROUND.wallMs + 600_000)]).kind).toBe("set");
+    expect(step(old, [says("satellites", GROUND.wallMs - 1_500)])).toMatchObject(taken);
     expect(step(undefined, [says("phones", GROUND.wallMs - 5_000, { uncertaintyMs: 6_000 })])).toMatchObject({
       kind: "take",
     });
