@@ -1,5 +1,6 @@
 import type { LoraContext } from "./context.ts";
 import { ARRIVED, type HaveItem, type Item, type ShortId } from "./items.ts";
+import { beside } from "./said.ts";
 
 /** Whoever has handed something over leaves the word to us for so long, in frames of the largest size. */
 const WORD_FRAMES = 0.25;
@@ -115,7 +116,7 @@ export class Answers {
       if (item.kind === "have") for (const { id } of item.held) this.onSaidHave(id);
       if (item.kind === "refuse") for (const id of item.ids) this.refusals.delete(id);
     }
-    this.asks = this.asks.filter((ask) => !items.includes(ask));
+    this.asks = this.asks.filter((ask) => items.every((item) => beside(ask, item) !== undefined));
   }
 
   private get areHavesDue(): boolean {

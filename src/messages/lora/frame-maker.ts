@@ -7,6 +7,7 @@ import type { LoraContext } from "./context.ts";
 import type { Digests } from "./digests.ts";
 import { itemBytes } from "./frame.ts";
 import { type BundleItem, type HelloItem, hopTagOf, type Item, type ShortId } from "./items.ts";
+import { beside } from "./said.ts";
 import type { Carried } from "./stock.ts";
 
 /** A bundle that may go now. */
@@ -40,19 +41,22 @@ export class FrameMaker {
     private readonly hello: (bytes: number) => HelloItem | undefined,
   ) {}
 
-  /** @returns undefined where there is nothing to say */
-  make(due: readonly Due[], frameBytes: number): Flight | undefined {
-    const draft = new Draft(frameBytes - FRAME_HEADER_BYTES);
+  /**
+   * @param waiting frames that wait for the air: what they say is not said in another
+   * @returns undefined where there is nothing to say
+   */
+  make(due: readonly Due[], frameBytes: number, waiting: readonly Flight[]): Flight | undefined {
+    const draft = new Draft(frameBytes - FRAME_HEADER_BYTES, unsaidBy(waiting, this.answers));
     this.addBundles(draft, due);
     const goingOn = new Set(draft.bundles.map(({ carried }) => carried.short));
     const isAwaited = [...goingOn].some((short) => this.answers.hasWord(short));
     const have = this.answers.haves(goingOn, draft.bundles.length > 0 && !isAwaited);
-    const says = have && draft.add(have, "check-in");
+    if (have) draft.add(have, "check-in");
     for (const item of this.answers.others()) draft.add(item, "direct");
     if (!draft.isPressing) this.addWhatCanWait(draft);
     this.addRecent(draft, goingOn);
     if (draft.isEmpty) return undefined;
-    const isAnswer = isAwaited || (says === true && have.held.some(({ id }) => this.answers.hasWord(id)));
+    const isAnswer = isAwaited || draft.has.some((id) => this.answers.hasWord(id));
     return { items: draft.finished(), bundles: draft.bundles, priority: draft.priority, isAnswer };
   }
 
@@ -108,6 +112,16 @@ export class FrameMaker {
   }
 }
 
+/** What of an item no frame says that waits for the air; what somebody has left us the word for is said at once all the same. */
+function unsaidBy(waiting: readonly Flight[], answers: Answers): (item: Item) => Item | undefined {
+  return (item) => {
+    let rest: Item | undefined = item;
+    for (const { items, isAnswer } of waiting)
+      for (const said of items) rest &&= beside(rest, said, (id) => isAnswer || !answers.hasWord(id));
+    return rest;
+  };
+}
+
 /** A frame that is being filled. */
 class Draft {
   readonly items: Item[] = [];
@@ -116,7 +130,16 @@ class Draft {
   private readonly last: BundleItem[] = [];
   private rank = PRIORITIES.length - 1;
 
-  constructor(public left: number) {}
+  /** @param unsaid what of an item no frame says that waits for the air */
+  constructor(
+    public left: number,
+    private readonly unsaid: (item: Item) => Item | undefined,
+  ) {}
+
+  /** What it says to be here. */
+  get has(): ShortId[] {
+    return this.items.flatMap((item) => (item.kind === "have" ? item.held.map(({ id }) => id) : []));
+  }
 
   get isEmpty(): boolean {
     return this.items.length + this.last.length === 0;
@@ -131,12 +154,12 @@ class Draft {
     return PRIORITIES[this.rank] ?? "background";
   }
 
-  /** @returns whether there was room */
-  add(item: Item, priority: Priority): boolean {
-    if (!this.reserve(itemBytes(item))) return false;
+  /** Where there is room for it. */
+  add(whole: Item, priority: Priority): void {
+    const item = this.unsaid(whole);
+    if (!item || !this.reserve(itemBytes(item))) return;
     this.items.push(item);
     this.rank = Math.min(this.rank, rankOf(priority));
-    return true;
   }
 
   /** One that is longer than a frame goes alone, in pieces. */

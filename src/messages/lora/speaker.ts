@@ -86,9 +86,10 @@ export class Speaker {
     if (this.flights.size >= MOST_FLIGHTS || (!isFirst && !answers.mustSpeakNow)) return;
     const may = isFirst && this.mayBundlesGo(due[0]) ? due : [];
     const isAnyDue = may.length > 0 || answers.isDue || digests.isDue || isHelloDue();
-    const flight = isAnyDue ? frames.make(may, outlook.frameBytes) : undefined;
+    const flight = isAnyDue ? frames.make(may, outlook.frameBytes, [...this.flights.keys()]) : undefined;
     if (flight) this.send(flight);
-    else {
+    // What is due is said by what waits for the air: when that has left it is looked again.
+    else if (this.flights.size === 0) {
       const waitMs = this.nextMs() - context.nowMs;
       if (Number.isFinite(waitMs)) this.callOff = timers.after(Math.max(LEAST_WAIT_MS, waitMs), this.pump);
     }
