@@ -10,9 +10,9 @@ import { qemuCommand } from "./qemu-command.ts";
 /** Every folder of a machine, and so its command line, carries this prefix. */
 const PREFIX = "/tmp/omb-guest-";
 const OUTPUTS = join(PROJECT, "test/output");
-const BOOT_TIMEOUT_MS = 180_000;
-/** Programs are some ten times slower in emulation. */
-const RUN_TIMEOUT_MS = 30_000;
+const BOOT_TIMEOUT_MS = 400_000;
+/** Programs are some ten times slower in emulation, and a hundred times where others need the processors too. */
+const RUN_TIMEOUT_MS = 120_000;
 /** How much longer than its own time-out a program may take to be reported, before the machine counts as hung. */
 const REPORT_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 5_000;
@@ -108,7 +108,7 @@ export class GuestMachine {
 
   /**
    * Runs a program in the machine to its end, whatever its exit status; 137 where it was killed for its time-out,
-   * with all that it started, and then its errors say what the machine was at. Default for that: 30,000 ms.
+   * with all that it started, and then its errors say what the machine was at. Default for that: 120,000 ms.
    */
   tryRun(command: readonly string[], options: MachineRunOptions = {}): Promise<RunResult> {
     const { promise, resolve, reject } = Promise.withResolvers<RunResult>();
