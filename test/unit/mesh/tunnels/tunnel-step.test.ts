@@ -107,6 +107,21 @@ describe("One end of a tunnel", () => {
     expect(told(leader.pass(10_000))).not.toContain("offer");
   });
 
+  test("waits as long for proofs as they are far apart where its end is somebody else's, and doubts it then as any other", () => {
+    const lease = end("leader", { leastPaceMs: 10_000 });
+    lease.take({ type: "accepted", key: KEY, at: theirs });
+    lease.take({ type: "proof", rttMs: 20 });
+    lease.take(seen(PLACE));
+    const before = lease.state.way;
+    for (let times = 0; times < 5; times++) {
+      expect(points(lease.pass(9_500))).toEqual([]);
+      lease.take({ type: "proof", rttMs: 20 });
+    }
+    expect([lease.state.phase, lease.state.way]).toEqual(["direct", before]);
+    lease.pass(12_000);
+    expect(lease.state.phase).toBe("searching");
+  });
+
   test("asks no relay when the other is met directly at once", () => {
     const leader = direct();
     expect(relaysAsked(leader.pass(20_000, true))).toEqual([]);
