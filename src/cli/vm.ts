@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { vmCheckpointCommand, vmRestoreCommand } from "./vm-checkpoint.ts";
 import { vmListCommand } from "./vm-list.ts";
+import { vmMachinesCommand } from "./vm-machines.ts";
 import { vmJoinCommand, vmLeaveCommand, vmNetworksCommand } from "./vm-networks.ts";
 import { vmOperatorCommands } from "./vm-operator.ts";
 import { vmReleaseCommand } from "./vm-release.ts";
@@ -24,5 +25,6 @@ export function vmCommand(): Command {
     .addCommand(vmNetworksCommand())
     .addCommand(vmLeaveCommand());
   for (const one of vmOperatorCommands()) command.addCommand(one);
+  command.addCommand(vmMachinesCommand());
   return command;
 }

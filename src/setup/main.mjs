@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureDebianPackages } from "./debian-packages.mjs";
+import { ensureLibvirtBinding } from "./libvirt-binding.mjs";
 import { ensureNpmPackages } from "./npm-packages.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -52,6 +53,8 @@ try {
   ensureNode();
   await ensureNpmPackages(ROOT);
   await ensureDebianPackages(ROOT, command.debian, command.without);
+  // After both: it comes from npm, and is built with what Debian has.
+  if (name === "test") await ensureLibvirtBinding(ROOT);
 } catch (error) {
   process.stderr.write(`\nSet-up failed: ${error instanceof Error ? error.message : error}\n`);
   process.exit(1);

@@ -9,6 +9,7 @@ import type { Checkpoints } from "../checkpoint/index.ts";
 import { Demos } from "../demo/index.ts";
 import type { Accelerator } from "../domain/index.ts";
 import { leaseNames } from "../guest-link.ts";
+import type { OwnMachine } from "../held/index.ts";
 import type { HostFirst } from "../host-first/index.ts";
 import type { VmImage } from "../image/index.ts";
 import { LeaseStore } from "../leases/index.ts";
@@ -287,6 +288,17 @@ export class LendingNow {
     );
   }
 
+  private machines(): OwnMachine[] {
+    const named = (of: OwnMachine["of"], id: string) => ({ domain: leaseNames(id).domain, of, id });
+    return [
+      ...this.lender.leases().map(({ lease }) => ({
+        ...{ domain: lease.machine.names.domain, of: "lease" as const, id: lease.state.id },
+      })),
+      ...this.demos.live().map(({ id }) => named("visitor", id)),
+      ...this.pool.ids.map((id) => named("pool", id)),
+    ];
+  }
+
   /** For the operator. */
   operated(): OperatedLending {
     return {
@@ -294,6 +306,7 @@ export class LendingNow {
       capability: () => this.capability(),
       traffic: (lease) => this.watch.traffic(lease),
       statistics: (lease) => this.measures.statistics(lease),
+      machines: () => this.machines(),
       ended: (most) => this.store.ended(most),
     };
   }

@@ -3,7 +3,15 @@ export { type KvmProbeOptions, type KvmVerdict, probeKvm } from "./kvm-probe.ts"
 export { isOnlyLate, LateDomainError, LateDomains } from "./late-domains.ts";
 export { Libvirt, type LibvirtOptions } from "./libvirt.ts";
 export { LibvirtError, LibvirtTimeoutError, LibvirtUnavailableError } from "./libvirt-error.ts";
-export type { DomainEvent, DomainInfo, DomainState, DomainStats, HostInfo } from "./libvirt-protocol.ts";
+export {
+  DOMAIN_STATES,
+  type DomainEvent,
+  type DomainInfo,
+  type DomainState,
+  type DomainStats,
+  type HeldDomain,
+  type HostInfo,
+} from "./libvirt-protocol.ts";
 export { canLimitMemory } from "./memory-limit.ts";
 export {
   encodeSaveHeader,

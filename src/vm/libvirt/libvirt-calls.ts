@@ -15,6 +15,7 @@ import {
   DOMAIN_STATES,
   type DomainInfo,
   type DomainStats,
+  type HeldDomain,
   type HostInfo,
   type LaneRequest,
   type LibvirtCalls,
@@ -62,7 +63,9 @@ export function perform(library: LibvirtLibrary, request: LaneRequest): Result {
     case "host":
       return hostInfo(library, connection);
     case "list":
-      return list(library, connection);
+      return eachDomain(library, connection, (domain) => infoOf(library, domain));
+    case "held":
+      return eachDomain(library, connection, (domain) => heldOf(library, domain));
     case "stats":
       return stats(library, connection);
     case "xml":
@@ -136,20 +139,25 @@ function hostInfo(library: LibvirtLibrary, connection: Pointer): HostInfo {
   };
 }
 
-function list(library: LibvirtLibrary, connection: Pointer): DomainInfo[] {
+/** One that ends meanwhile is left out. */
+function eachDomain<T>(library: LibvirtLibrary, connection: Pointer, read: (domain: Pointer) => T): T[] {
   const room = new PointerRoom();
   const count = library.virConnectListAllDomains(connection, room.address, 0);
   must(library, count);
   const listed = room.value;
   if (listed === null) return [];
-  const infos: DomainInfo[] = [];
+  const infos: T[] = [];
   for (let index = 0; index < count; index += 1) {
     const domain = pointerAt(listed, index * 8);
     if (domain === null) break;
-    // It may have ended since it was listed.
-    const info = tryInfoOf(library, domain);
-    if (info !== undefined) infos.push(info);
-    library.virDomainFree(domain);
+    try {
+      infos.push(read(domain));
+    } catch (error) {
+      if (!(error instanceof CallFailed)) throw error;
+      library.virResetLastError();
+    } finally {
+      library.virDomainFree(domain);
+    }
   }
   library.freeMemory(listed);
   return infos;
@@ -208,13 +216,17 @@ function infoOf(library: LibvirtLibrary, domain: Pointer): DomainInfo {
   return { ...identityAt(library, domain), state: DOMAIN_STATES[state[0] ?? 0] ?? "no state" };
 }
 
-function tryInfoOf(library: LibvirtLibrary, domain: Pointer): DomainInfo | undefined {
-  try {
-    return infoOf(library, domain);
-  } catch {
-    library.virResetLastError();
-    return undefined;
-  }
+/** struct virDomainInfo: the state in a byte, the most memory and that of now in KiB, processors, their time; 40 bytes. */
+function heldOf(library: LibvirtLibrary, domain: Pointer): HeldDomain {
+  const info = new Uint8Array(40);
+  must(library, library.virDomainGetInfo(domain, info));
+  const view = new DataView(info.buffer);
+  return {
+    ...identityAt(library, domain),
+    state: DOMAIN_STATES[view.getUint8(0)] ?? "no state",
+    cpus: view.getUint16(24, true),
+    memoryKiB: Number(view.getBigUint64(16, true)),
+  };
 }
 
 function withDomain<T>(

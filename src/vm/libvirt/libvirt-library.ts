@@ -3,7 +3,7 @@ import { CString, dlopen, FFIType, type Pointer, ptr, read, toArrayBuffer } from
 /**
  * libvirt's C library by bun:ffi. The binding for Node (@unraid/libvirt) has no flags on creating, saving and
  * restoring, no events and no statistics, and is built on the machine with a compiler and libvirt's headers, which a
- * box need not have; so all of it is asked here, by one way.
+ * box need not have; so all of it is asked here, by one way. What the binding has is used where it is (`held/`).
  */
 function openLibrary() {
   const { i32, u32, ptr: pointer } = FFIType;
@@ -36,6 +36,7 @@ function openLibrary() {
     virDomainGetName: { args: [pointer], returns: pointer },
     virDomainGetUUIDString: { args: [pointer, pointer], returns: i32 },
     virDomainGetState: { args: [pointer, pointer, pointer, u32], returns: i32 },
+    virDomainGetInfo: { args: [pointer, pointer], returns: i32 },
     virDomainGetXMLDesc: { args: [pointer, u32], returns: pointer },
     virDomainCreateXML: { args: [pointer, pointer, u32], returns: pointer },
     virDomainSuspend: { args: [pointer], returns: i32 },

@@ -19,6 +19,13 @@ export interface DomainInfo {
   state: DomainState;
 }
 
+/** With what it has of the machine. */
+export interface HeldDomain extends DomainInfo {
+  cpus: number;
+  /** That it has now. */
+  memoryKiB: number;
+}
+
 /** Counted by libvirt since the domain was started. What goes over its network is counted in its namespace. */
 export interface DomainStats extends DomainInfo {
   /** Of all its threads, QEMU's own among them. */
@@ -53,6 +60,7 @@ export interface LibvirtCalls {
   close: { arguments: Record<string, never>; result: undefined };
   host: { arguments: Record<string, never>; result: HostInfo };
   list: { arguments: Record<string, never>; result: DomainInfo[] };
+  held: { arguments: Record<string, never>; result: HeldDomain[] };
   stats: { arguments: Record<string, never>; result: DomainStats[] };
   xml: { arguments: { name: string }; result: string };
   create: { arguments: { xml: string; isPaused: boolean; endsWithConnection: boolean }; result: DomainInfo };

@@ -7,6 +7,7 @@ import type {
   DomainEvent,
   DomainInfo,
   DomainStats,
+  HeldDomain,
   HostInfo,
   LibvirtCalls,
 } from "./libvirt-protocol.ts";
@@ -79,6 +80,11 @@ export class Libvirt {
   /** All domains, running or not, whoever made them. */
   list(): Promise<DomainInfo[]> {
     return this.ask("list", {});
+  }
+
+  /** As {@link list}, with what each has of the machine. */
+  held(): Promise<HeldDomain[]> {
+    return this.ask("held", {});
   }
 
   /** Of all that run. Costs one question to each QEMU; one that does not answer at once is told of in part. */

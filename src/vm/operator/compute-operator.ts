@@ -2,6 +2,7 @@ import type { Clock } from "../../host/clock.ts";
 import type { Journal } from "../../store/index.ts";
 import type { Policy } from "../admission/index.ts";
 import type { LendingCapability } from "../capability/index.ts";
+import type { OwnMachine } from "../held/index.ts";
 import type { EndedLease, LeaseStatistics } from "../leases/index.ts";
 import type { Lender } from "../lending/index.ts";
 import type { LeaseTraffic } from "../watch/index.ts";
@@ -24,6 +25,8 @@ export interface OperatedLending {
   /** As of the last look; undefined: there was none. */
   traffic(lease: string): LeaseTraffic | undefined;
   statistics(lease: string): LeaseStatistics;
+  /** All that there are, not the leases' alone. */
+  machines(): readonly OwnMachine[];
   /** The last that ended, the latest begun first. */
   ended(most: number): readonly EndedLease[];
 }
@@ -68,7 +71,8 @@ export class ComputeOperator {
     const nothing = lendsNothing() ?? (now ? undefined : "it is starting");
     const view: ComputeView = {
       ...(nothing === undefined ? {} : { lendsNothing: nothing }),
-      ...{ leases: [], waiting: [], ended: [], blocked: this.blocked(), terms: shownTerms(policy) },
+      ...{ leases: [], waiting: [], ended: [], machines: [] },
+      ...{ blocked: this.blocked(), terms: shownTerms(policy) },
     };
     if (!now) return view;
     const { lender, traffic, statistics, ended } = now;
@@ -80,6 +84,7 @@ export class ComputeOperator {
         const { id } = one.lease.state;
         return shownLease(one, traffic(id), statistics(id), names);
       }),
+      machines: [...now.machines()],
       waiting: shownWaiting(lender.waiting(), clock.wallMs(), names),
       ended: ended(ENDED_SHOWN).map((one) => shownEnd(one, names)),
     };
@@ -178,7 +183,7 @@ export function lendsNothing(why: string, policy: Policy): OperatedCompute {
   return {
     view: () => ({
       lendsNothing: why,
-      ...{ leases: [], waiting: [], ended: [], blocked: [], terms: shownTerms(policy) },
+      ...{ leases: [], waiting: [], ended: [], blocked: [], machines: [], terms: shownTerms(policy) },
     }),
     ...{ allow: refused, refuse: refused, end: refused, block: refused, unblock: refused },
   };

@@ -2,6 +2,7 @@ import { fingerprint } from "../../identity/index.ts";
 import { type Policy, type Source, UNKNOWN_REPUTATION, type WaitsFor } from "../admission/index.ts";
 import { clockText } from "../admission/quiet-hours.ts";
 import type { LendingCapability } from "../capability/index.ts";
+import type { OwnMachine } from "../held/index.ts";
 import type { EndedLease, LeaseOutcome, LeasePhase, LeaseStatistics } from "../leases/index.ts";
 import type { Applicant, Lent } from "../lending/index.ts";
 import type { LeaseRequest } from "../request/index.ts";
@@ -82,6 +83,8 @@ export interface ComputeView {
   /** The last that ended. */
   ended: ShownEnd[];
   blocked: (ShownRequester & { byConfiguration: boolean })[];
+  /** All that this box has made, those that wait and visitors' among them. */
+  machines: OwnMachine[];
   terms: {
     accept: Policy["accept"];
     operatorsInspect: boolean;

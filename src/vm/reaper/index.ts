@@ -1,4 +1,4 @@
-export { type Belonging, belongingText } from "./belongings.ts";
+export { type Belonging, belongingText, tagOfDomain } from "./belongings.ts";
 export { type Grounds, SYSTEM_GROUNDS } from "./find-belongings.ts";
 export { runReaper } from "./reaper.ts";
 export { ReaperKeeper, type ReaperKeeperOptions } from "./reaper-keeper.ts";

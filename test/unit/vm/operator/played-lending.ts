@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { systemClock } from "../../../../src/host/clock.ts";
 import type { Policy } from "../../../../src/vm/admission/index.ts";
 import { lendingOf } from "../../../../src/vm/capability/index.ts";
+import type { OwnMachine } from "../../../../src/vm/held/index.ts";
 import type { LenderOptions } from "../../../../src/vm/lending/index.ts";
 import { BlockedRequesters, ComputeOperator, type Names } from "../../../../src/vm/operator/index.ts";
 import type { LeaseTraffic } from "../../../../src/vm/watch/index.ts";
@@ -34,6 +35,8 @@ export function operated(
     lendsNothing: undefined as string | undefined,
     /** How far the operator's clock is ahead of the time at which leases were asked for. */
     laterMs: 0,
+    /** Machines of the box that are no lease's. */
+    others: [] as OwnMachine[],
   };
   const operator = new ComputeOperator({
     lending: () =>
@@ -56,6 +59,13 @@ export function operated(
               ),
             traffic: (lease) => traffic.get(lease),
             statistics: (lease) => statistics.get(lease) ?? {},
+            machines: () => [
+              ...lender.leases().map(({ lease }) => {
+                const { id } = lease.state;
+                return { domain: lease.machine.names.domain, of: "lease" as const, id };
+              }),
+              ...state.others,
+            ],
             ended: (most) => store.ended(most),
           },
     lendsNothing: () => state.lendsNothing,
