@@ -2,8 +2,10 @@ import { describe } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-/** By `src/setup/libvirt-binding.mjs`. */
-const LIBVIRT_BINDING = join(import.meta.dir, "../node_modules/@unraid/libvirt/build/Release/libvirt.node");
+/** Built by `src/setup/libvirt-binding.mjs`. */
+export const hasLibvirtBinding = existsSync(
+  join(import.meta.dir, "../node_modules/@unraid/libvirt/build/Release/libvirt.node"),
+);
 
 /** `python:`: a module of Debian's own Python. */
 type Need = "root" | "x86-64" | "chromium" | "libvirt-binding" | `program:${string}` | `python:${string}`;
@@ -11,8 +13,7 @@ type Need = "root" | "x86-64" | "chromium" | "libvirt-binding" | `program:${stri
 function missing(need: Need): string | undefined {
   if (need === "root") return process.getuid?.() === 0 ? undefined : "it needs root";
   if (need === "x86-64") return process.arch === "x64" ? undefined : "it needs an x86-64 computer";
-  if (need === "libvirt-binding")
-    return existsSync(LIBVIRT_BINDING) ? undefined : "@unraid/libvirt is not built";
+  if (need === "libvirt-binding") return hasLibvirtBinding ? undefined : "@unraid/libvirt is not built";
   if (need.startsWith("python:")) {
     const module = need.slice("python:".length);
     return existsSync(`/usr/lib/python3/dist-packages/${module}`)

@@ -6,11 +6,12 @@ import { run } from "../../src/host/run.ts";
 import type { DomainPlan } from "../../src/vm/domain/domain-plan.ts";
 import { domainXml } from "../../src/vm/domain/domain-xml.ts";
 import { identityOf, renamedDomain } from "../../src/vm/domain/renamed-domain.ts";
+import { lookThroughBinding, lookThroughLibrary } from "../../src/vm/held/index.ts";
 import { Libvirt } from "../../src/vm/libvirt/libvirt.ts";
 import { LibvirtError, LibvirtTimeoutError } from "../../src/vm/libvirt/libvirt-error.ts";
 import type { DomainEvent } from "../../src/vm/libvirt/libvirt-protocol.ts";
 import { readSaveHeader, rewriteSaveFile } from "../../src/vm/libvirt/save-file.ts";
-import { describeNeeding } from "../needs.ts";
+import { describeNeeding, hasLibvirtBinding } from "../needs.ts";
 import { countingKernel } from "./counting-kernel.ts";
 import { Lab, type LabHost, until } from "./lab.ts";
 import { type PrivateLibvirtd, readComm, startPrivateLibvirtd } from "./private-libvirtd.ts";
@@ -153,6 +154,22 @@ describeNeeding(NEEDS, "virtual machines of libvirt and QEMU", () => {
     if (figures === undefined) throw new Error(`there are no figures of ${name}`);
     return figures;
   };
+
+  test("are seen alike through our own calls and through the binding for Node, where that is built", async () => {
+    const [one, other] = [await plan("b1"), await plan("b2")];
+    await startPaused({ ...one, vcpus: 2, memoryMiB: 48 });
+    await startPaused(other);
+    await libvirt.resume(other.name);
+    const seen = await lookThroughLibrary(daemon.uri);
+    expect(seen.host.cpus).toBe(navigator.hardwareConcurrency);
+    const sizes = seen.machines.map(({ name, state, cpus, memoryKiB }) => [name, state, cpus, memoryKiB]);
+    expect(sizes).toContainEqual([one.name, "paused", 2, 48 * 1_024]);
+    expect(sizes).toContainEqual([other.name, "running", 1, 32 * 1_024]);
+    const byBinding = await lookThroughBinding(daemon.uri);
+    if (hasLibvirtBinding) expect(byBinding).toEqual(seen);
+    else expect(byBinding).toBeUndefined();
+    for (const { name } of [one, other]) await libvirt.destroy(name);
+  }, 120_000);
 
   test("run as QEMU's own user, in the control group of all machines, within their memory", async () => {
     const machine = await plan("b1");
