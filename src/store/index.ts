@@ -6,4 +6,5 @@ export { JOURNAL_MIGRATIONS, Journal, type JournalEntry } from "./journal.ts";
 export { KeptDatabase } from "./kept-database.ts";
 export { lastGoodConfigIn, loadKeptConfig } from "./last-good-config.ts";
 export { additive, breaking, type Migration } from "./migration.ts";
+export { AGE_TABLE, StoreAge, type StoreClocks } from "./store-age.ts";
 export { tellFromNewer } from "./tell-from-newer.ts";

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { Logger } from "../../host/log.ts";
 import { verify } from "../../identity/index.ts";
-import { KeptDatabase } from "../../store/index.ts";
+import { KeptDatabase, StoreAge, type StoreClocks } from "../../store/index.ts";
 import { type Bundle, BundleError, type BundleId, PRIORITIES, type Priority } from "../bundle/bundle.ts";
 import { isSigned, verifyBundle } from "../bundle/bundle-codec.ts";
 import { BundleQueries } from "./bundle-queries.ts";
@@ -16,7 +16,6 @@ import { hex, type ReadBundle, readBundle } from "./opened-bundle.ts";
 import { reconsider } from "./removing.ts";
 import { type Limits, SHARES, type Shares, sum } from "./room.ts";
 import { type Shelf, takeOff } from "./shelf.ts";
-import { StoreAge, type StoreClocks } from "./store-age.ts";
 import { MESSAGE_MIGRATIONS, ROW_BYTES } from "./store-schema.ts";
 import { hasNoRoomFor, isKnown, takeIn } from "./taking-in.ts";
 import { needsOperator } from "./urgency.ts";

@@ -1,10 +1,10 @@
-import { additive, type Migration } from "../../store/index.ts";
+import { AGE_TABLE, additive, type Migration } from "../../store/index.ts";
 
 /** What a bundle takes beside its own bytes: its row, its entries in the indices, its place in memory. */
 export const ROW_BYTES = 1_024;
 
 /**
- * The store's tables. Keys are hex, times are milliseconds of the store's age (see `age-keeper.ts`).
+ * The store's tables. Keys are hex, times are milliseconds of the store's age (see `store/age-keeper.ts`).
  *
  * `bundle.rank` grows with the time when a bundle was made and is another one for each: what pages go by. `cost` is
  * `ROW_BYTES` and the bytes of `encoded`; a bundle that was taken away leaves its row as a trace, with nothing in `encoded`.
@@ -138,13 +138,7 @@ export const MESSAGE_MIGRATIONS: readonly Migration[] = [
     until_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX code_by_end ON code (until_ms);
-  CREATE TABLE age (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    age_ms INTEGER NOT NULL,
-    boot_id TEXT NOT NULL,
-    boot_ms INTEGER NOT NULL,
-    wall_ms INTEGER NOT NULL
-  ) STRICT`),
+  ${AGE_TABLE}`),
 
   additive(`CREATE VIRTUAL TABLE check_in_name USING fts5 (
     grams, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'

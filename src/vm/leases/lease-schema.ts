@@ -1,4 +1,4 @@
-import { additive, type Migration } from "../../store/index.ts";
+import { AGE_TABLE, additive, type Migration } from "../../store/index.ts";
 
 /** `lease`: see the store; `seen`: requests that were let in, by who asked; `age`: what has passed, see `StoreAge`. */
 export const LEASE_MIGRATIONS: readonly Migration[] = [
@@ -25,11 +25,5 @@ export const LEASE_MIGRATIONS: readonly Migration[] = [
     before INTEGER NOT NULL,
     later TEXT NOT NULL
   ) STRICT;
-  CREATE TABLE age (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    age_ms INTEGER NOT NULL,
-    boot_id TEXT NOT NULL,
-    boot_ms INTEGER NOT NULL,
-    wall_ms INTEGER NOT NULL
-  ) STRICT`),
+  ${AGE_TABLE}`),
 ];

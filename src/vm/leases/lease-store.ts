@@ -1,5 +1,4 @@
-import { StoreAge, type StoreClocks } from "../../messages/custody/store-age.ts";
-import { type Journal, KeptDatabase } from "../../store/index.ts";
+import { type Journal, KeptDatabase, StoreAge, type StoreClocks } from "../../store/index.ts";
 import { type SeenOfOne, SeenRequests } from "../admission/index.ts";
 import { type LeaseRequest, parseLeaseRequest } from "../request/index.ts";
 import { LEASE_ID } from "../request/lease-request.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { passedMs } from "../../../../src/messages/custody/age-keeper.ts";
+import { passedMs } from "../../../../src/store/age-keeper.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { openStand, StandClocks } from "./store-stand.ts";
 import { Writer } from "./writers.ts";

@@ -1,18 +1,27 @@
 import type { Database } from "bun:sqlite";
-import type { Clock } from "../../host/clock.ts";
-import type { Timers } from "../../host/timers.ts";
-import type { BootClock } from "../../lora/index.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Timers } from "../host/timers.ts";
 import { AgeKeeper, type KeptAge } from "./age-keeper.ts";
 
 export interface StoreClocks {
   clock: Pick<Clock, "wallMs">;
   timers: Timers;
-  bootClock: BootClock;
+  /** The kernel's time since boot, suspension included. */
+  bootClock: { readonly bootId: string; nowMs(): number };
 }
+
+/** The table that a store with an age has, for its schema: one row of it. */
+export const AGE_TABLE = `CREATE TABLE age (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    age_ms INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    boot_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL
+  ) STRICT`;
 
 type Row = { age_ms: number; boot_id: string; boot_ms: number; wall_ms: number };
 
-/** The age of a store, kept in the store itself. */
+/** The age of a store, kept in the store itself, in its {@link AGE_TABLE}. */
 export class StoreAge {
   private readonly keeper: AgeKeeper;
   private keptMs = Number.NEGATIVE_INFINITY;

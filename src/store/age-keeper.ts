@@ -51,8 +51,8 @@ export interface AgeKeeperOptions {
 }
 
 /**
- * The age of the store: it grows by what passes, and no clock on the wall makes it jump while the box runs. A bundle's age is the
- * difference to the store's age when it was made.
+ * The age of a store: it grows by what passes, and no clock on the wall makes it jump while the box runs. The age of what is in it
+ * is the difference to the store's age when that was made.
  */
 export class AgeKeeper {
   /** By how much the age has grown at the start by the word of the wall clock alone, which may have jumped. */
