@@ -103,8 +103,7 @@ function migrated(
     const { version, oldest } = formOf(db);
     const plan = planMigration(version, oldest, migrations);
     if (plan.kind === "too-new") {
-      // It is about to be renamed, and its log with it: the less is in that, the better.
-      db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      emptyLog(db);
       throw new TooNewError(version);
     }
     if (plan.kind === "newer") return { db, newer: { kind: "goes-on", version, known: migrations.length } };
@@ -119,6 +118,15 @@ function migrated(
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** A database is about to be renamed, and its log with it: the less is in that, the better. A full medium keeps it as it is. */
+function emptyLog(db: Database): void {
+  try {
+    db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {
+    // It goes along under the same name, and is found again beside it.
   }
 }
 

@@ -9,6 +9,8 @@ import { syncFile, syncFolder } from "./durable-file.ts";
  */
 export const copyOf = (path: string): string => `${path}.before`;
 
+const comingCopyOf = (path: string): string => `${copyOf(path)}.new`;
+
 /** As often as an update is tried by itself; the last name is used again after that. */
 const MAX_SET_ASIDE = 3;
 
@@ -33,7 +35,7 @@ export function keepCopy(db: Database, path: string, freeBytes = freeBytesOf(dir
     throw new NoRoomError(
       `there is no room for a copy of ${bytes} bytes, by which an earlier version could go on: it stays as it is`,
     );
-  const coming = `${copyOf(path)}.new`;
+  const coming = comingCopyOf(path);
   rmSync(coming, { force: true });
   db.run("VACUUM INTO ?", [coming]);
   syncFile(coming);
@@ -74,8 +76,10 @@ export function takeCopyBack(path: string): boolean {
   return true;
 }
 
-/** Takes the copy away: nobody goes back any more. */
-export const forgetCopy = (path: string): void => rmSync(copyOf(path), { force: true });
+/** Takes the copy away, and what a power cut has left of one: nobody goes back any more. */
+export function forgetCopy(path: string): void {
+  for (const one of [copyOf(path), comingCopyOf(path)]) rmSync(one, { force: true });
+}
 
 /** The newest that was set aside. */
 export function lastSetAside(path: string): string | undefined {
