@@ -97,8 +97,9 @@ export class FrameMaker {
 
   private itemOf({ bundle, ageMs }: Held, carried: Carried, hop: LinkAddress | undefined): BundleItem {
     const { keys, options } = this.context;
+    // What is most urgent is not to be asked about: those beyond whoever told of a key have not heard it.
     carried.full ??= {
-      sender: !keys.isKnownAround(keyHashOf(bundle.sender.key)),
+      sender: bundle.priority === "sos" || !keys.isKnownAround(keyHashOf(bundle.sender.key)),
       to: bundle.to.kind === "person" && !keys.isKnownAround(keyHashOf(bundle.to.key)),
     };
     return {

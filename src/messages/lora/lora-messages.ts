@@ -12,6 +12,7 @@ import { etaMs } from "./eta.ts";
 import { isForLora } from "./for-lora.ts";
 import { decodeFrame } from "./frame.ts";
 import { FrameMaker } from "./frame-maker.ts";
+import { GivingWay } from "./giving-way.ts";
 import { Greeting } from "./greeting.ts";
 import { HandingOn } from "./handing-on.ts";
 import { type Arrival, type HeardBundle, Intake } from "./intake.ts";
@@ -54,6 +55,7 @@ export class LoraMessages {
   private readonly spreading: Spreading;
   private readonly handingOn: HandingOn;
   private readonly vouching: Vouching;
+  private readonly givingWay: GivingWay;
   private readonly intake: Intake;
   private readonly speaker: Speaker;
   private readonly greeting: Greeting;
@@ -78,7 +80,10 @@ export class LoraMessages {
     this.spreading = spreading;
     this.handingOn = handingOn;
     this.vouching = new Vouching(context);
-    this.speaker = new Speaker({ context, answers, digests, spreading, handingOn, frames, isHelloDue });
+    const givingWay = new GivingWay(context);
+    this.givingWay = givingWay;
+    const parts = { context, answers, digests, spreading, handingOn, givingWay };
+    this.speaker = new Speaker({ ...parts, frames, isHelloDue });
     this.intake = new Intake(
       context,
       answers,
@@ -192,6 +197,7 @@ export class LoraMessages {
     }
     const wasSilent = neighbourhood.isSilent(from);
     if (neighbourhood.heard(from, frame.number)) {
+      this.givingWay.onNewNeighbour();
       this.greeting.onNewNeighbour();
       this.spreading.onNewNeighbour(from);
       this.handingOn.onListener(from);
@@ -214,6 +220,7 @@ export class LoraMessages {
         for (const { id, hops } of item.held) this.onHas(from, stock.byShortId(id), hops);
         return;
       case "refuse":
+        this.givingWay.onRefused();
         for (const id of item.ids) this.onRefused(from, stock.byShortId(id));
         return;
       case "offer":
@@ -298,6 +305,7 @@ export class LoraMessages {
     if (taken.state === "refused") {
       this.digests.onRefused(short);
       this.answers.refuse(short);
+      if (taken.reason === "not-allowed") this.givingWay.onRefused();
     } else if (isToUs && this.options.custody.knows(id)) {
       if (this.handingOn.pressure > PRESSED_FROM) this.answers.repeat(short);
       this.speaker.pump();

@@ -6,6 +6,7 @@ import type { LoraContext } from "./context.ts";
 import type { Digests } from "./digests.ts";
 import { encodeFrame } from "./frame.ts";
 import type { Due, Flight, FrameMaker } from "./frame-maker.ts";
+import type { GivingWay } from "./giving-way.ts";
 import type { HandingOn } from "./handing-on.ts";
 import type { Spreading } from "./spreading.ts";
 import type { Carried } from "./stock.ts";
@@ -30,6 +31,7 @@ export interface SpeakerOptions {
   digests: Digests;
   spreading: Spreading;
   handingOn: HandingOn;
+  givingWay: GivingWay;
   frames: FrameMaker;
   isHelloDue: () => boolean;
 }
@@ -149,7 +151,7 @@ export class Speaker {
     for (const { awaited, tries, dueMs = 0 } of stock.waiting)
       if (awaited !== undefined && tries < MOST_AWAITED && dueMs > nowMs) busy.add(awaited);
     const ready = [...stock.waiting].filter(
-      (carried) => (carried.dueMs ?? nowMs) <= nowMs && !this.isUnderWay(carried),
+      (carried) => (carried.dueMs ?? nowMs) <= nowMs && !this.isUnderWay(carried) && !this.givesWay(carried),
     );
     ready.sort((a, b) => rankOf(a.priority) - rankOf(b.priority) || a.sinceMs - b.sinceMs);
     const due: Due[] = [];
@@ -163,6 +165,13 @@ export class Speaker {
       else stock.plan(carried, undefined);
     }
     return due;
+  }
+
+  /** Whether it waits for what others have to say now. */
+  private givesWay({ priority, airBytes }: Carried): boolean {
+    const { context, givingWay } = this.options;
+    if (priority === "sos" || context.nowMs >= givingWay.untilMs) return false;
+    return airBytes > (context.options.air.outlook()?.frameBytes ?? airBytes);
   }
 
   private isWanted(carried: Carried): boolean {
@@ -187,11 +196,12 @@ export class Speaker {
   }
 
   private nextMs(): number {
-    const { context, answers, digests } = this.options;
+    const { context, answers, digests, givingWay } = this.options;
     const { stock, nowMs } = context;
     let next = Math.min(answers.nextMs, digests.nextMs);
     for (const { dueMs = 0 } of stock.waiting) if (dueMs > nowMs) next = Math.min(next, dueMs);
-    for (const ms of [this.blockedUntilMs, this.restUntilMs]) if (ms > nowMs) next = Math.min(next, ms);
+    for (const ms of [this.blockedUntilMs, this.restUntilMs, givingWay.untilMs])
+      if (ms > nowMs) next = Math.min(next, ms);
     return next;
   }
 }

@@ -58,7 +58,9 @@ export class Spreading {
     carried.sent += 1;
     for (const address of neighbourhood.listeners()) carried.believed.add(address);
     const againMs = this.context.frames(REPEATED_WITHIN_FRAMES, 2 ** carried.tries);
-    stock.plan(carried, carried.isAskedFor ? undefined : nowMs + againMs);
+    // What was asked for may be lost again: then it is asked for again. A call for help goes on until somebody has it.
+    const isLostYet = carried.priority === "sos" && carried.has.size === 0;
+    stock.plan(carried, carried.isAskedFor && !isLostYet ? undefined : nowMs + againMs);
     carried.isAskedFor = false;
   }
 
@@ -80,8 +82,9 @@ export class Spreading {
       if (address !== from && heardIt.has(address)) candidates.set(address, neighbourhood.reachedBy(address));
     const order = relayOrder(candidates, [own, from, ...heardIt, ...carried.has]);
     const turn = order.indexOf(own);
-    // Where nobody need repeat it, one says for all that it has come: else the box where it begins would say it again.
-    if (order.length === 0 && carried.origin === from && Math.min(...candidates.keys()) === own) {
+    // Where nobody need repeat it, one says for all that it has come: else the box where it begins would say it again. Of all that have
+    // heard it, also those not heard here: two at once would be heard by nobody between them.
+    if (order.length === 0 && carried.origin === from && Math.min(own, ...heardIt) === own) {
       this.answers.takeWord(carried.short);
       this.answers.owe(carried.short, 0);
     }

@@ -28,7 +28,8 @@ export class Vouching {
     // Who has them has another reason.
     if (!certificates || certificates.has.has(from)) return;
     const { stock, asked, neighbourhood, nowMs } = this.context;
-    if (!asked.grantsAgain(from, certificates)) return;
+    // What waits to go anyway costs nothing more.
+    if (certificates.dueMs === undefined && !asked.grantsAgain(from, certificates)) return;
     this.times.set(carried, times + 1);
     certificates.priority = carried.priority;
     certificates.believed.delete(from);
