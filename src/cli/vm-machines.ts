@@ -34,7 +34,7 @@ async function machines(options: MachinesOptions): Promise<void> {
 async function ownMachines(options: ControlOptions): Promise<ComputeView["machines"] | undefined> {
   const before = process.exitCode;
   const asked = await ask<ComputeView>(options, { socket: CONTROL_SOCKET, path: "/api/compute" });
-  if (asked === undefined) process.exitCode = before;
+  if (asked === undefined) process.exitCode = before ?? 0;
   return asked?.ok ? asked.answer.machines : undefined;
 }
 
