@@ -1,3 +1,5 @@
+import { addressScope } from "../discovery/address-policy.ts";
+import type { LocalInterface } from "../discovery/discovery-interface.ts";
 import type { EngineConnection } from "../engine/engine-interface.ts";
 import type { PathStatus } from "../paths/paths-interface.ts";
 
@@ -34,6 +36,53 @@ export function overDeadWays(
     const there = udp.filter((path) => path.host === host);
     const hasDied = there.some(({ state, provenAgoMs }) => state === "dead" && provenAgoMs !== undefined);
     return hasDied && there.every(({ state }) => state === "dead");
+  });
+}
+
+/** An address that an interface of this box had. */
+export interface LostAddress {
+  interface: string;
+  address: string;
+}
+
+/** What interfaces have no more, those that have gone among them. Pure. */
+export function lostAddresses(
+  before: readonly LocalInterface[],
+  now: readonly LocalInterface[],
+): LostAddress[] {
+  const plain = ({ addresses }: LocalInterface) => addresses.map((text) => text.split("/")[0] ?? "");
+  return before.flatMap((link) => {
+    const kept = now.filter(({ name }) => name === link.name).flatMap(plain);
+    return plain(link)
+      .filter((address) => !kept.includes(address))
+      .map((address) => ({ interface: link.name, address }));
+  });
+}
+
+/**
+ * Connections that were made from an address that is lost: what TCP sends from it reaches nobody, and TCP gives up after
+ * minutes. By which address one was made is not told, hence all that left by the interface that had it, and those
+ * that may have: WebRTC's, and to hosts to which there was no way any more. They are made anew within moments. Pure.
+ * @param interfaceTo the name of the interface by which a host was reached until then
+ */
+export function overLostAddresses(
+  connections: readonly EngineConnection[],
+  lost: readonly LostAddress[],
+  interfaceTo: (host: string) => string | undefined,
+): EngineConnection[] {
+  const isLinkLocal = (host: string) => addressScope(host) === "link-local";
+  return connections.filter((connection) => {
+    if (connection.kind === "webrtc") return lost.some(({ address }) => !isLinkLocal(address));
+    const host = isStraight(connection) ? hostOfConnection(connection) : undefined;
+    if (host === undefined) return false;
+    const [address = "", zone] = host.split("%");
+    const by = zone ?? interfaceTo(address);
+    return lost.some(
+      (one) =>
+        (by === undefined || by === one.interface) &&
+        address.includes(":") === one.address.includes(":") &&
+        isLinkLocal(address) === isLinkLocal(one.address),
+    );
   });
 }
 

@@ -5,7 +5,6 @@ import type { MeshConfig } from "../../config/index.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
-import { isInPrefix } from "../discovery/ip-address.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
@@ -18,6 +17,7 @@ import { UdpRelay } from "../tunnels/udp-relay.ts";
 import { clearWireGuardLeftovers } from "../tunnels/wireguard-process.ts";
 import { relayBudget } from "./relay-budget.ts";
 import { type TunnelWelcome, TunnelWelcomes } from "./tunnel-welcomes.ts";
+import { leavesBy } from "./ways.ts";
 
 export interface NetworkTunnelsOptions {
   channel: ControlChannel;
@@ -115,7 +115,7 @@ export class NetworkTunnels {
       natKind: nat,
       relays,
       rules: () => ({ forbidden, own: interfaces().flatMap(plainAddresses) }),
-      isMetered: (endpoint) => leavesBy(endpoint, interfaces())?.metered ?? false,
+      isMetered: ({ address }) => leavesBy(address, interfaces())?.metered ?? false,
       ...(deviceFactory ? { deviceFactory } : {}),
       runFolder: join(runFolder, TUNNELS_FOLDER, networkId),
       timers,
@@ -239,10 +239,3 @@ export class NetworkTunnels {
 
 const plainAddresses = ({ addresses }: LocalInterface): string[] =>
   addresses.map((text) => text.split("/")[0] ?? "");
-
-/** The interface by which what goes to an address leaves: the one of its link, else one that leads a default route. */
-function leavesBy({ address }: Endpoint, interfaces: readonly LocalInterface[]): LocalInterface | undefined {
-  const usable = interfaces.filter(({ up, kind }) => up && kind !== "tunnel");
-  const onLink = usable.find(({ addresses }) => addresses.some((own) => isInPrefix(address, own)));
-  return onLink ?? usable.find(({ hasWayOut }) => hasWayOut);
-}

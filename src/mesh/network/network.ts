@@ -16,7 +16,7 @@ import { publicKeyOf } from "../engine/peer-id.ts";
 import type { Paths } from "../paths/paths.ts";
 import type { ControlChannel, ControlHandler, SendOptions } from "../paths/paths-interface.ts";
 import { bootstrapOf } from "./bootstrap.ts";
-import { superfluous } from "./connection-care.ts";
+import { lostAddresses, overLostAddresses, superfluous } from "./connection-care.ts";
 import { Datagrams } from "./datagrams.ts";
 import { Dialler } from "./dialler.ts";
 import type { LoraBearer } from "./lora-carrier.ts";
@@ -30,7 +30,7 @@ import { Relays } from "./relays.ts";
 import { SelfPortrait } from "./self-portrait.ts";
 import { Settling } from "./settling.ts";
 import { WayKeeper } from "./way-keeper.ts";
-import { learnedWay, wireOf } from "./ways.ts";
+import { learnedWay, leavesBy, wireOf } from "./ways.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 export interface NetworkOptions {
@@ -101,6 +101,8 @@ export class Network implements ControlChannel {
   private housekeptAtMs = Number.NEGATIVE_INFINITY;
   private rememberedAtMs = 0;
   private isDirty = true;
+  /** As they were when they were looked at last. */
+  private links: readonly LocalInterface[] = [];
   private callOffTick: () => void = () => {};
 
   constructor(private readonly options: NetworkOptions) {
@@ -321,6 +323,7 @@ export class Network implements ControlChannel {
       throw error;
     }
     this.isRunning = true;
+    this.links = this.options.interfaces();
     // Tunnels that cannot be made are no reason to be without messages.
     await this.tunnels?.start().catch((error) => this.options.log.error({ error }, "no tunnels"));
     this.gossip.start();
@@ -373,10 +376,20 @@ export class Network implements ControlChannel {
   /** Interfaces have come, or have other addresses. */
   interfacesChanged(came: readonly string[]): void {
     if (!this.isRunning) return;
+    this.leaveLostAddresses();
     this.nat.moved();
     for (const name of came) this.paths.interfaceUp(name);
     this.moved();
     this.dialler.retryNow();
+  }
+
+  private leaveLostAddresses(): void {
+    const before = this.links;
+    this.links = this.options.interfaces();
+    const lost = lostAddresses(before, this.links);
+    const by = (host: string) => leavesBy(host, before)?.name;
+    for (const connection of overLostAddresses(this.engine.connections(), lost, by))
+      this.sessions.closeQuietly(connection);
   }
 
   // Messages.

@@ -65,6 +65,13 @@ export function wireOf(host: string, interfaces: readonly LocalInterface[]): str
   return zone ?? linkTo(address, usable)?.name ?? host;
 }
 
+/** The interface by which what goes to an address leaves: the one of its link, else one that leads a default route. Pure. */
+export function leavesBy(address: string, interfaces: readonly LocalInterface[]): LocalInterface | undefined {
+  const usable = interfaces.filter(({ up, kind }) => up && kind !== "tunnel");
+  const onLink = usable.find(({ addresses }) => addresses.some((own) => isInPrefix(address, own)));
+  return onLink ?? usable.find(({ hasWayOut }) => hasWayOut);
+}
+
 /**
  * A box has three addresses and more on a wire, and each way costs its proofs: one by the link-local address, which
  * needs no configuration, and one by IPv4 are enough, since what kills the wire kills them all.

@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
+import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
 import type { EngineConnection } from "../../../../src/mesh/engine/engine-interface.ts";
-import { hostOf, overDeadWays, superfluous } from "../../../../src/mesh/network/connection-care.ts";
+import {
+  hostOf,
+  lostAddresses,
+  overDeadWays,
+  overLostAddresses,
+  superfluous,
+} from "../../../../src/mesh/network/connection-care.ts";
 import type { PathStatus, PathTarget } from "../../../../src/mesh/paths/paths-interface.ts";
 
 const NOW_MS = 100_000;
@@ -110,4 +117,40 @@ test("the host of a multiaddr is named as datagrams name it, with its zone", () 
   expect(hostOf("/ip6zone/eth0/ip6/fe80::2/tcp/4600")).toBe("fe80::2%eth0");
   expect(hostOf("/ip4/10.1.0.2/tcp/4600/ws")).toBe("10.1.0.2");
   expect(hostOf("/dns/box.example.org/tcp/4600")).toBeUndefined();
+});
+
+const link = (name: string, ...addresses: string[]): LocalInterface => ({
+  ...{ name, addresses, index: 1, kind: "ethernet", up: true, metered: false, hasWayOut: true },
+});
+
+test("what an interface has no more is lost, also when it has gone; what came is not", () => {
+  const before = [link("eth0", "192.168.1.5/24", "fe80::1/64"), link("eth1", "10.0.0.5/8")];
+  expect(lostAddresses(before, before)).toEqual([]);
+  expect(lostAddresses(before, [link("eth0", "192.168.1.6/24", "fe80::1/64")])).toEqual([
+    { interface: "eth0", address: "192.168.1.5" },
+    { interface: "eth1", address: "10.0.0.5" },
+  ]);
+});
+
+test("connections that were made from an address that is lost are left; others are not", () => {
+  const all = [
+    connection("near", "tcp", "/ip4/192.168.1.7/tcp/4600"),
+    connection("far", "ws", "/ip4/203.0.113.7/tcp/4601/ws"),
+    connection("other wire", "tcp", "/ip4/10.0.0.9/tcp/4600"),
+    connection("six", "tcp", "/ip6/2001:db8::7/tcp/4600"),
+    connection("link-local", "tcp", "/ip6zone/eth0/ip6/fe80::7/tcp/4600"),
+    connection("relayed", "circuit", "/ip4/203.0.113.9/tcp/4600/p2p/12D3KooWrelay/p2p-circuit"),
+    connection("punched", "webrtc", "/ip4/203.0.113.9/tcp/4600/p2p/12D3KooWrelay/p2p-circuit/webrtc"),
+  ];
+  const by = (host: string): string | undefined => (host.startsWith("10.") ? "eth1" : "eth0");
+  const left = (address: string, ways = by) =>
+    overLostAddresses(all, [{ interface: "eth0", address }], ways).map(({ id }) => id);
+  expect(left("192.168.1.5")).toEqual(["near", "far", "punched"]);
+  expect(left("fe80::1")).toEqual(["link-local"]);
+  expect(left("2001:db8::1")).toEqual(["six", "punched"]);
+  // While the other address has no way out yet.
+  expect(left("192.168.1.5", (host) => (host.startsWith("10.") ? "eth1" : undefined))).toEqual([
+    ...["near", "far", "punched"],
+  ]);
+  expect(overLostAddresses(all, [], by)).toEqual([]);
 });
