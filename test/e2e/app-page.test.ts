@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { LANGUAGES } from "../../portal/locales/index.ts";
 import { decodeInviteLink } from "../../src/identity/index.ts";
 import { bundleId, decodeBundle, isSigned } from "../../src/messages/bundle/bundle-codec.ts";
+import { notSent } from "../../src/messages/desk/guest-forms.ts";
 import { audit, type Browser, openBrowser, type Page, screenshot } from "../lab/browser.ts";
 import { describeNeeding } from "../needs.ts";
 import { scratchFolders } from "../unit/scratch.ts";
@@ -238,6 +239,41 @@ describeNeeding(["chromium"], "the page for messages to one person", () => {
       ).toBeLessThanOrEqual(1);
       await nora.page.context().close();
       await otto.page.context().close();
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "says so when the box has as much of somebody as one may, and sends the rest by itself when there is room again, once",
+    async () => {
+      const [rosa, sven] = [await open(), await open()];
+      await makeKey(rosa, "Rosa");
+      await makeKey(sven, "Sven");
+      await writeTo(rosa, "Sven", "before");
+      await said(rosa.page, "has arrived").waitFor();
+      const { submit } = box.guests;
+      box.guests.submit = async () => notSent({ state: "refused", reason: "quota", detail: "" });
+      await say(rosa.page, "over my share");
+      await rosa.page.getByText("The box takes no more from you at the moment").waitFor();
+      expect(await said(rosa.page, "over my share").innerText()).toContain("still on this device");
+      const before = box.submitted.length;
+      box.guests.submit = submit;
+      // It is tried later and later.
+      await said(rosa.page, "over my share")
+        .getByText("has arrived")
+        .waitFor({ timeout: TIMEOUT_MS / 2 });
+      expect(await rosa.page.getByText("The box takes no more from you at the moment").isVisible()).toBe(
+        false,
+      );
+      const ids = box.submitted
+        .slice(before)
+        .filter(({ kind }) => kind === "direct")
+        .map(bundleId);
+      expect(new Set(ids).size).toBe(ids.length);
+      await sven.page.reload();
+      expect(await said(sven.page, "over my share").or(sven.page.getByText("2 new")).count()).toBe(1);
+      await rosa.page.context().close();
+      await sven.page.context().close();
     },
     TIMEOUT_MS,
   );
