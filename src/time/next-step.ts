@@ -26,8 +26,9 @@ const LEAST_JUMP_MS = 2_000;
 
 /**
  * What is to be done about the clock. A worse source never moves a clock that a better one has set, however long ago in this boot.
- * Those that are trusted correct each other, where one is surer now than the other is by now. Phones and radios whose word is not
- * backed move it forward alone, or take back what they have moved themselves.
+ * Those that are trusted correct each other, where one is surer now than the other is by now; where they contradict each other, the
+ * better source is believed. Phones and radios whose word is not backed move it forward alone, or take back what they have moved
+ * themselves.
  * @param standing the reading that the clock follows; undefined for a clock that nothing has told since the boot
  */
 export function nextStep(standing: Reading | undefined, readings: readonly Reading[], ground: Ground): Step {
@@ -51,7 +52,13 @@ const rank = ({ source }: Reading): number => TIME_SOURCES.indexOf(source);
 
 function isBetter(one: Reading, standing: Reading, nowMs: number): boolean {
   const [isSure, wasSure] = [isTrusted(one.source), isTrusted(standing.source)];
-  if (isSure && wasSure) return uncertaintyAt(one, nowMs) < uncertaintyAt(standing, nowMs);
+  if (isSure && wasSure) {
+    const [oneMs, otherMs] = [uncertaintyAt(one, nowMs), uncertaintyAt(standing, nowMs)];
+    // Both cannot be right, and how sure one says it is proves nothing: a box may say whatever it likes.
+    if (Math.abs(one.epochMs - standing.epochMs) > oneMs + otherMs && one.source !== standing.source)
+      return rank(one) < rank(standing);
+    return oneMs < otherMs;
+  }
   if (one.source !== standing.source) return rank(one) < rank(standing);
   // Those who come later have a say only where they are more.
   return (one.voices ?? 1) > (standing.voices ?? 1);

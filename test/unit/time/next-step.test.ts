@@ -152,14 +152,27 @@ describe("the clock", () => {
     });
   });
 
+  test("is not taken from the network by another box that says something else, however sure that says it is", () => {
+    const network = says("network", TRUE_MS, { uncertaintyMs: 500 });
+    const lie = says("boxes", TRUE_MS + 1e9, { uncertaintyMs: 0 });
+    const right = { wallMs: TRUE_MS };
+    expect(step(network, [lie], right).kind).toBe("keep");
+    expect(step(says("satellites", TRUE_MS), [lie], right).kind).toBe("keep");
+    expect(step(lie, [network, lie], right)).toMatchObject({ kind: "take", reading: { source: "network" } });
+    expect(step(lie, [says("satellites", TRUE_MS), lie])).toMatchObject({ kind: "set", toMs: TRUE_MS });
+  });
+
   test("follows satellites after weeks without the network, and not while that is surer", () => {
     const week = 7 * 86_400_000;
     const network = says("network", GROUND.wallMs, { uncertaintyMs: 500 });
-    const satellites = (at: number) =>
-      says("satellites", GROUND.wallMs, { epochMs: GROUND.wallMs - at, heardMs: at });
-    expect(step(network, [satellites(GROUND.nowMs)]).kind).toBe("keep");
+    const slowBy = 120_000;
+    const satellites = (at: number, epochMs: number) => says("satellites", 0, { epochMs, heardMs: at });
+    expect(step(network, [satellites(GROUND.nowMs, network.epochMs)]).kind).toBe("keep");
     const later = GROUND.nowMs + 3 * week;
-    const off = { nowMs: later, wallMs: GROUND.wallMs + 300_000 };
-    expect(step(network, [satellites(later)], off)).toMatchObject({ kind: "set", toMs: GROUND.wallMs });
+    const off = { nowMs: later, wallMs: network.epochMs + later };
+    expect(step(network, [satellites(later, network.epochMs + slowBy)], off)).toMatchObject({
+      kind: "set",
+      toMs: off.wallMs + slowBy,
+    });
   });
 });
