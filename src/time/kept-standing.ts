@@ -2,12 +2,6 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { type Reading, TIME_SOURCES } from "./time-source.ts";
 
-/** What the clock follows, and by how much untrusted sources have moved it. */
-export interface Standing {
-  reading: Reading | undefined;
-  movedMs: number;
-}
-
 const kept = z.strictObject({
   bootId: z.string(),
   /** The monotonic clock is the daemon's own: what is kept is on the time since boot. */
@@ -21,7 +15,6 @@ const kept = z.strictObject({
       hops: z.number().optional(),
     })
     .optional(),
-  movedMs: z.number(),
 });
 
 /** The time since boot less the monotonic clock, in ms. */
@@ -36,7 +29,7 @@ export interface BootOffset {
  */
 export function keepStanding(
   file: string,
-  { reading, movedMs }: Standing,
+  reading: Reading | undefined,
   { bootId, aheadMs }: BootOffset,
 ): void {
   const moved = reading && {
@@ -44,23 +37,23 @@ export function keepStanding(
     epochMs: reading.epochMs - aheadMs,
     heardMs: reading.heardMs + aheadMs,
   };
-  writeFileSync(`${file}.new`, JSON.stringify({ bootId, reading: moved, movedMs }), { mode: 0o600 });
+  writeFileSync(`${file}.new`, JSON.stringify({ bootId, reading: moved }), { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
 
 /** @returns nothing where nothing was kept in this boot */
-export function keptStanding(file: string, { bootId, aheadMs }: BootOffset): Standing {
+export function keptStanding(file: string, { bootId, aheadMs }: BootOffset): Reading | undefined {
   try {
     const { reading, ...rest } = kept.parse(JSON.parse(readFileSync(file, "utf8")));
-    if (rest.bootId !== bootId) return { reading: undefined, movedMs: 0 };
-    const there = reading && {
+    if (rest.bootId !== bootId) return undefined;
+    return (
+ reading && {
       ...reading,
       epochMs: reading.epochMs + aheadMs,
       heardMs: reading.heardMs - aheadMs,
-    };
-    return { reading: there, movedMs: rest.movedMs };
+    });
   } catch {
     // Not there, or torn: the sources will tell it again.
-    return { reading: undefined, movedMs: 0 };
+    return undefined;
   }
 }

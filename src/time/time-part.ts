@@ -8,10 +8,11 @@ import type { BootClock, RadioClock } from "../lora/index.ts";
 import type { Journal } from "../store/index.ts";
 import { BoxesExchange, type TimeNetworks } from "./boxes-exchange.ts";
 import { wishForTime, withdrawWish } from "./clock-wish.ts";
-import { type BootOffset, keepStanding, keptStanding, type Standing } from "./kept-standing.ts";
+import { type BootOffset, keepStanding, keptStanding } from "./kept-standing.ts";
 import { nextStep } from "./next-step.ts";
 import { PhoneVotes } from "./phone-votes.ts";
 import { radioReadings } from "./radio-readings.ts";
+import type { SureClock } from "./sure-clock.ts";
 import type { ToldTime } from "./time-frames.ts";
 import { isTrusted, type Reading, uncertaintyAt } from "./time-source.ts";
 import { sourceText, type TimeView, timeText } from "./time-view.ts";
@@ -30,6 +31,8 @@ export interface TimePartOptions {
   radios: () => readonly RadioClock[];
   networks: TimeNetworks;
   clock: Clock;
+  /** Told by how much those who are not trusted have moved it. */
+  sureClock: Pick<SureClock, "movedMs" | "moved">;
   bootClock: BootClock;
   timers: Timers;
   journal: Pick<Journal, "append">;
@@ -40,8 +43,8 @@ const LOOK_EVERY_MS = 10_000;
 /** How often other boxes are asked while this one is not sure, and while it has its time from them or from satellites. */
 const ASK_UNSURE_MS = 60_000;
 const ASK_SURE_MS = 3_600_000;
-/** Within so long a wish is fulfilled or never. */
-const WISH_MS = 20_000;
+/** Within so long a wish is fulfilled or never: `set-clock` knows it too. */
+const WISH_MS = 60_000;
 /** So close is what was wished for. */
 const FULFILLED_MS = 2_000;
 /** After a wish that nobody fulfilled. */
@@ -51,6 +54,8 @@ interface Wish {
   reading: Reading;
   /** By how much the clock is to jump, in ms. */
   byMs: number;
+  /** By how much untrusted sources had moved the clock before, in ms. */
+  movedMs: number;
   wishedMs: number;
 }
 
@@ -64,7 +69,8 @@ export class TimePart implements Part {
   private readonly votes: PhoneVotes;
   private readonly boxes: BoxesExchange;
   private readonly file: string;
-  private standing: Standing = { reading: undefined, movedMs: 0 };
+  /** What the clock follows. */
+  private standing: Reading | undefined;
   private wish: Wish | undefined;
   private notBeforeMs = Number.NEGATIVE_INFINITY;
   private unfulfilled = "";
@@ -128,7 +134,7 @@ export class TimePart implements Part {
   }
 
   view(): TimeView {
-    const { reading } = this.standing;
+    const reading = this.standing;
     return {
       wallMs: this.options.clock.wallMs(),
       source: this.source,
@@ -158,11 +164,11 @@ export class TimePart implements Part {
   }
 
   private get source(): TimeView["source"] {
-    return this.standing.reading?.source ?? (this.options.setsClock ? "none" : "machine");
+    return this.standing?.source ?? (this.options.setsClock ? "none" : "machine");
   }
 
   private told(): ToldTime | undefined {
-    const { reading } = this.standing;
+    const reading = this.standing;
     if (!reading || !isTrusted(reading.source)) return undefined;
     return {
       wallMs: this.options.clock.wallMs(),
@@ -173,14 +179,14 @@ export class TimePart implements Part {
 
   private async ask(): Promise<void> {
     if (!this.options.setsClock) return;
-    const everyMs = this.standing.reading && this.isTrusted() ? ASK_SURE_MS : ASK_UNSURE_MS;
+    const everyMs = this.standing && this.isTrusted() ? ASK_SURE_MS : ASK_UNSURE_MS;
     if (this.source === "network" || this.nowMs - this.askedMs < everyMs) return;
     this.askedMs = this.nowMs;
     await this.boxes.ask();
   }
 
   private look(): void {
-    const { clock, network, radios, builtMs, setsClock } = this.options;
+    const { clock, sureClock, network, radios, builtMs, setsClock } = this.options;
     const { nowMs } = this;
     if (this.wish) this.lookAtWish(this.wish);
     if (this.wish) return;
@@ -194,27 +200,31 @@ export class TimePart implements Part {
       .filter((one) => one !== undefined)
       // A machine's own clock is worth more than the word of those.
       .filter(({ source }) => setsClock || isTrusted(source));
-    const { reading, movedMs } = this.standing;
-    const step = nextStep(reading, readings, { nowMs, wallMs, builtMs, movedMs });
-    if (step.kind === "take") this.follow(step.reading, 0);
+    const { movedMs } = sureClock;
+    const step = nextStep(this.standing, readings, { nowMs, wallMs, builtMs, movedMs });
+    if (step.kind === "take") this.follow(step.reading, 0, movedMs);
     if (step.kind === "set" && setsClock && nowMs >= this.notBeforeMs) this.wishFor(step.reading, step.toMs);
   }
 
   private wishFor(reading: Reading, toMs: number): void {
-    const { runFolder, bootClock, clock } = this.options;
-    this.wish = { reading, byMs: toMs - clock.wallMs(), wishedMs: this.nowMs };
+    const { runFolder, bootClock, clock, sureClock } = this.options;
+    const byMs = toMs - clock.wallMs();
+    const { movedMs } = sureClock;
+    this.wish = { reading, byMs, movedMs, wishedMs: this.nowMs };
+    // Before it is done: a power cut may come right after that.
+    if (!isTrusted(reading.source)) sureClock.moved(Math.max(movedMs, movedMs + byMs));
     wishForTime(runFolder, toMs, bootClock.nowMs());
   }
 
-  private lookAtWish({ reading, byMs, wishedMs }: Wish): void {
-    const { clock, runFolder, log } = this.options;
+  private lookAtWish({ reading, byMs, movedMs, wishedMs }: Wish): void {
+    const { clock, sureClock, runFolder, log } = this.options;
     const { nowMs } = this;
     const wallMs = clock.wallMs();
     const source = sourceText(reading.source, reading.voices ?? 1);
     if (Math.abs(reading.epochMs + nowMs - wallMs) <= FULFILLED_MS) {
       this.wish = undefined;
       this.unfulfilled = "";
-      this.follow(reading, byMs);
+      this.follow(reading, byMs, movedMs + byMs);
       const detail = {
         by: `${Math.round(byMs / 1_000)} s`,
         within: `${Math.ceil(reading.uncertaintyMs / 1_000)} s`,
@@ -226,6 +236,7 @@ export class TimePart implements Part {
       this.wish = undefined;
       this.notBeforeMs = nowMs + WISH_AGAIN_MS;
       withdrawWish(runFolder);
+      sureClock.moved(movedMs);
       const why = `the clock is wrong by the word of ${source}, and could not be set`;
       if (this.unfulfilled === "")
         this.note("clock-not-set", source, { by: `${Math.round(byMs / 1_000)} s` });
@@ -234,12 +245,13 @@ export class TimePart implements Part {
     }
   }
 
-  /** @param byMs by how much the clock has jumped for it */
-  private follow(reading: Reading, byMs: number): void {
-    const { log } = this.options;
-    const { movedMs, reading: before } = this.standing;
+  /** @param byMs by how much the clock has jumped for it @param movedMs and by how much in all for those who are not trusted */
+  private follow(reading: Reading, byMs: number, movedMs: number): void {
+    const { sureClock, log } = this.options;
+    const before = this.standing;
     const asked = this.asksPhones();
-    this.standing = { reading, movedMs: isTrusted(reading.source) ? 0 : movedMs + byMs };
+    this.standing = reading;
+    sureClock.moved(isTrusted(reading.source) ? 0 : movedMs);
     if (asked !== this.asksPhones()) for (const listener of this.listeners) listener();
     if (before?.source !== reading.source) log.info(`the time is known: ${timeText(this.view())}`);
     // What is kept for the next daemon changes with the source; that it grows older it can tell itself.

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { VirtualTime } from "../../../src/bench/virtual-time.ts";
 import type { RadioClock } from "../../../src/lora/index.ts";
 import { CLOCK_WISH } from "../../../src/time/clock-wish.ts";
+import { SureClock } from "../../../src/time/sure-clock.ts";
 import { TimePart } from "../../../src/time/time-part.ts";
 import type { Reading } from "../../../src/time/time-source.ts";
 import { timeText } from "../../../src/time/time-view.ts";
@@ -22,6 +23,7 @@ function box({
   isBroken = false,
   bootId = "boot",
   runFolder = folderOf(),
+  stateFolder = folderOf(),
   wallAtStart = BEGINS,
 } = {}) {
   const time = new VirtualTime();
@@ -30,6 +32,10 @@ function box({
   let network: Reading | undefined;
   const told: { kind: string; subject: string; detail: Record<string, unknown> }[] = [];
   const { log } = capturedLog();
+  const clock = { wallMs: () => wallAtStart + time.monotonicMs(), monotonicMs: () => time.monotonicMs() };
+  const sureClock = new SureClock(stateFolder, clock, (error) => {
+    throw error;
+  });
   const part = new TimePart({
     leastPhones: 5,
     setsClock,
@@ -38,7 +44,7 @@ function box({
     network: () => network,
     radios: () => radios,
     networks: { onNetworks: () => () => {} },
-    clock: { wallMs: () => wallAtStart + time.monotonicMs(), monotonicMs: () => time.monotonicMs() },
+    ...{ clock, sureClock },
     bootClock: { bootId, nowMs: bootMs },
     timers: time,
     journal: {
@@ -58,7 +64,8 @@ function box({
   };
   const truly = () => TRUE_MS + time.monotonicMs();
   return {
-    ...{ part, told, pass, wish, runFolder, truly },
+    ...{ part, told, pass, wish, runFolder, stateFolder, truly },
+    surelyOffMs: () => Math.round(sureClock.wallMs() - truly()),
     offMs: () => Math.round(wallAtStart + time.monotonicMs() - truly()),
     phones: (count: number, aheadMs = 0, name = "phone") => {
       for (let n = 0; n < count; n += 1) part.phoneSays(`${name} ${n}`, truly() + aheadMs + n * 100);
@@ -140,7 +147,8 @@ describe("a box without a battery clock", () => {
     await first.pass(30);
     expect(first.offMs()).toBeGreaterThan(2.9e9);
     await first.part.stop();
-    const one = box({ runFolder: first.runFolder, wallAtStart: TRUE_MS + 3e9 });
+    const { runFolder, stateFolder } = first;
+    const one = box({ runFolder, stateFolder, wallAtStart: TRUE_MS + 3e9 });
     await one.part.start();
     one.phones(5, 3e9, "liar");
     one.phones(5);
@@ -149,6 +157,40 @@ describe("a box without a battery clock", () => {
     one.phones(9, 0, "another");
     await one.pass(60);
     expect(Math.abs(one.offMs())).toBeLessThan(2_000);
+    await one.part.stop();
+  });
+
+  test("decides by no clock that phones have moved, after a boot with that clock neither, and may still be put right by others", async () => {
+    const first = box();
+    await first.part.start();
+    first.phones(5, 1e11, "liar");
+    await first.pass(30);
+    expect(first.offMs()).toBeGreaterThan(9e10);
+    const unmovedMs = BEGINS - TRUE_MS;
+    expect(Math.abs(first.surelyOffMs() - unmovedMs)).toBeLessThan(1_000);
+    await first.part.stop();
+    const { stateFolder } = first;
+    const next = box({ bootId: "another", stateFolder, wallAtStart: TRUE_MS + 1e11 });
+    expect(Math.abs(next.surelyOffMs() - unmovedMs)).toBeLessThan(1_000);
+    await next.part.start();
+    next.phones(5);
+    await next.pass(60);
+    expect(Math.abs(next.offMs())).toBeLessThan(2_000);
+    expect(Math.abs(next.surelyOffMs() - unmovedMs)).toBeLessThan(2_000);
+    next.satellites();
+    await next.pass(60);
+    expect([next.offMs(), next.surelyOffMs()]).toEqual([next.offMs(), next.offMs()]);
+    await next.part.stop();
+    const last = box({ bootId: "a third", stateFolder, wallAtStart: TRUE_MS });
+    expect(last.surelyOffMs()).toBe(0);
+  });
+
+  test("that could not be set as phones wished is surely what it was", async () => {
+    const one = box({ isBroken: true });
+    await one.part.start();
+    one.phones(5, 3e9);
+    await one.pass(60);
+    expect(one.surelyOffMs()).toBe(one.offMs());
     await one.part.stop();
   });
 
@@ -188,12 +230,12 @@ describe("a box without a battery clock", () => {
     const one = box({ isBroken: true });
     await one.part.start();
     one.satellites();
-    await one.pass(60);
+    await one.pass(120);
     expect(one.part.trouble()).toBe(
       "the clock is wrong by the word of satellites, by the LoRa case, and could not be set",
     );
     expect(existsSync(one.wish)).toBe(false);
-    await one.pass(1_300);
+    await one.pass(1_500);
     expect(one.told.map(({ kind }) => kind)).toEqual(["clock-not-set"]);
     expect(one.part.isKnown()).toBe(false);
     await one.part.stop();
