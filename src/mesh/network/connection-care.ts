@@ -45,13 +45,17 @@ export interface LostAddress {
   address: string;
 }
 
-/** What interfaces have no more, those that have gone among them. Pure. */
+/**
+ * What interfaces have no more, those that have gone among them. Tunnels have nothing that the mesh sends from: a requester's VPN
+ * comes and goes with its leases. Pure.
+ */
 export function lostAddresses(
   before: readonly LocalInterface[],
   now: readonly LocalInterface[],
 ): LostAddress[] {
   const plain = ({ addresses }: LocalInterface) => addresses.map((text) => text.split("/")[0] ?? "");
-  return before.flatMap((link) => {
+  const isUsed = ({ kind, isLine = false }: LocalInterface) => kind !== "tunnel" || isLine;
+  return before.filter(isUsed).flatMap((link) => {
     const kept = now.filter(({ name }) => name === link.name).flatMap(plain);
     return plain(link)
       .filter((address) => !kept.includes(address))

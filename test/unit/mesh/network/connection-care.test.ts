@@ -132,6 +132,12 @@ test("what an interface has no more is lost, also when it has gone; what came is
   ]);
 });
 
+test("what a tunnel has no more is nothing to the mesh, while a line to the internet is", () => {
+  const vpn = { ...link("omq0badcafe", "10.77.0.1/24"), kind: "tunnel" } as const;
+  const modem = { ...link("ppp0", "100.64.0.7/32"), kind: "tunnel", isLine: true } as const;
+  expect(lostAddresses([vpn, modem], [])).toEqual([{ interface: "ppp0", address: "100.64.0.7" }]);
+});
+
 test("connections that were made from an address that is lost are left; others are not", () => {
   const all = [
     connection("near", "tcp", "/ip4/192.168.1.7/tcp/4600"),
