@@ -33,7 +33,7 @@ import { composeMesh, LoraLink, type MeshControl, peerIdOf, sharesLinks } from "
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts, WELL_PATH, wiredListensHere } from "./portal/index.ts";
 import { Journal, loadKeptConfig, tellFromNewer } from "./store/index.ts";
-import { builtAt, networkReading, TimePart } from "./time/index.ts";
+import { builtAt, networkReading, SureClock, TimePart } from "./time/index.ts";
 import { composeUpdate } from "./update/index.ts";
 import { policyOf } from "./vm/admission/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
@@ -103,7 +103,10 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
   for (const problem of problems) log.error(`configuration: ${problemLine(problem)}`);
   const key = openDeviceKey(stateFolder, (message) => log.error(message));
 
-  const checked = checkCertificate(config.gateway.tls, clock.wallMs());
+  const sureClock = new SureClock(stateFolder, clock, (error) =>
+    log.error({ error }, "by how much the clock is not to be trusted could not be kept"),
+  );
+  const checked = checkCertificate(config.gateway.tls, sureClock.wallMs());
   if (typeof checked === "string") log.error(`phones are left to find the portal by themselves: ${checked}`);
   const certificate = mode === "bench" || typeof checked === "string" ? undefined : checked;
   const net = planGuestNetwork(config.gateway, key.hash, ipv4NetworksInUse(config.gateway.bridge));
@@ -162,7 +165,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     code: textCode,
   });
   const texts = new LoraTexts(lora, clock);
-  const memberships = new Memberships(stateFolder, key, clock, (message) => log.error(message)).open();
+  const memberships = new Memberships(stateFolder, key, sureClock, (message) => log.error(message)).open();
   if (bench?.isByLoraAlone) for (const link of config.mesh.invites) memberships.join(link, config.box.name);
   // On a bench the machine's radios are let alone.
   const radios = onBoard
@@ -226,7 +229,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     network: networkReading,
     radios: () => lora.clocks(),
     networks: mesh,
-    ...{ clock, journal, log },
+    ...{ clock, sureClock, journal, log },
     bootClock: systemBootClock(),
     timers: systemTimers,
   });

@@ -47,11 +47,12 @@ export function keptStanding(file: string, { bootId, aheadMs }: BootOffset): Rea
     const { reading, ...rest } = kept.parse(JSON.parse(readFileSync(file, "utf8")));
     if (rest.bootId !== bootId) return undefined;
     return (
- reading && {
-      ...reading,
-      epochMs: reading.epochMs + aheadMs,
-      heardMs: reading.heardMs - aheadMs,
-    });
+      reading && {
+        ...reading,
+        epochMs: reading.epochMs + aheadMs,
+        heardMs: reading.heardMs - aheadMs,
+      }
+    );
   } catch {
     // Not there, or torn: the sources will tell it again.
     return undefined;
