@@ -136,7 +136,8 @@ export class CardMachine {
     return [
       "qemu-system-x86_64",
       ...["-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi,tb-size=512"],
-      ...["-smp", "2", "-m", "1536"],
+      // One, as in slots-machine.ts.
+      ...["-smp", "1", "-m", "1536"],
       ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-monitor", "none"],
       ...["-serial", `file:${this.serialFile}`],
       ...["-chardev", `socket,id=shell,path=${shell}`, "-device", "virtio-serial"],
