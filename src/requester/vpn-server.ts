@@ -59,6 +59,8 @@ export class VpnServer {
   private readonly heardFrom = new Map<string, string>();
   /** Peers of which somebody else finds out where they are. */
   private readonly led = new Set<string>();
+  /** What is set of peers goes one after the other: wg(8) makes a peer that is set just after it was removed. */
+  private settings: Promise<unknown> = Promise.resolve();
   private applied = "";
   private firewalls: string[] = [];
   private stopLooking: (() => Promise<void>) | undefined;
@@ -152,7 +154,8 @@ export class VpnServer {
     this.heardFrom.delete(publicKey);
     this.led.delete(publicKey);
     if (!this.peers.delete(publicKey) || this.plan === undefined) return;
-    await this.ground.tryRun(["wg", "set", this.plan.interface, "peer", publicKey, "remove"]);
+    const { interface: name } = this.plan;
+    await this.inTurn(() => this.ground.tryRun(["wg", "set", name, "peer", publicKey, "remove"]));
   }
 
   /** When a peer last proved itself, ms since 1970; undefined: never. */
@@ -283,27 +286,31 @@ export class VpnServer {
     }
   }
 
-  private async point(peerKey: string, endpoint: VpnEndpoint | undefined, fresh: boolean): Promise<void> {
-    const peer = this.peers.get(peerKey);
-    if (!peer) throw new VpnPeerError("peer.publicKey: is no peer's");
-    this.led.add(peerKey);
-    if (endpoint) this.heardFrom.set(peerKey, endpointText(endpoint));
-    await this.ground.run([
-      ...["wg", "set", this.running().interface, ...(fresh ? ["peer", peerKey, "remove"] : [])],
-      // Nothing is sent by itself before it is stirred: two ends that begin at once are in each other's way.
-      ...["peer", peerKey, "allowed-ips", `${peer.address}/32`, "persistent-keepalive", "0"],
-      ...(endpoint ? ["endpoint", endpointText(endpoint)] : []),
-    ]);
+  private point(peerKey: string, endpoint: VpnEndpoint | undefined, fresh: boolean): Promise<void> {
+    return this.inTurn(async () => {
+      const peer = this.peers.get(peerKey);
+      if (!peer) throw new VpnPeerError("peer.publicKey: is no peer's");
+      this.led.add(peerKey);
+      if (endpoint) this.heardFrom.set(peerKey, endpointText(endpoint));
+      await this.ground.run([
+        ...["wg", "set", this.running().interface, ...(fresh ? ["peer", peerKey, "remove"] : [])],
+        // Nothing is sent by itself before it is stirred: two ends that begin at once are in each other's way.
+        ...["peer", peerKey, "allowed-ips", `${peer.address}/32`, "persistent-keepalive", "0"],
+        ...(endpoint ? ["endpoint", endpointText(endpoint)] : []),
+      ]);
+    });
   }
 
   /** WireGuard sends a keepalive when they are switched on. */
-  private async stir(peerKey: string): Promise<SeenPeer | undefined> {
-    if (!this.peers.has(peerKey)) return undefined;
-    const keepalive = (seconds: number) => ["peer", peerKey, "persistent-keepalive", String(seconds)];
-    await this.ground.tryRun([
-      ...["wg", "set", this.running().interface, ...keepalive(0), ...keepalive(KEEPALIVE_S)],
-    ]);
-    return this.seen(peerKey);
+  private stir(peerKey: string): Promise<SeenPeer | undefined> {
+    return this.inTurn(async () => {
+      if (!this.peers.has(peerKey)) return undefined;
+      const keepalive = (seconds: number) => ["peer", peerKey, "persistent-keepalive", String(seconds)];
+      await this.ground.tryRun([
+        ...["wg", "set", this.running().interface, ...keepalive(0), ...keepalive(KEEPALIVE_S)],
+      ]);
+      return this.seen(peerKey);
+    });
   }
 
   private async seen(peerKey: string): Promise<SeenPeer | undefined> {
@@ -318,6 +325,12 @@ export class VpnServer {
       ...["persistent-keepalive", String(KEEPALIVE_S)],
       ...(where === undefined ? [] : ["endpoint", where]),
     ]);
+  }
+
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.settings.then(task);
+    this.settings = done.catch(() => undefined);
+    return done;
   }
 
   private running(): VpnPlan {

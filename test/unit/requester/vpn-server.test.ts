@@ -203,6 +203,27 @@ describe("A peer whose way somebody else finds", () => {
     await server.stop();
   });
 
+  test("is not made again by what was being set when it was removed: its provider would go on by our internet", async () => {
+    const { ground, server, end } = await led();
+    const run = ground.tryRun.bind(ground);
+    const held = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    ground.tryRun = async (command, options) => {
+      if (command.includes("allowed-ips")) {
+        begun.resolve();
+        await held.promise;
+      }
+      return run(command, options);
+    };
+    const pointed = end.point({ address: "198.51.100.7", port: 5_000 }, false);
+    await begun.promise;
+    const removed = server.removePeer(PEER);
+    held.resolve();
+    await Promise.all([pointed, removed]);
+    expect(ground.peers.size).toBe(0);
+    await server.stop();
+  });
+
   test("is seen as wg(8) shows it", () => {
     const dump = `private\tpublic\t40000\toff
 ${PEER}\t(none)\t[2001:db8::2]:5000\t10.66.7.2/32\t1700000000\t180\t92\t15
