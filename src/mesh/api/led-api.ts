@@ -73,6 +73,8 @@ export function ledApi(mesh: Pick<MeshControl, "leadTunnel">, timers: Timers) {
           }
         } finally {
           ends.delete(id);
+          // First, as the tunnel's end asks it once more, which would take its time twice over.
+          end.leave();
           over.abort();
         }
       });

@@ -30,6 +30,8 @@ const MOST_UNANSWERED = 16;
 /** An end whose interface a program on this box has, which is told over a stream what to do with it. */
 export class RemoteEnd implements KeptEnd {
   private readonly waiting = new Map<number, (answer: EndAnswer) => void>();
+  /** Tells those who wait that nobody will answer. */
+  private readonly gone = new AbortController();
   private last = 0;
 
   constructor(
@@ -74,19 +76,31 @@ export class RemoteEnd implements KeptEnd {
     return resolve !== undefined;
   }
 
+  /** The program has gone, or is told nothing any more: whoever waits for it need not. */
+  leave(): void {
+    this.gone.abort();
+  }
+
   private order(what: Unnumbered<EndOrder>): Promise<EndAnswer> {
-    if (this.waiting.size >= MOST_UNANSWERED) throw new RemoteEndError(`${this.name}: nobody answers`);
+    const { signal } = this.gone;
+    if (signal.aborted || this.waiting.size >= MOST_UNANSWERED)
+      throw new RemoteEndError(`${this.name}: nobody answers`);
     this.last += 1;
     const order = this.last;
     return new Promise((resolve, reject) => {
-      const callOff = this.timers.after(ANSWER_WITHIN_MS, () => {
-        this.waiting.delete(order);
-        reject(new RemoteEndError(`${this.name}: no answer within ${ANSWER_WITHIN_MS} ms`));
-      });
-      this.waiting.set(order, (answer) => {
+      const settle = (end: () => void) => {
         callOff();
-        resolve(answer);
-      });
+        signal.removeEventListener("abort", left);
+        this.waiting.delete(order);
+        end();
+      };
+      const failed = (why: string) => settle(() => reject(new RemoteEndError(`${this.name}: ${why}`)));
+      const left = () => failed("nobody answers");
+      const callOff = this.timers.after(ANSWER_WITHIN_MS, () =>
+        failed(`no answer within ${ANSWER_WITHIN_MS} ms`),
+      );
+      signal.addEventListener("abort", left);
+      this.waiting.set(order, (answer) => settle(() => resolve(answer)));
       this.tell({ ...what, order });
     });
   }

@@ -79,6 +79,17 @@ describe("A tunnel's end that a program has", () => {
     expect(await ended.answer({ order: 1 })).toBe(404);
   });
 
+  test("is not waited for at all once the program has gone: a box that stops would, for each lease", async () => {
+    const { time, lead } = program();
+    const { line, end, leave } = await lead();
+    const asked = end.stir().catch((error: unknown) => error);
+    await line();
+    await leave();
+    expect(await asked).toBeInstanceOf(RemoteEndError);
+    expect(await end.stir().catch((error: unknown) => error)).toBeInstanceOf(RemoteEndError);
+    expect(time.waiting).toBe(0);
+  });
+
   test("is not waited for for ever, and what nobody has ordered is no answer", async () => {
     const { time, lead } = program();
     const { answer, end } = await lead();
