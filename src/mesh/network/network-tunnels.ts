@@ -220,11 +220,12 @@ export class NetworkTunnels {
     return this.tunnels.status();
   }
 
-  private lent(offer: TunnelOffer): Promise<KeptEnd | undefined> | undefined {
+  private async lent(offer: TunnelOffer): Promise<KeptEnd | undefined> {
     const lease = leaseOfPurpose(offer.purpose);
-    if (lease === undefined || !this.leaseEnd) return undefined;
-    this.timers.after(TOLD_AFTER_MS, this.changed);
-    return this.leaseEnd(lease, offer);
+    const end = lease === undefined ? undefined : await this.leaseEnd?.(lease, offer);
+    // Of what is refused nothing comes: any member may offer, as fast as it likes.
+    if (end) this.timers.after(TOLD_AFTER_MS, this.changed);
+    return end;
   }
 
   private welcomed(offer: TunnelOffer) {

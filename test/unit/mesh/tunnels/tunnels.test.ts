@@ -203,8 +203,9 @@ describe("A tunnel whose interface is a lease's", () => {
 
 describe("The tunnels of a network", () => {
   test("hand offers for leases to who has leases, and to no welcome", async () => {
+    const time = new VirtualTime();
     const wire = channel();
-    const tunnels = network(wire, () => []);
+    const tunnels = network(wire, () => [], time);
     await tunnels.start();
     const asked: unknown[] = [];
     const stop = tunnels.serveLeases(async (lease, { peer, key }) => {
@@ -216,6 +217,8 @@ describe("The tunnels of a network", () => {
     wire.take("other", lent);
     await Bun.sleep(1);
     expect(asked).toEqual([["abc", "other", Buffer.from(KEY).toString("base64")]]);
+    // Nor is anything told of what was refused: whoever offers a thousand has the box do nothing for it.
+    expect(time.waiting).toBe(0);
     stop();
     wire.take("other", { ...lent, id: new Uint8Array(16).fill(2) });
     await Bun.sleep(1);
