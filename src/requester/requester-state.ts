@@ -25,7 +25,7 @@ const leaseSchema = z.looseObject({
   phase: z.enum(["asking", "queued", "preparing", "ready", "suspended", "checkpointed", "releasing"]),
   /** Known from the admission on. */
   tunnel: z
-    .strictObject({
+    .looseObject({
       publicKey: wireGuardKey,
       endpoint: z.looseObject({ address: z.string(), port: z.number() }).optional(),
     })

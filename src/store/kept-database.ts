@@ -28,7 +28,13 @@ export class KeptDatabase {
     const { db, ...found } = openDatabase(this.path, this.migrations);
     this.held = { db, commit: new GroupCommit(db) };
     if (found.volatile === undefined) {
-      this.forgetting = setTimeout(() => forgetCopy(this.path), this.wayBackMs);
+      this.forgetting = setTimeout(() => {
+        try {
+          forgetCopy(this.path);
+        } catch {
+          // The medium takes no more, and says so elsewhere: the copy stays, and is in nobody's way.
+        }
+      }, this.wayBackMs);
       this.forgetting.unref();
     }
     return found;

@@ -18,12 +18,13 @@ export function ailment(
   partsBefore: readonly string[],
 ): string | undefined {
   if (!storeWrites) return "the journal cannot be written";
-  if (portalAnswers !== true) return "the portal does not answer";
   for (const name of partsBefore) {
     const part = parts.find((one) => one.name === name);
-    // A new version may have another name for a part, or none; that it has none of what guests need is found above.
+    // A new version may have another name for a part, or none; that it has none of what guests need is found below.
     if (part && !part.isWell) return `${name}: ${part.detail}`.slice(0, 300);
   }
+  // Last: where a part is not well that carries it, that is the reason.
+  if (portalAnswers !== true) return "the portal does not answer";
   return undefined;
 }
 
