@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { applyNft } from "../host/nft.ts";
 import { setSysctl, sysctl } from "../host/proc-net.ts";
+import { isSameCommand, processesBy } from "../host/process-table.ts";
 import { tryRun } from "../host/run.ts";
 import { changesToUndo } from "./vpn-plan.ts";
 import {
@@ -75,27 +76,16 @@ const END_TIMEOUT_MS = 1_000;
 
 /** Ends programs by their command lines, which name what is this VPN's alone: a number that was kept could be too old, or too late. */
 async function endPrograms(commands: readonly (readonly string[])[]): Promise<void> {
-  const lines = new Set(commands.map((command) => `${command.join("\0")}\0`));
+  const running = () =>
+    processesBy((argv) => commands.some((command) => isSameCommand(argv, command))).map(({ pid }) => pid);
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const deadline = performance.now() + END_TIMEOUT_MS;
-    for (const pid of pidsOf(lines)) endProcess(pid, signal);
-    while (pidsOf(lines).length > 0) {
+    for (const pid of running()) endProcess(pid, signal);
+    while (running().length > 0) {
       if (performance.now() > deadline) break;
       await Bun.sleep(20);
     }
   }
-}
-
-function pidsOf(lines: ReadonlySet<string>): number[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      return lines.has(readFileSync(`/proc/${name}/cmdline`, "utf8")) ? [Number(name)] : [];
-    } catch {
-      // It has ended meanwhile.
-      return [];
-    }
-  });
 }
 
 function endProcess(pid: number, signal: NodeJS.Signals): void {

@@ -1,4 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
+import { basename } from "node:path";
+import { commandLineOf, namespaceNumber, processesBy } from "../../host/process-table.ts";
 import { run, tryRun } from "../../host/run.ts";
 import { endpointText } from "../../mesh/paths/endpoint.ts";
 import type { PeerSettings } from "../../mesh/tunnels/wireguard-device.ts";
@@ -132,31 +134,21 @@ export async function endWireGuardGo(name: string): Promise<void> {
 
 /** Processes of wireguard-go whose sockets are in this network namespace, with their interfaces. */
 export function wireGuardGoProcesses(): { pid: number; device: string }[] {
-  const here = readlinkSync("/proc/self/ns/net");
-  return readdirSync("/proc").flatMap((entry) => {
-    if (!/^\d+$/.test(entry)) return [];
-    const device = wireGuardGoDevice(Number(entry));
-    return device !== undefined && namespaceOf(Number(entry)) === here
-      ? [{ pid: Number(entry), device }]
-      : [];
+  const here = namespaceOf("self");
+  return processesBy((argv) => deviceOf(argv) !== undefined).flatMap(({ pid, argv }) => {
+    const device = deviceOf(argv);
+    return device !== undefined && namespaceOf(pid) === here ? [{ pid, device }] : [];
   });
 }
 
-function wireGuardGoDevice(pid: number): string | undefined {
-  try {
-    return /(?:^|\/)wireguard-go\0-f\0([^\0]+)\0$/.exec(readFileSync(`/proc/${pid}/cmdline`, "latin1"))?.[1];
-  } catch {
-    return undefined;
-  }
+/** Of the command line that it is started with; undefined of any other. */
+function deviceOf([program = "", foreground, device, ...more]: readonly string[]): string | undefined {
+  return basename(program) === "wireguard-go" && foreground === "-f" && more.length === 0
+    ? device
+    : undefined;
 }
 
-function namespaceOf(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/net`);
-  } catch {
-    return undefined;
-  }
-}
+const namespaceOf = (pid: number | "self") => namespaceNumber(`/proc/${pid}/ns/net`);
 
 /** Killed: it has nothing to put away but its socket's file, and whoever waits has a machine that must not send. */
 async function endProcess(pid: number, device: string): Promise<void> {
@@ -166,7 +158,7 @@ async function endProcess(pid: number, device: string): Promise<void> {
     return;
   }
   const untilMs = performance.now() + ENDS_WITHIN_MS;
-  while (wireGuardGoDevice(pid) === device) {
+  while (deviceOf(commandLineOf(pid)) === device) {
     if (performance.now() > untilMs)
       throw new EgressError("tunnel", `wireguard-go of ${device} does not end`);
     await Bun.sleep(5);
