@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dir, "..");
@@ -6,6 +6,9 @@ const OUTPUT = join(ROOT, "test/output");
 const BIN = join(ROOT, "node_modules/.bin");
 /** Lines of a failed step's own output that are shown. */
 const TAIL = 120;
+/** All of it is to be over within an hour. */
+const NO_SECOND_AFTER_MS = 50 * 60_000;
+const LONGEST_SECOND_MS = 5 * 60_000;
 
 interface Count {
   passed: number;
@@ -18,6 +21,11 @@ interface Step {
   name: string;
   /** The names under which its output is kept. */
   logs: readonly string[];
+  /**
+   * It works with real programs against the clock, on two processors that it does not have alone: what fails is tried once more,
+   * and has failed when it fails again. That it took two tries is said at the end.
+   */
+  hasSecondTry?: boolean;
   run: () => Promise<Count>;
 }
 
@@ -104,6 +112,8 @@ function attribute(text: string, name: string): string {
   return value.replace(/&(lt|gt|quot|apos|amp);/g, (entity) => entities[entity] ?? entity);
 }
 
+const withSecondTry = (step: Step): Step => ({ ...step, hasSecondTry: true });
+
 /** Steps that run side by side and count as one. */
 function atOnce(name: string, steps: readonly Step[]): Step {
   return {
@@ -154,7 +164,9 @@ const steps: Step[] = [
     "test/e2e": 60_000,
   }).flatMap(([folder, timeoutMs]) =>
     testFiles(folder).map((file) =>
-      tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], timeoutMs),
+      withSecondTry(
+        tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], timeoutMs),
+      ),
     ),
   ),
 ];
@@ -164,6 +176,8 @@ mkdirSync(OUTPUT, { recursive: true });
 const only = process.argv.slice(2);
 const total: Count = { passed: 0, failed: 0, skipped: [] };
 const startedMs = performance.now();
+/** Steps that passed only when they were run again. */
+const unsteady: string[] = [];
 const wanted = steps.filter(({ name }) => only.length === 0 || only.some((word) => name.includes(word)));
 const isBeside = ({ name }: Step) => BESIDE_UNIT.includes(name);
 const beside = BESIDE_UNIT.flatMap((name) => wanted.filter((step) => step.name === name));
@@ -176,6 +190,7 @@ if (total.skipped.length > 0) {
   process.stdout.write("\nSkipped:\n");
   for (const title of new Set(total.skipped)) process.stdout.write(`  ${title}\n`);
 }
+if (unsteady.length > 0) process.stdout.write(`\nPassed at the second try: ${unsteady.join(", ")}\n`);
 process.stdout.write(`\nTook ${seconds(startedMs)}; logs and screenshots are in test/output.\n`);
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
@@ -184,18 +199,30 @@ async function inTurn(some: readonly Step[]): Promise<void> {
   for (const step of some) await report(step);
 }
 
-/** Runs a step, and says what became of it. */
+/** Runs a step, and says what became of it; once more where that is right and there is time. */
 async function report(step: Step): Promise<void> {
+  const stepStartedMs = performance.now();
+  const first = await shown(step);
+  const isTooLate = performance.now() - startedMs > NO_SECOND_AFTER_MS;
+  const isTooLong = performance.now() - stepStartedMs > LONGEST_SECOND_MS;
+  const again = first.failed > 0 && step.hasSecondTry === true && !isTooLate && !isTooLong;
+  if (again) for (const name of step.logs) keepFirst(name);
+  const last = again ? await shown(step) : first;
+  if (again && last.failed === 0) unsteady.push(step.name);
+  total.passed += last.passed;
+  total.failed += last.failed;
+  total.skipped.push(...last.skipped);
+}
+
+async function shown(step: Step): Promise<Count> {
   const stepStartedMs = performance.now();
   const progress = setInterval(
     () => process.stdout.write(`  ${step.name} … ${seconds(stepStartedMs)}\n`),
     20_000,
   );
-  const { passed, failed, skipped } = await step.run();
+  const count = await step.run();
   clearInterval(progress);
-  total.passed += passed;
-  total.failed += failed;
-  total.skipped.push(...skipped);
+  const { passed, failed, skipped } = count;
   const mark = failed > 0 ? "✗" : skipped.length > 0 && passed === 0 ? "-" : "✓";
   const counts = [
     `${passed} passed`,
@@ -206,6 +233,13 @@ async function report(step: Step): Promise<void> {
     `${mark} ${step.name}: ${counts.filter(Boolean).join(", ")} (${seconds(stepStartedMs)})\n`,
   );
   if (failed > 0) process.stdout.write(`${step.logs.map(failureText).join("\n")}\n`);
+  return count;
+}
+
+/** The second try would write over what the first has said. */
+function keepFirst(name: string): void {
+  for (const kind of ["log", "errors.log"])
+    renameSync(join(OUTPUT, `${name}.${kind}`), join(OUTPUT, `${name} first.${kind}`));
 }
 
 function failureText(name: string): string {
