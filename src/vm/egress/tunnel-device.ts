@@ -14,6 +14,7 @@ import { inside, tryInside } from "./namespace.ts";
 /** s. As often the requester hears from the box, so that either knows soon that the other is gone. */
 const KEEPALIVE_S = 5;
 const ANSWERS_WITHIN_MS = 3_000;
+const MOST_STARTS = 2;
 const ENDS_WITHIN_MS = 2_000;
 
 /**
@@ -104,24 +105,40 @@ export async function stirTunnel(
 }
 
 async function startWireGuardGo(name: string, ended: () => void): Promise<void> {
-  removeSocket(name);
-  mkdirSync("/var/run/wireguard", { recursive: true, mode: 0o755 });
-  const child = Bun.spawn(["wireguard-go", "-f", name], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "ignore",
-    // It stays when the daemon is stopped by its terminal: a lease ends by its own rules.
-    detached: true,
-    env: { ...process.env, LOG_LEVEL: "silent" },
-  });
-  child.unref();
-  void child.exited.then(ended);
+  for (let tries = 1; ; tries += 1) {
+    removeSocket(name);
+    mkdirSync("/var/run/wireguard", { recursive: true, mode: 0o755 });
+    const child = Bun.spawn(["wireguard-go", "-f", name], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+      // It stays when the daemon is stopped by its terminal: a lease ends by its own rules.
+      detached: true,
+      env: { ...process.env, LOG_LEVEL: "silent" },
+    });
+    child.unref();
+    if (await hasAnswered(child, name)) return void child.exited.then(ended);
+    const { exitCode, signalCode } = child;
+    child.kill("SIGKILL");
+    // One that ends by itself as soon as it is started is given a second chance; one that hangs would hang again.
+    if (tries === MOST_STARTS || exitCode === null)
+      throw new EgressError(
+        "tunnel",
+        exitCode === null && signalCode === null
+          ? `wireguard-go does not answer for ${name}`
+          : `wireguard-go for ${name} ends at once (${signalCode ?? `status ${exitCode}`})`,
+      );
+  }
+}
+
+/** @returns false where it has ended, or takes too long */
+async function hasAnswered(child: Bun.Subprocess, name: string): Promise<boolean> {
   const untilMs = performance.now() + ANSWERS_WITHIN_MS;
-  while (performance.now() < untilMs && child.exitCode === null) {
-    if ((await tryRun(["wg", "show", name, "dump"])).exitCode === 0) return;
+  while (performance.now() < untilMs && child.exitCode === null && child.signalCode === null) {
+    if ((await tryRun(["wg", "show", name, "dump"])).exitCode === 0) return true;
     await Bun.sleep(10);
   }
-  throw new EgressError("tunnel", `wireguard-go does not answer for ${name}`);
+  return false;
 }
 
 /** Ends the userspace WireGuard of an interface, and its interface with it. Of the kernel's there is no process. */
