@@ -156,7 +156,7 @@ describeNeeding(NEEDS, "virtual machines of libvirt and QEMU", () => {
   };
 
   test("are seen alike through our own calls and through the binding for Node, where that is built", async () => {
-    const [one, other] = [await plan("b1"), await plan("b2")];
+    const [one, other] = [await plan("f1"), await plan("f2")];
     await startPaused({ ...one, vcpus: 2, memoryMiB: 48 });
     await startPaused(other);
     await libvirt.resume(other.name);
