@@ -1,5 +1,6 @@
 import type { Logger } from "../host/log.ts";
 import { SourceLimiter } from "../host/source-limiter.ts";
+import { withinTime } from "../host/stream-time.ts";
 import type { Timers } from "../host/timers.ts";
 import { agreement } from "./agreement.ts";
 import {
@@ -57,7 +58,7 @@ export interface BoxesExchangeOptions {
 const WITHIN_MS = 30_000;
 /** Of so many others, those to which it has been connected for longest. */
 const MAX_ASKED = 8;
-const TIMEOUT_MS = 10_000;
+const CONVERSATION = { ms: 10_000, late: "time: timeout", failed: "time: broken off" };
 /** What they said is worth nothing new after a day. */
 const KEPT_MS = 24 * 3_600_000;
 const QUESTIONS = { burst: 5, perSecond: 0.2, totalPerSecond: 20, maxSources: 256 };
@@ -189,15 +190,7 @@ export class BoxesExchange {
     });
   }
 
-  private async within(stream: TimeStream, task: () => Promise<void>): Promise<void> {
-    const callOff = this.options.timers.after(TIMEOUT_MS, () => stream.abort(new Error("time: timeout")));
-    try {
-      await task();
-    } catch (error) {
-      stream.abort(new Error("time: broken off", { cause: error }));
-      throw error;
-    } finally {
-      callOff();
-    }
+  private within(stream: TimeStream, task: () => Promise<void>): Promise<void> {
+    return withinTime(stream, this.options.timers, CONVERSATION, task);
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from "../../host/log.ts";
 import { SourceLimiter } from "../../host/source-limiter.ts";
+import { withinTime } from "../../host/stream-time.ts";
 import type { Timers } from "../../host/timers.ts";
 import { type Ages, decodeAges, encodeAges, MAX_COMPARED_BYTES } from "./compared-ages.ts";
 import type { KnownStatements } from "./known-statements.ts";
@@ -19,7 +20,7 @@ const FIRST_COMPARE_MS = 1_500;
 const LATEST_COMPARE_MS = 240_000;
 /** Between two questions that one neighbour may ask. */
 const LEAST_BETWEEN_MS = 1_000;
-const STREAM_TIMEOUT_MS = 20_000;
+const CONVERSATION = { ms: 20_000, late: "timeout", failed: "roaming: broken off" };
 const MAX_PEERS = 256;
 
 export interface NeighboursExchangeOptions {
@@ -196,16 +197,8 @@ export class NeighboursExchange {
     });
   }
 
-  private async within(stream: RoamingStream, task: () => Promise<void>): Promise<void> {
-    const callOff = this.options.timers.after(STREAM_TIMEOUT_MS, () => stream.abort(new Error("timeout")));
-    try {
-      await task();
-    } catch (error) {
-      stream.abort(new Error("roaming: broken off", { cause: error }));
-      throw error;
-    } finally {
-      callOff();
-    }
+  private within(stream: RoamingStream, task: () => Promise<void>): Promise<void> {
+    return withinTime(stream, this.options.timers, CONVERSATION, task);
   }
 
   private compareSoon(): void {

@@ -1,4 +1,5 @@
 import type { Logger } from "../../host/log.ts";
+import { withinTime } from "../../host/stream-time.ts";
 import type { Timers } from "../../host/timers.ts";
 import { MAX_STATEMENT_BYTES, StatementError } from "../../identity/index.ts";
 import type { Engine, FrameStream, PeerId } from "../engine/engine-interface.ts";
@@ -20,6 +21,7 @@ const LATEST_COMPARE_MS = 240_000;
 /** Between two comparisons that one peer may ask for. */
 const LEAST_BETWEEN_MS = 1_000;
 const PULL_TIMEOUT_MS = 20_000;
+const PULLED = { ms: PULL_TIMEOUT_MS, late: "timeout", failed: "comparing failed" };
 
 /** The signed facts of a network, as its membership keeps them. */
 export interface StatementKeeper {
@@ -130,16 +132,10 @@ export class Gossip {
     const { engine, timers, log } = this.options;
     try {
       const stream = await engine.open(peer, protocol);
-      const callOff = timers.after(PULL_TIMEOUT_MS, () => stream.abort(new Error("timeout")));
-      try {
+      await withinTime(stream, timers, PULLED, async () => {
         const { refused } = await pull(stream, set);
         if (refused > 0) log.debug({ peer, protocol, refused }, "a peer has handed over what is no good");
-      } catch (error) {
-        stream.abort(new Error("comparing failed", { cause: error }));
-        throw error;
-      } finally {
-        callOff();
-      }
+      });
     } catch (error) {
       // The next comparison, or the next peer, brings it.
       log.debug({ peer, protocol, error }, "could not compare");

@@ -1,3 +1,4 @@
+import { withinTime } from "../../host/stream-time.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Engine, FrameStream, PeerId } from "../engine/engine-interface.ts";
 import type { SessionKeys } from "../paths/paths-interface.ts";
@@ -12,6 +13,7 @@ import {
 
 export const SESSION_PROTOCOL = "/omerta/session/1";
 const TIMEOUT_MS = 5_000;
+const ASKED = { ms: TIMEOUT_MS, late: "no answer", failed: "no agreement" };
 
 export interface SessionAgreementOptions {
   engine: Pick<Engine, "peer" | "open" | "handle">;
@@ -46,18 +48,12 @@ export class SessionAgreement {
   /** Asks. @throws when the peer does not answer or answers nonsense */
   async ask(peer: PeerId): Promise<void> {
     const stream = await this.options.engine.open(peer, SESSION_PROTOCOL, { timeoutMs: TIMEOUT_MS });
-    const callOff = this.options.timers.after(TIMEOUT_MS, () => stream.abort(new Error("no answer")));
-    try {
+    await withinTime(stream, this.options.timers, ASKED, async () => {
       const { own, encoded } = this.newOffer();
       await stream.send(encoded);
       this.agree(peer, own, await offerFrom(stream), true);
       await stream.close();
-    } catch (error) {
-      stream.abort(new Error("no agreement", { cause: error }));
-      throw error;
-    } finally {
-      callOff();
-    }
+    });
   }
 
   private newOffer(): { own: SessionOffer; encoded: Uint8Array } {
