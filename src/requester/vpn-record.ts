@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { processOf } from "../host/process-table.ts";
 
 /*
  * What a requester has changed on its machine, kept beside it before it is changed: whoever finds it afterwards can put
@@ -66,16 +67,8 @@ export function recordIds(folder: string): string[] {
 
 /** What tells a running process from all that had or will have its number; undefined when it does not run. */
 export function markOf(pid: number): ProcessMark | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field may hold anything, spaces and parentheses too (proc(5)).
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const startedAt = fields[19];
-    // A zombie does nothing any more.
-    return startedAt === undefined || fields[0] === "Z" ? undefined : { pid, startedAt };
-  } catch {
-    return undefined;
-  }
+  const found = processOf(pid);
+  return found && { pid, startedAt: found.startTicks };
 }
 
 export const isRunning = (mark: ProcessMark): boolean => markOf(mark.pid)?.startedAt === mark.startedAt;
