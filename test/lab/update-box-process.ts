@@ -1,45 +1,16 @@
 // One box's mesh and its updates as a process of their own, on a machine that has no other slot: what is fetched is checked
 // by the real RAUC, and kept.
-import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { defaultConfig } from "../../src/config/index.ts";
 import { systemClock } from "../../src/host/clock.ts";
-import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
-import { Memberships, openDeviceKey } from "../../src/identity/index.ts";
-import { MeshPart } from "../../src/mesh/index.ts";
 import { bundleFacts } from "../../src/update/bundle/rauc-bundle.ts";
 import { type Machine, UpdatePart } from "../../src/update/index.ts";
+import { openMesh } from "./mesh-here.ts";
 import type { UpdateBoxOptions } from "./update-box.ts";
 
-const [folder = "", boxName = "", overrides = "{}"] = process.argv.slice(2);
-mkdirSync(`${folder}/run`, { recursive: true });
+const { folder, log, mesh } = openMesh(process.argv.slice(2));
 const options = JSON.parse(readFileSync(`${folder}/update-options.json`, "utf8")) as UpdateBoxOptions;
-const log = createLog({ level: process.env.MESH_LOG === "debug" ? "debug" : "info", human: false });
-const told = (message: string) => log.error(message);
-const memberships = new Memberships(folder, openDeviceKey(folder, told), systemClock, told).open();
-const mesh = new MeshPart({
-  config: { ...defaultConfig().mesh, ...(JSON.parse(overrides) as object) },
-  boxName,
-  exclude: [],
-  memberships,
-  stateFolder: folder,
-  runFolder: `${folder}/run`,
-  loopback: false,
-  forbidden: [],
-  traffic: undefined,
-  links: [],
-  uplinks: undefined,
-  mayTunnel: true,
-  lora: undefined,
-  services: () => [],
-  capability: () => undefined,
-  timers: systemTimers,
-  random: Math.random,
-  randomBytes,
-  journal: { append: async () => {} },
-  log,
-});
 const noSlots = () => Promise.reject(new Error("this machine has no other slot"));
 const machine: Machine = {
   compatible: "omerta-box-pc-amd64",

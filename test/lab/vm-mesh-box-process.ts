@@ -2,15 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { defaultConfig } from "../../src/config/index.ts";
-import { systemClock } from "../../src/host/clock.ts";
-import { createLog } from "../../src/host/log.ts";
 import { systemTimers } from "../../src/host/timers.ts";
-import { Memberships, openDeviceKey } from "../../src/identity/index.ts";
-import { type Capability, MeshPart } from "../../src/mesh/index.ts";
+import type { Capability } from "../../src/mesh/index.ts";
 import { LEASE_PORT } from "../../src/requester/index.ts";
 import { policyOf } from "../../src/vm/admission/index.ts";
 import { LeaseDesk, LeaseMesh, LeaseServer } from "../../src/vm/wire/index.ts";
 import { lending } from "../unit/vm/lending/played-ground.ts";
+import { openMesh } from "./mesh-here.ts";
 
 /** In `lending.json` in the box's folder. Each decision is printed as a line: "decision " and what the journal keeps of it. */
 export interface LendingOrder {
@@ -19,27 +17,13 @@ export interface LendingOrder {
   capability: Capability | null;
 }
 
-const [folder = "", boxName = "", overrides = "{}"] = process.argv.slice(2);
-for (const name of ["run", "lending"]) mkdirSync(`${folder}/${name}`, { recursive: true });
-const order = JSON.parse(readFileSync(`${folder}/lending.json`, "utf8")) as LendingOrder;
-const log = createLog({ level: "info", human: false });
-const told = (message: string) => log.error(message);
-const memberships = new Memberships(folder, openDeviceKey(folder, told), systemClock, told).open();
-const mesh = new MeshPart({
-  config: { ...defaultConfig().mesh, ...(JSON.parse(overrides) as object) },
-  boxName,
-  memberships,
-  stateFolder: folder,
-  runFolder: `${folder}/run`,
-  ...{ exclude: [], loopback: false, forbidden: [], traffic: undefined, links: [], uplinks: undefined },
-  ...{ mayTunnel: false, lora: undefined, services: () => [] },
+const args = process.argv.slice(2);
+const order = JSON.parse(readFileSync(`${args[0]}/lending.json`, "utf8")) as LendingOrder;
+const { folder, log, memberships, mesh } = openMesh(args, {
+  mayTunnel: false,
   capability: () => order.capability ?? undefined,
-  timers: systemTimers,
-  random: Math.random,
-  randomBytes,
-  journal: { append: async () => {} },
-  log,
 });
+mkdirSync(`${folder}/lending`, { recursive: true });
 const { lender, store, journal } = lending(`${folder}/lending`, {
   policy: policyOf({ ...defaultConfig().vm, accept: order.accept }),
   timers: systemTimers,

@@ -3,12 +3,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultConfig } from "../../src/config/index.ts";
-import { systemClock } from "../../src/host/clock.ts";
-import { createLog } from "../../src/host/log.ts";
 import { run } from "../../src/host/run.ts";
 import { systemTimers } from "../../src/host/timers.ts";
-import { Memberships, openDeviceKey } from "../../src/identity/index.ts";
-import { MeshPart } from "../../src/mesh/index.ts";
 import { LEASE_PORT } from "../../src/requester/index.ts";
 import { policyOf } from "../../src/vm/admission/index.ts";
 import { Egress, type EgressPlan } from "../../src/vm/egress/index.ts";
@@ -16,6 +12,7 @@ import { GUEST_LINK } from "../../src/vm/guest-link.ts";
 import type { Lender } from "../../src/vm/lending/index.ts";
 import { LeaseDesk, LeaseMesh, LeasePaths, LeaseServer } from "../../src/vm/wire/index.ts";
 import { lending, PlayedGround } from "../unit/vm/lending/played-ground.ts";
+import { openMesh } from "./mesh-here.ts";
 
 /** In `lending.json` in the box's folder. */
 export interface NatLendingOrder {
@@ -24,26 +21,9 @@ export interface NatLendingOrder {
   guest: string;
 }
 
-const [folder = "", boxName = "", overrides = "{}"] = process.argv.slice(2);
-for (const name of ["run", "lending"]) mkdirSync(`${folder}/${name}`, { recursive: true });
+const { folder, log, memberships, mesh } = openMesh(process.argv.slice(2));
+mkdirSync(`${folder}/lending`, { recursive: true });
 const order = JSON.parse(readFileSync(`${folder}/lending.json`, "utf8")) as NatLendingOrder;
-const log = createLog({ level: process.env.MESH_LOG === "debug" ? "debug" : "info", human: false });
-const told = (message: string) => log.error(message);
-const memberships = new Memberships(folder, openDeviceKey(folder, told), systemClock, told).open();
-const mesh = new MeshPart({
-  config: { ...defaultConfig().mesh, ...(JSON.parse(overrides) as object) },
-  boxName,
-  memberships,
-  stateFolder: folder,
-  runFolder: `${folder}/run`,
-  ...{ exclude: [], loopback: false, forbidden: [], traffic: undefined, links: [], uplinks: undefined },
-  ...{ mayTunnel: true, lora: undefined, services: () => [], capability: () => undefined },
-  timers: systemTimers,
-  random: Math.random,
-  randomBytes,
-  journal: { append: async () => {} },
-  log,
-});
 
 /** Machines' links, by the names of their domains. */
 const guests = new Map<string, Bun.Subprocess>();
