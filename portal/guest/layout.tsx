@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
-import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import { LANGUAGES, type Language } from "../locales/index.ts";
+import { PageFrame } from "./page-frame.tsx";
 import { guestStyle } from "./style.ts";
 import { wordsOf } from "./words.ts";
 
@@ -25,35 +25,26 @@ export function Layout(props: LayoutProps) {
   const { language, boxName, title, accent, path, refresh } = props;
   const t = wordsOf(language);
   return (
-    <>
-      {raw("<!doctype html>")}
-      <html lang={language.code} dir={language.direction}>
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width,initial-scale=1" />
-          <meta name="color-scheme" content="light dark" />
-          {refresh ? <meta http-equiv="refresh" content={`${refresh.seconds};url=${refresh.url}`} /> : null}
-          <title>{`${title} · ${boxName}`}</title>
-          <style>{raw(guestStyle(accent))}</style>
-        </head>
-        <body>
-          <a class="k" href="#m">
-            {t("nav.skip")}
-          </a>
-          {path === undefined ? null : (
-            <LanguageChooser language={language} path={path} label={t("nav.language")} />
-          )}
-          <main id="m">
-            <h1>{title}</h1>
-            {props.configBroken ? <p class="n">{t("problem.config")}</p> : null}
-            {props.children}
-          </main>
-          {path === undefined ? null : (
-            <LanguageList language={language} path={path} label={t("nav.language")} />
-          )}
-        </body>
-      </html>
-    </>
+    <PageFrame
+      language={language}
+      title={title}
+      boxName={boxName}
+      style={guestStyle(accent)}
+      refresh={refresh}
+    >
+      <a class="k" href="#m">
+        {t("nav.skip")}
+      </a>
+      {path === undefined ? null : (
+        <LanguageChooser language={language} path={path} label={t("nav.language")} />
+      )}
+      <main id="m">
+        <h1>{title}</h1>
+        {props.configBroken ? <p class="n">{t("problem.config")}</p> : null}
+        {props.children}
+      </main>
+      {path === undefined ? null : <LanguageList language={language} path={path} label={t("nav.language")} />}
+    </PageFrame>
   );
 }
 

@@ -3,6 +3,7 @@ import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import { LANGUAGES } from "../locales/index.ts";
 import type { PageContext } from "./page-context.tsx";
+import { PageFrame } from "./page-frame.tsx";
 
 export interface ScriptPageProps {
   context: PageContext;
@@ -24,37 +25,25 @@ export function ScriptPage({ context, title, path, style, isScriptKey, script, c
   // No element can end within it.
   const json = JSON.stringify(Object.fromEntries(texts)).replace(/</g, "\\u003c");
   return (
-    <>
-      {raw("<!doctype html>")}
-      <html lang={language.code} dir={language.direction}>
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width,initial-scale=1" />
-          <meta name="color-scheme" content="light dark" />
-          <title>{`${title} · ${facts.name}`}</title>
-          <style>{raw(style)}</style>
-        </head>
-        <body>
-          <nav aria-label={language.texts["nav.language"]}>
-            <b lang={language.code} aria-current="true">
-              {language.name}
-            </b>
-            {LANGUAGES.filter(({ code }) => code !== language.code).map(({ code, name }) => (
-              <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
-                {name}
-              </a>
-            ))}
-          </nav>
-          <main id="m">
-            <h1>{title}</h1>
-            {children}
-          </main>
-          <script type="application/json" id="texts">
-            {raw(json)}
-          </script>
-          <script src={script} defer></script>
-        </body>
-      </html>
-    </>
+    <PageFrame language={language} title={title} boxName={facts.name} style={style}>
+      <nav aria-label={language.texts["nav.language"]}>
+        <b lang={language.code} aria-current="true">
+          {language.name}
+        </b>
+        {LANGUAGES.filter(({ code }) => code !== language.code).map(({ code, name }) => (
+          <a href={`${path}?lang=${code}`} lang={code} hreflang={code}>
+            {name}
+          </a>
+        ))}
+      </nav>
+      <main id="m">
+        <h1>{title}</h1>
+        {children}
+      </main>
+      <script type="application/json" id="texts">
+        {raw(json)}
+      </script>
+      <script src={script} defer></script>
+    </PageFrame>
   );
 }
