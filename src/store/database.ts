@@ -95,9 +95,10 @@ function migrated(
 ): { db: Database; newer: FromNewer | undefined } {
   const db = new Database(path, { create: true, strict: true });
   try {
+    // First: the next line meets the lock of whoever is just closing it, as the last daemon of a box that restarts.
+    db.run("PRAGMA busy_timeout = 5000");
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = FULL");
-    db.run("PRAGMA busy_timeout = 5000");
     db.run("PRAGMA foreign_keys = ON");
     checkQuickly(db, path);
     const { version, oldest } = formOf(db);

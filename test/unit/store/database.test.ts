@@ -61,6 +61,30 @@ describe("an opened database", () => {
   });
 });
 
+/** Has a database for itself, as whoever closes it has for a moment: says so, and lets go of it after so many ms. */
+const HOLDER = `
+  const { Database } = await import("bun:sqlite");
+  const [path, ms] = process.argv.slice(1);
+  const db = new Database(path);
+  db.run("PRAGMA locking_mode = EXCLUSIVE");
+  db.run("INSERT INTO log VALUES ('held')");
+  process.stdout.write("held");
+  await Bun.sleep(Number(ms));
+  db.close();
+`;
+
+test("a database that a last daemon is still closing is waited for, and not replaced by one in memory", async () => {
+  const path = join(scratch(), "state.sqlite");
+  openDatabase(path, STEPS).db.close();
+  const holder = Bun.spawn([process.execPath, "-e", HOLDER, path, "500"], { stdout: "pipe" });
+  await holder.stdout.getReader().read();
+  const { db, volatile } = openDatabase(path, STEPS);
+  expect(volatile).toBeUndefined();
+  expect(stepsOf(db)).toEqual(["one", "two", "held"]);
+  db.close();
+  expect(await holder.exited).toBe(0);
+});
+
 describe("a medium that cannot be written", () => {
   test.each([
     [
