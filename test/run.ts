@@ -54,11 +54,11 @@ const checks = [
 
 /** Most of the LoRa tests wait for emulated radios in real time, and the others can use the machine meanwhile. */
 const unit = atOnce("unit", [
-  [tests("unit lora", ["test/unit/lora"], 120_000)],
   [
+    tests("unit lora", ["test/unit/lora"], 120_000),
     tests("unit mesh", ["test/unit/identity", "test/unit/mesh"], 120_000),
-    tests("unit others", foldersOf("test/unit", ["identity", "lora", "mesh"]), 120_000),
   ],
+  [tests("unit others", foldersOf("test/unit", ["identity", "lora", "mesh"]), 120_000)],
 ]);
 
 /** They mostly wait, or keep one processor busy. */

@@ -8,7 +8,8 @@ import { systemClock } from "../../../src/host/clock.ts";
 import { Journal, openDocument } from "../../../src/store/index.ts";
 import { scratchFolders } from "../scratch.ts";
 
-const ROUNDS = 500;
+/** More rounds for a long run: `OMERTA_DOCUMENT_KILLS=1000 bun test …`. */
+const ROUNDS = Number(process.env.OMERTA_DOCUMENT_KILLS ?? 200);
 const LANES = 3;
 /** After so many rounds a lane begins in an empty folder again, so that the making of the files is met as well. */
 const ROUNDS_PER_FOLDER = 21;

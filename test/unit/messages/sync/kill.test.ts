@@ -7,7 +7,7 @@ import { scratchFolders } from "../../scratch.ts";
 import { KilledProgram, killedProgram } from "../kill-process.ts";
 import type { KilledBoxArguments } from "./kill-box.ts";
 
-const ROUNDS = Number(process.env.OMERTA_SYNC_KILLS ?? 100);
+const ROUNDS = Number(process.env.OMERTA_SYNC_KILLS ?? 50);
 /** Then the boxes begin in empty folders again, so that the making of the files is met as well. */
 const ROUNDS_PER_FOLDER = 50;
 const LONGEST_LIFE_MS = 60;
