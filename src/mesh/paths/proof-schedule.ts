@@ -17,6 +17,8 @@ const BUSY_STANDBY_MS = 1_000;
 /** Nobody is waiting: whoever sends next makes it busy, and finds out then. The link's own reports do not wait for either. */
 const IDLE_MS = 4_000;
 const IDLE_STANDBY_MS = 15_000;
+/** No NAT keeps a mapping for it: whoever passes it on is proven by itself. */
+const IDLE_RELAYED_STANDBY_MS = 60_000;
 /** Nothing could be done about a loss; a NAT forgets a mapping after 30 s at the earliest (RFC 4787 says 120 s, many keep less). */
 const IDLE_ALONE_MS = 15_000;
 const METERED_BUSY_MS = 2_000;
@@ -37,7 +39,8 @@ export function proofIntervalMs({ kind, metered, isChosen, isBusy, hasOther }: P
   if (metered) return isBusy && isChosen ? METERED_BUSY_MS : METERED_IDLE_MS;
   if (isBusy) return isChosen ? BUSY_MS : BUSY_STANDBY_MS;
   if (!hasOther) return IDLE_ALONE_MS;
-  return isChosen ? IDLE_MS : IDLE_STANDBY_MS;
+  if (isChosen) return IDLE_MS;
+  return kind === "relay" || kind === "stream" ? IDLE_RELAYED_STANDBY_MS : IDLE_STANDBY_MS;
 }
 
 /** Times of a path, ms. */
