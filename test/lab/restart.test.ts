@@ -79,7 +79,7 @@ describeNeeding(LAB_NEEDS, "Restarts", () => {
 
   test("each dnsmasq is started again when it dies", async () => {
     const phone = await join();
-    await box.host.run(["pkill", "-KILL", "-f", "dnsmasq-captive.conf"]);
+    await box.host.run(["pkill", "-KILL", "-f", "omb-rst.*dnsmasq-captive.conf"]);
     await until("DHCP", () => phone.dhcp({ tries: 2 }).catch(() => undefined), 15_000);
   });
 

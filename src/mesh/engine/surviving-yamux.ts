@@ -3,7 +3,7 @@ import { yamux } from "@libp2p/yamux";
 import { StreamState, type YamuxStream } from "@libp2p/yamux/stream";
 
 /** Names that the declarations hide. */
-interface Window {
+interface ReceiveWindow {
   /** Bytes that the other side may send at most before it hears of more. */
   recvWindow: number;
   /** What it has left of them. */
@@ -20,9 +20,9 @@ const SPEAKING: readonly StreamState[] = [StreamState.Init, StreamState.SYNRecei
  * beneath has closed by then, as a circuit does whose relay goes, the error is thrown to nobody. Here it ends the stream, of
  * which whoever opened it is told.
  *
- * The window is told of when half of it is used, as HashiCorp's and Go's implementations do
- * (https://github.com/hashicorp/yamux/blob/master/spec.md), and not after each frame. Over a circuit each such frame is a
- * frame of the stream beneath and draws others after it: five of six packets at a relay were these.
+ * The window is told of when half of it is used, as in HashiCorp's implementation
+ * (https://github.com/hashicorp/yamux/blob/master/stream.go, sendWindowUpdate), and not after each frame. Over a circuit each
+ * such frame is a frame of the stream beneath and draws others after it: two of three packets at a relay were these.
  */
 export function survivingYamux(init: Parameters<typeof yamux>[0] = {}): () => StreamMuxerFactory {
   const create = yamux(init);
@@ -46,7 +46,7 @@ function mended(stream: YamuxStream): YamuxStream {
   const sendWindowUpdate = stream.sendWindowUpdate.bind(stream);
   stream.sendWindowUpdate = () => {
     // Private in TypeScript alone.
-    const { recvWindow, recvWindowCapacity } = stream as unknown as Window;
+    const { recvWindow, recvWindowCapacity } = stream as unknown as ReceiveWindow;
     if (!SPEAKING.includes(stream.state) && recvWindowCapacity > recvWindow / 2) return;
     try {
       sendWindowUpdate();

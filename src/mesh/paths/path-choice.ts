@@ -42,6 +42,8 @@ export interface PathView {
   metered: boolean;
   rttMs?: number;
   loss: number;
+  /** Of how many proofs; default: as many as are counted at most. */
+  lossOf?: number;
   /** What trains told, where they did: that little has passed so far does not mean that little can. */
   capacityKbit?: number;
   energyJoulePerMb?: number;
@@ -152,6 +154,8 @@ function chosenOf(
   return has - could > Math.max(MARGIN_MS, has * MARGIN_SHARE, MARGIN_DEVIATIONS * chance) ? best : now;
 }
 
-/** How far apart the losses of two equal paths come out by chance: of so many proofs each (binomial). */
-const lossDeviation = (a: PathView, b: PathView): number =>
-  Math.sqrt((a.loss * (1 - a.loss) + b.loss * (1 - b.loss)) / LOSS_WINDOW);
+/** How far apart the losses of two equal paths come out by chance, of as many proofs as each has had lately (binomial). */
+const lossDeviation = (a: PathView, b: PathView): number => Math.sqrt(lossVariance(a) + lossVariance(b));
+
+const lossVariance = ({ loss, lossOf = LOSS_WINDOW }: PathView): number =>
+  (loss * (1 - loss)) / Math.max(1, lossOf);

@@ -71,9 +71,14 @@ export class PathMeasure {
 
   /** Share of proofs without an answer, 0 to 1. */
   loss(nowMs: number): number {
-    const recent = this.fates.filter(({ atMs }) => nowMs - atMs <= LOSS_AGE_MS);
+    const recent = this.recent(nowMs);
     // The first few proofs are no statistics: as if two more had been answered.
     return recent.filter(({ answered }) => !answered).length / (recent.length + 2);
+  }
+
+  /** Of how many proofs {@link loss} tells. */
+  lossOf(nowMs: number): number {
+    return this.recent(nowMs).length;
   }
 
   sent(bytes: number): void {
@@ -116,6 +121,10 @@ export class PathMeasure {
   /** What trains told; undefined where they did not lately. */
   capacityKbit(nowMs: number): number | undefined {
     return this.trainKbit && nowMs - this.trainKbit.atMs <= TRAIN_AGE_MS ? this.trainKbit.kbit : undefined;
+  }
+
+  private recent(nowMs: number) {
+    return this.fates.filter(({ atMs }) => nowMs - atMs <= LOSS_AGE_MS);
   }
 
   private note(answered: boolean, atMs: number): void {

@@ -188,6 +188,7 @@ export class Path implements Way {
       metered,
       state: this.prover.state,
       loss: this.measure.loss(nowMs),
+      lossOf: this.measure.lossOf(nowMs),
       isStable: (this.stableAtMs() ?? Number.POSITIVE_INFINITY) <= nowMs,
       ...(rttMs === undefined ? {} : { rttMs }),
       ...(capacityKbit === undefined ? {} : { capacityKbit }),

@@ -239,8 +239,10 @@ export class PeerWays {
     this.choice = choosePath(views, policy, before.chosen);
     const { chosen, second, inDoubt } = this.choice;
     this.tellReachable();
-    if (chosen !== before.chosen || (inDoubt && (!before.inDoubt || second !== before.second)))
-      this.host.waysChanged();
+    const isNewDoubt = inDoubt && (!before.inDoubt || second !== before.second);
+    // It may have been proven a minute ago, and is to carry what the chosen one perhaps does not.
+    if (isNewDoubt) this.paths.get(second)?.prover.hint();
+    if (chosen !== before.chosen || isNewDoubt) this.host.waysChanged();
     if (chosen !== before.chosen) {
       const former = this.paths.get(before.chosen);
       if (former && isProven(former)) former.prover.left();

@@ -14,10 +14,11 @@ export interface ProofNeed {
 /** Between proofs of a path that carries traffic: with the confirmation below a black hole is certain within 1.2 s. */
 const BUSY_MS = 500;
 const BUSY_STANDBY_MS = 1_000;
-/** Nobody is waiting: whoever sends next makes it busy, and finds out then. The link's own reports do not wait for either. */
-const IDLE_MS = 4_000;
+/** Streams, and what is passed on for others, go by it and are no control traffic: they follow once it is dead. */
+const IDLE_MS = 1_500;
+/** Nothing goes by it. Once the chosen one is in doubt, the second is proven at once. */
 const IDLE_STANDBY_MS = 15_000;
-/** No NAT keeps a mapping for it: whoever passes it on is proven by itself. */
+/** No NAT has a mapping for it of its own: the way to whoever passes it on is proven by itself. */
 const IDLE_RELAYED_STANDBY_MS = 60_000;
 /** Nothing could be done about a loss; a NAT forgets a mapping after 30 s at the earliest (RFC 4787 says 120 s, many keep less). */
 const IDLE_ALONE_MS = 15_000;
@@ -29,7 +30,7 @@ const LORA_MS = 3_600_000;
  * How long between two proofs of a path that works.
  *
  * A proof is a datagram of 36 bytes and its answer one of 42, with UDP over IPv4 64 and 70; both sides prove. So an idle
- * pair costs 70 kB an hour where it has one path, 310 kB where it has two (240 of the chosen, 70 of the other), and a path
+ * pair costs 70 kB an hour where it has one path, 770 kB where it has two (700 of the chosen, 70 of the other), and a path
  * that traffic keeps busy 2.1 MB an hour; a metered path costs 42 kB an hour. An address that
  * never answers costs 1 kB an hour, on a metered interface 0.1. Trains (see train.ts) add 37 kB an hour to
  * each path that is not metered.
@@ -38,9 +39,9 @@ export function proofIntervalMs({ kind, metered, isChosen, isBusy, hasOther }: P
   if (kind === "lora") return LORA_MS;
   if (metered) return isBusy && isChosen ? METERED_BUSY_MS : METERED_IDLE_MS;
   if (isBusy) return isChosen ? BUSY_MS : BUSY_STANDBY_MS;
+  if (kind === "relay" && !isChosen) return IDLE_RELAYED_STANDBY_MS;
   if (!hasOther) return IDLE_ALONE_MS;
-  if (isChosen) return IDLE_MS;
-  return kind === "relay" || kind === "stream" ? IDLE_RELAYED_STANDBY_MS : IDLE_STANDBY_MS;
+  return isChosen ? IDLE_MS : IDLE_STANDBY_MS;
 }
 
 /** Times of a path, ms. */

@@ -45,7 +45,7 @@ async function updatesFor(
 test("a stream's window is told of when half of it is used, and not for each small message", async () => {
   // The first one confirms the stream.
   expect((await updatesFor(survivingYamux, 100, 100)).updates).toBe(1);
-  // When this fails, the library has been mended, and the shim can go.
+  // When this fails, the library has been mended, and this half of the shim can go.
   expect((await updatesFor(yamux, 100, 100)).updates).toBeGreaterThan(90);
 });
 

@@ -9,7 +9,7 @@ import type { KilledBoxArguments } from "./kill-box.ts";
 
 const ROUNDS = Number(process.env.OMERTA_SYNC_KILLS ?? 50);
 /** Then the boxes begin in empty folders again, so that the making of the files is met as well. */
-const ROUNDS_PER_FOLDER = 50;
+const ROUNDS_PER_FOLDER = 25;
 const LONGEST_LIFE_MS = 60;
 const SETTLED_WITHIN_MS = 300_000;
 
