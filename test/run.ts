@@ -3,7 +3,6 @@ import { join, relative } from "node:path";
 import { makeRoomForNeighbours } from "./lab/neighbour-room.ts";
 import {
   add,
-  atOnce,
   type Count,
   check,
   crashed,
@@ -23,12 +22,6 @@ const LONGEST_SECOND_MS = 5 * 60_000;
 interface Round {
   lanes: readonly (readonly Step[])[];
   anywhere?: readonly Step[];
-}
-
-function foldersOf(folder: string, except: readonly string[]): string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !except.includes(entry.name))
-    .map(({ name }) => join(folder, name));
 }
 
 function testFiles(folder: string): string[] {
@@ -53,14 +46,23 @@ const checks = [
   check("types of the page", "tsc", "-p", "portal/app"),
 ];
 
-/** Most of the LoRa tests wait for emulated radios in real time, and the others can use the machine meanwhile. */
-const unit = atOnce("unit", [
-  [
-    tests("unit lora", ["test/unit/lora"], 120_000, false),
-    tests("unit mesh", ["test/unit/identity", "test/unit/mesh"], 120_000, false),
-  ],
-  [tests("unit others", foldersOf("test/unit", ["identity", "lora", "mesh"]), 120_000, false)],
-]);
+const unitFiles = [...new Bun.Glob("test/unit/**/*.test.ts").scanSync(ROOT)].sort();
+/** Programs that are killed at moments, with the clock: as with labs, a busy machine may let them come to too little. */
+const isKilling = (file: string): boolean => /kill[^/]*$/.test(file);
+const unit = {
+  lora: tests("unit lora", ["test/unit/lora"], 120_000, false),
+  mesh: tests("unit mesh", ["test/unit/identity", "test/unit/mesh"], 120_000, false),
+  others: tests(
+    "unit others",
+    unitFiles.filter((file) => !isKilling(file) && !/^test\/unit\/(?:identity|lora|mesh)\//.test(file)),
+    120_000,
+    false,
+  ),
+  kills: {
+    ...tests("unit kills", unitFiles.filter(isKilling), 120_000, false),
+    hasSecondTry: true,
+  },
+};
 
 /** They mostly wait, or keep one processor busy. */
 const BESIDE_UNIT = ["image image-boot", "lab uplinks"];
@@ -80,7 +82,8 @@ const lendsMachines = ({ name }: Step): boolean => name.startsWith("lab vm-") ||
  */
 const rounds: readonly Round[] = [
   { lanes: [checks] },
-  { lanes: [[unit], besideUnit] },
+  // Most of the LoRa tests wait for emulated radios in real time, and the others can use the machine meanwhile.
+  { lanes: [[unit.lora, unit.mesh], [unit.others, unit.kills], besideUnit] },
   {
     lanes: [afterUnit.filter(lendsMachines), []],
     anywhere: afterUnit.filter((step) => !lendsMachines(step)),
@@ -143,7 +146,7 @@ async function secondTry(step: Step, first: Count): Promise<void> {
     add(total, first);
     return;
   }
-  for (const name of step.logs) keepFirst(name);
+  keepFirst(step.name);
   const count = await shown(step);
   if (count.failed === 0) unsteady.push(step.name);
   add(total, count);
@@ -167,7 +170,7 @@ async function shown(step: Step): Promise<Count> {
   process.stdout.write(
     `${mark} ${step.name}: ${counts.filter(Boolean).join(", ")} (${seconds(stepStartedMs)})\n`,
   );
-  if (failed > 0) process.stdout.write(`${step.logs.map(failureText).join("\n")}\n`);
+  if (failed > 0) process.stdout.write(`${failureText(step.name)}\n`);
   return count;
 }
 

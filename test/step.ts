@@ -18,8 +18,6 @@ export interface Count {
 
 export interface Step {
   name: string;
-  /** The names under which its output is kept. */
-  logs: readonly string[];
   /**
    * It works with real programs against the clock, beside other steps on two processors: what fails is tried once more with the
    * machine for itself, and has failed when it fails again. That it took two tries is said at the end.
@@ -50,7 +48,6 @@ async function logged(name: string, command: readonly string[]): Promise<number>
 export function check(name: string, program: string, ...options: string[]): Step {
   return {
     name,
-    logs: [name],
     run: async () => {
       const ok = (await logged(name, [join(BIN, program), ...options])) === 0;
       return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
@@ -76,7 +73,6 @@ export function tests(name: string, paths: readonly string[], timeoutMs: number,
   ];
   return {
     name,
-    logs: [name],
     run: async () => {
       rmSync(report, { force: true });
       let status = await logged(name, command);
@@ -90,23 +86,6 @@ export function tests(name: string, paths: readonly string[], timeoutMs: number,
       // A run that broke without a failed test (a crash, a syntax error, no test at all) has failed all the same.
       const broke = count.failed === 0 && (status !== 0 || count.passed + count.skipped.length === 0);
       return broke ? { ...count, failed: 1 } : count;
-    },
-  };
-}
-
-/** Lanes of steps that run side by side, and count as one step. */
-export function atOnce(name: string, lanes: readonly (readonly Step[])[]): Step {
-  return {
-    name,
-    logs: lanes.flat().flatMap(({ logs }) => logs),
-    run: async () => {
-      const total: Count = { passed: 0, failed: 0, skipped: [] };
-      await Promise.all(
-        lanes.map(async (lane) => {
-          for (const step of lane) add(total, await step.run());
-        }),
-      );
-      return total;
     },
   };
 }

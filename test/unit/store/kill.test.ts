@@ -13,7 +13,9 @@ const ROUNDS = Number(process.env.OMERTA_DOCUMENT_KILLS ?? 200);
 const LANES = 3;
 /** After so many rounds a lane begins in an empty folder again, so that the making of the files is met as well. */
 const ROUNDS_PER_FOLDER = 21;
-const LONGEST_LIFE_MS = 50;
+/** It is killed after so many lines at most, and so long after: a slow medium is to have kept something too. */
+const MOST_LINES = 12;
+const LONGEST_AFTER_MS = 10;
 /** A writer that starts takes about this long until it writes. */
 const START_MS = 90;
 const WRITER = resolve(import.meta.dir, "kill-writer.ts");
@@ -29,20 +31,31 @@ interface Kept {
 
 const nothingKept = (): Kept => ({ document: 0, journal: new Set(), sessions: new Map() });
 
-/** Lets a writer write, and kills it: `lifeMs` after its first word, or after its start where it is killed early. */
-async function writeAndKill(folder: string, from: number, lifeMs: number, early: boolean): Promise<string[]> {
+/**
+ * Lets a writer write, and kills it.
+ * @param lines that it says before it is killed, `ms` after; undefined: it is killed `ms` after its start
+ */
+async function writeAndKill(
+  folder: string,
+  from: number,
+  lines: number | undefined,
+  ms: number,
+): Promise<string[]> {
   const child = Bun.spawn([process.execPath, WRITER, folder, String(from)], {
     stdout: "pipe",
     stderr: "pipe",
   });
   const errors = new Response(child.stderr).text();
   const decoder = new TextDecoder();
-  const kill = () => setTimeout(() => child.kill("SIGKILL"), lifeMs);
+  const kill = () => setTimeout(() => child.kill("SIGKILL"), ms);
+  let isDue = lines === undefined;
   let text = "";
-  if (early) kill();
+  if (isDue) kill();
   for await (const chunk of child.stdout) {
-    if (text === "" && !early) kill();
     text += decoder.decode(chunk, { stream: true });
+    if (isDue || text.split("\n").length <= (lines ?? 0)) continue;
+    isDue = true;
+    kill();
   }
   await child.exited;
   expect(child.signalCode).toBe("SIGKILL");
@@ -94,7 +107,7 @@ describe("a writer that is killed with SIGKILL at a random moment", () => {
         fc.noBias(
           fc.array(
             fc.nat(1_000_000).map((part) => part / 1_000_000),
-            { minLength: ROUNDS, maxLength: ROUNDS },
+            { minLength: 2 * ROUNDS, maxLength: 2 * ROUNDS },
           ),
         ),
         { seed: 20_260_701, numRuns: 1 },
@@ -106,7 +119,7 @@ describe("a writer that is killed with SIGKILL at a random moment", () => {
         let kept = nothingKept();
         let highest = 0;
         for (let own = 0; round < ROUNDS; own += 1) {
-          const moment = moments[round] ?? 0;
+          const [moment = 0, after = 0] = moments.slice(2 * round);
           round += 1;
           if (own % ROUNDS_PER_FOLDER === 0) {
             folder = join(scratch(), "state");
@@ -118,8 +131,8 @@ describe("a writer that is killed with SIGKILL at a random moment", () => {
           const lines = await writeAndKill(
             folder,
             highest,
-            moment * (early ? START_MS : LONGEST_LIFE_MS),
-            early,
+            early ? undefined : Math.ceil(moment * MOST_LINES),
+            after * (early ? START_MS : LONGEST_AFTER_MS),
           );
           acknowledged += lines.length;
           take(lines, kept);

@@ -10,7 +10,9 @@ const ROUNDS = Number(process.env.OMERTA_STORE_KILLS ?? 100);
 const LANES = 2;
 /** After so many rounds a lane begins in an empty folder again, so that the making of the file is met as well. */
 const ROUNDS_PER_FOLDER = 21;
-const LONGEST_LIFE_MS = 60;
+/** It is killed after so many lines at most, and so long after: a slow medium is to have taken something too. */
+const MOST_LINES = 12;
+const LONGEST_AFTER_MS = 10;
 /** A taker that starts takes about this long until it takes. */
 const START_MS = 120;
 const TAKER = resolve(import.meta.dir, "kill-taker.ts");
@@ -41,17 +43,21 @@ class Said {
   }
 }
 
-async function takeAndKill(folder: string, said: Said, lifeMs: number, early: boolean): Promise<void> {
+/** @param lines that it says before it is killed, `ms` after; undefined: it is killed `ms` after its start */
+async function takeAndKill(folder: string, said: Said, lines: number | undefined, ms: number): Promise<void> {
   const command = [process.execPath, TAKER, folder, String(said.highest), String(said.lastOrder)];
   const child = Bun.spawn(command, { stdout: "pipe", stderr: "pipe" });
   const errors = new Response(child.stderr).text();
-  const kill = () => setTimeout(() => child.kill("SIGKILL"), lifeMs);
-  if (early) kill();
+  const kill = () => setTimeout(() => child.kill("SIGKILL"), ms);
+  let isDue = lines === undefined;
+  if (isDue) kill();
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of child.stdout) {
-    if (text === "" && !early) kill();
     text += decoder.decode(chunk, { stream: true });
+    if (isDue || text.split("\n").length <= (lines ?? 0)) continue;
+    isDue = true;
+    kill();
   }
   await child.exited;
   expect(await errors).toBe("");
@@ -99,7 +105,8 @@ describe("a store that is killed with SIGKILL at a random moment", () => {
         for (let own = 1; round < ROUNDS; own += 1) {
           round += 1;
           const isEarly = round % 5 === 0;
-          await takeAndKill(folder, said, random() * (isEarly ? START_MS : LONGEST_LIFE_MS), isEarly);
+          const lines = isEarly ? undefined : Math.ceil(random() * MOST_LINES);
+          await takeAndKill(folder, said, lines, random() * (isEarly ? START_MS : LONGEST_AFTER_MS));
           findEverything(folder, said);
           if (own % ROUNDS_PER_FOLDER !== 0 && round < ROUNDS) continue;
           acknowledged += said.took.size;
