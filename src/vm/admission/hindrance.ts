@@ -11,9 +11,12 @@ export interface Hindrance {
   isWorthWaiting: boolean;
 }
 
-/** What is in the way of any lease like this one, whatever is lent; undefined: nothing. */
+/**
+ * What is in the way of any lease like this one, whatever is lent; undefined: nothing. What no morning mends comes first: nobody
+ * waits for the end of the quiet hours to be refused then.
+ */
 export const hindranceOf = (request: LeaseRequest, at: Case): Hindrance | undefined =>
-  quietHours(request, at) ?? moreThanThereIs(request, at) ?? needsItself(at);
+  moreThanThereIs(request, at) ?? quietHours(request, at) ?? needsItself(at);
 
 function quietHours(
   { durationS }: LeaseRequest,

@@ -244,6 +244,12 @@ describe("quiet hours", () => {
     expect(decide(request(), { ...quiet(6 * 60), state: state({ waiting: [itself] }) })).toBe("allow 50");
   });
 
+  test("keep nobody waiting for what is refused afterwards", () => {
+    const { capability } = state();
+    const given = { ...quiet(23 * 60), state: state({ capability: { ...capability, cpus: 0 } }) };
+    expect(decide(request(), given)).toBe("deny more-than-there-is");
+  });
+
   test("refuse where nobody more may wait", () => {
     const counts = { ...policy().counts, waiting: 0 };
     const given = {
