@@ -10,10 +10,10 @@ import { circuitTransport } from "./circuit-transport.ts";
 import type { PeerId } from "./engine-interface.ts";
 import type { EngineLimits } from "./engine-options.ts";
 import { type MembershipEncrypterOptions, membershipEncrypter } from "./membership-encrypter.ts";
+import { mendedYamux } from "./mended-yamux.ts";
 import { messageId } from "./message-id.ts";
 import type { PrivateNetwork } from "./private-network.ts";
 import { quietLogger } from "./quiet-logger.ts";
-import { survivingYamux } from "./surviving-yamux.ts";
 import { survivingTcp } from "./tcp-dial.ts";
 import { webRtcTransport } from "./webrtc-transport.ts";
 import { wsTransport } from "./ws-transport.ts";
@@ -80,7 +80,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     connectionEncrypters: [membershipEncrypter(options.membership)],
     streamMuxers: [
-      survivingYamux({
+      mendedYamux({
         // A paused stream must be able to keep what its window lets the other send, or it is reset.
         streamOptions: { maxStreamWindowSize: 2_097_152, maxReadBufferLength: 4_194_304 },
       }),

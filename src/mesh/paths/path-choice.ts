@@ -1,4 +1,3 @@
-import { LOSS_WINDOW } from "./path-measure.ts";
 import type { PathKind, PathStatus } from "./paths-interface.ts";
 import { PATH_KINDS } from "./paths-interface.ts";
 import { MOST_KBIT } from "./train.ts";
@@ -42,8 +41,8 @@ export interface PathView {
   metered: boolean;
   rttMs?: number;
   loss: number;
-  /** Of how many proofs; default: as many as are counted at most. */
-  lossOf?: number;
+  /** Of how many proofs. */
+  lossOf: number;
   /** What trains told, where they did: that little has passed so far does not mean that little can. */
   capacityKbit?: number;
   energyJoulePerMb?: number;
@@ -157,5 +156,4 @@ function chosenOf(
 /** How far apart the losses of two equal paths come out by chance, of as many proofs as each has had lately (binomial). */
 const lossDeviation = (a: PathView, b: PathView): number => Math.sqrt(lossVariance(a) + lossVariance(b));
 
-const lossVariance = ({ loss, lossOf = LOSS_WINDOW }: PathView): number =>
-  (loss * (1 - loss)) / Math.max(1, lossOf);
+const lossVariance = ({ loss, lossOf }: PathView): number => (loss * (1 - loss)) / Math.max(1, lossOf);

@@ -4,7 +4,7 @@ import type { PathKind } from "./paths-interface.ts";
 const RTT_GAIN = 1 / 8;
 const DEVIATION_GAIN = 1 / 4;
 /** Proofs over which loss is counted. */
-export const LOSS_WINDOW = 32;
+const LOSS_WINDOW = 32;
 /** An older fate says nothing of now. */
 const LOSS_AGE_MS = 120_000;
 /** Rates are counted over so long, and the best of the last ten minutes told. */
@@ -71,14 +71,15 @@ export class PathMeasure {
 
   /** Share of proofs without an answer, 0 to 1. */
   loss(nowMs: number): number {
-    const recent = this.recent(nowMs);
-    // The first few proofs are no statistics: as if two more had been answered.
-    return recent.filter(({ answered }) => !answered).length / (recent.length + 2);
+    return this.counted(nowMs).loss;
   }
 
-  /** Of how many proofs {@link loss} tells. */
-  lossOf(nowMs: number): number {
-    return this.recent(nowMs).length;
+  /** The same, and of how many proofs. */
+  counted(nowMs: number): { loss: number; lossOf: number } {
+    const recent = this.fates.filter(({ atMs }) => nowMs - atMs <= LOSS_AGE_MS);
+    const missed = recent.filter(({ answered }) => !answered).length;
+    // The first few proofs are no statistics: as if two more had been answered.
+    return { loss: missed / (recent.length + 2), lossOf: recent.length };
   }
 
   sent(bytes: number): void {
@@ -121,10 +122,6 @@ export class PathMeasure {
   /** What trains told; undefined where they did not lately. */
   capacityKbit(nowMs: number): number | undefined {
     return this.trainKbit && nowMs - this.trainKbit.atMs <= TRAIN_AGE_MS ? this.trainKbit.kbit : undefined;
-  }
-
-  private recent(nowMs: number) {
-    return this.fates.filter(({ atMs }) => nowMs - atMs <= LOSS_AGE_MS);
   }
 
   private note(answered: boolean, atMs: number): void {

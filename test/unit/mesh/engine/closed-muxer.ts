@@ -1,12 +1,12 @@
-// A process of its own for surviving-yamux.test.ts: opens a stream over a connection that closes in the same instant, and says how that ended.
+// A process of its own for mended-yamux.test.ts: opens a stream over a connection that closes in the same instant, and says how that ended.
 
 import { multiaddrConnectionPair } from "@libp2p/utils";
 import { yamux } from "@libp2p/yamux";
-import { survivingYamux } from "../../../../src/mesh/engine/surviving-yamux.ts";
+import { mendedYamux } from "../../../../src/mesh/engine/mended-yamux.ts";
 
 const [, , which = ""] = process.argv;
 const [outbound] = multiaddrConnectionPair();
-const factory = (which === "plain" ? yamux() : survivingYamux())();
+const factory = (which === "plain" ? yamux() : mendedYamux())();
 const muxer = factory.createStreamMuxer(outbound);
 const opening = muxer.createStream();
 // Its writing end, as when the other side has gone: sending throws from here on.

@@ -18,6 +18,7 @@ const path = (id: string, about: Partial<PathView> = {}): PathView => ({
   metered: false,
   rttMs: 10,
   loss: 0,
+  lossOf: 32,
   isStable: true,
   ...about,
 });

@@ -22,9 +22,9 @@ const SPEAKING: readonly StreamState[] = [StreamState.Init, StreamState.SYNRecei
  *
  * The window is told of when half of it is used, as in HashiCorp's implementation
  * (https://github.com/hashicorp/yamux/blob/master/stream.go, sendWindowUpdate), and not after each frame. Over a circuit each
- * such frame is a frame of the stream beneath and draws others after it: two of three packets at a relay were these.
+ * such frame is a frame of the stream beneath and draws others after it: more than half of the packets at a relay were these.
  */
-export function survivingYamux(init: Parameters<typeof yamux>[0] = {}): () => StreamMuxerFactory {
+export function mendedYamux(init: Parameters<typeof yamux>[0] = {}): () => StreamMuxerFactory {
   const create = yamux(init);
   return () => {
     const factory = create();
@@ -33,16 +33,16 @@ export function survivingYamux(init: Parameters<typeof yamux>[0] = {}): () => St
       createStreamMuxer(connection) {
         const muxer = factory.createStreamMuxer(connection);
         const openStream = muxer.onCreateStream.bind(muxer);
-        muxer.onCreateStream = () => mended(openStream());
+        muxer.onCreateStream = () => mendedStream(openStream());
         const takeStream = muxer.onRemoteStream.bind(muxer);
-        muxer.onRemoteStream = (stream) => takeStream(mended(stream));
+        muxer.onRemoteStream = (stream) => takeStream(mendedStream(stream));
         return muxer;
       },
     };
   };
 }
 
-function mended(stream: YamuxStream): YamuxStream {
+function mendedStream(stream: YamuxStream): YamuxStream {
   const sendWindowUpdate = stream.sendWindowUpdate.bind(stream);
   stream.sendWindowUpdate = () => {
     // Private in TypeScript alone.
