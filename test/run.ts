@@ -33,10 +33,9 @@ function testFiles(folder: string): string[] {
 
 /** Each file of a folder's tests by itself. */
 function eachOf(folder: string, timeoutMs: number): Step[] {
-  return testFiles(folder).map((file) => ({
-    ...tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], timeoutMs),
-    hasSecondTry: true,
-  }));
+  return testFiles(folder).map((file) =>
+    tests(relative("test", file).replace(".test.ts", "").replace("/", " "), [file], timeoutMs, true),
+  );
 }
 
 const checks = [
@@ -50,18 +49,14 @@ const unitFiles = [...new Bun.Glob("test/unit/**/*.test.ts").scanSync(ROOT)].sor
 /** Programs that are killed at moments, with the clock: as with labs, a busy machine may let them come to too little. */
 const isKilling = (file: string): boolean => /kill[^/]*$/.test(file);
 const unit = {
-  lora: tests("unit lora", ["test/unit/lora"], 120_000, false),
-  mesh: tests("unit mesh", ["test/unit/identity", "test/unit/mesh"], 120_000, false),
+  lora: tests("unit lora", ["test/unit/lora"], 120_000),
+  mesh: tests("unit mesh", ["test/unit/identity", "test/unit/mesh"], 120_000),
   others: tests(
     "unit others",
     unitFiles.filter((file) => !isKilling(file) && !/^test\/unit\/(?:identity|lora|mesh)\//.test(file)),
     120_000,
-    false,
   ),
-  kills: {
-    ...tests("unit kills", unitFiles.filter(isKilling), 120_000, false),
-    hasSecondTry: true,
-  },
+  kills: tests("unit kills", unitFiles.filter(isKilling), 120_000, true),
 };
 
 /** They mostly wait, or keep one processor busy. */
@@ -116,8 +111,7 @@ if (total.skipped.length > 0) {
   process.stdout.write("\nSkipped:\n");
   for (const title of new Set(total.skipped)) process.stdout.write(`  ${title}\n`);
 }
-if (crashed.length > 0)
-  process.stdout.write(`\nCrashed and run again: ${[...new Set(crashed)].join(", ")}\n`);
+if (crashed.length > 0) process.stdout.write(`\nCrashed and run again: ${crashed.join(", ")}\n`);
 if (unsteady.length > 0) process.stdout.write(`\nPassed at the second try: ${unsteady.join(", ")}\n`);
 process.stdout.write(`\nTook ${seconds(startedMs)}; logs and screenshots are in test/output.\n`);
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`);

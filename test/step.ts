@@ -56,11 +56,10 @@ export function check(name: string, program: string, ...options: string[]): Step
 }
 
 /**
- * Files or folders of tests in a Bun of its own.
- * @param crashCounts false: where the process comes to an end by a signal before any test has failed, as when native code has
- * damaged the heap, it is run once more
+ * Files or folders of tests in a Bun of its own. Where the process comes to an end by a signal before any test has failed, as
+ * when native code has damaged the heap, it is run once more, unless the step has a second try anyway.
  */
-export function tests(name: string, paths: readonly string[], timeoutMs: number, crashCounts = true): Step {
+export function tests(name: string, paths: readonly string[], timeoutMs: number, hasSecondTry = false): Step {
   const report = join(OUTPUT, `${name}.xml`);
   const command = [
     join(BIN, "bun"),
@@ -73,10 +72,11 @@ export function tests(name: string, paths: readonly string[], timeoutMs: number,
   ];
   return {
     name,
+    hasSecondTry,
     run: async () => {
       rmSync(report, { force: true });
       let status = await logged(name, command);
-      if (!crashCounts && status > SIGNALLED && !/^\(fail\)/m.test(textOf(`${name}.errors.log`))) {
+      if (!hasSecondTry && status > SIGNALLED && !/^\(fail\)/m.test(textOf(`${name}.errors.log`))) {
         crashed.push(name);
         process.stdout.write(`${failureText(name)}\n  ${name} has crashed, and is run again\n`);
         keepFirst(name);

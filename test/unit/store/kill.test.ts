@@ -6,6 +6,7 @@ import { z } from "zod";
 import { SessionStore } from "../../../src/gateway/session-store.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { Journal, openDocument } from "../../../src/store/index.ts";
+import { saidUntilKilled } from "../kill-after.ts";
 import { scratchFolders } from "../scratch.ts";
 
 /** More rounds for a long run: `OMERTA_DOCUMENT_KILLS=1000 bun test …`. */
@@ -13,7 +14,7 @@ const ROUNDS = Number(process.env.OMERTA_DOCUMENT_KILLS ?? 200);
 const LANES = 3;
 /** After so many rounds a lane begins in an empty folder again, so that the making of the files is met as well. */
 const ROUNDS_PER_FOLDER = 21;
-/** It is killed after so many lines at most, and so long after: a slow medium is to have kept something too. */
+/** It is killed after so many lines at most, and at most so long after. */
 const MOST_LINES = 12;
 const LONGEST_AFTER_MS = 10;
 /** A writer that starts takes about this long until it writes. */
@@ -30,38 +31,6 @@ interface Kept {
 }
 
 const nothingKept = (): Kept => ({ document: 0, journal: new Set(), sessions: new Map() });
-
-/**
- * Lets a writer write, and kills it.
- * @param lines that it says before it is killed, `ms` after; undefined: it is killed `ms` after its start
- */
-async function writeAndKill(
-  folder: string,
-  from: number,
-  lines: number | undefined,
-  ms: number,
-): Promise<string[]> {
-  const child = Bun.spawn([process.execPath, WRITER, folder, String(from)], {
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const errors = new Response(child.stderr).text();
-  const decoder = new TextDecoder();
-  const kill = () => setTimeout(() => child.kill("SIGKILL"), ms);
-  let isDue = lines === undefined;
-  let text = "";
-  if (isDue) kill();
-  for await (const chunk of child.stdout) {
-    text += decoder.decode(chunk, { stream: true });
-    if (isDue || text.split("\n").length <= (lines ?? 0)) continue;
-    isDue = true;
-    kill();
-  }
-  await child.exited;
-  expect(child.signalCode).toBe("SIGKILL");
-  expect(await errors).toBe("");
-  return text.split("\n").slice(0, -1);
-}
 
 function take(lines: readonly string[], kept: Kept): void {
   for (const line of lines) {
@@ -128,12 +97,10 @@ describe("a writer that is killed with SIGKILL at a random moment", () => {
             highest = 0;
           }
           const early = round % 5 === 0;
-          const lines = await writeAndKill(
-            folder,
-            highest,
-            early ? undefined : Math.ceil(moment * MOST_LINES),
-            after * (early ? START_MS : LONGEST_AFTER_MS),
-          );
+          const lines = await saidUntilKilled([process.execPath, WRITER, folder, String(highest)], {
+            lines: early ? undefined : Math.ceil(moment * MOST_LINES),
+            ms: after * (early ? START_MS : LONGEST_AFTER_MS),
+          });
           acknowledged += lines.length;
           take(lines, kept);
           highest = findEverything(folder, kept);

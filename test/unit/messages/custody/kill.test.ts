@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { resolve } from "node:path";
 import { seededRandom } from "../../../../src/bench/seeded-random.ts";
+import { saidUntilKilled } from "../../kill-after.ts";
 import { scratchFolders } from "../../scratch.ts";
 import { message, READER } from "./kill-messages.ts";
 import { openStand } from "./store-stand.ts";
@@ -10,7 +11,7 @@ const ROUNDS = Number(process.env.OMERTA_STORE_KILLS ?? 100);
 const LANES = 2;
 /** After so many rounds a lane begins in an empty folder again, so that the making of the file is met as well. */
 const ROUNDS_PER_FOLDER = 21;
-/** It is killed after so many lines at most, and so long after: a slow medium is to have taken something too. */
+/** It is killed after so many lines at most, and at most so long after. */
 const MOST_LINES = 12;
 const LONGEST_AFTER_MS = 10;
 /** A taker that starts takes about this long until it takes. */
@@ -41,28 +42,6 @@ class Said {
   get highest(): number {
     return Math.max(0, ...this.took, ...this.read.keys());
   }
-}
-
-/** @param lines that it says before it is killed, `ms` after; undefined: it is killed `ms` after its start */
-async function takeAndKill(folder: string, said: Said, lines: number | undefined, ms: number): Promise<void> {
-  const command = [process.execPath, TAKER, folder, String(said.highest), String(said.lastOrder)];
-  const child = Bun.spawn(command, { stdout: "pipe", stderr: "pipe" });
-  const errors = new Response(child.stderr).text();
-  const kill = () => setTimeout(() => child.kill("SIGKILL"), ms);
-  let isDue = lines === undefined;
-  if (isDue) kill();
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of child.stdout) {
-    text += decoder.decode(chunk, { stream: true });
-    if (isDue || text.split("\n").length <= (lines ?? 0)) continue;
-    isDue = true;
-    kill();
-  }
-  await child.exited;
-  expect(await errors).toBe("");
-  expect(child.signalCode).toBe("SIGKILL");
-  for (const line of text.split("\n").slice(0, -1)) said.hear(line);
 }
 
 /** Opens what the killed taker left: what was acknowledged is there, or its reader has it. */
@@ -106,7 +85,9 @@ describe("a store that is killed with SIGKILL at a random moment", () => {
           round += 1;
           const isEarly = round % 5 === 0;
           const lines = isEarly ? undefined : Math.ceil(random() * MOST_LINES);
-          await takeAndKill(folder, said, lines, random() * (isEarly ? START_MS : LONGEST_AFTER_MS));
+          const command = [process.execPath, TAKER, folder, String(said.highest), String(said.lastOrder)];
+          const ms = random() * (isEarly ? START_MS : LONGEST_AFTER_MS);
+          for (const line of await saidUntilKilled(command, { lines, ms })) said.hear(line);
           findEverything(folder, said);
           if (own % ROUNDS_PER_FOLDER !== 0 && round < ROUNDS) continue;
           acknowledged += said.took.size;
