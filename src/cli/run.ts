@@ -87,14 +87,17 @@ async function runBox(options: RunOptions): Promise<void> {
           before: air ? [air] : [],
         }
       : undefined;
-  let box: Box | undefined;
+  const started: { stop(): Promise<void> }[] = [];
+  const stop = async () => {
+    for (let last = started.pop(); last !== undefined; last = started.pop()) await last.stop();
+  };
   const giveUp = () => {
     const end = () => process.exit(EXIT.failed);
     setTimeout(end, LAST_WORDS_MS[mode]);
     // On a board nothing is taken down: guests are served on until the next daemon takes it up. On a bench none comes.
-    if (mode === "bench") void box?.stop().finally(end);
+    if (mode === "bench") void stop().finally(end);
   };
-  box = await composeBox({
+  const box = await composeBox({
     mode,
     configFile,
     stateFolder,
@@ -105,6 +108,7 @@ async function runBox(options: RunOptions): Promise<void> {
     ...(options.as === undefined ? {} : { name: options.as }),
     ...(options.join === undefined ? {} : { invites: [options.join] }),
   });
+  started.push(box);
   await box.start();
   const neighbour =
     air &&
@@ -116,19 +120,16 @@ async function runBox(options: RunOptions): Promise<void> {
       log,
       portFrom: freePort,
     }));
+  if (neighbour) started.push(neighbour);
   if (bench) {
     await Promise.all([box, neighbour].map((one) => one && answers(one.portalUrl)));
     process.stdout.write(welcomeText(box, neighbour));
   }
-  const others =
-    bench && options.boxes > 1
-      ? await startOtherBoxes(options.boxes - 1, { stateFolder, runFolder }, box)
-      : undefined;
+  if (bench && options.boxes > 1)
+    started.push(await startOtherBoxes(options.boxes - 1, { stateFolder, runFolder }, box));
   const signal = await ended;
   if (bench) process.stdout.write(`\nStopping (${signal})\n`);
-  await others?.stop();
-  await neighbour?.stop();
-  await box.stop();
+  await stop();
   process.exit(0);
 }
 

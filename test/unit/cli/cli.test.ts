@@ -266,7 +266,9 @@ describe("omerta-box run on the bench", () => {
     })();
     try {
       await until("Press Ctrl-C to stop.");
-      const portalUrl = /Portal, as a guest sees it +(\S+)/.exec(said.text)?.[1] ?? "";
+      const portals = [...said.text.matchAll(/Portal, as a guest sees it +(\S+)/g)].map(
+        ([, url = ""]) => url,
+      );
       box.kill("SIGUSR1");
       await until("unexpected error");
       const { stdout } = await cli(["status", "--json", "--run", runFolder]);
@@ -275,11 +277,12 @@ describe("omerta-box run on the bench", () => {
       expect(status.parts[0].detail).toStartWith("Error: of a library");
       const entry = { part: "box", kind: "unexpected-error", subject: "Error: of a library" };
       expect(status.journal).toContainEqual(expect.objectContaining(entry));
-      expect((await fetch(portalUrl)).ok).toBe(true);
+      // The neighbour's too.
+      expect(await Promise.all(portals.map(async (url) => (await fetch(url)).ok))).toEqual([true, true]);
       box.kill("SIGUSR2");
       expect(await box.exited).toBe(1);
       // Nothing that it started is left behind.
-      await expect(fetch(portalUrl)).rejects.toThrow();
+      for (const url of portals) await expect(fetch(url)).rejects.toThrow();
     } finally {
       box.kill("SIGKILL");
     }
