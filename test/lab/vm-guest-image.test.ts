@@ -118,6 +118,14 @@ describeNeeding(
           // All that it says would be taken.
           stderr: expect.stringContaining("denied (publickey)"),
         });
+
+        // A machine that nobody uses takes nothing: each program that it started would cost 20 ms in emulation.
+        machine.agent.close();
+        const begun = "while read -r key count; do [ $key != processes ] || echo $count; done </proc/stat";
+        const counts = await machine.ssh(key, hostKey.publicKey, `${begun}; sleep 3; ${begun}`);
+        const [before = Number.NaN, after = Number.NaN] = counts.stdout.trim().split("\n").map(Number);
+        expect(after - before).toBeGreaterThan(0);
+        expect(after - before).toBeLessThan(10);
       },
       MACHINE_MS,
     );
