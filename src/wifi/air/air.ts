@@ -62,7 +62,9 @@ export class Air {
           radio.phy === one.options.radio.phy,
       );
     const kept = this.services.filter(isSame);
-    for (const one of this.services.filter((service) => !kept.includes(service))) await one.stop();
+    await Promise.all(
+      this.services.filter((service) => !kept.includes(service)).map((service) => service.stop()),
+    );
     this.plan = plan;
     this.services = kept;
     await endUnwanted(runFolder, new Set(wanted.map(({ service }) => service.file.path)));
@@ -111,6 +113,11 @@ export class Air {
     }
   }
 
+  /** Whether a radio of the plan has gone meanwhile: what it carried is for another plan. */
+  private isGone({ phy }: AirRadio): boolean {
+    return !presentPhys().some((text) => text.startsWith(`${phy} `));
+  }
+
   /** Ends the programs and removes the box's interfaces. */
   async clear(): Promise<void> {
     await this.apply({ country: this.plan.country, radios: [], refused: [] });
@@ -132,6 +139,8 @@ export class Air {
 
   private async mend(service: RadioService, remedy: Remedy, silent: boolean): Promise<void> {
     await service.stop(silent);
+    // The kernel takes an adapter's interfaces away before the radio.
+    if (this.isGone(service.options.radio)) return;
     const own = service.options.service.controls.map((control) => control.interface);
     if (remedy !== "restart") for (const name of own) await removeInterface(name, this.options.log);
     // Somebody may have removed it: without it no program starts.

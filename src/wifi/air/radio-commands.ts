@@ -97,15 +97,14 @@ export function unblock(phy: string): boolean {
   return switches.some((name) => read(join(folder, name, "hard")) === "1");
 }
 
-export async function presentCountry(): Promise<string> {
+async function presentCountry(): Promise<string> {
   return countryOf(parseIwReg((await tryRun(["iw", "reg", "get"])).stdout));
 }
 
 const COUNTRY_WITHIN_MS = 2_000;
 
-/** Sets the country, if it is another one, and waits until its rules hold. @returns whether they do */
+/** Sets the country, and waits until its rules hold. @returns whether they do */
 export async function setCountry(country: string): Promise<boolean> {
-  if ((await presentCountry()) === country) return true;
   await run(["iw", "reg", "set", country]);
   for (let waitedMs = 0; waitedMs < COUNTRY_WITHIN_MS; waitedMs += 100) {
     if ((await presentCountry()) === country) return true;

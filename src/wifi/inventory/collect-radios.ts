@@ -14,17 +14,16 @@ const PHYS = "/sys/class/ieee80211";
 export async function collectRadios(): Promise<RadioInventory> {
   const phys = await namesIn(PHYS);
   if (phys.length === 0) return { country: "00", radios: [] };
-  const [iwPhy, iwReg, iwDev] = await Promise.all([
+  const each = async <T>(read: (phy: string) => Promise<T>): Promise<Record<string, T>> =>
+    Object.fromEntries(await Promise.all(phys.map(async (phy) => [phy, await read(phy)] as const)));
+  // The open network may be waiting for it.
+  const [iwPhy, iwReg, iwDev, channels, devices] = await Promise.all([
     run(["iw", "phy"]),
     run(["iw", "reg", "get"]),
     run(["iw", "dev"]),
+    each(async (phy) => (await tryRun(["iw", "phy", phy, "channels"])).stdout),
+    each((phy) => deviceFacts(join(PHYS, phy))),
   ]);
-  const channels: Record<string, string> = {};
-  const devices: Record<string, DeviceFacts> = {};
-  for (const phy of phys) {
-    channels[phy] = (await tryRun(["iw", "phy", phy, "channels"])).stdout;
-    devices[phy] = await deviceFacts(join(PHYS, phy));
-  }
   return readRadios({ iwPhy, iwReg, iwDev, channels, devices });
 }
 
