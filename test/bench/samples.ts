@@ -8,3 +8,8 @@ export function quantile(samples: readonly number[], q: number): number {
 export function median(samples: readonly number[]): number {
   return quantile(samples, 0.5);
 }
+
+/** Of positive samples. The quotient of two is the mean of the quotients of their pairs: what falls on both is gone. */
+export function geometricMean(samples: readonly number[]): number {
+  return Math.exp(samples.reduce((sum, sample) => sum + Math.log(sample), 0) / samples.length);
+}

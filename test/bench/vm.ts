@@ -16,7 +16,7 @@ export const vm: Bench = {
     "All machines are emulated, with the box's own image for small ones, one processor and 256 MiB; whoever has KVM boots sooner.",
     "From the request: by HTTP to a lender as the daemon has it, over admission, journal, namespace, tunnel and rules, until SSH's first line has come through the tunnel. Plain: from the command to the same line, the machine's link in the box's own namespace.",
     "From the pool: at each request two machines wait. Made of a saved machine: none waits, and one is made of the file then.",
-    "Throughput: dd and nc in the guest to one TCP connection at the requester's, from the first byte to the last, in turn isolated, through the same WireGuard without rules, and forwarded without a tunnel. In emulation the guest is what is slow.",
+    "Throughput: dd and nc in the guest to one TCP connection at the requester's, 2 MiB from the first byte to the last, in turns, and the geometric mean of all: isolated, and the same machine through the same WireGuard with the rules taken away; then isolated, and another machine forwarded without a tunnel. In emulation the guest is what is slow.",
     `The host's work: a loop on each of the ${cpus().length} processors, started at once; two machines with two busy loops each in the group that gets what is left, or suspended. Elsewhere here no machine is put last, as the plain boot is not either.`,
     "Memory: QEMU and wireguard-go of one machine, resident, shared pages of files counted once.",
   ],

@@ -84,22 +84,24 @@ export class VmStand {
     return folder;
   }
 
-  /** Runs a command in a machine. @param known the file with its own key; none: any is taken */
+  /** Runs a command in a machine, whatever its own key is. */
   ssh(address: string, command: string, timeoutMs = 120_000): Promise<string> {
+    return this.requester.run(this.sshCommand(address, command), { timeoutMs, env: { SSH_AUTH_SOCK: "" } });
+  }
+
+  /** What does so, in the requester's namespace. */
+  sshCommand(address: string, command: string): string[] {
     const options = [
       "StrictHostKeyChecking=no",
       "UserKnownHostsFile=/dev/null",
       "LogLevel=ERROR",
       "BatchMode=yes",
     ];
-    return this.requester.run(
-      [
-        ...["ssh", "-F", "none", "-i", this.key, "-o", "IdentitiesOnly=yes"],
-        ...options.flatMap((option) => ["-o", option]),
-        ...[`root@${address}`, command],
-      ],
-      { timeoutMs, env: { SSH_AUTH_SOCK: "" } },
-    );
+    return [
+      ...["ssh", "-F", "none", "-i", this.key, "-o", "IdentitiesOnly=yes"],
+      ...options.flatMap((option) => ["-o", option]),
+      ...[`root@${address}`, command],
+    ];
   }
 
   async close(): Promise<void> {

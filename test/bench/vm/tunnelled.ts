@@ -1,5 +1,5 @@
 import { makeWireGuardKey, wireGuardPublicKey } from "../../../src/host/wireguard-key.ts";
-import { kernelWireGuard } from "../../../src/mesh/tunnels/wireguard-process.ts";
+import { kernelWireGuard, removeSocket } from "../../../src/mesh/tunnels/wireguard-process.ts";
 import { type LabHost, until } from "../../lab/lab.ts";
 import type { Served, ServeOrder } from "../../lab/vm-pool-box.ts";
 import { PoolBox } from "../../lab/vm-pool-client.ts";
@@ -44,17 +44,18 @@ export class Tunnelled {
     return new Tunnelled(stand, await PoolBox.start(stand.enter, order), wireGuardPublicKey(privateKey));
   }
 
-  /** A machine of the box's whose SSH is reached through its tunnel. @returns its address there, and its id */
-  async machine(): Promise<{ address: string; id: string }> {
+  /** A machine of the box's whose SSH is reached through its tunnel, by its address there. */
+  async machine(): Promise<{ address: string; id: string; publicKey: string }> {
     await until("a machine that waits", async () => (await this.pool.stock()).machines > 0, 240_000);
     this.given += 1;
     const address = `10.99.0.${this.given}`;
     const privateKey = makeWireGuardKey();
-    await this.admit(wireGuardPublicKey(privateKey), address);
+    const publicKey = wireGuardPublicKey(privateKey);
+    await this.admit(publicKey, address);
     const tunnel = { ...this.peer, privateKey, address, dns: undefined };
     const order: ServeOrder = { tunnel, sshKey: this.stand.sshKey };
     const { id } = await this.pool.call<Served>("serve", order);
-    return { address, id };
+    return { address, id, publicKey };
   }
 
   /** What another end of a tunnel has to know. */
@@ -62,8 +63,10 @@ export class Tunnelled {
     return { peerKey: this.publicKey, endpoint: { address: STRAIGHT.requester, port: PORT } };
   }
 
-  admit(publicKey: string, address: string): Promise<string> {
-    return this.stand.requester.run(["wg", "set", DEVICE, "peer", publicKey, "allowed-ips", `${address}/32`]);
+  /** Believes another end of a tunnel that these addresses are there, and no others. */
+  admit(publicKey: string, ...addresses: string[]): Promise<string> {
+    const networks = addresses.map((address) => `${address}/32`).join(",");
+    return this.stand.requester.run(["wg", "set", DEVICE, "peer", publicKey, "allowed-ips", networks]);
   }
 
   /** By which way the requester sends to an address: its tunnel, or the cable. */
@@ -76,6 +79,10 @@ export class Tunnelled {
     );
   }
 
+  async unreach(address: string): Promise<void> {
+    await set(this.stand.requester, `route del ${address}/32`);
+  }
+
   async close(): Promise<void> {
     await this.pool.call("stop");
     await this.pool.end();
@@ -85,6 +92,8 @@ export class Tunnelled {
 /** The implementation that the box takes as well. */
 export async function makeWireGuard(host: LabHost, name: string): Promise<void> {
   if (await kernelWireGuard()) return void (await host.run(["ip", "link", "add", name, "type", "wireguard"]));
+  // Of a run that was killed.
+  removeSocket(name);
   host.spawn(["wireguard-go", "-f", name]);
   await until(
     `WireGuard in ${host.name}`,
