@@ -1,14 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../src/host/run.ts";
+import { MESH_SOCKET } from "../../src/mesh/index.ts";
 import type { BoxStatus } from "../../src/portal/index.ts";
 import type { WifiView } from "../../src/wifi/air/index.ts";
 import { type LabProcess, until } from "../lab/lab.ts";
-import type { GuestMachine } from "./machine/guest-machine.ts";
+import type { GuestMachine, MachineHost } from "./machine/guest-machine.ts";
 
-const CONFIG = "/tmp/omerta.toml";
-const RUN = "/run/omerta-box";
-const STATE = "/tmp/state";
 /** Where the box in one file finds the rest of the project as beside its sources. */
 const PROGRAM = "/box/src/cli/main.ts";
 /** The whole box takes half a minute to load in emulation, and minutes where the machine is busy. */
@@ -36,14 +34,18 @@ export interface AirBoxOptions {
 export class AirBox {
   private process: LabProcess | undefined;
 
-  private constructor(readonly machine: GuestMachine) {}
+  private constructor(
+    /** The machine, or a namespace in it. */
+    private readonly place: GuestMachine | MachineHost,
+    /** With what it keeps, and where it runs. */
+    private readonly folder: string,
+  ) {}
 
   /** Makes the radios and starts the box. Phones' radios wait in namespaces `phone0`, `phone1` …, each as `wlan0`. */
   static async start(machine: GuestMachine, options: AirBoxOptions): Promise<AirBox> {
     const { radios, phones, country = "DE", config = "" } = options;
     await machine.shell(
-      `modprobe -a ${MODULES}
-       modprobe mac80211_hwsim radios=${radios + phones}
+      `modprobe mac80211_hwsim radios=${radios + phones}
        until [ -e /sys/class/net/wlan${radios + phones - 1} ]; do sleep 0.1; done`,
       { timeoutMs: 60_000 },
     );
@@ -64,37 +66,62 @@ export class AirBox {
       ...["-days", "30", "-subj", `/CN=${TLS_HOST}`, "-addext", `subjectAltName=DNS:${TLS_HOST}`],
       ...["-keyout", join(pem, "key.pem"), "-out", join(pem, "cert.pem")],
     ]);
-    const built = await machine.bundle("src/cli/main.ts");
-    await machine.shell(
-      `mkdir -p /box/src/cli
-       cp ${built} ${PROGRAM}
-       cp /project/src/lora/link/text/dictionary-1.txt /box/src/cli
-       ln -s /project/node_modules /project/portal /project/hardware /box`,
-    );
-    await machine.write("/tmp/mesh-password", "correct horse battery staple\n");
-    await machine.write(
-      CONFIG,
-      `[wifi]
-country = "${country}"
-ssid = "Omerta Test"
-${config}
-[wifi.mesh]
-password_file = "/tmp/mesh-password"
+    const tls = `
 [gateway.tls]
 host = "${TLS_HOST}"
 certificate = "/results/tls/cert.pem"
 key = "/results/tls/key.pem"
-`,
+`;
+    await AirBox.prepare(machine);
+    return AirBox.begin(machine, "/tmp/box", country, `${config}${tls}`);
+  }
+
+  /** Starts one of several boxes in a prepared machine, in a namespace that has its radios already. */
+  static async inNamespace(host: MachineHost, config = "", country = "DE"): Promise<AirBox> {
+    return AirBox.begin(host, `/tmp/box-${host.name}`, country, config);
+  }
+
+  /** The program where the box finds the rest of the project. Once in a machine, before its boxes start. */
+  static async prepare(machine: GuestMachine): Promise<void> {
+    const built = await machine.bundle("src/cli/main.ts");
+    await machine.shell(
+      `modprobe -a ${MODULES}
+       mkdir -p /box/src/cli
+       cp ${built} ${PROGRAM}
+       cp /project/src/lora/link/text/dictionary-1.txt /box/src/cli
+       ln -s /project/node_modules /project/portal /project/hardware /box
+       echo "correct horse battery staple" >/tmp/mesh-password`,
+      { timeoutMs: 60_000 },
     );
-    const box = new AirBox(machine);
+  }
+
+  private static async begin(
+    place: GuestMachine | MachineHost,
+    folder: string,
+    country: string,
+    config: string,
+  ): Promise<AirBox> {
+    const machine = "machine" in place ? place.machine : place;
+    await machine.run(["mkdir", "-p", folder]);
+    await machine.write(
+      `${folder}/omerta.toml`,
+      `[wifi]
+country = "${country}"
+ssid = "Omerta Test"
+[wifi.mesh]
+password_file = "/tmp/mesh-password"
+${config}`,
+    );
+    const box = new AirBox(place, folder);
     await box.launch();
     return box;
   }
 
   async launch(): Promise<void> {
-    const { machine } = this;
-    const options = ["--mode", "device", "--config", CONFIG, "--state", STATE, "--run", RUN];
-    const process = await machine.spawn(["bun", PROGRAM, "run", ...options]);
+    const { place, folder } = this;
+    const options = ["--mode", "device", "--config", `${folder}/omerta.toml`];
+    const folders = ["--state", `${folder}/state`, "--run", `${folder}/run`];
+    const process = await place.spawn(["bun", PROGRAM, "run", ...options, ...folders]);
     this.process = process;
     const up = until("the box", () => this.isUp(), UP_TIMEOUT_MS);
     const exited = process.exited.then((code) => `ended with ${code}`);
@@ -105,7 +132,7 @@ key = "/results/tls/key.pem"
   /** Kills the daemon alone: everything that it had started runs on. */
   async kill(): Promise<void> {
     if (this.process === undefined) return;
-    await this.machine.run(["kill", "-9", String(this.process.pid)]);
+    await this.place.run(["kill", "-9", String(this.process.pid)]);
     await this.process.exited;
   }
 
@@ -114,10 +141,21 @@ key = "/results/tls/key.pem"
   }
 
   async status(): Promise<BoxStatus | undefined> {
-    const socket = ["--unix-socket", `${RUN}/control.sock`];
+    const socket = ["--unix-socket", `${this.folder}/run/control.sock`];
     const command = ["curl", "-s", "-m", "20", ...socket, "http://box/api/status"];
-    const { stdout } = await this.machine.tryRun(command);
+    const { stdout } = await this.place.tryRun(command);
     return stdout === "" ? undefined : (JSON.parse(stdout) as BoxStatus);
+  }
+
+  /** Asks it by its mesh's socket. @throws {Error} with what the box says of it */
+  async askMesh<T>(path: string, body?: unknown): Promise<T> {
+    const socket = ["--unix-socket", `${this.folder}/run/${MESH_SOCKET}`];
+    const sent = body === undefined ? [] : ["--json", JSON.stringify(body)];
+    // With a network the box loads the mesh's engine.
+    const text = await this.place.run(["curl", "-s", "-m", "90", ...socket, ...sent, `http://box${path}`]);
+    const answer = JSON.parse(text) as T & { error?: string };
+    if (answer.error !== undefined) throw new Error(answer.error);
+    return answer;
   }
 
   /** How the radios are, once the box knows it. */
@@ -133,7 +171,7 @@ key = "/results/tls/key.pem"
     await Bun.sleep(1_000);
     const status = await this.status();
     if (status === undefined || !isOnAir(status)) return false;
-    const portal = await this.machine.tryRun([
+    const portal = await this.place.tryRun([
       "sh",
       "-c",
       "curl -s -o /dev/null -m 20 http://$(ip -o -4 addr show br-guest | sed 's|.*inet ||; s|/.*||'):8080/",

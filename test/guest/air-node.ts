@@ -44,7 +44,8 @@ if (alone === undefined) await batman.start();
 let before = "";
 setInterval(() => {
   const now = `${part.detail()}${part.trouble() === undefined ? "" : ` TROUBLE ${part.trouble()}`}`;
-  if (now !== before) console.log(now);
+  // The time of this machine, for what is measured in it.
+  if (now !== before) console.log(`${now}\nat ${Date.now()}`);
   before = now;
 }, 50);
 process.on("SIGTERM", async () => {

@@ -103,8 +103,7 @@ chmod +x ${folder}/lease.sh`);
 
   /** What its supplicant says of the network that it is in. */
   async status(): Promise<Map<string, string>> {
-    const folder = `/tmp/${this.host.name}/control`;
-    const text = await this.host.run(["wpa_cli", "-p", folder, "-i", "wlan0", "status"]);
+    const text = await this.host.run(["wpa_cli", "-p", this.control, "-i", "wlan0", "status"]);
     return new Map(
       text.split("\n").map((line): [string, string] => [line.split("=")[0] ?? "", line.split("=")[1] ?? ""]),
     );
@@ -133,7 +132,40 @@ chmod +x ${folder}/lease.sh`);
     return captive;
   }
 
+  /** Whether it hears a network's radio, after a scan. */
+  async hears(bssid: string): Promise<boolean> {
+    const cli = `wpa_cli -p ${this.control} -i wlan0`;
+    await this.host.shell(`${cli} scan >/dev/null; sleep 1`);
+    return (await this.host.shell(`${cli} scan_results`)).includes(bssid);
+  }
+
+  /**
+   * Changes to another radio of the same network, as a phone that hears it better, and asks for an address there.
+   * @returns the address and, by the machine's clock, the seconds until it was joined and until the lease
+   */
+  async roam(bssid: string): Promise<{ address: string; joinedS: number; leasedS: number }> {
+    const folder = `/tmp/${this.host.name}`;
+    const text = await this.host.shell(
+      `now() { cut -d' ' -f1 /proc/uptime; }
+       joins() { grep -c CTRL-EVENT-CONNECTED ${folder}/wpa.log; }
+       before=$(joins)
+       began=$(now)
+       wpa_cli -p ${this.control} -i wlan0 roam ${bssid} >/dev/null
+       until [ "$(joins)" != "$before" ]; do sleep 0.02; done
+       joined=$(now)
+       until busybox udhcpc -i wlan0 -n -q -t 15 -T 1 -O 114 -s ${folder}/lease.sh >/dev/null 2>&1; do :; done
+       echo $began $joined $(now) $(cat ${folder}/lease)`,
+      { timeoutMs: 60_000 },
+    );
+    const [began, joined, leased, address = ""] = text.trim().split(/ +/);
+    return { address, joinedS: Number(joined) - Number(began), leasedS: Number(leased) - Number(began) };
+  }
+
+  private get control(): string {
+    return `/tmp/${this.host.name}/control`;
+  }
+
   async leave(): Promise<void> {
-    await this.host.tryRun(["wpa_cli", "-p", `/tmp/${this.host.name}/control`, "-i", "wlan0", "terminate"]);
+    await this.host.tryRun(["wpa_cli", "-p", this.control, "-i", "wlan0", "terminate"]);
   }
 }

@@ -63,6 +63,26 @@ export class RadioNode {
     }
   }
 
+  /**
+   * Waits for a line about the radios that is as wanted.
+   * @param from the character of its output behind which it stands
+   * @param afterMs the time of the machine, in ms since 1970, behind which it was said
+   * @returns the time of the machine at which it was
+   */
+  async saidAt(pattern: RegExp, from: number, timeoutMs: number, afterMs: number): Promise<number> {
+    const said = () => {
+      const lines = this.output().slice(from).split("\n");
+      for (const [index, line] of lines.entries()) {
+        const at = Number(/^at (\d+)$/.exec(lines[index + 1] ?? "")?.[1]);
+        if (pattern.test(line) && at > afterMs) return at;
+      }
+      return undefined;
+    };
+    return until(String(pattern), said, timeoutMs).catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.output().slice(from)}`);
+    });
+  }
+
   /** The last line about the radios, if it is as wanted. */
   private lastLine(pattern: RegExp): string | undefined {
     const line = this.output()

@@ -1,5 +1,6 @@
 // Adds or removes one radio of mac80211_hwsim while the others stay. Runs inside a machine, in the radio's namespace:
 //   bun hwsim-radio.ts add|remove NAME
+// and prints the time at which it is done, in milliseconds since 1970.
 // Numbers are those of linux/netlink.h, linux/genetlink.h and drivers/net/wireless/mac80211_hwsim.h.
 import { dlopen, ptr } from "bun:ffi";
 
@@ -65,3 +66,4 @@ function familyId(name: string): number {
 const [what = "", name = ""] = process.argv.slice(2);
 if (what !== "add" && what !== "remove") throw new Error("usage: hwsim-radio.ts add|remove NAME");
 ask(familyId("MAC80211_HWSIM"), HWSIM_COMMANDS[what], HWSIM_ATTR_RADIO_NAME, name);
+console.log(Date.now());
