@@ -1,6 +1,6 @@
 export { ConfError, type ConfProblem } from "./conf-error.ts";
 export { isLocallyAdministered, macAddress } from "./mac-address.ts";
-export { quoted, unquoted, utf8Bytes, utf8Text } from "./quoted-string.ts";
+export { hasControlByte, quoted, unquoted, utf8Bytes, utf8Text } from "./quoted-string.ts";
 export { faultText, type Row, rowsOf } from "./row.ts";
 export { type Line, readRows, rowProblems, Section, writeRows } from "./section.ts";
 export { type Ssid, ssidBytes, ssidCodec, ssidOf } from "./ssid.ts";

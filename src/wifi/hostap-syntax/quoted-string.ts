@@ -36,6 +36,12 @@ export function quoted(text: string): string {
   return printf === text ? `"${text}"` : `P"${printf}"`;
 }
 
+/** What no line may have. Unicode's other control characters have bytes above 0x7f, which mean nothing to these programs. */
+export function hasControlByte(line: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not stand in a line
+  return /[\u0000-\u001f\u007f]/.test(line);
+}
+
 /**
  * Reads `"…"`, `P"…"` and hex, as wpa_config_parse_string of hostap's src/utils/common.c does.
  * @returns undefined where it would refuse them

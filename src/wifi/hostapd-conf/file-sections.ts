@@ -1,4 +1,4 @@
-import { Section } from "../hostap-syntax/index.ts";
+import { hasControlByte, Section } from "../hostap-syntax/index.ts";
 import { HostapdConfError, problem } from "./hostapd-conf-error.ts";
 
 /** hostapd reads into a buffer of 4096 bytes, with the line's end and a 0. */
@@ -18,7 +18,7 @@ export function readSections(text: string): [Section, ...Section[]] {
     const number = index + 1;
     if (content === "" || content.startsWith("#")) continue;
     if (Buffer.byteLength(content) > MAX_LINE_BYTES) throw problem("", "is too long", number);
-    if (/\p{Cc}/u.test(content)) throw problem("", "has a control character", number);
+    if (hasControlByte(content)) throw problem("", "has a control character", number);
     const equals = content.indexOf("=");
     if (equals < 1) throw problem("", "is no key=value", number);
     const line = { key: content.slice(0, equals), value: content.slice(equals + 1), number };

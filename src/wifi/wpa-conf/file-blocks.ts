@@ -1,4 +1,4 @@
-import { Section } from "../hostap-syntax/index.ts";
+import { hasControlByte, Section } from "../hostap-syntax/index.ts";
 import { uncommented } from "./uncommented.ts";
 import { problem, WpaConfError } from "./wpa-conf-error.ts";
 
@@ -35,7 +35,7 @@ export function readBlocks(text: string): FileBlocks {
     } else if (content === "}" && network !== undefined) {
       network = undefined;
     } else {
-      if (/\p{Cc}/u.test(content)) throw problem("", "has a control character", number);
+      if (hasControlByte(content)) throw problem("", "has a control character", number);
       const equals = content.indexOf("=");
       if (equals < 1) throw problem("", "is no key=value", number);
       (network ?? global).push({ key: content.slice(0, equals), value: content.slice(equals + 1), number });

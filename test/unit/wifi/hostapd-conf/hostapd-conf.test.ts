@@ -86,6 +86,14 @@ describe("a file for hostapd", () => {
     expect(generateHostapdConf(wide)).toBe(WIDE_FILE);
   });
 
+  test("gives back a name with what only Unicode calls a control character", () => {
+    const options: HostapdOptions = {
+      ...wide,
+      bss: wide.bss.map((one) => ({ ...one, ssid: `Caf\u0085 ${one.interface}` })),
+    };
+    expect(parseHostapdConf(generateHostapdConf(options))).toEqual(options);
+  });
+
   test("gives its options back, whatever they are", () => {
     fc.assert(
       fc.property(arbitraryOptions(), (options) => {

@@ -104,6 +104,11 @@ network={
     );
   });
 
+  test("gives back a name with what only Unicode calls a control character", () => {
+    const options: WpaOptions = { networks: [{ ...station, ssid: "Caf\u0085", security: { kind: "open" } }] };
+    expect(parseWpaConf(generateWpaConf(options))).toEqual(options);
+  });
+
   test("has none of the options unused: the arbitrary ones try every key", () => {
     const keys = new Set<string>();
     for (const options of fc.sample(arbitraryWpaOptions(), { numRuns: 300, seed: 1 }))
