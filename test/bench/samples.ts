@@ -9,7 +9,7 @@ export function median(samples: readonly number[]): number {
   return quantile(samples, 0.5);
 }
 
-/** Of positive samples. The quotient of two is the mean of the quotients of their pairs: what falls on both is gone. */
+/** Of positive samples. The quotient of two is the geometric mean of the quotients of their pairs: what falls on both is gone. */
 export function geometricMean(samples: readonly number[]): number {
   return Math.exp(samples.reduce((sum, sample) => sum + Math.log(sample), 0) / samples.length);
 }

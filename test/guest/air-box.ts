@@ -25,7 +25,7 @@ export interface AirBoxOptions {
   /** Of mac80211_hwsim: how many the box has, and how many there are for phones. */
   radios: number;
   phones: number;
-  /** Beside the country, the network's name and the mesh's password. */
+  /** Tables beside those with the country, the network's name and the mesh's password. */
   config?: string;
   country?: string;
 }
@@ -77,8 +77,8 @@ key = "/results/tls/key.pem"
   }
 
   /** Starts one of several boxes in a prepared machine, in a namespace that has its radios already. */
-  static async inNamespace(host: MachineHost, config = "", country = "DE"): Promise<AirBox> {
-    return AirBox.begin(host, `/tmp/box-${host.name}`, country, config);
+  static async inNamespace(host: MachineHost, config = ""): Promise<AirBox> {
+    return AirBox.begin(host, `/tmp/box-${host.name}`, "DE", config);
   }
 
   /** The program where the box finds the rest of the project. Once in a machine, before its boxes start. */

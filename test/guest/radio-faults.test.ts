@@ -8,7 +8,8 @@ const BACK_WITHIN_MS = 5_000;
 const ROUNDS = Number(process.env.OMERTA_FAULT_ROUNDS ?? Number.POSITIVE_INFINITY);
 const TIME_MS = 60_000;
 const TIMEOUT_MS = 600_000 + (Number.isFinite(ROUNDS) ? ROUNDS * 300_000 : 0);
-const BOTH_UP = /^open network ap0 on .*: up, 0 stations; mesh mesh\d on .*: up$/;
+/** Each has a radio of its own: the plan names the mesh's by its place. */
+const BOTH_UP = /^open network ap0 on .*: up, 0 stations; mesh mesh1 on .*: up$/;
 /** Of one radio that carries both. */
 const OPEN_UP = /^open network ap0 on .*: up, \d+ stations/;
 /** Only then is a fault another one, and not the last one come back. */
@@ -28,18 +29,19 @@ describeNeeding(GUEST_NEEDS, "radios that fail", () => {
   }, 600_000);
   afterAll(() => machine?.stop());
 
-  /** The milliseconds, by the box's own log, until the open network was back after something was done to it. */
+  /** The milliseconds from what a script does until the open network is back, by the machine's clock and the box's log. */
   const backAfter = (script: string) => async (): Promise<number> => {
     const before = node.output().length;
-    await machine.shell(script);
-    const said = () => /ap0 is on the air again after (\d+) ms/.exec(node.output().slice(before))?.[1];
+    const doneMs = Number(await machine.shell(`date +%s%3N; ${script}`));
+    const said = () =>
+      /"time":(\d+),"msg":"ap0 is on the air again after/.exec(node.output().slice(before))?.[1];
     const untilMs = performance.now() + 30_000;
     while (said() === undefined) {
       if (performance.now() > untilMs) throw new Error(`not back: ${node.output().slice(before)}`);
       await Bun.sleep(50);
     }
     await node.says(BOTH_UP);
-    return Number(said());
+    return Number(said()) - doneMs;
   };
 
   /** Adds or removes a radio. @returns the time of the machine at which it was done, in ms */
@@ -64,19 +66,27 @@ describeNeeding(GUEST_NEEDS, "radios that fail", () => {
     return back - gone;
   }
 
-  /** The milliseconds until the configuration's country holds again after another was set, by the kernel's own word. */
+  /**
+   * The milliseconds until the configuration's country holds again after another was set, by the kernel's own word. The
+   * open network stays on the air meanwhile.
+   */
   async function countryChanged(): Promise<number> {
+    const before = node.output().length;
     const text = await machine.shell(
-      `iw reg set US
-       began=$(cut -d' ' -f1 /proc/uptime)
-       until iw reg get | grep -q '^country US:'; do sleep 0.02; done
-       until iw reg get | grep -q '^country ${HOME}:'; do sleep 0.02; done
-       echo $began $(cut -d' ' -f1 /proc/uptime)`,
+      `began=$(date +%s%3N)
+       iw reg set US
+       # The box may be quicker than the first question.
+       for n in $(seq 25); do ! iw reg get | grep -q '^country US:' || break; done
+       until iw reg get | grep -q '^country ${HOME}:'; do :; done
+       echo $began $(date +%s%3N)`,
       { timeoutMs: 30_000 },
     );
     const [began = 0, ended = 0] = text.split(" ").map(Number);
+    await Bun.sleep(1_000);
+    const since = node.output().slice(before);
+    for (const [line] of since.matchAll(/^open network.*$/gm)) expect(line).toMatch(BOTH_UP);
     await node.says(BOTH_UP);
-    return Math.round((ended - began) * 1_000);
+    return ended - began;
   }
 
   const FAULTS: readonly { name: string; play: () => Promise<number> }[] = [
@@ -103,7 +113,7 @@ describeNeeding(GUEST_NEEDS, "radios that fail", () => {
         }
       }
       for (const [name, all] of times)
-        console.log(`${name}, ${all.length} times: on the air again after at most ${Math.max(...all)} ms`);
+        console.log(`${name}, ${all.length} times: put right after at most ${Math.max(...all)} ms`);
       expect(Math.max(...[...times.values()].flat())).toBeLessThan(BACK_WITHIN_MS);
     },
     TIMEOUT_MS,

@@ -119,13 +119,24 @@ describeNeeding(
           stderr: expect.stringContaining("denied (publickey)"),
         });
 
-        // A machine that nobody uses takes nothing: each program that it started would cost 20 ms in emulation.
+        // A machine that nobody uses takes next to nothing: no program that its agent starts, nor its agent itself.
         machine.agent.close();
-        const begun = "while read -r key count; do [ $key != processes ] || echo $count; done </proc/stat";
-        const counts = await machine.ssh(key, hostKey.publicKey, `${begun}; sleep 3; ${begun}`);
-        const [before = Number.NaN, after = Number.NaN] = counts.stdout.trim().split("\n").map(Number);
-        expect(after - before).toBeGreaterThan(0);
-        expect(after - before).toBeLessThan(10);
+        const counts = `while read -r key count _; do [ $key != processes ] || echo $count; done </proc/stat
+          for one in /proc/[0-9]*; do read -r name <$one/comm; [ $name != agent ] || cat $one/stat; done`;
+        const idle = await machine.ssh(key, hostKey.publicKey, `${counts}\nsleep 3\n${counts}`);
+        const [begunBefore, agentBefore, begunAfter, agentAfter] = idle.stdout.trim().split("\n");
+        const begun = Number(begunAfter) - Number(begunBefore);
+        expect(begun).toBeGreaterThan(0);
+        expect(begun).toBeLessThan(12);
+        // utime and stime, in hundredths of a second (proc_pid_stat(5)).
+        const spent = (stat = "") =>
+          stat
+            .split(" ")
+            .slice(13, 15)
+            .map(Number)
+            .reduce((sum, ticks) => sum + ticks, 0);
+        expect(agentBefore).toContain("(agent)");
+        expect(spent(agentAfter) - spent(agentBefore)).toBeLessThan(60);
       },
       MACHINE_MS,
     );

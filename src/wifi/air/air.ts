@@ -113,11 +113,6 @@ export class Air {
     }
   }
 
-  /** Whether a radio of the plan has gone meanwhile: what it carried is for another plan. */
-  private isGone({ phy }: AirRadio): boolean {
-    return !presentPhys().some((text) => text.startsWith(`${phy} `));
-  }
-
   /** Ends the programs and removes the box's interfaces. */
   async clear(): Promise<void> {
     await this.apply({ country: this.plan.country, radios: [], refused: [] });
@@ -139,7 +134,7 @@ export class Air {
 
   private async mend(service: RadioService, remedy: Remedy, silent: boolean): Promise<void> {
     await service.stop(silent);
-    // The kernel takes an adapter's interfaces away before the radio.
+    // An adapter's radio goes a moment after its interfaces, so it may have gone by now.
     if (this.isGone(service.options.radio)) return;
     const own = service.options.service.controls.map((control) => control.interface);
     if (remedy !== "restart") for (const name of own) await removeInterface(name, this.options.log);
@@ -148,6 +143,11 @@ export class Air {
       await this.makeInterfaces().catch((error) => this.warn(service, error));
     }
     await this.start(service);
+  }
+
+  /** Whether a radio of the plan has gone meanwhile: what it carried is for another plan. */
+  private isGone({ phy }: AirRadio): boolean {
+    return !presentPhys().some((text) => text.startsWith(`${phy} `));
   }
 
   private async makeInterfaces(): Promise<void> {

@@ -178,13 +178,14 @@ export class WifiPart implements Part, MeshInterfaces {
     const ingredients = this.ingredients();
     const hasRadios = presentPhys().length > 0;
     if (hasRadios) await this.listen();
-    const before = this.inventory;
-    this.inventory = await collectRadios();
-    if (hasRadios && config.country !== "" && this.inventory.country !== config.country) {
+    let inventory = await collectRadios();
+    if (hasRadios && config.country !== "" && inventory.country !== config.country) {
       if (!(await setCountry(config.country)))
         this.options.log.warn(`the country ${config.country} cannot be set: the rules of another one hold`);
-      this.inventory = await collectRadios();
+      inventory = await collectRadios();
     }
+    const before = this.inventory;
+    this.inventory = inventory;
     this.noteRadios(before, this.inventory);
     this.heard ??= hasRadios ? await this.hear() : undefined;
     this.radioPlan = planRadios(this.inventory, config, this.heard ?? []);

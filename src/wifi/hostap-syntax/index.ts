@@ -10,7 +10,6 @@ export {
   directory,
   filePath,
   flag,
-  hasControls,
   integer,
   integers,
   interfaceName,

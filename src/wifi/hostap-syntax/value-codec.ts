@@ -69,8 +69,8 @@ export function text(form: string, pattern: RegExp, maxBytes: number): ValueCode
   };
 }
 
-/** Whether a text has characters that end a line or that no line should have. */
-export function hasControls(value: string): boolean {
+/** Of texts that people write: more than would harm a line, as nobody means any of them. */
+function hasControls(value: string): boolean {
   return /\p{Cc}/u.test(value);
 }
 

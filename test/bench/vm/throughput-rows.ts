@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../../src/host/run.ts";
 import { domainXml, machinePlan } from "../../../src/vm/domain/index.ts";
+import { rulesetText } from "../../../src/vm/egress/check-ruleset.ts";
 import { GuestAgent } from "../../../src/vm/guest-agent/index.ts";
 import { GUEST_LINK, leaseNames } from "../../../src/vm/guest-link.ts";
 import { Libvirt } from "../../../src/vm/libvirt/index.ts";
@@ -31,14 +32,22 @@ export async function throughputRows(
   const ours = await tunnelled.machine();
   const rules = await Rules.of(stand, ours.id);
   const { guestAddress } = GUEST_LINK;
+  // SSH's last acknowledgement may come under an address that was not its own, and must not end its connection.
+  await stand.requester.run(["nft", "-f", "-"], { input: NO_RESETS });
   // Without rules nothing changes its address.
   await tunnelled.admit(ours.publicKey, ours.address, guestAddress);
   await tunnelled.reach(guestAddress, "tunnel");
   let bare: BareMachine | undefined;
+  const senders: Sender[] = [];
+  const sender = async (address: string): Promise<Sender> => {
+    const made = await Sender.open(stand, address);
+    senders.push(made);
+    return made;
+  };
   try {
-    const isolated = await Sender.open(stand, ours.address);
+    const isolated = await sender(ours.address);
     await rules.takeAway();
-    const naked = await Sender.open(stand, guestAddress);
+    const naked = await sender(guestAddress);
     const beside = async (what: string, turns: number, other: () => Promise<number>): Promise<Rates> => {
       const rates: Rates = { ours: [], reference: [] };
       const take = { ours: () => sink.rate(isolated, INSIDE), reference: other };
@@ -49,22 +58,16 @@ export async function throughputRows(
           rates[name].push(await take[name]());
         }
         if ((turn + 1) % 10 === 0)
-          progress(
-            `${what}, ${turn + 1} turns: ${spread(rates.ours)}, without rules ${spread(rates.reference)}`,
-          );
+          progress(`${what}, ${turn + 1} turns: ${spread(rates.ours)}, the other ${spread(rates.reference)}`);
       }
       return rates;
     };
     const tunnel = await beside("tunnel", quick ? 6 : 60, () => sink.rate(naked, INSIDE));
-    await rules.takeAway();
-    await naked.close();
     await rules.putBack();
     bare = await BareMachine.start(stand);
     await tunnelled.reach(guestAddress, "cable");
-    const forwarded = await Sender.open(stand, guestAddress);
+    const forwarded = await sender(guestAddress);
     const cable = await beside("cable", quick ? 4 : 20, () => sink.rate(forwarded, STRAIGHT.requester));
-    await forwarded.close();
-    await isolated.close();
     return [
       benchRow({
         ...{ ...means(tunnel), name: "machine to requester, TCP, beside a bare tunnel" },
@@ -77,6 +80,8 @@ export async function throughputRows(
     ];
   } finally {
     sink.stop();
+    for (const sender of senders) await sender.close();
+    await stand.requester.run(["nft", "delete", "table", "inet", "bench"]);
     await bare?.stop();
     await tunnelled.unreach(guestAddress);
     await tunnelled.pool.call("discard", ours.id);
@@ -98,7 +103,7 @@ const NO_RESETS = `table inet bench {
 
 /** All of nftables in a machine's namespace, which can be away for a while. */
 class Rules {
-  private are = true;
+  private areThere = true;
 
   private constructor(
     private readonly stand: VmStand,
@@ -114,19 +119,28 @@ class Rules {
         ? { ...(value as object), dev: leaseNames(id).tap }
         : value;
     const listed = await nft(stand, id, ["-j", "list", "ruleset"]);
-    // SSH's last acknowledgement may come under an address that was not its own, and must not end its connection.
-    await stand.requester.run(["nft", "-f", "-"], { input: NO_RESETS });
-    return new Rules(stand, id, JSON.stringify(JSON.parse(listed, withDevice)));
+    const rules = new Rules(stand, id, JSON.stringify(JSON.parse(listed, withDevice)));
+    const before = await rules.shown();
+    await rules.takeAway();
+    await rules.putBack();
+    if ((await rules.shown()) !== before) throw new Error("the rules do not come back as they were");
+    return rules;
+  }
+
+  /** Without what changes while they are in use. */
+  private async shown(): Promise<string> {
+    const { nftables } = JSON.parse(await nft(this.stand, this.id, ["-j", "list", "ruleset"]));
+    return `${rulesetText(nftables)}\n${await nft(this.stand, this.id, ["list", "chains"])}`;
   }
 
   async takeAway(): Promise<void> {
-    if (this.are) await nft(this.stand, this.id, ["flush", "ruleset"]);
-    this.are = false;
+    if (this.areThere) await nft(this.stand, this.id, ["flush", "ruleset"]);
+    this.areThere = false;
   }
 
   async putBack(): Promise<void> {
-    if (!this.are) await nft(this.stand, this.id, ["-j", "-f", "-"], this.text);
-    this.are = true;
+    if (!this.areThere) await nft(this.stand, this.id, ["-j", "-f", "-"], this.text);
+    this.areThere = true;
   }
 }
 
@@ -144,7 +158,7 @@ class Sender {
 
   static async open(stand: VmStand, machine: string): Promise<Sender> {
     const send = `dd if=/dev/zero bs=65536 count=${TURN_BYTES / 65_536} 2>/dev/null | nc $to ${SINK_PORT}`;
-    const loop = `echo ready; while read -r to; do ${send}; echo sent; done`;
+    const loop = `echo ready; while read -r to; do ${send} || exit; echo sent; done`;
     const child = Bun.spawn(stand.requester.command(stand.sshCommand(machine, loop)), {
       ...{ stdin: "pipe", stdout: "pipe", stderr: "ignore" },
       env: { ...process.env, SSH_AUTH_SOCK: "" },
@@ -160,8 +174,9 @@ class Sender {
     await this.answer();
   }
 
+  /** It may be at no address any more. */
   async close(): Promise<void> {
-    this.child.stdin.end();
+    this.child.kill("SIGKILL");
     await this.child.exited;
   }
 
