@@ -68,6 +68,7 @@ const PROBLEMS: Readonly<Record<Refusal["refused"], TextKey>> = {
   form: "error.form",
   "slow-down": "error.slow",
   full: "error.full",
+  quota: "error.quota",
   blocked: "error.blocked",
   unknown: "error.unknown",
   consent: "form.consent",

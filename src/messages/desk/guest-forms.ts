@@ -166,11 +166,9 @@ export class GuestForms {
 export function notSent({ reason, detail }: Extract<Taken, { state: "refused" }>): NotSent {
   switch (reason) {
     case "quota":
-      return { refused: "slow-down", detail };
     case "full":
-      return { refused: "full", detail };
     case "blocked":
-      return { refused: "blocked", detail };
+      return { refused: reason, detail };
     default:
       return { refused: "form", detail };
   }

@@ -48,6 +48,8 @@ export type NotSent = {
     | "slow-down"
     /** There is no room. */
     | "full"
+    /** There is as much here of this device or person as one may have. */
+    | "quota"
     /** The operator has blocked this device or person. */
     | "blocked"
     /** No such bundle, or the code is not its. */

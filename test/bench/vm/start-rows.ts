@@ -29,16 +29,17 @@ interface Starts {
 }
 
 /** How soon a machine is there, and what memory it takes. */
-export async function startRows(stand: VmStand, { quick, progress }: BenchContext): Promise<BenchRow[]> {
+export async function startRows(stand: VmStand, context: BenchContext): Promise<BenchRow[]> {
+  const { quick, progress } = context;
   const rounds = quick ? 1 : 5;
   progress("plain boots");
   const plain = await plainBoots(stand, rounds);
   progress("leases that boot");
-  const cold = await lent(stand, rounds, undefined);
+  const cold = await lent(stand, context, rounds, undefined);
   progress("leases that are made of a file");
-  const restored = await lent(stand, rounds, 0);
+  const restored = await lent(stand, context, rounds, 0);
   progress("leases from the pool");
-  const pool = await lent(stand, quick ? 2 : 10, 2);
+  const pool = await lent(stand, context, quick ? 2 : 10, 2);
   const about = { unit: "s", reference: median(plain.readyS), referenceName: "virsh start, no isolation" };
   const memory = {
     unit: "MiB",
@@ -130,7 +131,12 @@ async function plainBoots(stand: VmStand, rounds: number): Promise<Starts> {
 }
 
 /** Leases of the box's own lender, asked for by HTTP, each reached through its tunnel and released. @param keep machines that wait; undefined: no pool */
-async function lent(stand: VmStand, rounds: number, keep: number | undefined): Promise<Starts> {
+async function lent(
+  stand: VmStand,
+  { progress }: BenchContext,
+  rounds: number,
+  keep: number | undefined,
+): Promise<Starts> {
   const starts: Starts = { readyS: [], memoryMiB: [] };
   const name = `lender-${keep ?? "cold"}`;
   const order: LenderOrder = {
@@ -156,6 +162,10 @@ async function lent(stand: VmStand, rounds: number, keep: number | undefined): P
       if (!/^ready \S+ SSH-2\.0/m.test(requester.output()))
         throw new Error(`no lease: ${requester.output()}\n${lender.output().slice(-4_000)}`);
       starts.readyS.push(ms / 1_000);
+      const steps = [...requester.output().matchAll(/^step (\S+) (\d+)$/gm)].map(
+        ([, step, at]) => `${step} ${at}`,
+      );
+      progress(`ms since the request: ${steps.join(", ")}`);
       starts.memoryMiB.push(await runningMiB(stand));
       await requester.stop();
     }

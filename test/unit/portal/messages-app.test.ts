@@ -165,6 +165,7 @@ describe("a person who needs help", () => {
   test.each([
     ["slow-down", "error.slow"],
     ["full", "error.full"],
+    ["quota", "error.quota"],
     ["blocked", "error.blocked"],
     ["form", "error.form"],
   ] as const)("is told in words that the box refuses: %s", async (refused, key) => {
