@@ -6,7 +6,7 @@ import { RadioNode } from "./radio-node.ts";
 const BACK_WITHIN_MS = 5_000;
 /** Rounds of faults, each of every kind; without it as many as fit into the time. */
 const ROUNDS = Number(process.env.OMERTA_FAULT_ROUNDS ?? Number.POSITIVE_INFINITY);
-const TIME_MS = 60_000;
+const TIME_MS = 30_000;
 const TIMEOUT_MS = 600_000 + (Number.isFinite(ROUNDS) ? ROUNDS * 300_000 : 0);
 /** Each has a radio of its own: the plan names the mesh's by its place. */
 const BOTH_UP = /^open network ap0 on .*: up, 0 stations; mesh mesh1 on .*: up$/;

@@ -33,12 +33,19 @@ export const placesOrder = (): ReaperOrder => ({
 
 const hasWireGuardGo = Bun.which("wireguard-go") !== null;
 
-/** A process that calls itself something else and sleeps, with its parent gone, as libvirtd's machines are no children of ours. */
-async function sleeper(words: readonly string[], inside: readonly string[] = []): Promise<number> {
+/**
+ * A process that calls itself something else and sleeps, with its parent gone, as libvirtd's machines are no children of ours.
+ * @param pidFile where its number stands before it has its name: whoever is killed meanwhile leaves none without it
+ */
+async function sleeper(
+  words: readonly string[],
+  inside: readonly string[] = [],
+  pidFile = "/dev/null",
+): Promise<number> {
   const [name = "", ...rest] = words;
   const script =
-    'name=$1; shift; (exec -a "$name" perl -e "sleep 60 while 1" -- "$@") </dev/null >/dev/null 2>&1 & echo $!';
-  return Number(await run([...inside, "setsid", "bash", "-c", script, "bash", name, ...rest]));
+    'file=$1; name=$2; shift 2; (echo $BASHPID >"$file"; exec -a "$name" perl -e "sleep 60 while 1" -- "$@") </dev/null >/dev/null 2>&1 & echo $!';
+  return Number(await run([...inside, "setsid", "bash", "-c", script, "bash", pidFile, name, ...rest]));
 }
 
 /** The folder of the lab's cgroups; undefined where this machine lets nobody make one. */
@@ -73,8 +80,7 @@ export async function makeBelongings(lease: string, isMoved: boolean): Promise<v
   await makeTunnel(tunnel);
   if (isMoved) for (const link of [tap, tunnel]) await run(["ip", "link", "set", link, "netns", namespace]);
   await sleeper(["qemu-system-x86_64", "-name", `guest=${domain},debug-threads=on`, "-S"]);
-  const unnamed = await sleeper(["qemu-system-x86_64", "-uuid", `unnamed ${tag}`]);
-  writeFileSync(join(PLACES.pids, `${domain}.pid`), `${unnamed}\n`);
+  await sleeper(["qemu-system-x86_64", "-uuid", `unnamed ${tag}`], [], join(PLACES.pids, `${domain}.pid`));
   await sleeper(["nft", "monitor", `for ${tag}`], ["ip", "netns", "exec", namespace]);
   const groups = cgroupFolder();
   if (groups !== undefined) {
