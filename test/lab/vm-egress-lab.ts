@@ -36,6 +36,11 @@ export class Conversation {
     return this.child.pid;
   }
 
+  /** Its exit status: what it was asked for does not come any more. */
+  get exited(): Promise<number> {
+    return this.child.exited;
+  }
+
   next(): Promise<string> {
     return new Promise((resolve) => void this.waiting.push(resolve));
   }

@@ -103,8 +103,9 @@ async function presentCountry(): Promise<string> {
 
 const COUNTRY_WITHIN_MS = 2_000;
 
-/** Sets the country, and waits until its rules hold. @returns whether they do */
+/** Sets the country, if it is another one, and waits until its rules hold. @returns whether they do */
 export async function setCountry(country: string): Promise<boolean> {
+  if ((await presentCountry()) === country) return true;
   await run(["iw", "reg", "set", country]);
   for (let waitedMs = 0; waitedMs < COUNTRY_WITHIN_MS; waitedMs += 100) {
     if ((await presentCountry()) === country) return true;

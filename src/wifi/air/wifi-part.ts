@@ -178,13 +178,16 @@ export class WifiPart implements Part, MeshInterfaces {
     const ingredients = this.ingredients();
     const hasRadios = presentPhys().length > 0;
     if (hasRadios) await this.listen();
+    const before = this.inventory;
+    const isForeign = ({ country }: RadioInventory) =>
+      hasRadios && config.country !== "" && country !== config.country;
+    // Where it was the right one at the last look nothing waits for that question: the open network may wait for this.
+    if (isForeign(before)) await this.setCountry();
     let inventory = await collectRadios();
-    if (hasRadios && config.country !== "" && inventory.country !== config.country) {
-      if (!(await setCountry(config.country)))
-        this.options.log.warn(`the country ${config.country} cannot be set: the rules of another one hold`);
+    if (!isForeign(before) && isForeign(inventory)) {
+      await this.setCountry();
       inventory = await collectRadios();
     }
-    const before = this.inventory;
     this.inventory = inventory;
     this.noteRadios(before, this.inventory);
     this.heard ??= hasRadios ? await this.hear() : undefined;
@@ -204,6 +207,12 @@ export class WifiPart implements Part, MeshInterfaces {
     await this.air.apply(plan);
     this.madeOf = ingredients;
     this.rulesAtMs = timers.monotonicMs() + RULES_EVERY_MS;
+  }
+
+  private async setCountry(): Promise<void> {
+    const { country } = this.options.config;
+    if (!(await setCountry(country)))
+      this.options.log.warn(`the country ${country} cannot be set: the rules of another one hold`);
   }
 
   private async listen(): Promise<void> {

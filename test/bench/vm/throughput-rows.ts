@@ -7,6 +7,7 @@ import { GuestAgent } from "../../../src/vm/guest-agent/index.ts";
 import { GUEST_LINK, leaseNames } from "../../../src/vm/guest-link.ts";
 import { Libvirt } from "../../../src/vm/libvirt/index.ts";
 import { withNetworkOf } from "../../lab/network-namespace.ts";
+import { Conversation } from "../../lab/vm-egress-lab.ts";
 import { set } from "../../lab/vm-requester.ts";
 import type { BenchContext } from "../bench.ts";
 import { type BenchRow, benchRow } from "../report.ts";
@@ -80,7 +81,7 @@ export async function throughputRows(
     ];
   } finally {
     sink.stop();
-    for (const sender of senders) await sender.close();
+    for (const one of senders) await one.close();
     await stand.requester.run(["nft", "delete", "table", "inet", "bench"]);
     await bare?.stop();
     await tunnelled.unreach(guestAddress);
@@ -151,52 +152,32 @@ function nft(stand: VmStand, id: string, what: readonly string[], input = ""): P
 
 /** Somebody in a machine who sends when told to: each line is an address, and the answer that it is done. */
 class Sender {
-  private constructor(
-    private readonly child: Bun.Subprocess<"pipe", "pipe", "ignore">,
-    private readonly lines: AsyncIterator<string>,
-  ) {}
+  private constructor(private readonly ssh: Conversation) {}
 
   static async open(stand: VmStand, machine: string): Promise<Sender> {
     const send = `dd if=/dev/zero bs=65536 count=${TURN_BYTES / 65_536} 2>/dev/null | nc $to ${SINK_PORT}`;
     const loop = `echo ready; while read -r to; do ${send} || exit; echo sent; done`;
-    const child = Bun.spawn(stand.requester.command(stand.sshCommand(machine, loop)), {
-      ...{ stdin: "pipe", stdout: "pipe", stderr: "ignore" },
-      env: { ...process.env, SSH_AUTH_SOCK: "" },
-    });
-    const sender = new Sender(child, linesOf(child.stdout));
+    const sender = new Sender(new Conversation(stand.requester.command(stand.sshCommand(machine, loop))));
     await sender.answer();
     return sender;
   }
 
   async send(to: string): Promise<void> {
-    this.child.stdin.write(`${to}\n`);
-    await this.child.stdin.flush();
-    await this.answer();
+    const answered = this.answer();
+    this.ssh.say(`${to}\n`);
+    await answered;
   }
 
   /** It may be at no address any more. */
-  async close(): Promise<void> {
-    this.child.kill("SIGKILL");
-    await this.child.exited;
+  close(): Promise<void> {
+    return this.ssh.end();
   }
 
   private async answer(): Promise<void> {
-    const late = setTimeout(() => this.child.kill("SIGKILL"), PATIENCE_MS);
-    const { done } = await this.lines.next();
+    const late = setTimeout(() => void this.ssh.end(), PATIENCE_MS);
+    const answer = await Promise.race([this.ssh.next(), this.ssh.exited]);
     clearTimeout(late);
-    if (done) throw new Error("SSH to a machine has ended");
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      yield text.slice(0, end);
-      text = text.slice(end + 1);
-    }
+    if (typeof answer === "number") throw new Error("SSH to a machine has ended");
   }
 }
 
