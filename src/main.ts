@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
-import packageJson from "../package.json" with { type: "json" };
 import { CONSOLE_PORT, type Config, problemLine } from "./config/index.ts";
 import { OperatorDesk } from "./first-boot/claim/operator-desk.ts";
 import { sealedExport } from "./first-boot/export/sealed-export.ts";
@@ -35,14 +34,13 @@ import { ConsolePart, PortalPart, portalFacts, WELL_PATH, wiredListensHere } fro
 import { Journal, loadKeptConfig, tellFromNewer } from "./store/index.ts";
 import { builtAt, networkReading, SureClock, TimePart } from "./time/index.ts";
 import { composeUpdate } from "./update/index.ts";
+import { VERSION } from "./version.ts";
 import { policyOf } from "./vm/admission/index.ts";
 import { LendingPart } from "./vm/compose/index.ts";
 import { readSensors } from "./vm/host-first/index.ts";
 import { BlockedRequesters, lendsNothing, type Names } from "./vm/operator/index.ts";
 import { LeaseMesh, LeasePaths } from "./vm/wire/index.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
-
-export const VERSION = packageJson.version;
 
 export interface BoxOptions {
   mode: Mode;

@@ -59,14 +59,15 @@ const unit = {
   kills: tests("unit kills", unitFiles.filter(isKilling), 120_000, true),
 };
 
-/** They mostly wait, or keep one processor busy. */
-const BESIDE_UNIT = ["image image-boot", "lab uplinks"];
+/** Builds an image and starts it in an emulated machine, which keeps one processor busy for as long as the unit tests do. */
+const BESIDE_UNIT = "image image-boot";
 // An emulated machine does everything some ten times slower.
 const imagesAndLabs = [...eachOf("test/image", 600_000), ...eachOf("test/lab", 60_000)];
-const besideUnit = imagesAndLabs.filter(({ name }) => BESIDE_UNIT.includes(name));
+const besideUnit = imagesAndLabs.filter(({ name }) => name === BESIDE_UNIT);
 /** Twelve boxes that find each other keep both processors busy. */
 const alone = imagesAndLabs.filter(({ name }) => name === "lab mesh-sites");
 const afterUnit = [
+  unit.kills,
   ...imagesAndLabs.filter((step) => !besideUnit.includes(step) && !alone.includes(step)),
   ...eachOf("test/e2e", 60_000),
 ];
@@ -80,7 +81,7 @@ const lendsMachines = ({ name }: Step): boolean => name.startsWith("lab vm-") ||
 const rounds: readonly Round[] = [
   { lanes: [checks] },
   // Most of the LoRa tests wait for emulated radios in real time, and the others can use the machine meanwhile.
-  { lanes: [[unit.lora, unit.mesh], [unit.others, unit.kills], besideUnit] },
+  { lanes: [[unit.lora, unit.mesh], [unit.others], besideUnit] },
   {
     lanes: [afterUnit.filter(lendsMachines), []],
     anywhere: afterUnit.filter((step) => !lendsMachines(step)),

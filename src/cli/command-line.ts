@@ -1,28 +1,45 @@
 import { Command, CommanderError } from "commander";
-import { VERSION } from "../main.ts";
-import { configCommand } from "./config.ts";
+import { VERSION } from "../version.ts";
 import { EXIT } from "./exit.ts";
-import { claimCommand, resetCommand } from "./first-boot.ts";
-import { boardCommand } from "./first-boot-board.ts";
-import { exportCommand } from "./first-boot-export.ts";
-import { storageCommand } from "./first-boot-storage.ts";
-import { loraCommand } from "./lora.ts";
-import { meshCommand } from "./mesh.ts";
-import { messagesCommand } from "./messages.ts";
-import { portalCommand, tlsFrontCommand } from "./processes.ts";
-import { radiosCommand } from "./radios.ts";
-import { runCommand } from "./run.ts";
-import { statusCommand } from "./status.ts";
-import { updateCommand } from "./update.ts";
-import { uplinksCommand } from "./uplinks.ts";
-import { versionCommand } from "./version.ts";
-import { vmCommand } from "./vm.ts";
 
-/** `omerta-box` with all its commands. */
-function commandLine(): Command {
+/**
+ * What each command is made of, by its name, in the order of the help. A command loads what it needs itself: all of the
+ * box takes a Pi seconds.
+ */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  run: async () => (await import("./run.ts")).runCommand(),
+  config: async () => (await import("./config.ts")).configCommand(),
+  status: async () => (await import("./status.ts")).statusCommand(),
+  claim: async () => (await import("./first-boot.ts")).claimCommand(),
+  export: async () => (await import("./first-boot-export.ts")).exportCommand(),
+  reset: async () => (await import("./first-boot.ts")).resetCommand(),
+  storage: async () => (await import("./first-boot-storage.ts")).storageCommand(),
+  lora: async () => (await import("./lora.ts")).loraCommand(),
+  mesh: async () => (await import("./mesh.ts")).meshCommand(),
+  messages: async () => (await import("./messages.ts")).messagesCommand(),
+  radios: async () => (await import("./radios.ts")).radiosCommand(),
+  uplinks: async () => (await import("./uplinks.ts")).uplinksCommand(),
+  update: async () => (await import("./update.ts")).updateCommand(),
+  vm: async () => (await import("./vm.ts")).vmCommand(),
+  version: async () => (await import("./version.ts")).versionCommand(),
+};
+/** What only the box itself starts. */
+const HIDDEN: Record<string, () => Promise<Command>> = {
+  board: async () => (await import("./first-boot-board.ts")).boardCommand(),
+  portal: async () => (await import("./processes.ts")).portalCommand(),
+  "tls-front": async () => (await import("./processes.ts")).tlsFrontCommand(),
+};
+
+const VERSION_OPTIONS = ["-V", "--version"];
+
+/**
+ * `omerta-box` with the command that is called `name`, or with all of them where none is.
+ * @param name the first word behind `omerta-box`
+ */
+async function commandLine(name = ""): Promise<Command> {
   const program = new Command("omerta-box")
     .description("A box that opens a network where there is none. Without a command: this help.")
-    .version(VERSION, "-V, --version", "print the version")
+    .version(VERSION, VERSION_OPTIONS.join(", "), "print the version")
     .showHelpAfterError("(see --help)")
     .addHelpText(
       "after",
@@ -30,25 +47,13 @@ function commandLine(): Command {
     )
     .exitOverride()
     // What comes behind a command's name is the command's.
-    .enablePositionalOptions()
-    .addCommand(runCommand())
-    .addCommand(configCommand())
-    .addCommand(statusCommand())
-    .addCommand(claimCommand())
-    .addCommand(exportCommand())
-    .addCommand(resetCommand())
-    .addCommand(storageCommand())
-    .addCommand(loraCommand())
-    .addCommand(meshCommand())
-    .addCommand(messagesCommand())
-    .addCommand(radiosCommand())
-    .addCommand(uplinksCommand())
-    .addCommand(updateCommand())
-    .addCommand(vmCommand())
-    .addCommand(versionCommand())
-    .addCommand(boardCommand(), { hidden: true })
-    .addCommand(portalCommand(), { hidden: true })
-    .addCommand(tlsFrontCommand(), { hidden: true });
+    .enablePositionalOptions();
+  const isAsked = ([own]: [string, unknown]): boolean => own === name;
+  const shown = Object.entries(COMMANDS);
+  const hidden = Object.entries(HIDDEN);
+  const needsOne = VERSION_OPTIONS.includes(name) || [...shown, ...hidden].some(isAsked);
+  for (const [, load] of needsOne ? shown.filter(isAsked) : shown) program.addCommand(await load());
+  for (const [, load] of hidden.filter(isAsked)) program.addCommand(await load(), { hidden: true });
 
   for (const command of [...program.commands, ...program.commands.flatMap((command) => command.commands)]) {
     command.exitOverride().showHelpAfterError("(see --help)");
@@ -61,8 +66,8 @@ function commandLine(): Command {
  * @param args what comes behind `omerta-box`
  */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
-  const program = commandLine();
   try {
+    const program = await commandLine(args[0]);
     if (args.length === 0) program.help();
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { VERSION } from "../main.ts";
+import { VERSION } from "../version.ts";
 
 export function versionCommand(): Command {
   return new Command("version")

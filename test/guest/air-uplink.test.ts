@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { defaultConfig } from "../../src/config/index.ts";
 import { generateHostapdConf } from "../../src/wifi/hostapd-conf/index.ts";
 import { type LabProcess, until } from "../lab/lab.ts";
-import { describeNeeding, GUEST_NEEDS } from "../needs.ts";
+import { describeAsked, describeNeeding, GUEST_NEEDS } from "../needs.ts";
 import { GuestMachine, type MachineHost } from "./machine/guest-machine.ts";
 import { RadioNode } from "./radio-node.ts";
 
@@ -59,68 +59,76 @@ class Library {
   }
 }
 
+let machine: GuestMachine | undefined;
+afterEach(() => machine?.stop());
+
+/** A machine with a library on the air and a box that has not started yet. */
+async function stage(name: string, radios: number, mesh: boolean, channel: number) {
+  machine = await GuestMachine.start(name);
+  const node = await RadioNode.start(machine, radios + 1, {
+    uplinks: [{ ...UPLINK, password_file: "" }],
+    mesh: { ...defaultConfig().wifi.mesh, enabled: mesh },
+  });
+  const host = await machine.host("library");
+  await machine.shell(
+    `iw phy $(cat /sys/class/net/wlan${radios}/phy80211/name) set netns name library
+     ip -n library link set wlan${radios} name lib0`,
+  );
+  const library = new Library(host);
+  await library.open(channel);
+  await library.serve();
+  return { machine, node, library };
+}
+
+/** As the system's network service does, once the station has joined. */
+async function lease(machine: GuestMachine, station: string): Promise<void> {
+  await machine.shell(
+    `printf '#!/bin/sh\\n[ "$1" = bound ] || exit 0\\nip addr flush dev $interface\\nip addr add $ip/24 dev $interface\\n' >/tmp/lease.sh
+     chmod +x /tmp/lease.sh
+     busybox udhcpc -i ${station} -n -q -t 15 -T 1 -s /tmp/lease.sh 2>/dev/null`,
+  );
+}
+
+/** What is read through the uplink; "" where there is none. */
+async function page(machine: GuestMachine, station: string): Promise<string> {
+  const command = ["curl", "-s", "-m", "3", "--interface", station, `http://${ROUTER}/`];
+  return (await machine.tryRun(command)).stdout.trim();
+}
+
+describeAsked(
+  "OMERTA_AIR_UPLINK",
+  "two minutes",
+  GUEST_NEEDS,
+  "a box with a radio for somebody's Wi-Fi as its uplink",
+  () => {
+    test("joins it by a radio of its own, and again where it has moved to another channel, beside the open network", async () => {
+      const { machine, node, library } = await stage("air-uplink", 3, true, 6);
+      const began = performance.now();
+      await node.launch();
+      await node.says(/^open network ap0 .*: up, 0 stations; mesh mesh1 .*: up; uplink up2: up$/, 120_000);
+      console.log(
+        `all three are there ${((performance.now() - began) / 1_000).toFixed(1)} s after the box's start`,
+      );
+      await lease(machine, "up2");
+      expect(await page(machine, "up2")).toBe(TEXT);
+
+      const open = await machine.run(["pgrep", "-f", "hostapd-ap0.conf"]);
+      await library.fallSilent();
+      await node.says(/uplink up2: starting/);
+      expect(await page(machine, "up2")).toBe("");
+      const backMs = performance.now();
+      await library.open(11);
+      await node.says(/uplink up2: up/, 90_000);
+      console.log(`joined on its new channel after ${((performance.now() - backMs) / 1_000).toFixed(1)} s`);
+      await until("the page again", async () => (await page(machine, "up2")) === TEXT, 30_000);
+      // The open network was not touched by it.
+      expect(await machine.run(["pgrep", "-f", "hostapd-ap0.conf"])).toBe(open);
+      expect(node.output()).not.toContain("ap0 is on the air again");
+    }, 300_000);
+  },
+);
+
 describeNeeding(GUEST_NEEDS, "a box with somebody's Wi-Fi as its uplink", () => {
-  let machine: GuestMachine | undefined;
-  afterEach(() => machine?.stop());
-
-  /** A machine with a library on the air and a box that has not started yet. */
-  async function stage(name: string, radios: number, mesh: boolean, channel: number) {
-    machine = await GuestMachine.start(name);
-    const node = await RadioNode.start(machine, radios + 1, {
-      uplinks: [{ ...UPLINK, password_file: "" }],
-      mesh: { ...defaultConfig().wifi.mesh, enabled: mesh },
-    });
-    const host = await machine.host("library");
-    await machine.shell(
-      `iw phy $(cat /sys/class/net/wlan${radios}/phy80211/name) set netns name library
-       ip -n library link set wlan${radios} name lib0`,
-    );
-    const library = new Library(host);
-    await library.open(channel);
-    await library.serve();
-    return { machine, node, library };
-  }
-
-  /** As the system's network service does, once the station has joined. */
-  async function lease(machine: GuestMachine, station: string): Promise<void> {
-    await machine.shell(
-      `printf '#!/bin/sh\\n[ "$1" = bound ] || exit 0\\nip addr flush dev $interface\\nip addr add $ip/24 dev $interface\\n' >/tmp/lease.sh
-       chmod +x /tmp/lease.sh
-       busybox udhcpc -i ${station} -n -q -t 15 -T 1 -s /tmp/lease.sh 2>/dev/null`,
-    );
-  }
-
-  /** What is read through the uplink; "" where there is none. */
-  async function page(machine: GuestMachine, station: string): Promise<string> {
-    const command = ["curl", "-s", "-m", "3", "--interface", station, `http://${ROUTER}/`];
-    return (await machine.tryRun(command)).stdout.trim();
-  }
-
-  test("joins it by a radio of its own, and again where it has moved to another channel, beside the open network", async () => {
-    const { machine, node, library } = await stage("air-uplink", 3, true, 6);
-    const began = performance.now();
-    await node.launch();
-    await node.says(/^open network ap0 .*: up, 0 stations; mesh mesh1 .*: up; uplink up2: up$/, 120_000);
-    console.log(
-      `all three are there ${((performance.now() - began) / 1_000).toFixed(1)} s after the box's start`,
-    );
-    await lease(machine, "up2");
-    expect(await page(machine, "up2")).toBe(TEXT);
-
-    const open = await machine.run(["pgrep", "-f", "hostapd-ap0.conf"]);
-    await library.fallSilent();
-    await node.says(/uplink up2: starting/);
-    expect(await page(machine, "up2")).toBe("");
-    const backMs = performance.now();
-    await library.open(11);
-    await node.says(/uplink up2: up/, 90_000);
-    console.log(`joined on its new channel after ${((performance.now() - backMs) / 1_000).toFixed(1)} s`);
-    await until("the page again", async () => (await page(machine, "up2")) === TEXT, 30_000);
-    // The open network was not touched by it.
-    expect(await machine.run(["pgrep", "-f", "hostapd-ap0.conf"])).toBe(open);
-    expect(node.output()).not.toContain("ap0 is on the air again");
-  }, 300_000);
-
   test("with one radio, opens its network on the uplink's channel and shares the radio", async () => {
     const { machine, node, library } = await stage("air-uplink", 1, false, 6);
     await node.launch();

@@ -5,7 +5,7 @@ import { AirBox } from "./air-box.ts";
 import { GuestMachine } from "./machine/guest-machine.ts";
 
 /** Each phone is a radio, a namespace, a supplicant and a DHCP client of its own. */
-const PHONES = Number(process.env.OMERTA_PHONES ?? 30);
+const PHONES = Number(process.env.OMERTA_PHONES ?? 12);
 /** In a second: emulation starts some twenty programs in it. */
 const STARTED_AT_ONCE = 3;
 const TIME_MS = 60_000 + PHONES * 6_000;

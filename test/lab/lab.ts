@@ -8,9 +8,13 @@ export const LAB_PREFIX = "omb-";
 /** What the labs' processes printed, for whoever looks into a failed test. */
 const OUTPUTS = join(import.meta.dir, "../output");
 
+/** Until what a process printed last is read; its children may hold the pipe for longer. */
+const LAST_OUTPUT_MS = 250;
+
 /** A process that the lab started and ends. */
 export interface LabProcess {
   readonly pid: number;
+  /** Once its output is whole; what children of its own may still print is not waited for. */
   readonly exited: Promise<number>;
   /** What it has printed so far, standard output and error together, the last 1 MiB at most. */
   output(): string;
@@ -138,11 +142,13 @@ export class Lab {
       for await (const chunk of stream)
         text = (text + decoder.decode(chunk, { stream: true })).slice(-1_048_576);
     };
-    void collect(child.stdout);
-    void collect(child.stderr);
+    const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
     const entry: LabProcess = {
       pid: child.pid,
-      exited: child.exited,
+      exited: child.exited.then(async (code) => {
+        await Promise.race([collected, Bun.sleep(LAST_OUTPUT_MS)]);
+        return code;
+      }),
       output: () => text,
       stop: async (signal = "SIGTERM") => {
         if (child.exitCode !== null || child.signalCode !== null) return;

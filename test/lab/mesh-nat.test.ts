@@ -159,7 +159,8 @@ describeNeeding(LAB_NEEDS, "What kind of NAT is in front", () => {
       join(import.meta.dir, "ice-candidates.ts"),
       "stun:198.51.100.10:3478",
     ]);
-    await Promise.race([child.exited, Bun.sleep(10_000)]);
+    const status = await Promise.race([child.exited, Bun.sleep(10_000)]);
+    expect(status, child.output()).toBe(0);
     expect(child.output()).toMatch(/ 198\.51\.100\.25 \d+ typ srflx /);
   });
 });

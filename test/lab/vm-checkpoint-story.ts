@@ -260,7 +260,7 @@ async function story(boxes: LabHost, home: LabHost, other: LabHost): Promise<Che
   writeFileSync(`${path}.changed`, changed);
   const ofChanged = await owner.call<LeaseRestore>("bring", { ...bring, path: `${path}.changed` });
   refused["asked for by a stranger"] = await refusedRequest(first, ofChanged);
-  refused["with another key"] = await refusedRequest(owner, restoring(`${ofChanged.key.slice(0, -2)}00`));
+  refused["with another key"] = await refusedRequest(owner, restoring(otherKey(ofChanged.key)));
   refused["that was changed"] = await refusedRequest(owner, ofChanged);
   await until("nothing of those", async () => (await left()).length === 0, 20_000).catch(() => undefined);
   const leftAfterRefusals = await left();
@@ -315,6 +315,13 @@ async function story(boxes: LabHost, home: LabHost, other: LabHost): Promise<Che
     },
     heardControl: heard.some((line) => line.includes("ICMP echo request")),
   };
+}
+
+/** @returns `key` with its last bit turned: by chance it could end as anything */
+function otherKey(key: string): string {
+  const bytes = Buffer.from(key, "hex");
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+  return bytes.toString("hex");
 }
 
 /** Nothing of the tunnel comes through: the machine is there, stands still, and ends. */
