@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import type { BunPlugin } from "bun";
 import { buildAppScript } from "../../src/portal/app-script.ts";
 import { workScript } from "../../src/portal/work-script.ts";
@@ -60,8 +60,9 @@ export function asBeside(entry: string, path: string, text: string): string {
 }
 
 /**
- * The whole program in few files: each that is started by itself (the command line, threads) with all that it imports,
- * where its source lies, so that every path in the code stays true. A Pi reads one file much faster than two thousand.
+ * The whole program in few files: each that is started by itself (the command line, threads) where its source lies, with
+ * all that it imports in it, so that every path in the code stays true. What it imports only when needed is in files
+ * beside it, so that no command loads another's part. A Pi reads a few files much faster than two thousand.
  * @param project the project's folder
  * @throws {BundleError} when something is named that is not there
  */
@@ -84,8 +85,8 @@ export async function bundleApp(project: string): Promise<BundledApp> {
       // Of the pages' folder only the scripts: the rest of it is in the program.
       waiting.push(...(scripts.length > 0 ? scripts : inside.sort()));
     } else if (path.endsWith(".ts")) {
-      const { contents, beside } = await bundled(project, path, packages);
-      files.set(path, { path, contents });
+      const { made, beside } = await bundled(project, path, packages);
+      for (const file of made) files.set(file.path, file);
       waiting.push(...beside);
     } else {
       files.set(path, { path, contents: await Bun.file(full).bytes() });
@@ -97,11 +98,12 @@ export async function bundleApp(project: string): Promise<BundledApp> {
   };
 }
 
+/** @returns the files of one entry, and what they name as beside themselves; what lies in node_modules goes to `packages` */
 async function bundled(
   project: string,
   entry: string,
   packages: Set<string>,
-): Promise<{ contents: Uint8Array<ArrayBuffer>; beside: string[] }> {
+): Promise<{ made: AppFile[]; beside: string[] }> {
   const beside = new Set<string>();
   const own: BunPlugin = {
     name: "what is beside a module stays beside it",
@@ -127,14 +129,21 @@ async function bundled(
     entrypoints: [resolve(project, entry)],
     root: project,
     target: "bun",
+    splitting: true,
+    // Beside the entry: there paths are what asBeside() has made of them.
+    naming: { entry: "[dir]/[name].[ext]", chunk: `${dirname(entry)}/[name]-[hash].[ext]` },
     minify: { whitespace: true, syntax: true },
     plugins: [own],
   }).catch((error: unknown) => {
     const reasons = error instanceof AggregateError ? error.errors : [error];
     throw new BundleError(`${entry}: ${reasons.map(String).join("; ")}`);
   });
-  const [output] = outputs;
-  if (output === undefined || outputs.length > 1)
-    throw new BundleError(`${entry} became ${outputs.length} files`);
-  return { contents: new Uint8Array(await output.arrayBuffer()), beside: [...beside] };
+  const made = await Promise.all(
+    outputs.map(async (output) => ({
+      path: output.kind === "entry-point" ? entry : join(dirname(entry), basename(output.path)),
+      contents: new Uint8Array(await output.arrayBuffer()),
+    })),
+  );
+  if (!made.some(({ path }) => path === entry)) throw new BundleError(`${entry} became nothing`);
+  return { made, beside: [...beside] };
 }

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { bundleApp } from "../../image-build/app/bundle.ts";
 import { run } from "../../src/host/run.ts";
 import { MESH_SOCKET } from "../../src/mesh/index.ts";
 import type { BoxStatus } from "../../src/portal/index.ts";
@@ -7,7 +8,8 @@ import type { WifiView } from "../../src/wifi/air/index.ts";
 import { type LabProcess, until } from "../lab/lab.ts";
 import type { GuestMachine, MachineHost } from "./machine/guest-machine.ts";
 
-/** Where the box in one file finds the rest of the project as beside its sources. */
+const PROJECT = resolve(import.meta.dir, "../..");
+/** As in an image. */
 const PROGRAM = "/box/src/cli/main.ts";
 /** The whole box takes half a minute to load in emulation, and minutes where the machine is busy. */
 const UP_TIMEOUT_MS = 240_000;
@@ -81,15 +83,14 @@ key = "/results/tls/key.pem"
     return AirBox.begin(host, `/tmp/box-${host.name}`, "DE", config);
   }
 
-  /** The program where the box finds the rest of the project. Once in a machine, before its boxes start. */
+  /** The program as an image has it. Once in a machine, before its boxes start. */
   static async prepare(machine: GuestMachine): Promise<void> {
-    const built = await machine.bundle("src/cli/main.ts");
+    const { files } = await bundleApp(PROJECT);
+    for (const { path, contents } of files) await Bun.write(join(machine.results, "box", path), contents);
     await machine.shell(
       `modprobe -a ${MODULES}
-       mkdir -p /box/src/cli
-       cp ${built} ${PROGRAM}
-       cp /project/src/lora/link/text/dictionary-1.txt /box/src/cli
-       ln -s /project/node_modules /project/portal /project/hardware /box
+       cp -r /results/box /
+       ln -s /project/node_modules /box
        echo "correct horse battery staple" >/tmp/mesh-password`,
       { timeoutMs: 60_000 },
     );

@@ -21,6 +21,7 @@ const WALKS = Number(process.env.OMERTA_WALKS);
  * same walk without emulation, by cable, prints what it takes in test/lab/roaming.test.ts.
  */
 const LONGEST_GAP_S = 10;
+const INSTRUCTION_NS = 1;
 
 /**
  * Two whole boxes with one radio each, which is the open network and the mesh between them at once, and with an uplink
@@ -42,7 +43,7 @@ describeAsked(
     const addresses = new Map<AirBox, string>();
 
     beforeAll(async () => {
-      machine = await GuestMachine.start("air-walk", { memoryMiB: 3_072 });
+      machine = await GuestMachine.start("air-walk", { memoryMiB: 3_072, instructionNs: INSTRUCTION_NS });
       await AirBox.prepare(machine);
       radios = await Radios.make(machine, 3, { country: "DE" });
       const [a, b, p, internet] = await machine.hosts(["harbour", "school", "phone", "internet"]);

@@ -13,6 +13,8 @@ import type { InterfaceStep, PresentInterface } from "./interface-steps.ts";
 const PHYS = "/sys/class/ieee80211";
 /** A scan of both bands takes 4 s on a real chip, and 12 s in an emulated machine. */
 const SCAN_TIMEOUT_MS = 15_000;
+/** Three channels take a radio a tenth of a second each at most. */
+const SHORT_SCAN_MS = 1_000;
 
 const TYPE_WORD: Readonly<Record<AirInterface["type"], string>> = {
   AP: "__ap",
@@ -126,8 +128,15 @@ export async function scanBy({ interfaces }: Radio, everywhere: boolean): Promis
   if (name === undefined) return [];
   const wasUp = isUp(name);
   if (!wasUp && (await tryRun(["ip", "link", "set", name, "up"])).exitCode !== 0) return [];
-  const scan = ["iw", "dev", name, "scan", ...(everywhere ? [] : ["freq", ...APART_24GHZ])];
-  const { stdout } = await tryRun(scan, { timeoutMs: SCAN_TIMEOUT_MS });
+  const scan = ["iw", "dev", name, "scan"];
+  if (everywhere) await tryRun(scan, { timeoutMs: SCAN_TIMEOUT_MS });
+  else {
+    // iw waits for the end only after it has begun, and for ever where a short scan has ended by then, as on a machine with
+    // much to do (its scan.c says so itself). So it only begins it, and what was heard is asked of the kernel after that.
+    await tryRun([...scan, "trigger", "freq", ...APART_24GHZ]);
+    await Bun.sleep(SHORT_SCAN_MS);
+  }
+  const { stdout } = await tryRun([...scan, "dump"]);
   if (!wasUp) await tryRun(["ip", "link", "set", name, "down"]);
   return parseIwScan(stdout);
 }

@@ -23,6 +23,8 @@ export interface MachineOptions {
   memoryMiB?: number;
   /** Default: 2. */
   processors?: number;
+  /** As in {@link QemuOptions}. Default: the machine's clock goes with the test's. */
+  instructionNs?: number;
 }
 
 export interface MachineRunOptions extends RunOptions {

@@ -16,6 +16,11 @@ export interface QemuOptions {
   console: string;
   memoryMiB?: number;
   processors?: number;
+  /**
+   * One processor whose every instruction takes so long by the machine's own clock, however long emulation takes (QEMU's
+   * icount): what the machine measures is what a computer of that speed needs. A power of two.
+   */
+  instructionNs?: number;
 }
 
 /**
@@ -23,7 +28,9 @@ export interface QemuOptions {
  * a machine for tests rarely has.
  */
 export function qemuCommand(options: QemuOptions): string[] {
-  const { image, project, results, socket, console, memoryMiB = 1536, processors = PROCESSORS } = options;
+  const { image, project, results, socket, console, memoryMiB = 1536, instructionNs } = options;
+  const processors = instructionNs === undefined ? (options.processors ?? PROCESSORS) : 1;
+  const clock = instructionNs === undefined ? [] : ["-icount", `shift=${Math.log2(instructionNs)},sleep=on`];
   const kernelCommandLine = [
     "console=ttyS0",
     "quiet",
@@ -42,7 +49,8 @@ export function qemuCommand(options: QemuOptions): string[] {
     ...["-machine", "q35,sata=off,usb=off,smbus=off"],
     // All that TCG can emulate: Bun needs more than the default.
     ...["-cpu", "max"],
-    ...["-accel", "tcg,thread=multi,tb-size=512"],
+    ...["-accel", `tcg,thread=${instructionNs === undefined ? "multi" : "single"},tb-size=512`],
+    ...clock,
     ...["-smp", String(processors)],
     ...["-m", String(memoryMiB)],
     ...["-nodefaults", "-no-user-config", "-no-reboot"],
