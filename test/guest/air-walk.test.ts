@@ -17,11 +17,11 @@ const PHONE = 2;
 /** There and back, with each walk on its own. */
 const WALKS = Number(process.env.OMERTA_WALKS);
 /**
- * Programs are some ten times slower here than on a device: joining, DHCP and letting through start a dozen of them. The
- * same walk without emulation, by cable, prints what it takes in test/lab/roaming.test.ts.
+ * Both boxes and the phone together have one processor of 500 million instructions a second, by whose clock all times are
+ * (without it emulation is slower by another factor every day). A core of a Raspberry Pi 3 does more, and it has four.
  */
-const LONGEST_GAP_S = 10;
-const INSTRUCTION_NS = 1;
+const INSTRUCTION_NS = 2;
+const LONGEST_GAP_S = 1;
 
 /**
  * Two whole boxes with one radio each, which is the open network and the mesh between them at once, and with an uplink
@@ -29,7 +29,7 @@ const INSTRUCTION_NS = 1;
  */
 describeAsked(
   "OMERTA_WALKS",
-  "four minutes",
+  "six minutes",
   GUEST_NEEDS,
   "a phone that walks from one box's air into another's",
   () => {
@@ -121,14 +121,14 @@ exclude = ["eth0"]
           const [next, mask] = at === harbour ? [school, AT_SCHOOL] : [harbour, AT_HARBOUR];
           const bssid = bssids.get(next) ?? "";
           await radios.reach({ [PHONE]: BETWEEN });
-          await until("to hear the other", () => phone.hears(bssid), 30_000);
+          await until("to hear the other", () => phone.hears(bssid), 120_000);
           const pings = await Pings.start(phone.host, FAR);
-          await until("answers", () => pings.count > 25, 30_000);
+          await until("answers", () => pings.count > 25, 120_000);
           const count = pings.count;
           const { address, joinedS, leasedS } = await phone.roam(bssid);
-          await until("answers again", () => pings.count > count + 50, 30_000);
+          await until("answers again", () => pings.count > count + 50, 120_000);
           await radios.reach({ [PHONE]: mask });
-          await until("answers when the first is out of reach", () => pings.count > count + 100, 30_000);
+          await until("answers when the first is out of reach", () => pings.count > count + 100, 120_000);
           await pings.stop();
           const gapS = pings.longestGapS(count);
           gaps.push(gapS);
@@ -147,7 +147,7 @@ exclude = ["eth0"]
         expect(gaps).toHaveLength(WALKS);
         expect(Math.max(...gaps)).toBeLessThan(LONGEST_GAP_S);
       },
-      120_000 + WALKS * 120_000,
+      120_000 + WALKS * 300_000,
     );
   },
 );
