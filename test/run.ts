@@ -67,16 +67,16 @@ const besideUnit = imagesAndLabs.filter(({ name }) => name === BESIDE_UNIT);
 /** Twelve boxes that find each other keep both processors busy. */
 const alone = imagesAndLabs.filter(({ name }) => name === "lab mesh-sites");
 const afterUnit = [
-  unit.kills,
   ...imagesAndLabs.filter((step) => !besideUnit.includes(step) && !alone.includes(step)),
   ...eachOf("test/e2e", 60_000),
+  unit.kills,
 ];
 /** A box that lends ends whatever it finds of machines that it does not know, on all of the computer. */
 const lendsMachines = ({ name }: Step): boolean => name.startsWith("lab vm-") || name === "e2e demo";
 
 /**
  * One round after the other. Labs and browsers keep the two processors about half busy, so that two fit, but never two boxes
- * that lend machines. Machines with radios in them are emulated with both processors, and have them for themselves.
+ * that lend machines; what is killed again and again comes last of them, with least beside it. Machines with radios in them are emulated with both processors, and have them for themselves.
  */
 const rounds: readonly Round[] = [
   { lanes: [checks] },

@@ -86,7 +86,12 @@ export async function bundleApp(project: string): Promise<BundledApp> {
       waiting.push(...(scripts.length > 0 ? scripts : inside.sort()));
     } else if (path.endsWith(".ts")) {
       const { made, beside } = await bundled(project, path, packages);
-      for (const file of made) files.set(file.path, file);
+      for (const file of made) {
+        const other = files.get(file.path);
+        if (other !== undefined && !Buffer.from(other.contents).equals(file.contents))
+          throw new BundleError(`${file.path} has become two files`);
+        files.set(file.path, file);
+      }
       waiting.push(...beside);
     } else {
       files.set(path, { path, contents: await Bun.file(full).bytes() });
@@ -130,17 +135,19 @@ async function bundled(
     root: project,
     target: "bun",
     splitting: true,
-    // Beside the entry: there paths are what asBeside() has made of them.
-    naming: { entry: "[dir]/[name].[ext]", chunk: `${dirname(entry)}/[name]-[hash].[ext]` },
+    // Named as they are kept, for they import each other. Beside the entry: there paths are what asBeside() has made of them.
+    naming: { entry: "[dir]/[name].ts", chunk: `${dirname(entry)}/[name]-[hash].[ext]` },
     minify: { whitespace: true, syntax: true },
     plugins: [own],
   }).catch((error: unknown) => {
     const reasons = error instanceof AggregateError ? error.errors : [error];
     throw new BundleError(`${entry}: ${reasons.map(String).join("; ")}`);
   });
+  const strange = outputs.find(({ kind }) => kind !== "entry-point" && kind !== "chunk");
+  if (strange) throw new BundleError(`${entry} has become ${strange.path} too, which is no program`);
   const made = await Promise.all(
     outputs.map(async (output) => ({
-      path: output.kind === "entry-point" ? entry : join(dirname(entry), basename(output.path)),
+      path: join(dirname(entry), basename(output.path)),
       contents: new Uint8Array(await output.arrayBuffer()),
     })),
   );

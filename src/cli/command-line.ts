@@ -26,10 +26,12 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 /** What only the box itself starts. */
 const HIDDEN: Record<string, () => Promise<Command>> = {
   board: async () => (await import("./first-boot-board.ts")).boardCommand(),
-  portal: async () => (await import("./processes.ts")).portalCommand(),
-  "tls-front": async () => (await import("./processes.ts")).tlsFrontCommand(),
+  portal: async () => (await import("./portal.ts")).portalCommand(),
+  "tls-front": async () => (await import("./tls-front.ts")).tlsFrontCommand(),
 };
 
+/** All of them, those too that its help does not name. */
+export const COMMAND_NAMES: readonly string[] = [...Object.keys(COMMANDS), ...Object.keys(HIDDEN)];
 const VERSION_OPTIONS = ["-V", "--version"];
 
 /**
@@ -51,7 +53,7 @@ async function commandLine(name = ""): Promise<Command> {
   const isAsked = ([own]: [string, unknown]): boolean => own === name;
   const shown = Object.entries(COMMANDS);
   const hidden = Object.entries(HIDDEN);
-  const needsOne = VERSION_OPTIONS.includes(name) || [...shown, ...hidden].some(isAsked);
+  const needsOne = VERSION_OPTIONS.includes(name) || COMMAND_NAMES.includes(name);
   for (const [, load] of needsOne ? shown.filter(isAsked) : shown) program.addCommand(await load());
   for (const [, load] of hidden.filter(isAsked)) program.addCommand(await load(), { hidden: true });
 

@@ -151,10 +151,10 @@ export class Lab {
       }),
       output: () => text,
       stop: async (signal = "SIGTERM") => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
+        if (child.exitCode !== null || child.signalCode !== null) return void (await entry.exited);
         child.kill(signal);
         const timer = setTimeout(() => child.kill("SIGKILL"), 3_000);
-        await child.exited;
+        await entry.exited;
         clearTimeout(timer);
       },
     };

@@ -3,19 +3,12 @@ import { basename, join } from "node:path";
 import type { Logger } from "../../host/log.ts";
 import { interfaceExists } from "../../host/proc-net.ts";
 import { run, tryRun } from "../../host/run.ts";
-import type { HeardNetwork } from "../heard/index.ts";
-import { parseIwScan } from "../heard/index.ts";
 import { countryOf, parseIwDev, parseIwReg } from "../inventory/index.ts";
 import type { Radio } from "../radio-inventory.ts";
 import type { AirInterface } from "./air-plan.ts";
 import type { InterfaceStep, PresentInterface } from "./interface-steps.ts";
 
 const PHYS = "/sys/class/ieee80211";
-/** A scan of both bands takes 4 s on a real chip, and 12 s in an emulated machine. */
-const SCAN_TIMEOUT_MS = 15_000;
-/** Three channels take a radio a tenth of a second each at most. */
-const SHORT_SCAN_MS = 1_000;
-
 const TYPE_WORD: Readonly<Record<AirInterface["type"], string>> = {
   AP: "__ap",
   "mesh point": "mp",
@@ -116,31 +109,6 @@ export async function setCountry(country: string): Promise<boolean> {
   return false;
 }
 
-/** The channels at 2.4 GHz that leave each other alone: on them every network of the band is heard. */
-const APART_24GHZ = ["2412", "2437", "2462"];
-
-/**
- * Listens once to what is around, by the interface that the system has made of a radio. It must not be in use.
- * @param everywhere on all channels, for networks that may serve as uplinks
- */
-export async function scanBy({ interfaces }: Radio, everywhere: boolean): Promise<HeardNetwork[]> {
-  const name = interfaces.find(({ type }) => type === "managed")?.name;
-  if (name === undefined) return [];
-  const wasUp = isUp(name);
-  if (!wasUp && (await tryRun(["ip", "link", "set", name, "up"])).exitCode !== 0) return [];
-  const scan = ["iw", "dev", name, "scan"];
-  if (everywhere) await tryRun(scan, { timeoutMs: SCAN_TIMEOUT_MS });
-  else {
-    // iw waits for the end only after it has begun, and for ever where a short scan has ended by then, as on a machine with
-    // much to do (its scan.c says so itself). So it only begins it, and what was heard is asked of the kernel after that.
-    await tryRun([...scan, "trigger", "freq", ...APART_24GHZ]);
-    await Bun.sleep(SHORT_SCAN_MS);
-  }
-  const { stdout } = await tryRun([...scan, "dump"]);
-  if (!wasUp) await tryRun(["ip", "link", "set", name, "down"]);
-  return parseIwScan(stdout);
-}
-
 /** Takes its driver away from a radio and gives it back, as unplugging it would. Brings a hung firmware back, on most. */
 export function resetDevice({ path, bus }: Pick<Radio, "path" | "bus">): boolean {
   const driver = join("/sys/devices", path, "driver");
@@ -152,7 +120,7 @@ export function resetDevice({ path, bus }: Pick<Radio, "path" | "bus">): boolean
 }
 
 /** net/if.h: IFF_UP. */
-function isUp(name: string): boolean {
+export function isUp(name: string): boolean {
   return (Number(read(`/sys/class/net/${name}/flags`)) & 1) === 1;
 }
 

@@ -18,8 +18,9 @@ import { parseIwEvent } from "./iw-event.ts";
 import type { MeshInterface, MeshInterfaces } from "./mesh-interfaces.ts";
 import { meshPassword } from "./mesh-password.ts";
 import { planAir } from "./plan-air.ts";
-import { interfaceIndex, presentPhys, resetDevice, scanBy, setCountry } from "./radio-commands.ts";
+import { interfaceIndex, presentPhys, resetDevice, setCountry } from "./radio-commands.ts";
 import type { RadioService } from "./radio-service.ts";
+import { scanBy } from "./scan.ts";
 import { troubleOf, type WifiSight, wifiDetail, wifiView } from "./wifi-sight.ts";
 import type { WifiView } from "./wifi-view.ts";
 
@@ -234,7 +235,8 @@ export class WifiPart implements Part, MeshInterfaces {
       interfaces.some(({ type }) => type === "managed"),
     );
     const everywhere = config.uplinks.length > 0;
-    const heard = isOnAir || !idle ? await lastHeard(this.inventory) : await scanBy(idle, everywhere);
+    const heard =
+      isOnAir || !idle ? await lastHeard(this.inventory) : await scanBy(idle, everywhere, this.options.log);
     writeFileSync(kept, JSON.stringify(heard), { mode: 0o600 });
     return heard;
   }

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { type AppFile, bundleApp } from "../../../image-build/app/bundle.ts";
+import packageJson from "../../../package.json" with { type: "json" };
+import { COMMAND_NAMES } from "../../../src/cli/command-line.ts";
+import { tryRun } from "../../../src/host/run.ts";
+import type { LoraView } from "../../../src/lora/index.ts";
+
+const PROJECT = resolve(import.meta.dir, "../../..");
+
+let folder = "";
+let files: AppFile[];
+const cli = (...args: string[]) => tryRun([process.execPath, join(folder, "src/cli/main.ts"), ...args]);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "omerta-box-bundle-"));
+  ({ files } = await bundleApp(PROJECT));
+  for (const { path, contents } of files) await Bun.write(join(folder, path), contents);
+  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the same sources give the same program", async () => {
+  const digests = (made: readonly AppFile[]) =>
+    made.map(({ path, contents }) => `${path} ${Bun.hash(contents)}`);
+  expect(digests((await bundleApp(PROJECT)).files)).toEqual(digests(files));
+}, 60_000);
+
+test("each of its files finds those that it loads", () => {
+  const loads = /(?:\bfrom|\bimport|\bimport\()\s*"(\.{1,2}\/[^"]+)"/g;
+  const all = files.flatMap(({ path, contents }) =>
+    path.startsWith("src/") && /\.(?:ts|js)$/.test(path)
+      ? [...new TextDecoder().decode(contents).matchAll(loads)].map(([, name = ""]) => ({ path, name }))
+      : [],
+  );
+  expect(all.length).toBeGreaterThan(100);
+  const missing = all.filter(({ path, name }) => !existsSync(join(folder, dirname(path), name)));
+  expect(missing).toEqual([]);
+});
+
+test.each(COMMAND_NAMES.map((name) => [name]))(
+  "%s loads from it, without the project's sources",
+  async (name) => {
+    const { exitCode, stdout, stderr } = await cli(name, "--help");
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toStartWith(`Usage: omerta-box ${name} `);
+  },
+  30_000,
+);
+
+test("so does the process that ends machines, which is no command", async () => {
+  expect((await cli("vm-reaper")).stderr).toContain("vm-reaper: --order: is none of this version");
+}, 30_000);
+
+test("a box runs from it, and finds what drives its LoRa case", async () => {
+  const [state, run] = [join(folder, "box/state"), join(folder, "box/run")];
+  // The portal's process runs as another user and must reach them.
+  chmodSync(folder, 0o755);
+  const box = Bun.spawn(
+    [
+      ...[process.execPath, join(folder, "src/cli/main.ts"), "run", "--state", state, "--run", run],
+      ...["--portal-port", "21280", "--console-port", "21290"],
+    ],
+    { cwd: folder, stdout: "pipe", stderr: "inherit", stdin: "ignore" },
+  );
+  const said = new Response(box.stdout).text();
+  try {
+    const neighbour = async () => {
+      const { stdout } = await cli("lora", "status", "--json", "--run", run);
+      return stdout === "" ? undefined : (JSON.parse(stdout) as LoraView).cases[0]?.heard[0]?.address;
+    };
+    while ((await neighbour()) === undefined) await Bun.sleep(200);
+    const { stdout } = await cli("status", "--json", "--run", run);
+    const { parts } = JSON.parse(stdout) as { parts: { name: string; state: string }[] };
+    expect(parts.length).toBeGreaterThan(5);
+    expect(parts.filter(({ state }) => state !== "running")).toEqual([]);
+  } finally {
+    box.kill("SIGTERM");
+  }
+  expect(await box.exited).toBe(0);
+  expect(await said).toContain("Portal, as a guest sees it");
+}, 60_000);
+
+test("the processes that face strangers load little of it", () => {
+  const filesOf = (entry: string): Set<string> => {
+    const seen = new Set<string>();
+    const waiting = [files.find(({ path }) => path.startsWith(`src/cli/${entry}-`))?.path ?? ""];
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      const text = readFileSync(join(folder, path), "utf8");
+      for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport)\s*"(\.\/[^"]+)"/g))
+        waiting.push(join(dirname(path), name));
+    }
+    return seen;
+  };
+  const bytesOf = (entry: string): number =>
+    [...filesOf(entry)].reduce((sum, path) => sum + Bun.file(join(folder, path)).size, 0);
+  const [front, portal, all] = ["tls-front", "portal", "run"].map(bytesOf) as [number, number, number];
+  expect(front).toBeGreaterThan(1_000);
+  expect(front).toBeLessThan(portal);
+  expect(portal).toBeLessThan(all / 2);
+});
+
+test("what is imported for what it does, and not for what it gives, is named in package.json", () => {
+  const { sideEffects } = packageJson;
+  const own = [...new Bun.Glob("{src,portal,hardware}/**/*.ts").scanSync(PROJECT)];
+  expect(own.length).toBeGreaterThan(500);
+  const imported = own.flatMap((path) =>
+    [...readFileSync(join(PROJECT, path), "utf8").matchAll(/^import "(\.[^"]+)";$/gm)].map(([, name = ""]) =>
+      relative(PROJECT, resolve(PROJECT, dirname(path), name)),
+    ),
+  );
+  expect([...new Set(imported)].sort()).toEqual([...sideEffects].sort());
+});
