@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 export const ROOT = resolve(import.meta.dir, "..");
@@ -129,11 +129,13 @@ function attribute(text: string, name: string): string {
   return value.replace(/&(lt|gt|quot|apos|amp);/g, (entity) => entities[entity] ?? entity);
 }
 
-/** What runs again would write over what the first run has said. */
+/** What runs again would write over what the first run has said, and its lab's processes. */
 export function keepFirst(name: string): void {
-  for (const kind of ["log", "errors.log"]) {
-    const path = join(OUTPUT, `${name}.${kind}`);
-    if (existsSync(path)) renameSync(path, join(OUTPUT, `${name} first.${kind}`));
+  const own = ["log", "errors.log"].map((kind) => `${name}.${kind}`);
+  const labs = readdirSync(OUTPUT).filter((file) => /^omb-.*-processes(?: \d+)?\.log$/.test(file));
+  for (const file of [...own, ...labs]) {
+    const path = join(OUTPUT, file);
+    if (existsSync(path)) renameSync(path, path.replace(/((?:\.errors)?\.log)$/, " first$1"));
   }
 }
 

@@ -18,7 +18,7 @@ import { localInterfaces } from "./discovery/local-interfaces.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { MeshState } from "./mesh-state.ts";
 import type { LoraLink } from "./network/lora-link.ts";
-import { Network } from "./network/network.ts";
+import type { Network } from "./network/network.ts";
 import { clearTunnels } from "./network/network-tunnels.ts";
 import { RunningNetworks } from "./running-networks.ts";
 import type { Link } from "./traffic/queue-plan.ts";
@@ -206,7 +206,9 @@ export class MeshPart implements Part {
     return this.running.trouble();
   }
 
-  private networkOf(membership: Membership, port: number, slot: number): Network {
+  /** The engine is a quarter of the whole program: a box in no network does not load it, and one in a network opens its Wi-Fi first. */
+  private async networkOf(membership: Membership, port: number, slot: number): Promise<Network> {
+    const { Network } = await import("./network/network.ts");
     const { config, boxName, lora, services, capability, timers, random, log, loopback } = this.options;
     const { mayTunnel, runFolder, forbidden } = this.options;
     return new Network({

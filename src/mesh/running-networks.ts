@@ -9,7 +9,7 @@ export interface RunningNetworksOptions {
   memberships: Memberships;
   state: MeshState;
   /** Makes one that has not started. @param slot which of the box's it is, by its port: 0 for the first */
-  make: (membership: Membership, port: number, slot: number) => Network;
+  make: (membership: Membership, port: number, slot: number) => Promise<Network>;
   began: (network: Network) => void;
   /** Before it stops. */
   ended: (id: string) => void;
@@ -92,7 +92,7 @@ export class RunningNetworks {
     let problem = "";
     for (const port of this.portsFor(id)) {
       if (!isWanted()) return;
-      const network = make(membership, port, Math.floor((port - firstPort) / PORTS_A_NETWORK));
+      const network = await make(membership, port, Math.floor((port - firstPort) / PORTS_A_NETWORK));
       try {
         await network.start();
         this.running.set(id, network);

@@ -155,6 +155,8 @@ describeNeeding(GUEST_NEEDS, "generated files on the air", () => {
     const station = { mode: "station", ssid: SSID, scanFrequenciesMhz: [FREQUENCY_MHZ] } as const;
     const encrypted = await join(phone, { ...station, security: { kind: "owe", only: true } });
     expect(await status(phone)).toContain("key_mgmt=OWE");
+    // On the way in, a slow machine may have needed a second handshake.
+    const joined = encrypted.output().length;
     // hostapd's own test of it: the same frame, unprotected, as somebody else would send it.
     const heard = await phone.spawn(["iw", "event"]);
     await until(
@@ -165,7 +167,7 @@ describeNeeding(GUEST_NEEDS, "generated files on the air", () => {
       },
       60_000,
     );
-    expect(encrypted.output()).not.toContain("CTRL-EVENT-DISCONNECTED");
+    expect(encrypted.output().slice(joined)).not.toContain("CTRL-EVENT-DISCONNECTED");
     await encrypted.stop();
 
     const open = await join(phone, { ...station, security: { kind: "open" } });

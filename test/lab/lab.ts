@@ -11,6 +11,9 @@ const OUTPUTS = join(import.meta.dir, "../output");
 /** Until what a process printed last is read; its children may hold the pipe for longer. */
 const LAST_OUTPUT_MS = 250;
 
+/** How many labs of each name this process has closed: each has its own outputs. */
+const closed = new Map<string, number>();
+
 /** A process that the lab started and ends. */
 export interface LabProcess {
   readonly pid: number;
@@ -166,7 +169,9 @@ export class Lab {
     await Promise.all(this.processes.map((process) => process.stop()));
     const outputs = this.processes.map((process) => process.output()).filter((text) => text !== "");
     mkdirSync(OUTPUTS, { recursive: true });
-    writeFileSync(join(OUTPUTS, `${this.prefix}processes.log`), outputs.join("\n"));
+    closed.set(this.prefix, (closed.get(this.prefix) ?? 0) + 1);
+    const which = closed.get(this.prefix) === 1 ? "" : ` ${closed.get(this.prefix)}`;
+    writeFileSync(join(OUTPUTS, `${this.prefix}processes${which}.log`), outputs.join("\n"));
     await this.sweep();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { createTransport } from "nodemailer";
 import { BundleError, type BundleId } from "../bundle/bundle.ts";
 import type { Bridge, BridgeOutcome, OutsideItem } from "./bridge.ts";
 import { mailAddress } from "./mail-address.ts";
@@ -91,6 +90,8 @@ interface Delivery extends OutsideMail {
 
 async function deliver(options: SmtpOptions, mail: Delivery, signal: AbortSignal): Promise<void> {
   const { host, port, security, user, caFile } = options;
+  // Only where mail is sent: few boxes have a server for it.
+  const { createTransport } = await import("nodemailer");
   const transport = createTransport({
     host,
     port,
