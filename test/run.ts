@@ -76,7 +76,8 @@ const lendsMachines = ({ name }: Step): boolean => name.startsWith("lab vm-") ||
 
 /**
  * One round after the other. Labs and browsers keep the two processors about half busy, so that two fit, but never two boxes
- * that lend machines; what is killed again and again comes last of them, with least beside it. Machines with radios in them are emulated with both processors, and have them for themselves.
+ * that lend machines; what is killed again and again comes last of them, with least beside it. Machines with radios in them
+ * are emulated with both processors, and have them for themselves.
  */
 const rounds: readonly Round[] = [
   { lanes: [checks] },

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { serveTlsFront, splitListen, tlsMaterial } from "../portal/index.ts";
+import { listenOption } from "./listen-option.ts";
 import { untilSignal } from "./signals.ts";
 
 interface TlsFrontArguments {
@@ -12,7 +13,7 @@ export function tlsFrontCommand(): Command {
   return new Command("tls-front")
     .description("decrypt for the portal, with certificate and key from standard input; started by run")
     .requiredOption("--portal-socket <socket>", "the portal's private socket")
-    .option("--listen <address:port>", "where to listen", (value, before: string[]) => [...before, value], [])
+    .addOption(listenOption())
     .action(async ({ portalSocket, listen }: TlsFrontArguments) => {
       const server = serveTlsFront({
         listens: listen.map(splitListen),

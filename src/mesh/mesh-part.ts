@@ -206,7 +206,10 @@ export class MeshPart implements Part {
     return this.running.trouble();
   }
 
-  /** The engine is a quarter of the whole program: a box in no network does not load it, and one in a network opens its Wi-Fi first. */
+  /**
+   * The engine is a quarter of the whole program: a box in no network does not load it, and one in a network opens its Wi-Fi
+   * first.
+   */
   private async networkOf(membership: Membership, port: number, slot: number): Promise<Network> {
     const { Network } = await import("./network/network.ts");
     const { config, boxName, lora, services, capability, timers, random, log, loopback } = this.options;

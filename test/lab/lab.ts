@@ -169,9 +169,10 @@ export class Lab {
     await Promise.all(this.processes.map((process) => process.stop()));
     const outputs = this.processes.map((process) => process.output()).filter((text) => text !== "");
     mkdirSync(OUTPUTS, { recursive: true });
-    closed.set(this.prefix, (closed.get(this.prefix) ?? 0) + 1);
-    const which = closed.get(this.prefix) === 1 ? "" : ` ${closed.get(this.prefix)}`;
-    writeFileSync(join(OUTPUTS, `${this.prefix}processes${which}.log`), outputs.join("\n"));
+    const number = (closed.get(this.prefix) ?? 0) + 1;
+    closed.set(this.prefix, number);
+    const file = `${this.prefix}processes${number === 1 ? "" : ` ${number}`}.log`;
+    writeFileSync(join(OUTPUTS, file), outputs.join("\n"));
     await this.sweep();
     rmSync(this.folder, { recursive: true, force: true });
   }

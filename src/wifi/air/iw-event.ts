@@ -12,3 +12,8 @@ export function parseIwEvent(line: string): RadioEvent | undefined {
   if (/\(?phy ?#\d+\)?: (?:renamed to|new wiphy|delete wiphy|wiphy )/i.test(text)) return "radios";
   return undefined;
 }
+
+/** @returns the interface whose scan such a line calls over, finished or not */
+export function endedScan(line: string): string | undefined {
+  return /^(\S{1,15})(?: \(phy #\d+\))?: scan (?:finished|aborted)/.exec(line)?.[1];
+}

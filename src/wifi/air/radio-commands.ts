@@ -9,6 +9,7 @@ import type { AirInterface } from "./air-plan.ts";
 import type { InterfaceStep, PresentInterface } from "./interface-steps.ts";
 
 const PHYS = "/sys/class/ieee80211";
+
 const TYPE_WORD: Readonly<Record<AirInterface["type"], string>> = {
   AP: "__ap",
   "mesh point": "mp",

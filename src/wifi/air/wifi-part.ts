@@ -11,10 +11,10 @@ import type { Journal } from "../../store/index.ts";
 import { type HeardNetwork, lastHeard } from "../heard/index.ts";
 import { collectRadios } from "../inventory/index.ts";
 import { planRadios, type RadioPlan } from "../plan/index.ts";
-import type { RadioInventory } from "../radio-inventory.ts";
+import type { Radio, RadioInventory } from "../radio-inventory.ts";
 import { Air, type AirReport } from "./air.ts";
 import { PLAIN_AFTER_REPAIRS } from "./health.ts";
-import { parseIwEvent } from "./iw-event.ts";
+import { endedScan, parseIwEvent } from "./iw-event.ts";
 import type { MeshInterface, MeshInterfaces } from "./mesh-interfaces.ts";
 import { meshPassword } from "./mesh-password.ts";
 import { planAir } from "./plan-air.ts";
@@ -64,6 +64,8 @@ export class WifiPart implements Part, MeshInterfaces {
   private readonly plain = new Set<string>();
   private rulesAtMs = 0;
   private isListening = false;
+  /** Told when the scan of an interface is over. */
+  private readonly scans = new Map<string, () => void>();
   private stopTicks: () => Promise<void> = async () => {};
   private cancelSoon: (() => void) | undefined;
   private meshes: readonly MeshInterface[] = [];
@@ -224,7 +226,7 @@ export class WifiPart implements Part, MeshInterfaces {
 
   /** What is around, once after the machine has started: it takes a radio that is not on the air yet. */
   private async hear(): Promise<HeardNetwork[]> {
-    const { config, runFolder } = this.options;
+    const { runFolder } = this.options;
     const kept = join(runFolder, "heard.json");
     // Written by the box itself, in a folder where nobody else may write.
     if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8")) as HeardNetwork[];
@@ -234,11 +236,15 @@ export class WifiPart implements Part, MeshInterfaces {
     const idle = this.inventory.radios.find(({ interfaces }) =>
       interfaces.some(({ type }) => type === "managed"),
     );
-    const everywhere = config.uplinks.length > 0;
-    const heard =
-      isOnAir || !idle ? await lastHeard(this.inventory) : await scanBy(idle, everywhere, this.options.log);
+    const heard = isOnAir || !idle ? await lastHeard(this.inventory) : await this.scan(idle);
     writeFileSync(kept, JSON.stringify(heard), { mode: 0o600 });
     return heard;
+  }
+
+  private scan(radio: Radio): Promise<HeardNetwork[]> {
+    const { config, log } = this.options;
+    const over = (name: string) => new Promise<void>((resolve) => void this.scans.set(name, resolve));
+    return scanBy(radio, { everywhere: config.uplinks.length > 0, over, log });
   }
 
   private password(): string | undefined {
@@ -255,6 +261,7 @@ export class WifiPart implements Part, MeshInterfaces {
   }
 
   private onIwEvent(line: string): void {
+    this.scans.get(endedScan(line) ?? "")?.();
     const event = parseIwEvent(line);
     if (event === "rules") this.rulesAtMs = 0;
     if (event !== undefined) this.lookSoon(SETTLE_MS);

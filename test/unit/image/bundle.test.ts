@@ -1,26 +1,26 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { beforeAll, expect, test } from "bun:test";
+import { chmodSync, existsSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type AppFile, bundleApp } from "../../../image-build/app/bundle.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 import { COMMAND_NAMES } from "../../../src/cli/command-line.ts";
 import { tryRun } from "../../../src/host/run.ts";
 import type { LoraView } from "../../../src/lora/index.ts";
+import { scratchFolders } from "../scratch.ts";
 
 const PROJECT = resolve(import.meta.dir, "../../..");
+const scratch = scratchFolders();
 
 let folder = "";
 let files: AppFile[];
 const cli = (...args: string[]) => tryRun([process.execPath, join(folder, "src/cli/main.ts"), ...args]);
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "omerta-box-bundle-"));
+  folder = scratch();
   ({ files } = await bundleApp(PROJECT));
   for (const { path, contents } of files) await Bun.write(join(folder, path), contents);
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
 }, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the same sources give the same program", async () => {
   const digests = (made: readonly AppFile[]) =>

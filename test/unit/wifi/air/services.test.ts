@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { systemTimers } from "../../../../src/host/timers.ts";
 import { ControlSocket, parseStatus } from "../../../../src/wifi/air/control-socket.ts";
-import { parseIwEvent } from "../../../../src/wifi/air/iw-event.ts";
+import { endedScan, parseIwEvent } from "../../../../src/wifi/air/iw-event.ts";
 import { endUnwanted, LastingProgram } from "../../../../src/wifi/air/lasting-program.ts";
 import { UnixDatagram, UnixDatagramError } from "../../../../src/wifi/air/unix-datagram.ts";
 import { describeNeeding } from "../../../needs.ts";
@@ -159,6 +159,14 @@ test("of what the kernel tells, rules and radios are understood, and anything el
   expect(parseIwEvent("phy #3: renamed to phy3")).toBe("radios");
   expect(parseIwEvent("ap0 (phy #0): new station 02:00:00:00:01:00")).toBeUndefined();
   fc.assert(fc.property(fc.string(), (text) => ["rules", "radios", undefined].includes(parseIwEvent(text))));
+});
+
+test("of the end of a scan it is known whose it was, and a begun one has not ended", () => {
+  expect(endedScan('wlan0 (phy #0): scan finished: 2412 2437 2462, ""')).toBe("wlan0");
+  expect(endedScan('wlan0 (phy #0): scan aborted: 2412, ""')).toBe("wlan0");
+  expect(endedScan("wlan0: scan finished")).toBe("wlan0");
+  for (const line of ["wlan0 (phy #0): scan started", "", "an interface's name (phy #0): scan finished"])
+    expect(endedScan(line)).toBeUndefined();
 });
 
 /** The hostapd that runs with the file of a folder. */
