@@ -347,13 +347,6 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       timekeeper,
       ...(radios?.batman ? [radios.batman] : []),
       ...parts,
-      ...(lending
-        ? [
-            lending,
-            new LeaseMesh({ desk: lending.desk, networks: mesh, timers: systemTimers, log }),
-            new LeasePaths({ lender: lending, networks: mesh, log }),
-          ]
-        : []),
       ...(update ? [update] : []),
       new ConsolePart({
         listen,
@@ -386,6 +379,14 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           monotonicMs: clock.monotonicMs,
         },
       }),
+      // Last, for it is for others, and to try what the processor can do may take a while.
+      ...(lending
+        ? [
+            lending,
+            new LeaseMesh({ desk: lending.desk, networks: mesh, timers: systemTimers, log }),
+            new LeasePaths({ lender: lending, networks: mesh, log }),
+          ]
+        : []),
       ...(bench?.after?.(lora) ?? []),
     ],
     log,

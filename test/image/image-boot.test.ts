@@ -54,6 +54,18 @@ describeNeeding(
       BOOT_TIMEOUT_MS * 2,
     );
 
+    test(
+      "lends virtual machines that run on the processor itself, where that can: QEMU's emulated one does",
+      async () => {
+        const { text } = await machine.shell(
+          `until omerta-box status | grep '^  vm .*running'; do sleep 2; done 2>/dev/null`,
+          BOOT_TIMEOUT_MS,
+        );
+        expect(text).toMatch(/0 virtual machines lent; free for another: \d+ processors?/);
+      },
+      BOOT_TIMEOUT_MS + 10_000,
+    );
+
     test("has a verified root that nobody can write, and keeps what has to last", async () => {
       const { text } = await machine.shell(`
         dmsetup table omerta-root

@@ -28,7 +28,8 @@ const CONNECT_TIMEOUT_MS = 60_000;
 const CALL_TIMEOUT_MS = 10_000;
 /** With a machine's whole memory to write or to read, on a medium that may be an SD card. */
 const STATE_TIMEOUT_MS = 120_000;
-const START_TIMEOUT_MS = 30_000;
+/** libvirt tries what each emulator can do before the first machine, for which a small board takes most of a minute. */
+const START_TIMEOUT_MS = 120_000;
 
 /**
  * One connection to libvirt. libvirt's functions block, so they run on threads of their own; each has a time-out.
