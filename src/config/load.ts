@@ -157,9 +157,16 @@ function without(
   return copy;
 }
 
-const schema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+let described: JsonSchema | undefined;
+
+/** Made when something is wrong: it takes as long to make as all the rest of the configuration. */
+function inWords(): JsonSchema {
+  described ??= z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+  return described;
+}
 
 function problems(issue: z.core.$ZodIssue, table: unknown): ConfigProblem[] {
+  const schema = inWords();
   const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
   if (issue.code === "unrecognized_keys") {
     const known = knownKeysAt(schema, path);
