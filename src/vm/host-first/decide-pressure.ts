@@ -11,6 +11,8 @@ export interface HostReading {
   atMs: number;
   /** Share of the time, 0 to 1, in which work of the host waited for a processor. */
   cpuStall: number | undefined;
+  /** The same over some seconds. */
+  cpuStallLately: number | undefined;
   /** Share in which some task waited for memory that had been taken from it. */
   memoryStall: number | undefined;
   ioStall: number | undefined;
@@ -44,7 +46,8 @@ export interface PressurePolicy {
 }
 
 export const USUAL_POLICY: PressurePolicy = {
-  cpuStall: { high: 0.3, low: 0.1, riseMs: 2_000, fallMs: 10_000 },
+  // A small board waits a tenth of the time for what it does every few seconds, and has enough for others all the same.
+  cpuStall: { high: 0.3, low: 0.2, riseMs: 2_000, fallMs: 2_000 },
   memoryStall: { high: 0.1, low: 0.02, riseMs: 1_000, fallMs: 15_000 },
   ioStall: { high: 0.4, low: 0.1, riseMs: 3_000, fallMs: 10_000 },
   leastMemoryMiB: { enough: 128, tooLittle: 64, riseMs: 500, fallMs: 15_000 },
@@ -184,8 +187,17 @@ function judged(
   reading: HostReading,
   policy: PressurePolicy,
 ): Record<PressureSign, Verdict> {
-  const { cpuStall, memoryStall, ioStall, availableMemoryMiB, temperatureC, throttled, power, atMs } =
-    reading;
+  const {
+    cpuStall,
+    cpuStallLately,
+    memoryStall,
+    ioStall,
+    availableMemoryMiB,
+    temperatureC,
+    throttled,
+    power,
+    atMs,
+  } = reading;
   const { enough, tooLittle, ...memoryTimes } = policy.leastMemoryMiB;
   const isStopped = power && (power === "low" || power === policy.stopOn);
   const yesNo = (times: { riseMs: number; fallMs: number }): Marks => ({ high: 1, low: 1, ...times });
@@ -193,7 +205,7 @@ function judged(
   const lack = availableMemoryMiB === undefined ? undefined : -availableMemoryMiB;
   const lackMarks = { high: -tooLittle, low: -enough, ...memoryTimes };
   return {
-    cpu: judge(verdicts.cpu, cpuStall, policy.cpuStall, atMs),
+    cpu: judge(verdicts.cpu, cpuStall, policy.cpuStall, atMs, cpuStallLately),
     memory: judge(verdicts.memory, memoryStall, policy.memoryStall, atMs),
     leastMemory: judge(verdicts.leastMemory, lack, lackMarks, atMs),
     io: judge(verdicts.io, ioStall, policy.ioStall, atMs),

@@ -53,9 +53,13 @@ export function stalls(
   return { cpuStall: most("cpu"), memoryStall: most("memory"), ioStall: most("io") };
 }
 
+/** Work that comes in spurts is seen as what it amounts to. */
+const LATELY_MS = 8_000;
+
 /** Takes one reading after the other; what lies between two is measured against the one before. */
 export class HostReadings {
-  private before: { sources: PressureSources; atMs: number } | undefined;
+  /** Those of `LATELY_MS` and one before them, the oldest first. */
+  private readonly before: { sources: PressureSources; atMs: number }[] = [];
 
   constructor(
     private readonly read: {
@@ -68,12 +72,17 @@ export class HostReadings {
   /** @param atMs monotonic */
   next(atMs: number): HostReading {
     const sources = this.read.pressure();
-    const between = this.before && stalls(this.before.sources, sources, atMs - this.before.atMs);
-    this.before = { sources, atMs };
+    while ((this.before[1]?.atMs ?? atMs) <= atMs - LATELY_MS) this.before.shift();
+    const since = (one: (typeof this.before)[number] | undefined) =>
+      one && stalls(one.sources, sources, atMs - one.atMs);
+    const between = since(this.before.at(-1));
+    const lately = since(this.before[0])?.cpuStall;
+    this.before.push({ sources, atMs });
     const memoryInfo = this.read.memoryInfo ?? (() => readFileSync("/proc/meminfo", "utf8"));
     return {
       atMs,
       ...(between ?? { cpuStall: undefined, memoryStall: undefined, ioStall: undefined }),
+      cpuStallLately: lately,
       availableMemoryMiB: parseMemoryInfo(memoryInfo()).availableMiB,
       ...(this.read.sensors ?? readSensors)(),
     };

@@ -21,10 +21,17 @@ export const WELL: Verdict = { holds: false, contrarySinceMs: undefined, presses
 /**
  * @param value undefined where it cannot be measured: then it speaks neither for nor against, and what holds goes on
  * to hold until it is well again
+ * @param lately what says that it is well again, where that is another: of what comes in spurts, what they amount to
  */
-export function judge(verdict: Verdict, value: number | undefined, marks: Marks, nowMs: number): Verdict {
+export function judge(
+  verdict: Verdict,
+  value: number | undefined,
+  marks: Marks,
+  nowMs: number,
+  lately = value,
+): Verdict {
   const isHigh = value !== undefined && value >= marks.high;
-  const speaksAgainst = verdict.holds ? value !== undefined && value < marks.low : isHigh;
+  const speaksAgainst = verdict.holds ? lately !== undefined && lately < marks.low : isHigh;
   const sinceMs = speaksAgainst ? (verdict.contrarySinceMs ?? nowMs) : undefined;
   const changes = sinceMs !== undefined && nowMs - sinceMs >= (verdict.holds ? marks.fallMs : marks.riseMs);
   const holds = changes ? !verdict.holds : verdict.holds;

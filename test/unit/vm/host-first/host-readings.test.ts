@@ -84,6 +84,7 @@ describe("readings", () => {
       ...SENSORS,
       atMs: 5_000,
       cpuStall: undefined,
+      cpuStallLately: undefined,
       memoryStall: undefined,
       ioStall: undefined,
       availableMemoryMiB: 1,
@@ -91,5 +92,26 @@ describe("readings", () => {
     whole(0, 600, 0);
     expect(readings.next(7_000)).toMatchObject({ memoryStall: 0.3, ioStall: 0 });
     expect(readings.next(9_000)).toMatchObject({ memoryStall: 0 });
+  });
+
+  test("have beside it what the processor's work has waited over the last seconds, in which a spurt is little", () => {
+    const { group, read } = machine();
+    const readings = new HostReadings({
+      pressure: () => read(true),
+      memoryInfo: () => MEMORY,
+      sensors: () => SENSORS,
+    });
+    const lately: (number | undefined)[] = [];
+    let waited = 0;
+    for (let second = 0; second <= 20; second += 1) {
+      // Half a second of every fourth, as long as it is new; then nothing.
+      if (second % 4 === 0 && second <= 12) waited += 500;
+      group("system.slice", waited, 0, 0);
+      const { cpuStall, cpuStallLately } = readings.next(second * 1_000);
+      if (second > 0 && second % 4 === 0 && second <= 12) expect(cpuStall).toBe(0.5);
+      lately.push(cpuStallLately);
+    }
+    expect([lately[0], lately[1], lately[8], lately[12]]).toEqual([undefined, 0, 0.125, 0.125]);
+    expect([lately[16], lately[20]]).toEqual([0.0625, 0]);
   });
 });

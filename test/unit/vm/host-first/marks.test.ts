@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { judge, type Marks, WELL } from "../../../../src/vm/host-first/marks.ts";
+import { judge, type Marks, type Verdict, WELL } from "../../../../src/vm/host-first/marks.ts";
 
 const MARKS: Marks = { high: 10, low: 5, riseMs: 3_000, fallMs: 6_000 };
 /** One value a second from 0 on. @returns whether it held at each */
@@ -24,6 +24,16 @@ describe("a mark with hysteresis", () => {
   test("goes on holding between the two marks, and for the time it takes to believe that it is over", () => {
     const held = over([10, 10, 10, 10, 7, 7, 4, 4, 4, 4, 4, 4, 4]);
     expect(held).toEqual([false, false, false, ...Array(9).fill(true), false]);
+  });
+
+  test("is over by what it amounts to, where it comes in spurts", () => {
+    let verdict: Verdict = { ...WELL, holds: true };
+    const values = [4, 20, 4, 20, 4, 20, 4, 20];
+    const held = values.map((value, second) => {
+      verdict = judge(verdict, value, MARKS, second * 1_000, 4.9);
+      return verdict.holds;
+    });
+    expect(held).toEqual([...Array(6).fill(true), false, false]);
   });
 
   test("takes what cannot be measured for no sign of anything", () => {

@@ -13,6 +13,7 @@ export const POLICY = { ...USUAL_POLICY, holdMs: 10_000, longestHoldMs: 80_000 }
 
 export const WELL_OFF: Omit<HostReading, "atMs"> = {
   cpuStall: 0,
+  cpuStallLately: 0,
   memoryStall: 0,
   ioStall: 0,
   availableMemoryMiB: 2_000,
@@ -20,7 +21,7 @@ export const WELL_OFF: Omit<HostReading, "atMs"> = {
   throttled: false,
   power: "mains",
 };
-export const BUSY = { ...WELL_OFF, cpuStall: 0.9 };
+export const BUSY = { ...WELL_OFF, cpuStall: 0.9, cpuStallLately: 0.9 };
 export const SHORT_OF_MEMORY = { ...WELL_OFF, availableMemoryMiB: 20 };
 
 export const lease = (name: string, over: Partial<PressedLease> = {}): PressedLease => ({
@@ -81,6 +82,7 @@ export class PressedWorld {
 
 export const arbitraryReading: fc.Arbitrary<Omit<HostReading, "atMs">> = fc.record({
   cpuStall: fc.option(fc.constantFrom(0, 0.05, 0.2, 0.3, 1), { nil: undefined }),
+  cpuStallLately: fc.option(fc.constantFrom(0, 0.1, 0.25, 0.6), { nil: undefined }),
   memoryStall: fc.option(fc.constantFrom(0, 0.01, 0.05, 0.2), { nil: undefined }),
   ioStall: fc.option(fc.constantFrom(0, 0.2, 0.8), { nil: undefined }),
   availableMemoryMiB: fc.constantFrom(10, 100, 500, undefined),
