@@ -6,7 +6,16 @@ import type { ShownSos } from "../../src/messages/index.ts";
 import { type LabBox, startBox } from "../lab/box.ts";
 import { Lab, type LabProcess, until } from "../lab/lab.ts";
 import { networkAside } from "../lab/network-invite.ts";
-import { type Home, INTERNET, leftOf, makeHome, REQUESTER, set, WEB_PORT } from "../lab/vm-requester.ts";
+import {
+  AGENT_FILES,
+  type Home,
+  INTERNET,
+  leftOf,
+  makeHome,
+  REQUESTER,
+  set,
+  WEB_PORT,
+} from "../lab/vm-requester.ts";
 import { StoryBox, type StoryPhone } from "./story-image.ts";
 
 const CLI = resolve(import.meta.dir, "../../src/cli/main.ts");
@@ -172,7 +181,12 @@ async function tell(scene: Scene): Promise<void> {
       ON_AIR_MS,
     ),
   );
-  await borrow(scene, box);
+  await borrow(scene, box).catch(async (error: unknown) => {
+    const last = await box.shell("journalctl -u omerta-box -n 60 --no-pager -o cat").catch(String);
+    throw new Error(`${error instanceof Error ? error.message : error}\nThe box said last:\n${last}`, {
+      cause: error,
+    });
+  });
 }
 
 /** @throws when it does not come */
@@ -279,10 +293,12 @@ async function borrow({ lab, home, invite, ends, step }: Scene, box: StoryBox): 
   await step("gives it back, and nothing is left of it", async () => {
     await home.requester.run(command("release", "--all"), { timeoutMs: NESTED_MS });
     await until("nothing to be left on the box", async () => (await leftOnBox(box)) === "", NESTED_MS);
-    await until(
-      "nothing to be left at home",
-      async () => (await leftOf(home.requester, runFolder)).length === 0,
-      60_000,
+    const atHome = async () =>
+      (await leftOf(home.requester, runFolder)).filter((name) => !AGENT_FILES.includes(name));
+    await until("nothing to be left at home", async () => (await atHome()).length === 0, 60_000).catch(
+      async (error) => {
+        throw new Error(`${error}: ${await atHome()}`);
+      },
     );
   });
 }

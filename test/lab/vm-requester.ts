@@ -192,6 +192,9 @@ export async function startRequester(
   return { process: started, order, report: JSON.parse(line) as RequesterReport };
 }
 
+/** What an agent keeps in its run folder: the next one finds by these whether one runs. */
+export const AGENT_FILES = ["agent.lock", "agent.sock"];
+
 /** What is left of requesters: interfaces and tables of a host, programs and records. Empty: nothing. */
 export async function leftOf(on: LabHost, folder: string): Promise<string[]> {
   const links = (await on.run(["ip", "-o", "link"])).match(/omq\w+/g) ?? [];
