@@ -20,6 +20,8 @@ export interface GuestServerOptions {
 
 /** s without a byte before a connection is closed: a slow client holds little, and not for long. */
 const IDLE_S = 10;
+/** The same, while a form is being taken. */
+const FORM_IDLE_S = 20;
 /** A bundle with a photo; forms have a limit of their own. */
 const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 
@@ -53,6 +55,7 @@ export function serveGuests(options: GuestServerOptions): { stop(): Promise<void
       hostname: address,
       port,
       fetch(request, server) {
+        if (request.method === "POST") server.timeout(request, FORM_IDLE_S);
         const peer: Peer = { address: server.requestIP(request)?.address ?? "", secure: false };
         return app.fetch(request, peer);
       },

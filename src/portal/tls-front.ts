@@ -15,9 +15,13 @@ export interface TlsFrontOptions {
 }
 
 const IDLE_S = 10;
+/** The same, while a form is being taken. */
+const FORM_IDLE_S = 20;
 /** A bundle with a photo; forms have a limit of their own. */
 const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 const ANSWER_TIMEOUT_MS = 8_000;
+/** To a form that is being taken: longer than the portal waits for the daemon. */
+const FORM_ANSWER_TIMEOUT_MS = 18_000;
 
 /** The process that holds the certificate's key, so that the portal need not: it decrypts and hands on. */
 export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void> } {
@@ -30,11 +34,13 @@ export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void>
       maxRequestBodySize: MAX_REQUEST_BYTES,
       development: false,
       async fetch(request, server) {
+        const isForm = request.method === "POST";
+        if (isForm) server.timeout(request, FORM_IDLE_S);
         const headers = new Headers(request.headers);
         headers.set(PEER_HEADER, server.requestIP(request)?.address ?? "");
         const late = new AbortController();
         // Until an answer begins: a stream of events goes on for hours.
-        const timer = setTimeout(() => late.abort(), ANSWER_TIMEOUT_MS);
+        const timer = setTimeout(() => late.abort(), isForm ? FORM_ANSWER_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
         try {
           return await fetch(request.url.replace(/^https:/, "http:"), {
             method: request.method,

@@ -3,6 +3,7 @@
  * know in one line of JSON.
  */
 const PORTAL = "http://omerta.internal";
+const MOST_TRIES = 3;
 const [, , what = "", ...args] = process.argv;
 
 async function page(path: string): Promise<string> {
@@ -12,17 +13,32 @@ async function page(path: string): Promise<string> {
 
 const tokenOf = (html: string): string => /name="token" value="([^"]+)"/.exec(html)?.[1] ?? "";
 
+/** @returns with the page that came instead, if one did */
 async function post(
   path: string,
   fields: Record<string, string>,
-): Promise<{ status: number; location: string }> {
+): Promise<{ status: number; location: string; page: string }> {
   const answer = await fetch(`${PORTAL}${path}`, {
     method: "POST",
     body: new URLSearchParams(fields),
     redirect: "manual",
     signal: AbortSignal.timeout(30_000),
   });
-  return { status: answer.status, location: answer.headers.get("location") ?? "" };
+  const page = answer.status === 200 ? await answer.text() : "";
+  return { status: answer.status, location: answer.headers.get("location") ?? "", page };
+}
+
+/** Sends a form, and once more for as long as the page asks for that, as people do. */
+async function send(
+  path: string,
+  fields: Record<string, string>,
+): Promise<{ status: number; location: string; tries: number }> {
+  let token = tokenOf(await page(`${path}?lang=en`));
+  for (let tries = 1; ; tries += 1) {
+    const { status, location, page: again } = await post(path, { ...fields, lang: "en", token });
+    if (status !== 200 || tries === MOST_TRIES) return { status, location, tries };
+    token = tokenOf(again);
+  }
 }
 
 /** The words of a page, without its tags. */
@@ -47,7 +63,7 @@ async function act(): Promise<unknown> {
       return post("/agree", { token: tokenOf(await page("/?lang=en")), lang: "en" });
     case "sos": {
       const [text = "", place = ""] = args;
-      return post("/sos", { token: tokenOf(await page("/sos?lang=en")), lang: "en", text, place });
+      return send("/sos", { text, place });
     }
     case "read":
       return { words: wordsOf(await page(args[0] ?? "/")) };
