@@ -1,5 +1,6 @@
 import { hc } from "hono/client";
 import type { DeskApi, DeskEvent, DeskGuest } from "./desk-api.ts";
+import { overSocket } from "./desk-socket.ts";
 
 /** The daemon did not answer, or could not do what was asked. */
 export class DeskError extends Error {
@@ -9,7 +10,6 @@ export class DeskError extends Error {
   }
 }
 
-const TIMEOUT_MS = 5_000;
 /** Without a line from the daemon for so long the stream is taken for dead (it says something every 3 s). */
 const SILENCE_MS = 10_000;
 
@@ -18,9 +18,7 @@ export class DeskClient {
   private readonly client;
 
   constructor(private readonly socket: string) {
-    const overSocket = (input: string | URL | Request, init?: RequestInit) =>
-      fetch(input, { ...init, unix: socket, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    this.client = hc<DeskApi>("http://desk", { fetch: overSocket as typeof fetch });
+    this.client = hc<DeskApi>("http://desk", { fetch: overSocket(socket) as typeof fetch });
   }
 
   view(address: string): Promise<DeskGuest> {

@@ -49,9 +49,6 @@ export interface DeskMessages {
 }
 
 /** A phone's window closes by itself after a while: better an answer that says that there is none. */
-const READ_TIMEOUT_MS = 5_000;
-/** What somebody has written is waited for while a card or a small processor is slow: better taken late than asked for again. */
-const WRITE_TIMEOUT_MS = 15_000;
 
 /** The portal's way to the daemon's messages. */
 export class DeskMessagesClient implements DeskMessages {
@@ -103,16 +100,6 @@ export class DeskMessagesClient implements DeskMessages {
     return answered(this.client.notices.$get());
   }
 }
-
-/** Asks the desk over its socket. */
-export const overSocket =
-  (socket: string) =>
-  (url: string, init?: RequestInit): Promise<Response> =>
-    fetch(url, {
-      ...init,
-      unix: socket,
-      signal: AbortSignal.timeout(init?.method === "POST" ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS),
-    });
 
 function paging(before: string | undefined, most: number | undefined) {
   return {

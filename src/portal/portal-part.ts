@@ -9,6 +9,7 @@ import { Supervised } from "../host/supervise.ts";
 import { unprivilegedUser } from "../host/unprivileged.ts";
 import type { GuestMessages } from "../messages/index.ts";
 import { deskApi, type PortalFacts } from "./desk-api.ts";
+import { DESK_IDLE_S } from "./desk-socket.ts";
 import type { GuestDemos } from "./guest-demos.ts";
 
 export interface PortalPartOptions {
@@ -45,7 +46,7 @@ export class PortalPart implements Part {
     const user = unprivilegedUser(USERS, CLI, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
     const desk = deskApi(gateway, facts, log, messages, onFactsChange, demos, phoneSays);
-    this.desk = serveSocket(deskSocket, desk.fetch, user.ids);
+    this.desk = serveSocket(deskSocket, desk.fetch, user.ids, DESK_IDLE_S);
     const listens = gateway.backend.portalListens.map(listenText);
     const tlsFolder = join(runFolder, "portal");
     const tlsSocket = join(tlsFolder, "tls.sock");

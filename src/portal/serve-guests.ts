@@ -5,7 +5,8 @@ import { appRoutes, deskAsker } from "./app-routes.ts";
 import { buildAppScript, builtOnce } from "./app-script.ts";
 import { demoRoutes } from "./demo-routes.ts";
 import { DeskClient } from "./desk-client.ts";
-import { DeskMessagesClient, overSocket } from "./desk-messages-client.ts";
+import { DeskMessagesClient } from "./desk-messages-client.ts";
+import { DESK_IDLE_S, overSocket } from "./desk-socket.ts";
 import { guestApp, type Peer } from "./guest-app.ts";
 import { GuestDirectory } from "./guest-directory.ts";
 import { PEER_HEADER } from "./peer-header.ts";
@@ -20,8 +21,6 @@ export interface GuestServerOptions {
 
 /** s without a byte before a connection is closed: a slow client holds little, and not for long. */
 const IDLE_S = 10;
-/** The same, while a form is being taken. */
-const FORM_IDLE_S = 20;
 /** A bundle with a photo; forms have a limit of their own. */
 const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 
@@ -55,7 +54,7 @@ export function serveGuests(options: GuestServerOptions): { stop(): Promise<void
       hostname: address,
       port,
       fetch(request, server) {
-        if (request.method === "POST") server.timeout(request, FORM_IDLE_S);
+        if (request.method === "POST") server.timeout(request, DESK_IDLE_S);
         const peer: Peer = { address: server.requestIP(request)?.address ?? "", secure: false };
         return app.fetch(request, peer);
       },
@@ -66,6 +65,8 @@ export function serveGuests(options: GuestServerOptions): { stop(): Promise<void
     servers.push(
       Bun.serve({
         ...common,
+        // Bun heeds it on Unix sockets too, which its types do not know.
+        ...({ idleTimeout: DESK_IDLE_S } as object),
         unix: options.tlsSocket,
         fetch(request) {
           return app.fetch(request, { address: request.headers.get(PEER_HEADER) ?? "", secure: true });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
+import { DESK_IDLE_S } from "./desk-socket.ts";
 import { PEER_HEADER } from "./peer-header.ts";
 
 /** What the daemon hands to the front on its standard input, so that the front need not be able to read the files. */
@@ -15,8 +16,6 @@ export interface TlsFrontOptions {
 }
 
 const IDLE_S = 10;
-/** The same, while a form is being taken. */
-const FORM_IDLE_S = 20;
 /** A bundle with a photo; forms have a limit of their own. */
 const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 const ANSWER_TIMEOUT_MS = 8_000;
@@ -35,7 +34,7 @@ export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void>
       development: false,
       async fetch(request, server) {
         const isForm = request.method === "POST";
-        if (isForm) server.timeout(request, FORM_IDLE_S);
+        if (isForm) server.timeout(request, DESK_IDLE_S);
         const headers = new Headers(request.headers);
         headers.set(PEER_HEADER, server.requestIP(request)?.address ?? "");
         const late = new AbortController();

@@ -24,20 +24,21 @@ async function post(
     redirect: "manual",
     signal: AbortSignal.timeout(30_000),
   });
-  const page = answer.status === 200 ? await answer.text() : "";
-  return { status: answer.status, location: answer.headers.get("location") ?? "", page };
+  const { status, headers } = answer;
+  return { status, location: headers.get("location") ?? "", page: await answer.text() };
 }
 
 /** Sends a form, and once more for as long as the page asks for that, as people do. */
 async function send(
   path: string,
   fields: Record<string, string>,
+  formAt = path,
 ): Promise<{ status: number; location: string; tries: number }> {
-  let token = tokenOf(await page(`${path}?lang=en`));
+  let token = tokenOf(await page(`${formAt}?lang=en`));
   for (let tries = 1; ; tries += 1) {
     const { status, location, page: again } = await post(path, { ...fields, lang: "en", token });
-    if (status !== 200 || tries === MOST_TRIES) return { status, location, tries };
-    token = tokenOf(again);
+    if ((status !== 200 && status !== 503) || tries === MOST_TRIES) return { status, location, tries };
+    token = tokenOf(again) || token;
   }
 }
 
@@ -60,7 +61,7 @@ async function act(): Promise<unknown> {
     case "portal":
       return { words: wordsOf(await page("/?lang=en")) };
     case "consent":
-      return post("/agree", { token: tokenOf(await page("/?lang=en")), lang: "en" });
+      return send("/agree", {}, "/");
     case "sos": {
       const [text = "", place = ""] = args;
       return send("/sos", { text, place });

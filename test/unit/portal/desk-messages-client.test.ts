@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { DeskMessagesClient, overSocket } from "../../../src/portal/desk-messages-client.ts";
+import { DeskMessagesClient } from "../../../src/portal/desk-messages-client.ts";
+import { overSocket } from "../../../src/portal/desk-socket.ts";
 import { scratchFolders } from "../scratch.ts";
 
 const scratch = scratchFolders();

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { DeskClient } from "../../../src/portal/desk-client.ts";
-import { DeskMessagesClient, overSocket } from "../../../src/portal/desk-messages-client.ts";
+import { DeskMessagesClient } from "../../../src/portal/desk-messages-client.ts";
+import { overSocket } from "../../../src/portal/desk-socket.ts";
 import { scratchFolders } from "../scratch.ts";
 import { gatewayWithDesk, STATION } from "./desk-gateway.ts";
 import { idOf, MemoryMessages } from "./memory-messages.ts";
