@@ -347,7 +347,6 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       timekeeper,
       ...(radios?.batman ? [radios.batman] : []),
       ...parts,
-      ...(update ? [update] : []),
       new ConsolePart({
         listen,
         ...(onBoard && wires ? { wires: () => wiredListensHere(CONSOLE_PORT) } : {}),
@@ -379,7 +378,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
           monotonicMs: clock.monotonicMs,
         },
       }),
-      // Last, for it is for others, and to try what the processor can do may take a while.
+      // So late, for it is for others, and to try what the processor can do may take a while.
       ...(lending
         ? [
             lending,
@@ -387,6 +386,8 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
             new LeasePaths({ lender: lending, networks: mesh, log }),
           ]
         : []),
+      // It judges the parts before it.
+      ...(update ? [update] : []),
       ...(bench?.after?.(lora) ?? []),
     ],
     log,

@@ -25,7 +25,7 @@ export class Lifecycle {
     parts: readonly Part[],
     private readonly log: Logger,
   ) {
-    this.entries = parts.map((part) => ({ part, state: "stopped", reason: "" }));
+    this.entries = parts.map((part) => ({ part, state: "stopped", reason: "it has not started yet" }));
   }
 
   async start(): Promise<void> {

@@ -7,6 +7,7 @@ import { MAX_BUNDLE_BYTES } from "../messages/index.ts";
 import { empty, NO_STORE } from "./answers.ts";
 import { type AppScript, scriptAnswer } from "./app-script.ts";
 import type { PortalFacts } from "./desk-api.ts";
+import { WRITE_TIMEOUT_MS } from "./desk-socket.ts";
 import { languageFor, type Peer } from "./front-door.ts";
 
 /** The way to the daemon: a path of the desk, and the answer as it came. */
@@ -46,7 +47,8 @@ export function appRoutes(
       if (value !== undefined) query.set(name, value);
     }
     try {
-      const signal = init?.signal ?? AbortSignal.timeout(TIMEOUT_MS);
+      const signal =
+        init?.signal ?? AbortSignal.timeout(init?.method === "POST" ? WRITE_TIMEOUT_MS : TIMEOUT_MS);
       const answer = await ask(`${c.req.path}?${query}`, { ...init, signal });
       const type = answer.headers.get("content-type") ?? "application/json";
       return new Response(answer.body, {

@@ -1,6 +1,6 @@
 import { hc } from "hono/client";
 import type { DeskApi, DeskEvent, DeskGuest } from "./desk-api.ts";
-import { overSocket } from "./desk-socket.ts";
+import { overSocket, waitedFor } from "./desk-socket.ts";
 
 /** The daemon did not answer, or could not do what was asked. */
 export class DeskError extends Error {
@@ -32,11 +32,11 @@ export class DeskClient {
   /** @param phoneMs what the phone's clock says, in ms since 1970; undefined where it did not tell */
   agree(address: string, language: string, phoneMs?: number): Promise<DeskGuest> {
     const now = phoneMs === undefined ? {} : { now: String(phoneMs) };
-    return answered(this.client.guest.agree.$post({ query: { address, language, ...now } }));
+    return answered(this.client.guest.agree.$post({ query: { address, language, ...now } }, waitedFor()));
   }
 
   leave(address: string): Promise<DeskGuest> {
-    return answered(this.client.guest.leave.$post({ query: { address } }));
+    return answered(this.client.guest.leave.$post({ query: { address } }, waitedFor()));
   }
 
   /** The daemon's events until the stream ends, breaks or falls silent. */

@@ -12,6 +12,7 @@ import type {
   SosBody,
 } from "../messages/index.ts";
 import type { DeskMessagesApi, NotTaken } from "./desk-messages-api.ts";
+import { waitedFor } from "./desk-socket.ts";
 
 /** Whose form it is, and which: the same one sent twice is taken once. */
 export interface FormSender {
@@ -61,23 +62,23 @@ export class DeskMessagesClient implements DeskMessages {
   }
 
   sos(query: FormSender, json: SosBody): Promise<Outcome<Sent>> {
-    return answered(this.client.sos.$post({ query, json }));
+    return answered(this.client.sos.$post({ query, json }, waitedFor()));
   }
 
   checkIn(query: FormSender, json: CheckInBody & { tell: string }): Promise<Outcome<Sent>> {
-    return answered(this.client["check-in"].$post({ query, json }));
+    return answered(this.client["check-in"].$post({ query, json }, waitedFor()));
   }
 
   post(query: FormSender, room: string, body: PostBody): Promise<Outcome<Sent>> {
-    return answered(this.client.post.$post({ query, json: { room, ...body } }));
+    return answered(this.client.post.$post({ query, json: { room, ...body } }, waitedFor()));
   }
 
   report(query: FormSender, id: BundleId, reason: string): Promise<Outcome<{ reported: true }>> {
-    return answered(this.client.report.$post({ query, json: { id, reason } }));
+    return answered(this.client.report.$post({ query, json: { id, reason } }, waitedFor()));
   }
 
   withdraw(address: string, code: string): Promise<Outcome<{ withdrawn: BundleId }>> {
-    return answered(this.client.withdraw.$post({ query: { address }, json: { code } }));
+    return answered(this.client.withdraw.$post({ query: { address }, json: { code } }, waitedFor()));
   }
 
   delivery(address: string, code: string): Promise<Outcome<Delivery>> {

@@ -20,7 +20,7 @@ const IDLE_S = 10;
 const MAX_REQUEST_BYTES = MAX_BUNDLE_BYTES + 1_024;
 const ANSWER_TIMEOUT_MS = 8_000;
 /** To a form that is being taken: longer than the portal waits for the daemon. */
-const FORM_ANSWER_TIMEOUT_MS = 18_000;
+export const FORM_ANSWER_TIMEOUT_MS = 18_000;
 
 /** The process that holds the certificate's key, so that the portal need not: it decrypts and hands on. */
 export function serveTlsFront(options: TlsFrontOptions): { stop(): Promise<void> } {

@@ -28,7 +28,7 @@ async function post(
   return { status, location: headers.get("location") ?? "", page: await answer.text() };
 }
 
-/** Sends a form, and once more for as long as the page asks for that, as people do. */
+/** Sends a form, and again when the page asks for that, as people do. */
 async function send(
   path: string,
   fields: Record<string, string>,

@@ -297,7 +297,7 @@ async function borrow({ lab, home, invite, ends, step }: Scene, box: StoryBox): 
       (await leftOf(home.requester, runFolder)).filter((name) => !AGENT_FILES.includes(name));
     await until("nothing to be left at home", async () => (await atHome()).length === 0, 60_000).catch(
       async (error) => {
-        throw new Error(`${error}: ${await atHome()}`);
+        throw new Error(`${error}: ${await atHome()}`, { cause: error });
       },
     );
   });

@@ -1,4 +1,4 @@
-import { judge, type Marks, type Verdict, WELL } from "./marks.ts";
+import { judge, type Marks, steady, type Verdict, WELL } from "./marks.ts";
 import { byRank, compareStanding, type Ranked } from "./rank.ts";
 
 /** What may be too much for the box's own work. */
@@ -46,8 +46,9 @@ export interface PressurePolicy {
 }
 
 export const USUAL_POLICY: PressurePolicy = {
-  // A small board waits a tenth of the time for what it does every few seconds, and has enough for others all the same.
-  cpuStall: { high: 0.3, low: 0.2, riseMs: 2_000, fallMs: 2_000 },
+  // A small board waits a tenth of the time for what it does every few seconds, and has enough for others all the same: it is
+  // over by the mean of some seconds, which takes most of the time after which it is believed.
+  cpuStall: { high: 0.3, low: 0.2, riseMs: 2_000, fallMs: 4_000 },
   memoryStall: { high: 0.1, low: 0.02, riseMs: 1_000, fallMs: 15_000 },
   ioStall: { high: 0.4, low: 0.1, riseMs: 3_000, fallMs: 10_000 },
   leastMemoryMiB: { enough: 128, tooLittle: 64, riseMs: 500, fallMs: 15_000 },
@@ -205,13 +206,13 @@ function judged(
   const lack = availableMemoryMiB === undefined ? undefined : -availableMemoryMiB;
   const lackMarks = { high: -tooLittle, low: -enough, ...memoryTimes };
   return {
-    cpu: judge(verdicts.cpu, cpuStall, policy.cpuStall, atMs, cpuStallLately),
-    memory: judge(verdicts.memory, memoryStall, policy.memoryStall, atMs),
-    leastMemory: judge(verdicts.leastMemory, lack, lackMarks, atMs),
-    io: judge(verdicts.io, ioStall, policy.ioStall, atMs),
-    temperature: judge(verdicts.temperature, temperatureC, policy.temperatureC, atMs),
-    throttled: judge(verdicts.throttled, asNumber(throttled), yesNo(policy.throttled), atMs),
-    power: judge(verdicts.power, power && Number(isStopped), yesNo(policy.power), atMs),
+    cpu: judge(verdicts.cpu, { now: cpuStall, lately: cpuStallLately }, policy.cpuStall, atMs),
+    memory: judge(verdicts.memory, steady(memoryStall), policy.memoryStall, atMs),
+    leastMemory: judge(verdicts.leastMemory, steady(lack), lackMarks, atMs),
+    io: judge(verdicts.io, steady(ioStall), policy.ioStall, atMs),
+    temperature: judge(verdicts.temperature, steady(temperatureC), policy.temperatureC, atMs),
+    throttled: judge(verdicts.throttled, steady(asNumber(throttled)), yesNo(policy.throttled), atMs),
+    power: judge(verdicts.power, steady(power && Number(isStopped)), yesNo(policy.power), atMs),
   };
 }
 

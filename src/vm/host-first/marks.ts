@@ -18,21 +18,23 @@ export interface Verdict {
 
 export const WELL: Verdict = { holds: false, contrarySinceMs: undefined, presses: false };
 
+/** A value, and what it amounts to over some seconds; undefined: it cannot be measured. */
+export interface Sign {
+  now: number | undefined;
+  lately: number | undefined;
+}
+
+/** Of what does not come in spurts. */
+export const steady = (value: number | undefined): Sign => ({ now: value, lately: value });
+
 /**
- * @param value undefined where it cannot be measured: then it speaks neither for nor against, and what holds goes on
- * to hold until it is well again
- * @param lately what says that it is well again, where that is another: of what comes in spurts, what they amount to
+ * It is too much by what it is now, and over by what it amounts to. What cannot be measured speaks neither for nor against, and what
+ * holds goes on to hold until it is well again.
  */
-export function judge(
-  verdict: Verdict,
-  value: number | undefined,
-  marks: Marks,
-  nowMs: number,
-  lately = value,
-): Verdict {
-  const isHigh = value !== undefined && value >= marks.high;
-  const speaksAgainst = verdict.holds ? lately !== undefined && lately < marks.low : isHigh;
-  const sinceMs = speaksAgainst ? (verdict.contrarySinceMs ?? nowMs) : undefined;
+export function judge(verdict: Verdict, { now, lately }: Sign, marks: Marks, nowMs: number): Verdict {
+  const isHigh = now !== undefined && now >= marks.high;
+  const isOver = lately !== undefined && lately < marks.low && !isHigh;
+  const sinceMs = (verdict.holds ? isOver : isHigh) ? (verdict.contrarySinceMs ?? nowMs) : undefined;
   const changes = sinceMs !== undefined && nowMs - sinceMs >= (verdict.holds ? marks.fallMs : marks.riseMs);
   const holds = changes ? !verdict.holds : verdict.holds;
   return { holds, contrarySinceMs: changes ? undefined : sinceMs, presses: holds && isHigh };

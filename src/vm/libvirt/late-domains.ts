@@ -9,7 +9,7 @@ export class LateDomainError extends Error {
   }
 }
 
-/** libvirt makes a machine within seconds, also one that nobody waits for any more. */
+/** After the two minutes for which it was waited. */
 const LATE_START_MS = 60_000;
 
 /** Machines that libvirt was asked for in vain: they are looked for until they have come and gone, or cannot come any more. */

@@ -30,6 +30,7 @@ const CALL_TIMEOUT_MS = 10_000;
 const STATE_TIMEOUT_MS = 120_000;
 /** libvirt tries what each emulator can do before the first machine, for which a small board takes most of a minute. */
 const START_TIMEOUT_MS = 120_000;
+const END_TIMEOUT_MS = 30_000;
 
 /**
  * One connection to libvirt. libvirt's functions block, so they run on threads of their own; each has a time-out.
@@ -120,7 +121,7 @@ export class Libvirt {
    */
   async destroy(name: string): Promise<boolean> {
     try {
-      await this.ask("destroy", { name }, START_TIMEOUT_MS);
+      await this.ask("destroy", { name }, END_TIMEOUT_MS);
       return true;
     } catch (error) {
       // VIR_ERR_OPERATION_INVALID: it has ended since it was looked up.

@@ -89,7 +89,7 @@ describe("a box that needs itself", () => {
   test("takes no lease before those that wait to be resumed, unless it is higher", () => {
     const world = new PressedWorld([lease("1", { origin: "network" })]);
     world.seconds(3, BUSY);
-    world.seconds(2, WELL_OFF);
+    world.seconds(4, WELL_OFF);
     expect(world.decision?.causes).toEqual(["cpu"]);
     // Over by the marks, but the lease is still held.
     world.second(WELL_OFF);

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { judge, type Marks, type Verdict, WELL } from "../../../../src/vm/host-first/marks.ts";
+import { judge, type Marks, steady, type Verdict, WELL } from "../../../../src/vm/host-first/marks.ts";
 
 const MARKS: Marks = { high: 10, low: 5, riseMs: 3_000, fallMs: 6_000 };
 /** One value a second from 0 on. @returns whether it held at each */
 const over = (values: readonly (number | undefined)[], marks = MARKS): boolean[] => {
   let verdict = WELL;
   return values.map((value, second) => {
-    verdict = judge(verdict, value, marks, second * 1_000);
+    verdict = judge(verdict, steady(value), marks, second * 1_000);
     return verdict.holds;
   });
 };
@@ -26,14 +26,19 @@ describe("a mark with hysteresis", () => {
     expect(held).toEqual([false, false, false, ...Array(9).fill(true), false]);
   });
 
-  test("is over by what it amounts to, where it comes in spurts", () => {
-    let verdict: Verdict = { ...WELL, holds: true };
-    const values = [4, 20, 4, 20, 4, 20, 4, 20];
-    const held = values.map((value, second) => {
-      verdict = judge(verdict, value, MARKS, second * 1_000, 4.9);
-      return verdict.holds;
-    });
-    expect(held).toEqual([...Array(6).fill(true), false, false]);
+  test("is over by what it amounts to, where it comes in spurts, but not in the middle of one", () => {
+    const holding: Verdict = { ...WELL, holds: true };
+    const lasting = (values: readonly number[], lately: number | undefined) => {
+      let verdict = holding;
+      return values.map((now, second) => {
+        verdict = judge(verdict, { now, lately }, MARKS, second * 1_000);
+        return verdict.holds;
+      });
+    };
+    expect(lasting([4, 9, 4, 9, 4, 9, 4], 4.9)).toEqual([...Array(6).fill(true), false]);
+    expect(lasting([4, 10, 4, 4, 4, 4, 4, 4, 4], 4.9)).toEqual([...Array(8).fill(true), false]);
+    expect(lasting(Array(20).fill(4), 5).at(-1)).toBe(true);
+    expect(lasting(Array(20).fill(4), undefined).at(-1)).toBe(true);
   });
 
   test("takes what cannot be measured for no sign of anything", () => {
