@@ -21,7 +21,7 @@ const JSON_STATUS = "omerta-box update status --json 2>/dev/null; echo";
 
 describeUpdates("an update of the image for PCs", () => {
   let images: UpdateImages;
-  let machine: SlotsMachine;
+  let last: SlotsMachine | undefined;
 
   beforeAll(async () => {
     freshFolder(FOLDER);
@@ -29,22 +29,24 @@ describeUpdates("an update of the image for PCs", () => {
   }, BUILD_MS);
 
   afterAll(async () => {
-    await machine?.end("update");
+    await last?.end("update");
     removeUpdateImages(FOLDER);
   });
 
-  /** Turns the machine on with a stick in it, and off before where it was on. */
-  async function on(files: Readonly<Record<string, string>>, fresh = false): Promise<void> {
-    await machine?.powerCut();
+  /** Turns the machine on with a stick in it, and off before where it was on. The first time it is a new one. */
+  async function on(files: Readonly<Record<string, string>>): Promise<SlotsMachine> {
+    const isNew = last === undefined;
+    await last?.powerCut();
     const folder = join(FOLDER, "machine");
-    if (fresh) {
+    if (isNew) {
       freshFolder(folder);
       await run(["cp", "--sparse=always", images.disk, join(folder, "disk.img")], { timeoutMs: 300_000 });
     }
     const stick = join(FOLDER, "stick.img");
     await stickWith(stick, files, 900);
-    machine = new SlotsMachine({ folder, stick });
-    await machine.powerOn();
+    last = new SlotsMachine({ folder, stick });
+    await last.powerOn();
+    return last;
   }
 
   test(
@@ -53,7 +55,7 @@ describeUpdates("an update of the image for PCs", () => {
       const tampered = join(FOLDER, "tampered.raucb");
       copyFileSync(images.good, tampered);
       changeByte(tampered, Math.floor(statSync(tampered).size / 2));
-      await on({ "foreign.raucb": images.foreign, "tampered.raucb": tampered }, true);
+      const machine = await on({ "foreign.raucb": images.foreign, "tampered.raucb": tampered });
       const text = await machine.untilShell(STATUS, /Refused: tampered/, BOOT_MS);
       expect(text).toContain("Version 1.0.0 runs, in slot A.");
       expect(text).toContain("it was changed after it was signed");
@@ -66,7 +68,7 @@ describeUpdates("an update of the image for PCs", () => {
   test(
     "that is good is installed to the other slot, tried, and kept",
     async () => {
-      await on({ "good.raucb": images.good });
+      const machine = await on({ "good.raucb": images.good });
       const text = await machine.untilShell(
         STATUS,
         /Version 1\.1\.0 runs, in slot B\.\nIt replaced version 1\.0\.0\./,
@@ -81,7 +83,7 @@ describeUpdates("an update of the image for PCs", () => {
   test(
     "with which the box is not well gives way to the system before, which says why",
     async () => {
-      await on({ "unwell.raucb": images.unwell });
+      const machine = await on({ "unwell.raucb": images.unwell });
       const text = await machine.untilShell(STATUS, /1\.2\.0 was tried and given up/, BOOT_MS * 3);
       expect(text).toContain("Version 1.1.0 runs, in slot B.");
       expect(text).toMatch(
@@ -99,7 +101,7 @@ describeUpdates("an update of the image for PCs", () => {
   test(
     "that does not come up at all gives way by the boot loader",
     async () => {
-      await on({ "dead.raucb": images.dead });
+      const machine = await on({ "dead.raucb": images.dead });
       const text = await machine.untilShell(STATUS, /1\.3\.0 was tried and given up/, BOOT_MS * 4);
       expect(text).toContain("Version 1.1.0 runs, in slot B.");
       expect(text).toContain("it did not come up");
