@@ -138,6 +138,8 @@ async function bundled(
     // Named as they are kept, for they import each other. Beside the entry: there paths are what asBeside() has made of them.
     naming: { entry: "[dir]/[name].ts", chunk: `${dirname(entry)}/[name]-[hash].[ext]` },
     minify: { whitespace: true, syntax: true },
+    // A package that asks where it lies would be told where it lay when the image was built. What it looks for there is not there.
+    define: { __dirname: '"/"', __filename: '"/"' },
     plugins: [own],
   }).catch((error: unknown) => {
     const reasons = error instanceof AggregateError ? error.errors : [error];

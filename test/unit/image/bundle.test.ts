@@ -28,6 +28,11 @@ test("the same sources give the same program", async () => {
   expect(digests((await bundleApp(PROJECT)).files)).toEqual(digests(files));
 }, 60_000);
 
+test("nothing in it says where it was built: another folder gives the same program", () => {
+  const told = files.filter(({ contents }) => Buffer.from(contents).includes(PROJECT));
+  expect(told.map(({ path }) => path)).toEqual([]);
+});
+
 test("each of its files finds those that it loads", () => {
   const loads = /(?:\bfrom|\bimport|\bimport\()\s*"(\.{1,2}\/[^"]+)"/g;
   const all = files.flatMap(({ path, contents }) =>
