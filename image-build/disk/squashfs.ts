@@ -20,14 +20,19 @@ export async function makeSquashfs(
   { seconds, level, progress }: SquashfsOptions,
 ): Promise<void> {
   rmSync(file, { force: true });
+  // The root is its builder's, whatever the options say (mksquashfs 4.5): so that has to be root, if only by name.
+  const asRoot = process.getuid?.() === 0 ? [] : ["unshare", "--user", "--map-root-user"];
   await runLong(
     [
+      ...asRoot,
       // With that beside its own options it refuses to begin.
       ...["env", "-u", "SOURCE_DATE_EPOCH"],
       ...["mksquashfs", "-", file, "-tar", "-noappend", "-no-progress", "-quiet"],
       ...["-comp", "zstd", "-Xcompression-level", String(level), "-b", "256K"],
       ...["-all-time", String(seconds), "-mkfs-time", String(seconds)],
       "-no-exports",
+      // Everybody's to write otherwise.
+      ...["-root-mode", "0755"],
     ],
     { progress, input: write, timeoutMs: 3_600_000 },
   );

@@ -22,22 +22,30 @@ export async function writeRoot(
 ): Promise<void> {
   const entries = readTar(base);
   const replaced = new Set(own.map(({ path }) => path));
-  const kept = entries.filter(({ path }) => !isLeftOut(path) && !replaced.has(path));
+  const stays = entries.map(({ path }) => path).filter((path) => !isLeftOut(path));
+  // A folder goes only with all that is in it: one that no entry stood for would be the builder's.
+  const folders = new Set([...stays, ...replaced].flatMap(foldersOf));
+  const kept = entries.filter(({ path }) => !replaced.has(path) && (!isLeftOut(path) || folders.has(path)));
   const paths = new Set(kept.map(({ path }) => path));
   for (const { path, type, target } of kept)
     if (type === HARD_LINK && !paths.has(target.replace(/^\.\//, "")))
       throw new TarError(`${path} is a link to ${target}, which is left out`);
   await copyEntries(base, kept, write);
-  await writeFiles(withFolders(own, new Set(entries.map(({ path }) => path))), write, seconds);
+  await writeFiles(withFolders(own, paths), write, seconds);
   await write(TAR_END);
+}
+
+/** Those in which something is, the nearest first. */
+function foldersOf(path: string): string[] {
+  const above = dirname(path);
+  return above === "." ? [] : [above, ...foldersOf(above)];
 }
 
 /** Each folder before what is in it, and the parts in the order of their paths. */
 function withFolders(own: readonly TarFile[], there: ReadonlySet<string>): TarFile[] {
   const files = new Map(own.map((file) => [file.path, file]));
-  for (const { path } of own)
-    for (let above = dirname(path); above !== "."; above = dirname(above))
-      if (!there.has(above) && !files.has(above)) files.set(above, { path: above, is: { folder: true } });
+  for (const above of own.flatMap(({ path }) => foldersOf(path)))
+    if (!there.has(above) && !files.has(above)) files.set(above, { path: above, is: { folder: true } });
   return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { writeRoot } from "../../../image-build/rootfs/write-root.ts";
 import { readContents, readTar, TarError } from "../../../image-build/tar/read-tar.ts";
@@ -106,6 +106,37 @@ test("the root has Debian's files but for what is left out or replaced, and ours
     ["opt/box", ""],
     ["opt/box/program", "ours"],
   ]);
+});
+
+test("each folder of the root is named before what is in it, also one that is left out but for that", async () => {
+  const folders = [
+    "usr",
+    "usr/share",
+    "usr/share/doc",
+    "usr/share/doc/bash",
+    "usr/share/doc/bash/more",
+    "etc",
+  ];
+  const base = await tarOf([
+    ...[...folders, "etc/systemd", "etc/systemd/system", "etc/systemd/system/some.wants"].map((path) => ({
+      path,
+      is: { folder: true } as const,
+    })),
+    { path: "usr/share/doc/bash/more/README", is: bytes("long") },
+    { path: "usr/share/doc/bash/copyright", is: bytes("GPL") },
+  ]);
+  const chunks: Uint8Array[] = [];
+  const own: TarFile[] = [{ path: "etc/systemd/system/some.wants/our.service", is: bytes("ours") }];
+  await writeRoot(base, own, async (chunk) => void chunks.push(Buffer.from(chunk)), SECONDS);
+  const root = join(scratchFolder(), "root.tar");
+  writeFileSync(root, Buffer.concat(chunks));
+  const named = readTar(root).map(({ path }) => path);
+  expect(new Set(named).size).toBe(named.length);
+  for (const [index, path] of named.entries())
+    for (let above = dirname(path); above !== "."; above = dirname(above))
+      expect(named.slice(0, index)).toContain(above);
+  expect(named).toContain("usr/share/doc/bash");
+  expect(named).not.toContain("usr/share/doc/bash/more");
 });
 
 test("a hard link to what is left out is told, not written", async () => {
