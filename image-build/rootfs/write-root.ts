@@ -22,10 +22,10 @@ export async function writeRoot(
 ): Promise<void> {
   const entries = readTar(base);
   const replaced = new Set(own.map(({ path }) => path));
-  const stays = entries.map(({ path }) => path).filter((path) => !isLeftOut(path));
+  const stays = new Set(entries.map(({ path }) => path).filter((path) => !isLeftOut(path)));
   // A folder goes only with all that is in it: one that no entry stood for would be the builder's.
   const folders = new Set([...stays, ...replaced].flatMap(foldersOf));
-  const kept = entries.filter(({ path }) => !replaced.has(path) && (!isLeftOut(path) || folders.has(path)));
+  const kept = entries.filter(({ path }) => !replaced.has(path) && (stays.has(path) || folders.has(path)));
   const paths = new Set(kept.map(({ path }) => path));
   for (const { path, type, target } of kept)
     if (type === HARD_LINK && !paths.has(target.replace(/^\.\//, "")))

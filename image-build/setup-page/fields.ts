@@ -1,7 +1,6 @@
-import { z } from "zod";
 import type { SetupField } from "../../portal/setup/toml-text.ts";
 import type { JsonSchema } from "../../src/config/allowed.ts";
-import { configSchema } from "../../src/config/schema.ts";
+import { configJsonSchema } from "../../src/config/json-schema.ts";
 
 /** The keys that the page asks for, in its order; `[]` stands for the only entry of a list. */
 export const SETUP_KEYS = [
@@ -22,7 +21,7 @@ export type SetupKey = (typeof SETUP_KEYS)[number];
 /** A network's name counts in bytes, which a schema of JSON cannot say (src/config/wifi-schema.ts, `ssid`). */
 const MAX_BYTES: Partial<Record<SetupKey, number>> = { "wifi.uplinks[].ssid": 32 };
 
-const schema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+const schema = configJsonSchema();
 
 /** @throws {Error} when the configuration has no such key any more */
 export const setupFields = (): (SetupField & { choices: string[] })[] =>

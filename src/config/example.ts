@@ -1,13 +1,12 @@
 import { stringify } from "smol-toml";
-import { z } from "zod";
 import { allowed, type JsonSchema } from "./allowed.ts";
-import { configSchema } from "./schema.ts";
+import { configJsonSchema } from "./json-schema.ts";
 
 const WIDTH = 100;
 
 /** A commented `omerta.toml` with every key at its default, made from the schema. Parsing it gives the defaults. */
 export function exampleConfig(): string {
-  const schema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+  const schema = configJsonSchema();
   const lines = [
     "# omerta.toml: the one file that configures an Omerta Box.",
     "# Every key is optional; what stands here is the default. Made by `omerta-box config example`.",

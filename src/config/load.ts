@@ -1,9 +1,10 @@
 import leven from "leven";
 import { parse as parseToml, TomlError } from "smol-toml";
-import { z } from "zod";
-import { allowedAt, describedAt, type JsonSchema, knownKeysAt } from "./allowed.ts";
+import type { z } from "zod";
+import { allowedAt, describedAt, knownKeysAt } from "./allowed.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { readConfigFile } from "./config-file.ts";
+import { configJsonSchema } from "./json-schema.ts";
 import { type Config, configSchema, defaultConfig } from "./schema.ts";
 
 /** Larger files are refused: a configuration of every key at its longest is under 32 KiB. */
@@ -157,16 +158,8 @@ function without(
   return copy;
 }
 
-let described: JsonSchema | undefined;
-
-/** Made when something is wrong: it takes as long to make as all the rest of the configuration. */
-function inWords(): JsonSchema {
-  described ??= z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
-  return described;
-}
-
 function problems(issue: z.core.$ZodIssue, table: unknown): ConfigProblem[] {
-  const schema = inWords();
+  const schema = configJsonSchema();
   const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
   if (issue.code === "unrecognized_keys") {
     const known = knownKeysAt(schema, path);

@@ -33,11 +33,11 @@ async function send(
   path: string,
   fields: Record<string, string>,
   formAt = path,
-): Promise<{ status: number; location: string; tries: number }> {
+): Promise<{ status: number; location: string }> {
   let token = tokenOf(await page(`${formAt}?lang=en`));
   for (let tries = 1; ; tries += 1) {
     const { status, location, page: again } = await post(path, { ...fields, lang: "en", token });
-    if ((status !== 200 && status !== 503) || tries === MOST_TRIES) return { status, location, tries };
+    if ((status !== 200 && status !== 503) || tries === MOST_TRIES) return { status, location };
     token = tokenOf(again) || token;
   }
 }

@@ -6,16 +6,7 @@ import type { ShownSos } from "../../src/messages/index.ts";
 import { type LabBox, startBox } from "../lab/box.ts";
 import { Lab, type LabProcess, until } from "../lab/lab.ts";
 import { networkAside } from "../lab/network-invite.ts";
-import {
-  AGENT_FILES,
-  type Home,
-  INTERNET,
-  leftOf,
-  makeHome,
-  REQUESTER,
-  set,
-  WEB_PORT,
-} from "../lab/vm-requester.ts";
+import { type Home, INTERNET, leftOfAgent, makeHome, REQUESTER, set, WEB_PORT } from "../lab/vm-requester.ts";
 import { StoryBox, type StoryPhone } from "./story-image.ts";
 
 const CLI = resolve(import.meta.dir, "../../src/cli/main.ts");
@@ -293,8 +284,7 @@ async function borrow({ lab, home, invite, ends, step }: Scene, box: StoryBox): 
   await step("gives it back, and nothing is left of it", async () => {
     await home.requester.run(command("release", "--all"), { timeoutMs: NESTED_MS });
     await until("nothing to be left on the box", async () => (await leftOnBox(box)) === "", NESTED_MS);
-    const atHome = async () =>
-      (await leftOf(home.requester, runFolder)).filter((name) => !AGENT_FILES.includes(name));
+    const atHome = () => leftOfAgent(home.requester, runFolder);
     await until("nothing to be left at home", async () => (await atHome()).length === 0, 60_000).catch(
       async (error) => {
         throw new Error(`${error}: ${await atHome()}`, { cause: error });

@@ -6,16 +6,7 @@ import type { AgentList } from "../../src/requester/agent/index.ts";
 import { describeNeeding } from "../needs.ts";
 import { Lab, type LabProcess, until } from "./lab.ts";
 import { LENDING_NEEDS, LendingBox } from "./vm-lending-box.ts";
-import {
-  AGENT_FILES,
-  HOST,
-  type Home,
-  INTERNET,
-  leftOf,
-  makeHome,
-  REQUESTER,
-  WEB_PORT,
-} from "./vm-requester.ts";
+import { HOST, type Home, INTERNET, leftOfAgent, makeHome, REQUESTER, WEB_PORT } from "./vm-requester.ts";
 
 const NEEDS = [
   ...LENDING_NEEDS,
@@ -93,7 +84,7 @@ describeNeeding(NEEDS, "omerta-box vm", () => {
     /** What of this person's leases and VPN there is on this machine. Empty: nothing. */
     async left(): Promise<string[]> {
       const folders = existsSync(join(this.state, "leases")) ? readdirSync(join(this.state, "leases")) : [];
-      const vpn = (await leftOf(home.requester, this.run)).filter((name) => !AGENT_FILES.includes(name));
+      const vpn = await leftOfAgent(home.requester, this.run);
       const agent = this.agent();
       return [...folders, ...vpn, ...(agent === undefined ? [] : [`agent ${agent}`])];
     }

@@ -192,9 +192,6 @@ export async function startRequester(
   return { process: started, order, report: JSON.parse(line) as RequesterReport };
 }
 
-/** What an agent keeps in its run folder: the next one finds by these whether one runs. */
-export const AGENT_FILES = ["agent.lock", "agent.sock"];
-
 /** What is left of requesters: interfaces and tables of a host, programs and records. Empty: nothing. */
 export async function leftOf(on: LabHost, folder: string): Promise<string[]> {
   const links = (await on.run(["ip", "-o", "link"])).match(/omq\w+/g) ?? [];
@@ -214,4 +211,12 @@ export async function leftOf(on: LabHost, folder: string): Promise<string[]> {
     /wireguard-go|dnsmasq|vpn-reaper|vm-requester-process/.test(text),
   );
   return [...links, ...tables, ...records, ...programs, ...sockets()];
+}
+
+/** What an agent keeps in its run folder: the next one finds by these whether one runs. */
+const AGENT_FILES = ["agent.lock", "agent.sock"];
+
+/** The same of somebody whose leases an agent looks after. */
+export async function leftOfAgent(on: LabHost, folder: string): Promise<string[]> {
+  return (await leftOf(on, folder)).filter((name) => !AGENT_FILES.includes(name));
 }

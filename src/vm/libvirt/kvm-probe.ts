@@ -12,7 +12,10 @@ export interface KvmProbeOptions {
   architecture?: Architecture;
   /** Default: `EMULATORS`. */
   emulator?: string;
-  /** Default 20,000: the guest has been seen to end in 0.2 s even when it is emulated, but a small board has much to do when it starts. */
+  /**
+   * Default 20,000: the guest has been seen to end in 0.2 s even when it is emulated, but a small board has much to do when
+   * it starts.
+   */
   timeoutMs?: number;
   /** What runs the guest, in QEMU's words; a test takes `tcg` to see that the guest itself is right. */
   accelerator?: "kvm" | "tcg";
