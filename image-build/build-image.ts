@@ -1,8 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { run } from "../src/host/run.ts";
+import { APP_FOLDER } from "./app/app-folder.ts";
 import { bundleApp } from "./app/bundle.ts";
+import { makeExecutable } from "./app/executable.ts";
 import { runTimePackages } from "./app/run-time-packages.ts";
+import { NODE_ARCHITECTURE } from "./board.ts";
 import { bootFiles, controlFiles, firstSectors } from "./boot/boot-files.ts";
 import { cacheOf, readCommit } from "./commit.ts";
 import { debianBase } from "./debian/base.ts";
@@ -77,21 +80,27 @@ export async function buildImage(
   progress.step("the program");
   const app = await bundleApp(project);
   const packages = await runTimePackages(project, board, join(cache, "npm"));
+  const executable = await makeExecutable(app.files, {
+    ...{ bun: packages.bun, appFolder: APP_FOLDER, work },
+    architecture: NODE_ARCHITECTURE[board.architecture],
+  });
 
   progress.step("what virtual machines start from");
   const guest = await guestImage(project, board, progress);
 
   progress.step("the root file system");
-  const overlay = filesBelow(join(project, "rootfs-overlay"), "");
+  // The second is what would be too much on a Debian of one's own, to which the overlay is copied too.
+  const overlay = [
+    ...filesBelow(join(project, "rootfs-overlay"), ""),
+    ...filesBelow(join(import.meta.dir, "rootfs/overlay"), ""),
+  ];
   const own = [
     ...systemFiles(board, version, tar, keyringText),
     ...overlay,
-    // What would be too much on a Debian of one's own, to which the overlay is copied too.
-    ...filesBelow(join(import.meta.dir, "rootfs/overlay"), ""),
     ...ownUnitLinks(overlay),
     ...debianUnitLinks(tar),
     ...maskingLinks(),
-    ...appFiles(app.files, packages.files, join(project, "src/cli/omerta-box")),
+    ...appFiles(executable, packages.files),
     ...filesBelow(join(modulesInto, "lib/modules"), "usr/lib/modules"),
     ...firmwareFiles(firmware),
     ...guest,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { CONSOLE_PORT, type Config, problemLine } from "./config/index.ts";
 import { OperatorDesk } from "./first-boot/claim/operator-desk.ts";
 import { sealedExport } from "./first-boot/export/sealed-export.ts";
@@ -22,6 +22,7 @@ import type { Mode } from "./host/box-places.ts";
 import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
 import type { Logger } from "./host/log.ts";
+import { OMERTA_BOX } from "./host/own-program.ts";
 import type { Part } from "./host/part.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { systemTimers } from "./host/timers.ts";
@@ -186,7 +187,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
     onBoard && config.vm.enabled
       ? new LendingPart({
           config: config.vm,
-          command: [process.execPath, CLI],
+          command: OMERTA_BOX,
           blocked: BlockedRequesters.open(join(stateFolder, "blocked-requesters.json")),
           names: memberNames(memberships),
           forbidden: [`${net.ipv4.network}/${net.ipv4.prefix}`],
@@ -429,9 +430,6 @@ const memberNames = (memberships: Memberships): Names => ({
       : memberships.get(network)?.knownMember(Uint8Array.from(Buffer.from(key, "hex")))?.name || undefined,
   network: (id) => memberships.get(id)?.name,
 });
-
-/** The program itself, for processes of its own that the box starts. */
-const CLI = resolve(import.meta.dir, "cli/main.ts");
 
 /** Of several networks the one whose radios are joined: the same at all boxes that are in the same ones. */
 const firstNetwork = (memberships: Memberships) =>

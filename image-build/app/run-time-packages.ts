@@ -11,13 +11,14 @@ const LOADED = /createRequire\(import\.meta\.url\)\("([^"]+)"\)/g;
 export interface PackageFile {
   from: string;
   path: string;
-  isProgram: boolean;
 }
 
 export interface RunTimePackages {
   files: PackageFile[];
   /** The names of the packages. */
   names: string[];
+  /** Bun's own program. */
+  bun: string;
 }
 
 /**
@@ -39,15 +40,14 @@ export async function runTimePackages(
     const folder = await folderOf(project, lock, name, cache);
     for (const file of [...new Bun.Glob("**/*").scanSync({ cwd: folder, dot: true })].sort()) {
       if (isForOthers(file, architecture)) continue;
-      files.push({ from: join(folder, file), path: join("node_modules", name, file), isProgram: false });
+      files.push({ from: join(folder, file), path: join("node_modules", name, file) });
     }
   }
   // Where Bun's package has been installed it has moved its program into `bun` (its install.js).
   const own = join(project, "node_modules/bun/bin/bun.exe");
-  const from =
+  const program =
     process.arch === architecture ? own : join(await folderOf(project, lock, bun, cache), "bin/bun");
-  files.push({ from, path: "node_modules/.bin/bun", isProgram: true });
-  return { files, names: [...names, bun] };
+  return { files, names: [...names, bun], bun: program };
 }
 
 function namesLoaded(project: string): string[] {

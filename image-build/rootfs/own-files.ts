@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { APP_FOLDER } from "../app/app-folder.ts";
-import type { AppFile } from "../app/bundle.ts";
+import type { Executable } from "../app/executable.ts";
 import type { PackageFile } from "../app/run-time-packages.ts";
 import type { Board } from "../board.ts";
 import type { FirmwareFile } from "../kernel/firmware.ts";
@@ -33,21 +33,16 @@ export function ownUnitLinks(overlay: readonly TarFile[]): TarFile[] {
   );
 }
 
-export function appFiles(
-  app: readonly AppFile[],
-  packages: readonly PackageFile[],
-  starter: string,
-): TarFile[] {
+export function appFiles({ file, beside }: Executable, packages: readonly PackageFile[]): TarFile[] {
   return [
-    ...app.map(({ path, contents }): TarFile => ({ path: join(APP_FOLDER, path), is: { bytes: contents } })),
-    ...packages.map(
-      ({ path, from, isProgram }): TarFile => ({
-        path: join(APP_FOLDER, path),
-        is: { from },
-        mode: isProgram ? 0o755 : 0o644,
-      }),
+    ...beside.map(
+      ({ path, contents }): TarFile => ({ path: join(APP_FOLDER, path), is: { bytes: contents } }),
     ),
-    { path: join(APP_FOLDER, "src/cli/omerta-box"), is: { from: starter }, mode: 0o755 },
+    ...packages.map(
+      ({ path, from }): TarFile => ({ path: join(APP_FOLDER, path), is: { from }, mode: 0o644 }),
+    ),
+    // Where a Debian of one's own has the script that starts it.
+    { path: join(APP_FOLDER, "src/cli/omerta-box"), is: { from: file }, mode: 0o755 },
     { path: "usr/bin/omerta-box", is: { link: `/${APP_FOLDER}/src/cli/omerta-box` } },
   ];
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { OMERTA_BOX } from "../host/own-program.ts";
 import type { Box } from "../main.ts";
 
 const NETWORK_NAME = "Bench";
@@ -21,7 +21,7 @@ export async function startOtherBoxes(
   const link = await benchInvite(box);
   const children = Array.from({ length: count }, (_, index) => {
     const number = index + 2;
-    const command = [process.execPath, join(import.meta.dir, "main.ts"), "run", "--mode", "bench"];
+    const command = [...OMERTA_BOX, "run", "--mode", "bench"];
     const options = [
       "--no-neighbour",
       "--state",

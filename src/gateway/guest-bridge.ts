@@ -23,7 +23,9 @@ export class GuestBridge {
   /** Makes it, or makes it whole: also one that hostapd has made. @throws Error when it does not stand after that */
   async up(): Promise<void> {
     const { bridge, ipv4, ipv6 } = this.net;
-    if (!interfaceExists(bridge)) await run(["ip", "link", "add", bridge, "type", "bridge"]);
+    // With its address: to one that came by chance udev gives another, some time later (systemd.link(5), MACAddressPolicy).
+    if (!interfaceExists(bridge))
+      await run(["ip", "link", "add", bridge, "address", this.macAddress(), "type", "bridge"]);
     setSysctl(`net/ipv6/conf/${bridge}/disable_ipv6`, 0);
     setSysctl(`net/ipv6/conf/${bridge}/accept_ra`, 0);
     // The box is alone on its guest network: without waiting for duplicates, the first phone's router solicitation

@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Server } from "bun";
 import { type Gateway, PORTS, type PortalCertificate } from "../gateway/index.ts";
 import type { Logger } from "../host/log.ts";
+import { OMERTA_BOX, PROGRAM_FILE } from "../host/own-program.ts";
 import type { Part } from "../host/part.ts";
 import { serveSocket } from "../host/socket-server.ts";
 import { Supervised } from "../host/supervise.ts";
@@ -28,7 +29,6 @@ export interface PortalPartOptions {
   log: Logger;
 }
 
-const CLI = resolve(import.meta.dir, "../cli/main.ts");
 /** The first of these users that exists runs what faces guests. */
 const USERS = ["omerta-portal", "nobody"];
 
@@ -43,7 +43,7 @@ export class PortalPart implements Part {
   async start(): Promise<void> {
     const { gateway, facts, messages, demos, onFactsChange, phoneSays, certificate, runFolder, log } =
       this.options;
-    const user = unprivilegedUser(USERS, CLI, runFolder);
+    const user = unprivilegedUser(USERS, PROGRAM_FILE, runFolder);
     const deskSocket = join(runFolder, "desk.sock");
     const desk = deskApi(gateway, facts, log, messages, onFactsChange, demos, phoneSays);
     this.desk = serveSocket(deskSocket, desk.fetch, user.ids, DESK_IDLE_S);
@@ -53,7 +53,7 @@ export class PortalPart implements Part {
     const supervised = (name: string, args: readonly string[], input?: () => string) =>
       new Supervised({
         name,
-        command: [...user.prefix, process.execPath, CLI, name, ...args],
+        command: [...user.prefix, ...OMERTA_BOX, name, ...args],
         runFolder,
         log,
         ...(input ? { input } : {}),

@@ -15,7 +15,7 @@ const PLAIN = "the same Debian without our units";
 const SSID = "Omerta Box";
 /** In both: the radios that a real board has. */
 const RADIOS = "modules_load=mac80211_hwsim mac80211_hwsim.radios=2";
-const ON_THE_AIR = `until iw dev | grep -q 'ssid ${SSID}$'; do sleep 0.2; done`;
+const ON_THE_AIR = `until iw dev | grep -q 'ssid ${SSID}$'; do sleep 1; done`;
 const BIGGEST = 12;
 
 interface Boot {

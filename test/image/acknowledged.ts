@@ -28,7 +28,8 @@ if (!answer.ok) throw new Error("the box answers " + answer.status);
 console.log("HAS " + (await answer.json()).map(({ text }) => /^cut-(\\d+)$/.exec(text)?.[1]).filter(Boolean).join(" ") + " END");
 `;
 
-export const BUN = "/opt/omerta-box/node_modules/.bin/bun";
+/** Bun is in the program of an image, and runs what else it is given when it is asked so. */
+export const BUN = "env BUN_BE_BUN=1 /opt/omerta-box/src/cli/omerta-box";
 
 /** A line of shell that runs a program of ours. @param behind where its output goes */
 export const runIn = (program: string, behind = ""): string =>

@@ -8,6 +8,7 @@ import { checkSignature, developmentFolder } from "../../image-build/paper/sign.
 import { run } from "../../src/host/run.ts";
 import { describeNeeding } from "../needs.ts";
 import { scratchFolders } from "../unit/scratch.ts";
+import { BUN } from "./acknowledged.ts";
 import { BoxMachine } from "./box-machine.ts";
 import { buildPcImage, type PcImage, pcImage } from "./pc-image.ts";
 import { WIRED_PHONE } from "./wired-phone.ts";
@@ -135,7 +136,7 @@ describeNeeding(
       expect(lines.filter((line) => !named.has(line))).toEqual([]);
       expect(packages.some(({ name }) => name === `linux-image-${kernel}`)).toBe(true);
       const { text: modules } = await machine.shell(
-        "cd /opt/omerta-box/node_modules && ls -d [a-z]* @*/* | cat && .bin/bun --version",
+        `cd /opt/omerta-box/node_modules && ls -d [a-z]* @*/* | cat; ${BUN} --version`,
       );
       const npm = modules.trim().split("\n");
       expect(named.has(`@oven/bun-linux-x64 ${npm.pop()}`)).toBe(true);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { LabHost } from "../lab/lab.ts";
+import { BUN } from "./acknowledged.ts";
 import { BoxMachine } from "./box-machine.ts";
 import { pcImage } from "./pc-image.ts";
 
@@ -16,7 +17,6 @@ export interface StoryWires {
 /** Programs are some ten times slower in emulation. */
 const ANSWERS_WITHIN_MS = 180_000;
 const PHONE = "/run/phone.js";
-const BUN = "/opt/omerta-box/node_modules/.bin/bun";
 
 /** The image as a board: one wire, a LoRa case on a serial line, two radios; and a third for a phone beside it. */
 export class StoryBox {

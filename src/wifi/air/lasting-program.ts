@@ -51,7 +51,7 @@ export class LastingProgram {
       this.pid = running;
       return "taken up";
     }
-    if (running !== undefined) await endProcess(running, command);
+    if (running !== undefined) await endProcess(running, () => isProcess(running, command));
     mkdirSync(dirname(file.path), { recursive: true });
     writeFileSync(`${file.path}.new`, file.text, { mode: 0o600 });
     renameSync(`${file.path}.new`, file.path);
@@ -83,14 +83,18 @@ export class LastingProgram {
 
   /** @param atOnce without asking it first: for one that hears nothing any more */
   async stop(atOnce = false): Promise<void> {
-    const { pid } = this;
+    const { pid, child } = this;
     this.child = undefined;
     this.pid = undefined;
-    if (pid !== undefined) await endProcess(pid, this.options.command, atOnce ? ["SIGKILL"] : undefined);
+    if (pid === undefined) return;
+    const isThere = child ? () => isAlive(child) : () => isProcess(pid, this.options.command);
+    await endProcess(pid, isThere, atOnce ? ["SIGKILL"] : undefined);
   }
 
   get isRunning(): boolean {
-    return this.pid !== undefined && isProcess(this.pid, this.options.command);
+    const { pid, child } = this;
+    if (child) return isAlive(child);
+    return pid !== undefined && isProcess(pid, this.options.command);
   }
 
   /** How it has ended, with the last line that it said where it gave up by itself. */
@@ -119,24 +123,29 @@ export class LastingProgram {
 export async function endUnwanted(runFolder: string, wanted: ReadonlySet<string>): Promise<void> {
   const files = namesIn(runFolder).filter((name) => /^(?:hostapd|wpa)-[a-z]+\d{1,2}\.conf$/.test(name));
   for (const path of files.map((name) => join(runFolder, name)).filter((one) => !wanted.has(one))) {
-    for (const { pid, argv } of processesBy((words) => words.at(-1) === path)) await endProcess(pid, argv);
+    for (const { pid, argv } of processesBy((words) => words.at(-1) === path))
+      await endProcess(pid, () => isProcess(pid, argv));
     rmSync(path, { force: true });
   }
 }
 
+/** Of a child its words tell nothing at first: it has none until all that it is made of has been read from the card (execve(2)). */
+const isAlive = ({ exitCode, signalCode }: Bun.Subprocess): boolean =>
+  exitCode === null && signalCode === null;
+
 async function endProcess(
   pid: number,
-  command: readonly string[],
+  isThere: () => boolean,
   signals: readonly NodeJS.Signals[] = ["SIGTERM", "SIGKILL"],
 ): Promise<void> {
   for (const signal of signals) {
-    if (!isProcess(pid, command)) return;
+    if (!isThere()) return;
     try {
       process.kill(pid, signal);
     } catch {
       return; // Gone meanwhile.
     }
-    for (let waited = 0; waited < ENDS_WITHIN_MS && isProcess(pid, command); waited += LOOK_EVERY_MS)
+    for (let waited = 0; waited < ENDS_WITHIN_MS && isThere(); waited += LOOK_EVERY_MS)
       await Bun.sleep(LOOK_EVERY_MS);
   }
 }

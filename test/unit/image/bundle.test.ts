@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from "bun:test";
-import { chmodSync, existsSync, readFileSync, symlinkSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type AppFile, bundleApp } from "../../../image-build/app/bundle.ts";
+import { makeExecutable } from "../../../image-build/app/executable.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 import { COMMAND_NAMES } from "../../../src/cli/command-line.ts";
 import { tryRun } from "../../../src/host/run.ts";
@@ -13,19 +14,43 @@ const scratch = scratchFolders();
 
 let folder = "";
 let files: AppFile[];
-const cli = (...args: string[]) => tryRun([process.execPath, join(folder, "src/cli/main.ts"), ...args]);
+/** As an image has it. */
+const program = () => join(folder, "src/cli/omerta-box");
+const cli = (...args: string[]) => tryRun([program(), ...args]);
+const BUN = process.execPath;
+const architecture = process.arch === "arm64" ? "arm64" : "x64";
+const executable = (work: string, appFolder = folder) =>
+  makeExecutable(files, { bun: BUN, architecture, appFolder: appFolder.slice(1), work });
 
 beforeAll(async () => {
   folder = scratch();
   ({ files } = await bundleApp(PROJECT));
-  for (const { path, contents } of files) await Bun.write(join(folder, path), contents);
+  const { file, beside } = await executable(scratch());
+  for (const { path, contents } of beside) await Bun.write(join(folder, path), contents);
+  mkdirSync(dirname(program()), { recursive: true });
+  copyFileSync(file, program());
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
-}, 60_000);
+}, 120_000);
 
 test("the same sources give the same program", async () => {
   const digests = (made: readonly AppFile[]) =>
     made.map(({ path, contents }) => `${path} ${Bun.hash(contents)}`);
   expect(digests((await bundleApp(PROJECT)).files)).toEqual(digests(files));
+}, 60_000);
+
+test("so it is as one executable, in whatever folder that is made", async () => {
+  const digest = async (work: string) => Bun.hash(await Bun.file((await executable(work)).file).bytes());
+  const [one, other] = [scratch(), join(scratch(), "another one/with a longer name")];
+  expect(await digest(one)).toBe(await digest(other));
+  expect(await digest(one)).toBe(Bun.hash(await Bun.file(program()).bytes()));
+}, 120_000);
+
+test("of the executable nothing says where it was built", async () => {
+  // Its own folder apart, which is an image's.
+  const { file } = await executable(scratch(), "/opt/omerta-box");
+  const bytes = Buffer.from(await Bun.file(file).bytes());
+  expect(bytes.includes("/opt/omerta-box/src/cli/main.ts")).toBe(true);
+  expect([PROJECT, folder, dirname(file)].filter((told) => bytes.includes(told))).toEqual([]);
 }, 60_000);
 
 test("nothing in it says where it was built: another folder gives the same program", () => {
@@ -41,7 +66,8 @@ test("each of its files finds those that it loads", () => {
       : [],
   );
   expect(all.length).toBeGreaterThan(100);
-  const missing = all.filter(({ path, name }) => !existsSync(join(folder, dirname(path), name)));
+  const there = new Set(files.map(({ path }) => path));
+  const missing = all.filter(({ path, name }) => !there.has(join(dirname(path), name)));
   expect(missing).toEqual([]);
 });
 
@@ -65,7 +91,7 @@ test("a box runs from it, and finds what drives its LoRa case", async () => {
   chmodSync(folder, 0o755);
   const box = Bun.spawn(
     [
-      ...[process.execPath, join(folder, "src/cli/main.ts"), "run", "--state", state, "--run", run],
+      ...[program(), "run", "--state", state, "--run", run],
       ...["--portal-port", "21280", "--console-port", "21290"],
     ],
     { cwd: folder, stdout: "pipe", stderr: "inherit", stdin: "ignore" },
@@ -89,20 +115,21 @@ test("a box runs from it, and finds what drives its LoRa case", async () => {
 }, 60_000);
 
 test("the processes that face strangers load little of it", () => {
+  const textOf = (path: string) =>
+    new TextDecoder().decode(files.find((file) => file.path === path)?.contents ?? new Uint8Array());
   const filesOf = (entry: string): Set<string> => {
     const seen = new Set<string>();
     const waiting = [files.find(({ path }) => path.startsWith(`src/cli/${entry}-`))?.path ?? ""];
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
       if (seen.has(path)) continue;
       seen.add(path);
-      const text = readFileSync(join(folder, path), "utf8");
-      for (const [, name = ""] of text.matchAll(/(?:\bfrom|\bimport)\s*"(\.\/[^"]+)"/g))
+      for (const [, name = ""] of textOf(path).matchAll(/(?:\bfrom|\bimport)\s*"(\.\/[^"]+)"/g))
         waiting.push(join(dirname(path), name));
     }
     return seen;
   };
   const bytesOf = (entry: string): number =>
-    [...filesOf(entry)].reduce((sum, path) => sum + Bun.file(join(folder, path)).size, 0);
+    [...filesOf(entry)].reduce((sum, path) => sum + textOf(path).length, 0);
   const [front, portal, all] = ["tls-front", "portal", "run"].map(bytesOf) as [number, number, number];
   expect(front).toBeGreaterThan(1_000);
   expect(front).toBeLessThan(portal);

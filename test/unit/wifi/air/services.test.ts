@@ -141,6 +141,30 @@ describeNeeding(["root", "program:hostapd"], "a program that outlives the daemon
   });
 });
 
+test("a program of one's own is not taken for ended before it has words to be known by, and is ended all the same", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "omerta-air-"));
+  // As right after its start on a slow card, what it was called with is not to be seen.
+  const path = join(folder, "hostapd-ap0.conf");
+  const program = new LastingProgram({
+    ...{ name: "hostapd-ap0", runFolder: folder, ended: () => {} },
+    command: ["sh", "-c", 'echo $$ >"$0" && exec sleep 100', path],
+    file: { path, text: "" },
+  });
+  try {
+    await program.start();
+    while (readFileSync(path, "utf8") === "") await Bun.sleep(10);
+    const pid = Number(readFileSync(path, "utf8"));
+    while (!readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("sleep")) await Bun.sleep(10);
+    expect(program.isRunning).toBe(true);
+    await program.stop();
+    expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
+    expect(program.isRunning).toBe(false);
+  } finally {
+    await program.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test("a socket that nobody has made cannot be reached", () => {
   expect(() => UnixDatagram.connect("/nonexistent/socket")).toThrow(UnixDatagramError);
   expect(() => UnixDatagram.connect(`/tmp/${"x".repeat(120)}`)).toThrow("naming");
