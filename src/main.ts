@@ -408,6 +408,7 @@ export async function composeBox(options: BoxOptions): Promise<Box> {
       await clearLeftovers().catch((error) =>
         log.error({ error }, "what a killed box left could not be removed"),
       );
+      radios?.wifi.prepare();
       await lifecycle.start();
     },
     async stop() {

@@ -71,6 +71,8 @@ export class WifiPart implements Part, MeshInterfaces {
   private meshes: readonly MeshInterface[] = [];
   private meshText = "";
   private readonly meshListeners = new Set<(current: readonly MeshInterface[]) => void>();
+  /** Whether the radios were looked at before the start. */
+  private early: Promise<boolean> | undefined;
   /** What failed as a whole the last time. */
   private failure: string | undefined;
   private isRunning = false;
@@ -99,6 +101,16 @@ export class WifiPart implements Part, MeshInterfaces {
   onChange(listener: (current: readonly MeshInterface[]) => void): () => void {
     this.meshListeners.add(listener);
     return () => this.meshListeners.delete(listener);
+  }
+
+  /** Begins to look at the radios, while what has to be there before the open network is still made. */
+  prepare(): void {
+    if (!this.options.config.enabled) return;
+    // What fails is done again, and told of, when it starts.
+    this.early = this.takeStock().then(
+      () => true,
+      () => false,
+    );
   }
 
   async start(): Promise<void> {
@@ -176,9 +188,9 @@ export class WifiPart implements Part, MeshInterfaces {
     return JSON.stringify([presentPhys(), this.password() ?? "", [...this.plain]]);
   }
 
-  private async replan(): Promise<void> {
-    const { config, bridge, runFolder, deviceHash, timers } = this.options;
-    const ingredients = this.ingredients();
+  /** What radios there are, and what is around: all that can be known before anything is on the air. */
+  private async takeStock(): Promise<void> {
+    const { config } = this.options;
     const hasRadios = presentPhys().length > 0;
     if (hasRadios) await this.listen();
     const before = this.inventory;
@@ -194,6 +206,14 @@ export class WifiPart implements Part, MeshInterfaces {
     this.inventory = inventory;
     this.noteRadios(before, this.inventory);
     this.heard ??= hasRadios ? await this.hear() : undefined;
+  }
+
+  private async replan(): Promise<void> {
+    const { config, bridge, runFolder, deviceHash, timers } = this.options;
+    const ingredients = this.ingredients();
+    const early = this.early;
+    this.early = undefined;
+    if (!(await early)) await this.takeStock();
     this.radioPlan = planRadios(this.inventory, config, this.heard ?? []);
     const plan = planAir(this.radioPlan, this.inventory, {
       config,
