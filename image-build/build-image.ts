@@ -89,14 +89,12 @@ export async function buildImage(
   const guest = await guestImage(project, board, progress);
 
   progress.step("the root file system");
-  // The second is what would be too much on a Debian of one's own, to which the overlay is copied too.
-  const overlay = [
-    ...filesBelow(join(project, "rootfs-overlay"), ""),
-    ...filesBelow(join(import.meta.dir, "rootfs/overlay"), ""),
-  ];
+  const overlay = filesBelow(join(project, "rootfs-overlay"), "");
   const own = [
     ...systemFiles(board, version, tar, keyringText),
     ...overlay,
+    // What would be too much on a Debian of one's own, to which the overlay is copied too.
+    ...filesBelow(join(import.meta.dir, "rootfs/overlay"), ""),
     ...ownUnitLinks(overlay),
     ...debianUnitLinks(tar),
     ...maskingLinks(),

@@ -36,7 +36,7 @@ const PAGE_SCRIPTS: Record<string, () => Promise<Uint8Array<ArrayBuffer>>> = {
 const PACKAGE = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
 /** The program without what only runs on a bench. */
-const ENTRY = "src/cli/main.ts";
+export const ENTRY = "src/cli/main.ts";
 
 /** @returns the paths in the project that the text of the file at `path` names as beside itself */
 export function namedBeside(path: string, text: string): string[] {
@@ -62,7 +62,8 @@ export function asBeside(entry: string, path: string, text: string): string {
 /**
  * The whole program in few files: each that is started by itself (the command line, threads) where its source lies, with
  * all that it imports in it, so that every path in the code stays true. What it imports only when needed is in files
- * beside it, so that no command loads another's part. A Pi reads a few files much faster than two thousand.
+ * beside it, so that no command loads another's part. A Pi reads a few files much faster than two thousand; an image has those
+ * of the command line in one executable (executable.ts).
  * @param project the project's folder
  * @throws {BundleError} when something is named that is not there
  */

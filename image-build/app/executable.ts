@@ -1,10 +1,8 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { AppFile } from "./bundle.ts";
+import { type AppFile, ENTRY } from "./bundle.ts";
 
-/** Where the program's command line begins. */
-const ENTRY = "src/cli/main.ts";
-/** Of that, what is loaded only when needed. */
+/** The entry, and what it loads only when needed, which bundleApp() names so. No thread and no other program lies there. */
 const IN_IT = /^src\/cli\/[^/]+\.(?:ts|js)$/;
 
 export interface ExecutableOptions {
@@ -46,7 +44,6 @@ export async function makeExecutable(
     await Bun.write(join(sources, path), text);
   }
   const file = join(work, "omerta-box");
-  mkdirSync(work, { recursive: true });
   rmSync(file, { force: true });
   await Bun.build({
     entrypoints: [join(sources, ENTRY)],

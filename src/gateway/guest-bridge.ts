@@ -21,7 +21,7 @@ export class GuestBridge {
   ) {}
 
   /**
-   * Makes it, or makes it whole: also one that hostapd has made. Whether it stays so is looked at all the time.
+   * Makes it, or makes it whole: also one that hostapd has made. Whether it stays so is for the caller to look at.
    * @throws {RunError} when the kernel refuses
    */
   async up(): Promise<void> {

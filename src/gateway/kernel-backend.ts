@@ -323,8 +323,10 @@ export class KernelBackend implements GuestBackend {
 
   private async mendBridge(): Promise<void> {
     if (!(await this.bridge.stands())) {
-      this.options.log.error("the guest bridge was gone; putting it back");
+      if (this.failure === undefined) this.options.log.error("the guest bridge was gone; putting it back");
       await this.bridge.up();
+      if (!(await this.bridge.stands()))
+        throw new Error(`${this.options.net.bridge} does not keep the addresses that it was given`);
     }
     const changed = await this.bridge.attachPorts();
     if (changed.length > 0) this.options.log.info(`guest network: ports ${changed.join(", ")}`);

@@ -5,7 +5,10 @@ const CLI = resolve(import.meta.dir, "../cli/main.ts");
 /** Bun's name for what is in an executable of its own making. */
 const INSIDE = "/$bunfs/";
 
-/** In an image the command line and Bun are one executable, compiled ahead: this one. */
+/**
+ * In an image the command line and Bun are one executable, compiled ahead: this one. Not to be seen from a program that
+ * bunCommand() has started.
+ */
 const isOneFile = Bun.main.startsWith(INSIDE);
 
 /** The program's file, which whoever runs it has to be able to read. */
@@ -18,6 +21,6 @@ export const OMERTA_BOX: readonly string[] = isOneFile ? [process.execPath] : [p
  * The command that runs another of the program's files as a process of its own.
  * @param file its absolute path
  */
-export const programOf = (file: string): string[] =>
-  // By this Bun's executables of its own making are Bun, and run what they are given.
-  isOneFile ? ["env", "BUN_BE_BUN=1", process.execPath, file] : [process.execPath, file];
+export const bunCommand = (file: string): string[] =>
+  // By this Bun's executables of its own making are Bun, and run what they are given. Bun itself does so anyhow.
+  ["env", "BUN_BE_BUN=1", process.execPath, file];

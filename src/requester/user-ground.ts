@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "../host/log.ts";
-import { programOf } from "../host/own-program.ts";
+import { bunCommand } from "../host/own-program.ts";
 import { ipv4NetworksInUse } from "../host/proc-net.ts";
 import { type RunOptions, run, tryRun } from "../host/run.ts";
 import { KeptPrograms, PATH } from "./kept-programs.ts";
@@ -128,7 +128,7 @@ export class UserGround implements VpnGround {
   }
 
   proxy(address: string, port: number): readonly string[] {
-    return this.inside([...programOf(join(import.meta.dir, "tcp-pipe.ts")), address, String(port)]);
+    return this.inside([...bunCommand(join(import.meta.dir, "tcp-pipe.ts")), address, String(port)]);
   }
 
   async end(): Promise<void> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Logger } from "../host/log.ts";
-import { programOf } from "../host/own-program.ts";
+import { bunCommand } from "../host/own-program.ts";
 import { systemTimers, type Timers } from "../host/timers.ts";
 import { markOf, type ProcessMark } from "./vpn-record.ts";
 
@@ -39,7 +39,7 @@ export class VpnReaper {
   async start(): Promise<void> {
     this.wanted = true;
     const child: ReaperChild = Bun.spawn(
-      [...programOf(join(import.meta.dir, "vpn-reaper-process.ts")), this.folder, this.id],
+      [...bunCommand(join(import.meta.dir, "vpn-reaper-process.ts")), this.folder, this.id],
       // A session of its own, so that what a terminal sends to all is not for it.
       { stdin: "pipe", stdout: "pipe", stderr: "ignore", detached: true },
     );

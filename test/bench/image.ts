@@ -17,7 +17,7 @@ const SSID = "Omerta Box";
 const RADIOS = "modules_load=mac80211_hwsim mac80211_hwsim.radios=2";
 /** Looked at now and then, for to look takes time from what is measured; when it was says the kernel: its first frame may go. */
 const ON_THE_AIR = `until iw dev | grep -q 'ssid ${SSID}$'; do sleep 2; done
-  dmesg | sed -n 's/^\\[ *\\([0-9.]*\\)\\].*(ap0) entered forwarding state$/at \\1/p'
+  dmesg | sed -n 's/^\\[ *\\([0-9.]*\\)\\].*(ap0) entered forwarding state$/at \\1/p' | tail -n 1
   sed 's/^/now /' /proc/uptime`;
 const BIGGEST = 12;
 

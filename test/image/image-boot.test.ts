@@ -136,7 +136,7 @@ describeNeeding(
       expect(lines.filter((line) => !named.has(line))).toEqual([]);
       expect(packages.some(({ name }) => name === `linux-image-${kernel}`)).toBe(true);
       const { text: modules } = await machine.shell(
-        `cd /opt/omerta-box/node_modules && ls -d [a-z]* @*/* | cat; ${BUN} --version`,
+        `cd /opt/omerta-box/node_modules && { ls -d [a-z]* @*/* | cat; } && ${BUN} --version`,
       );
       const npm = modules.trim().split("\n");
       expect(named.has(`@oven/bun-linux-x64 ${npm.pop()}`)).toBe(true);

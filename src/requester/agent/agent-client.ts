@@ -2,7 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
 import { makeOwnFolder } from "../../host/own-folder.ts";
-import { programOf } from "../../host/own-program.ts";
+import { bunCommand } from "../../host/own-program.ts";
 import { type AgentFolders, agentLock, agentLog, agentSocket, stateFile } from "./agent-folders.ts";
 import {
   type AgentLine,
@@ -130,7 +130,7 @@ export class AgentClient {
     const log = openSync(agentLog(this.folders), "a", 0o600);
     // One at a time: the kernel takes the lock away with the process, however that ends (flock(1)).
     const lock = ["flock", "--no-fork", "--nonblock", `--conflict-exit-code=${LOCKED}`];
-    const program = [...programOf(join(import.meta.dir, "agent-process.ts")), state, run];
+    const program = [...bunCommand(join(import.meta.dir, "agent-process.ts")), state, run];
     const child = Bun.spawn(["sh", "-c", AGAIN, "sh", ...lock, agentLock(this.folders), ...program], {
       ...{ cwd: "/", stdin: "ignore", stdout: log, stderr: log },
       // A session of its own: a terminal that is closed is not its end.

@@ -3,7 +3,7 @@ import { statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../host/clock.ts";
 import { createLog } from "../../host/log.ts";
-import { programOf } from "../../host/own-program.ts";
+import { bunCommand } from "../../host/own-program.ts";
 import { systemTimers } from "../../host/timers.ts";
 import { MESH_SOCKET } from "../../mesh/index.ts";
 import { HostGround } from "../host-ground.ts";
@@ -43,7 +43,7 @@ const agent = new RequesterAgent({
   ground: process.getuid?.() === 0 ? new HostGround(run, log) : new UserGround(run, log),
   ways: memberWays({ networks, meshSocket: join(boxRun, MESH_SOCKET), randomBytes, log }),
   keyIn: (network) => networks().keyIn(network),
-  proxyCommand: (lease) => [...programOf(join(import.meta.dir, "ssh-proxy.ts")), state, run, lease],
+  proxyCommand: (lease) => [...bunCommand(join(import.meta.dir, "ssh-proxy.ts")), state, run, lease],
   ...{ log, clock: systemClock, timers: systemTimers },
   onIdle: () => ending.resolve(),
 });

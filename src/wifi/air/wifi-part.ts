@@ -71,8 +71,8 @@ export class WifiPart implements Part, MeshInterfaces {
   private meshes: readonly MeshInterface[] = [];
   private meshText = "";
   private readonly meshListeners = new Set<(current: readonly MeshInterface[]) => void>();
-  /** Whether the radios were looked at before the start. */
-  private early: Promise<boolean> | undefined;
+  /** The look at the radios from before the start: resolves with those that there were then, and undefined where it failed. */
+  private early: Promise<string | undefined> | undefined;
   /** What failed as a whole the last time. */
   private failure: string | undefined;
   private isRunning = false;
@@ -106,10 +106,11 @@ export class WifiPart implements Part, MeshInterfaces {
   /** Begins to look at the radios, while what has to be there before the open network is still made. */
   prepare(): void {
     if (!this.options.config.enabled) return;
+    const radios = presentRadios();
     // What fails is done again, and told of, when it starts.
     this.early = this.takeStock().then(
-      () => true,
-      () => false,
+      () => radios,
+      () => undefined,
     );
   }
 
@@ -127,6 +128,8 @@ export class WifiPart implements Part, MeshInterfaces {
 
   async stop(): Promise<void> {
     this.isRunning = false;
+    await this.early;
+    this.early = undefined;
     this.cancelSoon?.();
     await this.stopTicks();
     // A look that a timer or an event has begun.
@@ -185,13 +188,14 @@ export class WifiPart implements Part, MeshInterfaces {
   }
 
   private ingredients(): string {
-    return JSON.stringify([presentPhys(), this.password() ?? "", [...this.plain]]);
+    return JSON.stringify([presentRadios(), this.password() ?? "", [...this.plain]]);
   }
 
   /** What radios there are, and what is around: all that can be known before anything is on the air. */
   private async takeStock(): Promise<void> {
-    const { config } = this.options;
+    const { config, timers } = this.options;
     const hasRadios = presentPhys().length > 0;
+    this.rulesAtMs = timers.monotonicMs() + RULES_EVERY_MS;
     if (hasRadios) await this.listen();
     const before = this.inventory;
     const isForeign = ({ country }: RadioInventory) =>
@@ -209,11 +213,12 @@ export class WifiPart implements Part, MeshInterfaces {
   }
 
   private async replan(): Promise<void> {
-    const { config, bridge, runFolder, deviceHash, timers } = this.options;
-    const ingredients = this.ingredients();
-    const early = this.early;
+    const { config, bridge, runFolder, deviceHash } = this.options;
+    const early = await this.early;
     this.early = undefined;
-    if (!(await early)) await this.takeStock();
+    const ingredients = this.ingredients();
+    // One may have come meanwhile.
+    if (early !== presentRadios()) await this.takeStock();
     this.radioPlan = planRadios(this.inventory, config, this.heard ?? []);
     const plan = planAir(this.radioPlan, this.inventory, {
       config,
@@ -229,7 +234,6 @@ export class WifiPart implements Part, MeshInterfaces {
     });
     await this.air.apply(plan);
     this.madeOf = ingredients;
-    this.rulesAtMs = timers.monotonicMs() + RULES_EVERY_MS;
   }
 
   private async setCountry(): Promise<void> {
@@ -399,3 +403,6 @@ function firstLine(path: string): string | undefined {
     return undefined;
   }
 }
+
+/** As a text, which is another one when there are others. */
+const presentRadios = (): string => JSON.stringify(presentPhys());

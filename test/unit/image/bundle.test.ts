@@ -5,6 +5,7 @@ import { type AppFile, bundleApp } from "../../../image-build/app/bundle.ts";
 import { makeExecutable } from "../../../image-build/app/executable.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 import { COMMAND_NAMES } from "../../../src/cli/command-line.ts";
+import { bunCommand } from "../../../src/host/own-program.ts";
 import { tryRun } from "../../../src/host/run.ts";
 import type { LoraView } from "../../../src/lora/index.ts";
 import { scratchFolders } from "../scratch.ts";
@@ -16,7 +17,8 @@ let folder = "";
 let files: AppFile[];
 /** As an image has it. */
 const program = () => join(folder, "src/cli/omerta-box");
-const cli = (...args: string[]) => tryRun([program(), ...args]);
+// As systemd starts it: not where packages could be found by chance.
+const cli = (...args: string[]) => tryRun([program(), ...args], { cwd: "/" });
 const BUN = process.execPath;
 const architecture = process.arch === "arm64" ? "arm64" : "x64";
 const executable = (work: string, appFolder = folder) =>
@@ -85,6 +87,23 @@ test("so does the process that ends machines, which is no command", async () => 
   expect((await cli("vm-reaper")).stderr).toContain("vm-reaper: --order: is none of this version");
 }, 30_000);
 
+test("the executable runs the files beside it as Bun does", async () => {
+  const server = Bun.listen({
+    ...{ hostname: "127.0.0.1", port: 0 },
+    socket: { data: (socket, bytes) => void socket.end(`${bytes} heard`) },
+  });
+  try {
+    const pipe = join(folder, "src/requester/tcp-pipe.ts");
+    const command = bunCommand(pipe).map((word) => (word === process.execPath ? program() : word));
+    const { stdout, stderr, exitCode } = await tryRun([...command, "127.0.0.1", String(server.port)], {
+      ...{ cwd: "/", input: "hello" },
+    });
+    expect([exitCode, stdout, stderr]).toEqual([0, "hello heard", ""]);
+  } finally {
+    server.stop(true);
+  }
+}, 30_000);
+
 test("a box runs from it, and finds what drives its LoRa case", async () => {
   const [state, run] = [join(folder, "box/state"), join(folder, "box/run")];
   // The portal's process runs as another user and must reach them.
@@ -94,7 +113,7 @@ test("a box runs from it, and finds what drives its LoRa case", async () => {
       ...[program(), "run", "--state", state, "--run", run],
       ...["--portal-port", "21280", "--console-port", "21290"],
     ],
-    { cwd: folder, stdout: "pipe", stderr: "inherit", stdin: "ignore" },
+    { cwd: "/", stdout: "pipe", stderr: "inherit", stdin: "ignore" },
   );
   const said = new Response(box.stdout).text();
   try {
@@ -114,7 +133,7 @@ test("a box runs from it, and finds what drives its LoRa case", async () => {
   expect(await said).toContain("Portal, as a guest sees it");
 }, 60_000);
 
-test("the processes that face strangers load little of it", () => {
+test("the processes that face strangers import little of it", () => {
   const textOf = (path: string) =>
     new TextDecoder().decode(files.find((file) => file.path === path)?.contents ?? new Uint8Array());
   const filesOf = (entry: string): Set<string> => {
