@@ -36,6 +36,7 @@ const STARTING_MS = 180_000;
 const CARD_AFTER_S = 20;
 /** A card that cannot be written is not tried all the time. */
 const CARD_AGAIN_MS = 300_000;
+const CLOSE_AGAIN_MS = 10_000;
 
 /** The box's screen, serial line and card: what somebody who stands before it sees. A process of its own, because it may mount. */
 export class Board {
@@ -44,6 +45,8 @@ export class Board {
   private startedMs = 0;
   private hasAnswered = false;
   private cardAgainMs = 0;
+  /** Whether it could not be made read-only again. */
+  private isCardOpen = false;
 
   constructor(private readonly options: BoardOptions) {}
 
@@ -112,11 +115,23 @@ export class Board {
     const { card, timers, log } = this.options;
     if (card === undefined || front.uptimeSeconds < CARD_AFTER_S) return;
     if (timers.monotonicMs() < this.cardAgainMs) return;
+    const mount: CardMount = {
+      writable: async () => {
+        await card.mount.writable();
+        this.isCardOpen = true;
+      },
+      readOnly: async () => {
+        await card.mount.readOnly();
+        this.isCardOpen = false;
+      },
+    };
     try {
-      const written = await writeCard(card.folder, cardTexts(front), card.mount);
+      if (this.isCardOpen) await mount.readOnly();
+      const written = await writeCard(card.folder, cardTexts(front), mount);
       if (written.length > 0) log.info(`on the card: ${written.join(", ")}`);
     } catch (error) {
-      this.cardAgainMs = timers.monotonicMs() + CARD_AGAIN_MS;
+      // Left open, it may be damaged by a power cut.
+      this.cardAgainMs = timers.monotonicMs() + (this.isCardOpen ? CLOSE_AGAIN_MS : CARD_AGAIN_MS);
       throw error;
     }
   }

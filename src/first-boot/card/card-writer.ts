@@ -18,11 +18,15 @@ export interface CardMount {
   readOnly(): Promise<void>;
 }
 
+/** What else is on its way to a slow card goes first. */
+const MOUNT_TIMEOUT_MS = 120_000;
+
 /** The control partition of an image's box, mounted read-only but for the moments of a write (mount(8), remount). */
-export const remounting = (folder: string): CardMount => ({
-  writable: async () => void (await run(["mount", "-o", "remount,rw", folder])),
-  readOnly: async () => void (await run(["mount", "-o", "remount,ro", folder])),
-});
+export function remounting(folder: string): CardMount {
+  const remount = async (as: "rw" | "ro") =>
+    void (await run(["mount", "-o", `remount,${as}`, folder], { timeoutMs: MOUNT_TIMEOUT_MS }));
+  return { writable: () => remount("rw"), readOnly: () => remount("ro") };
+}
 
 /** Which files are not as they are to be. */
 export function staleTexts(folder: string, texts: CardTexts): string[] {
@@ -32,7 +36,7 @@ export function staleTexts(folder: string, texts: CardTexts): string[] {
 /**
  * Makes the card's texts as they are to be; one that is so already costs no write, and the card stays read-only.
  * @returns the names of the files that were written or removed
- * @throws what the file system says; the card is read-only again then too
+ * @throws what the file system says; the card is read-only again then too, unless that is what failed
  */
 export async function writeCard(folder: string, texts: CardTexts, mount: CardMount): Promise<string[]> {
   const stale = staleTexts(folder, texts);

@@ -118,6 +118,28 @@ describe("a board", () => {
     expect(mounts.filter((one) => one === "rw")).toHaveLength(2);
     await second.stop();
   });
+
+  test("makes the card read-only again soon, when that has failed", async () => {
+    const { board, time, card, mounts } = await boardWith({});
+    await board.stop();
+    const answers = answering({ claimCode: "70K1-M9QX" });
+    const readOnly = async () => {
+      mounts.push("ro");
+      if (mounts.length === 2) throw new Error("it is busy");
+    };
+    const second = new Board({
+      ask: async (path) => (path === "/api/status" ? answers["/api/status"] : answers["/api/operator"]),
+      terminals: [],
+      card: { folder: card, mount: { writable: async () => void mounts.push("rw"), readOnly } },
+      ...{ notesFolder: scratch(), timers: time, log: capturedLog().log },
+    });
+    await second.start();
+    expect(readFileSync(join(card, "claim.txt"), "utf8")).toContain("70K1-M9QX");
+    expect(mounts).toEqual(["rw", "ro"]);
+    await time.advanceAsync(30_000);
+    expect(mounts).toEqual(["rw", "ro", "ro"]);
+    await second.stop();
+  });
 });
 
 test("notes are the lines of all files, in the order of their names, and none is an essay", () => {
