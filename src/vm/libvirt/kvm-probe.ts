@@ -13,8 +13,9 @@ export interface KvmProbeOptions {
   /** Default: `EMULATORS`. */
   emulator?: string;
   /**
-   * Default 20,000: the guest has been seen to end in 0.2 s even when it is emulated, but a small board has much to do when
-   * it starts.
+   * Default 60,000: the guest has been seen to end in 0.2 s even when it is emulated, but a small board has much to do when it
+   * starts, and QEMU to be read from its card. Nothing waits for it but lending; taken for none, the processor would be emulated
+   * until the daemon is started anew.
    */
   timeoutMs?: number;
   /** What runs the guest, in QEMU's words; a test takes `tcg` to see that the guest itself is right. */
@@ -41,7 +42,7 @@ function guest(architecture: Architecture, folder: string): { arguments: string[
  * returns after `timeoutMs` at the latest.
  */
 export async function probeKvm(options: KvmProbeOptions = {}): Promise<KvmVerdict> {
-  const { timeoutMs = 20_000, accelerator = "kvm" } = options;
+  const { timeoutMs = 60_000, accelerator = "kvm" } = options;
   const architecture = options.architecture ?? (process.arch === "arm64" ? "arm64" : "x64");
   const folder = mkdtempSync(join(tmpdir(), "omerta-kvm-"));
   try {
