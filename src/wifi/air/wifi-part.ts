@@ -188,7 +188,7 @@ export class WifiPart implements Part, MeshInterfaces {
   }
 
   private ingredients(): string {
-    return JSON.stringify([presentRadios(), this.password() ?? "", [...this.plain]]);
+    return JSON.stringify([presentPhys(), this.password() ?? "", [...this.plain]]);
   }
 
   /** What radios there are, and what is around: all that can be known before anything is on the air. */
