@@ -15,6 +15,7 @@ import {
   type PathOffer,
   type PathStatus,
 } from "../paths/paths-interface.ts";
+import { isSuperseded } from "../paths/superseded.ts";
 import { hostOf } from "./connection-care.ts";
 import { straightWays } from "./ways.ts";
 import { decodeWays, encodeWays, type WaysMessage } from "./ways-message.ts";
@@ -144,9 +145,10 @@ export class WayKeeper {
 
   /** Something about this box has changed: all ways are looked at anew, and peers are told. */
   refreshAll(): void {
+    const own = this.options.own();
     for (const peer of this.peers.keys()) {
-      this.refresh(peer);
-      this.tell(peer);
+      this.refresh(peer, own);
+      this.tell(peer, own);
     }
   }
 
@@ -155,11 +157,13 @@ export class WayKeeper {
     this.refresh(peer);
   }
 
-  private refresh(peer: PeerId): void {
+  private refresh(peer: PeerId, own = this.options.own()): void {
     const known = this.peers.get(peer);
     if (!known) return;
     const { paths } = this.options;
-    const offers = new Map(this.offersFor(peer, known).map((offer) => [JSON.stringify(offer.target), offer]));
+    const offers = new Map(
+      this.offersFor(peer, known, own.nat).map((offer) => [JSON.stringify(offer.target), offer]),
+    );
     for (const [target, offer] of offers) {
       const text = JSON.stringify(offer);
       if (known.offered.get(target) === text || !this.isAffordable(peer, offer)) continue;
@@ -172,8 +176,8 @@ export class WayKeeper {
     }
   }
 
-  private offersFor(peer: PeerId, { ways, sightings }: Known): PathOffer[] {
-    const { engine, directory, interfaces, own, lora } = this.options;
+  private offersFor(peer: PeerId, { ways, sightings }: Known, ownNat: NatKind): PathOffer[] {
+    const { engine, directory, interfaces, lora } = this.options;
     const record = directory.get(peer)?.record;
     const texts = new Set([...(ways?.endpoints ?? []), ...(record?.endpoints ?? [])]);
     const endpoints = fewOfEach(
@@ -184,24 +188,20 @@ export class WayKeeper {
       endpoints,
       sighted: [...sightings.values()].flatMap(sightedEndpoints),
       interfaces: links,
-      ownNat: own().nat,
+      ownNat,
       theirNat: this.nat(peer),
     });
     const status = this.options.paths.status(peer);
-    const isStraight = status.some(({ target, state }) => target.by === "udp" && state === "good");
-    // Where datagrams pass by themselves, a stream over the same wire adds nothing but its proofs.
     const circuits = new Set(
       engine.connections(peer).flatMap(({ id, kind }) => (kind === "circuit" ? [id] : [])),
     );
-    const streams = (isStraight ? [] : this.options.streams(peer)).map((offer): PathOffer => {
-      const isRelayed = offer.target.by === "stream" && circuits.has(offer.target.connectionId);
-      return isRelayed ? { ...offer, kind: "relay" } : offer;
-    });
-    // A relay on the same wire dies with it; where none is straight, or the internet lies between, it is another way.
-    const isNear = status.some(
-      ({ kind, state }) => state === "good" && (kind === "ethernet" || kind === "radio"),
+    const streams = (isSuperseded("stream", status) ? [] : this.options.streams(peer)).map(
+      (offer): PathOffer => {
+        const isRelayed = offer.target.by === "stream" && circuits.has(offer.target.connectionId);
+        return isRelayed ? { ...offer, kind: "relay" } : offer;
+      },
     );
-    const relays = (isNear ? [] : this.relaysTo(peer)).map(
+    const relays = (isSuperseded("relay", status) ? [] : this.relaysTo(peer)).map(
       (relay): PathOffer => ({ kind: "relay", target: { by: "relay", relay }, cost: 0, metered: false }),
     );
     const address = ways?.lora ?? record?.lora;
@@ -244,10 +244,9 @@ export class WayKeeper {
       .slice(0, MOST_RELAYS);
   }
 
-  private tell(peer: PeerId): void {
+  private tell(peer: PeerId, ways = this.options.own()): void {
     const known = this.peers.get(peer);
     if (!known) return;
-    const ways = this.options.own();
     const text = JSON.stringify(ways);
     if (text === known.told || known.isTelling) return;
     known.told = text;

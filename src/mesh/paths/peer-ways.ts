@@ -6,6 +6,7 @@ import { choosePath, isUsable, type PathChoice, type PathPolicy } from "./path-c
 import { PathSet } from "./path-set.ts";
 import type { PathOffer, PathStatus, PathTarget } from "./paths-interface.ts";
 import { proofIntervalMs } from "./proof-schedule.ts";
+import { isSuperseded, type KnownWay } from "./superseded.ts";
 
 export interface PeerWaysHost {
   timers: Timers;
@@ -87,10 +88,13 @@ export class PeerWays {
     if (this.paths.remove(id)) this.review();
   }
 
-  /** The path that something of the peer's has come by, a new one where that is from somewhere else. */
+  /**
+   * The path that something of the peer's has come by, a new one where that is from somewhere else. What is superseded here is
+   * no path: whoever keeps the list of ways would take it away, its proof would have the peer begin it anew, and so for ever.
+   */
   by(from: PathTarget, interfaceName: string | undefined): Path | undefined {
     const known = this.paths.to(from);
-    if (known) return known;
+    if (known || isSuperseded(from.by, this.known())) return known;
     const learned = this.paths.learn(this.host.classify(from, interfaceName ?? zoneOf(from)));
     learned?.start();
     return learned;
@@ -180,6 +184,10 @@ export class PeerWays {
     this.isStopped = true;
     this.callOffReview();
     for (const path of this.paths.all) path.stop();
+  }
+
+  private known(): KnownWay[] {
+    return this.paths.all.map(({ offer: { kind, target }, prover: { state } }) => ({ kind, target, state }));
   }
 
   private get nowMs(): number {

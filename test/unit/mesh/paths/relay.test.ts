@@ -180,3 +180,32 @@ describe("a box that forwards for two others", () => {
     expect(a.paths.status("b").find(({ chosen }) => chosen)?.kind).toBe("punched");
   });
 });
+
+test("a box answers what comes by a third one, and takes it up as a way only where the peer is not on a link of its own", () => {
+  const network = new VirtualNetwork();
+  const lan = network.link("lan");
+  const [r, a, b] = [network.box("r", [lan], RELAYS), network.box("a", [lan]), network.box("b", [lan])];
+  for (const [one, other] of [
+    [a, b],
+    [a, r],
+    [b, r],
+  ] as const)
+    network.introduce(one, other);
+  network.time.advance(1_000);
+  const relayed = (box: VirtualBox, peer: VirtualBox) =>
+    box.paths.status(peer.name).filter(({ target }) => target.by === "relay");
+  b.paths.offer("a", over(r));
+  network.time.advance(1_000);
+  expect(relayed(b, a).map(({ state }) => state)).toEqual(["good"]);
+  expect(relayed(a, b)).toEqual([]);
+  // The two do not hear each other any more: whatever still leads there is worth a proof.
+  const carry = network.carry.bind(network);
+  network.carry = (from: VirtualBox, target: PathTarget, datagram: Uint8Array) => {
+    const isDirect =
+      target.by === "udp" &&
+      [a, b].some((to) => to !== from && target.endpoint.address === to.addressOn(lan));
+    if (from === r || !isDirect) carry(from, target, datagram);
+  };
+  network.time.advance(20_000);
+  expect(relayed(a, b).map(({ state }) => state)).toEqual(["good"]);
+});
