@@ -7,6 +7,10 @@ interface Sodium {
   crypto_stream_xor_init(state: Uint8Array, nonce: Uint8Array, key: Uint8Array): void;
   /** Goes on where the last update ended; `output` and `input` are as long as each other. */
   crypto_stream_xor_update(state: Uint8Array, output: Uint8Array, input: Uint8Array): void;
+  /** X25519 (RFC 7748): the public key, 32 bytes, of a private one. */
+  crypto_scalarmult_base(output: Uint8Array, privateKey: Uint8Array): void;
+  /** X25519: what two share. @throws for a public key of low order, with which anybody would share the same */
+  crypto_scalarmult(output: Uint8Array, privateKey: Uint8Array, publicKey: Uint8Array): void;
   /** RFC 8439. `output` is 16 bytes longer than `message`. */
   crypto_aead_chacha20poly1305_ietf_encrypt(
     output: Uint8Array,
