@@ -23,6 +23,7 @@ import { KeptStatements } from "./kept-statements.ts";
 import type { Member, Passport, Role } from "./member.ts";
 import { type MembershipData, toBytes, toText } from "./membership-document.ts";
 import { networkId } from "./network-id.ts";
+import { OpenedChains } from "./opened-chains.ts";
 import { KEY_BYTES, type SigningKey, signingKey } from "./signing-key.ts";
 import {
   type Fact,
@@ -58,6 +59,7 @@ export class Membership implements Passport {
   private readonly kept: KeptStatements;
   private readonly admitting: Admitting;
   private readonly checked = new CheckedMembers();
+  private readonly opened: OpenedChains;
   private readonly listeners = new Set<() => void>();
 
   constructor(
@@ -66,6 +68,7 @@ export class Membership implements Passport {
   ) {
     this.networkKey = toBytes(store.data.networkKey);
     this.id = networkId(this.networkKey);
+    this.opened = new OpenedChains(this.networkKey);
     this.credentials = new Credentials(store, this.networkKey);
     this.kept = new KeptStatements({
       network: this.networkKey,
@@ -402,7 +405,7 @@ export class Membership implements Passport {
 
   /** @throws {CertificateError} */
   private checkedChain(bytes: Uint8Array, publicKey?: Uint8Array): Chain {
-    const chain = openChain(bytes, this.networkKey);
+    const chain = this.opened.open(bytes);
     if (publicKey !== undefined && !isSameKey(chain[0].subject, publicKey)) {
       throw new CertificateError("chain.0.subject", "is somebody else");
     }

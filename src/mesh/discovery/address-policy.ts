@@ -1,3 +1,4 @@
+import { remembering } from "../../host/remembering.ts";
 import type { LocalInterface, LocalSighting } from "./discovery-interface.ts";
 import { canonicalIp, isInPrefix } from "./ip-address.ts";
 import type { Announcement } from "./sealed-announcement.ts";
@@ -30,12 +31,12 @@ const SCOPES: readonly (readonly [prefix: string, scope: AddressScope])[] = [
 ];
 
 /** The scope of an address; a zone does not count. `unusable` also for what is no address. */
-export function addressScope(address: string): AddressScope {
+export const addressScope = remembering((address: string): AddressScope => {
   const plain = canonicalIp(address);
   if (plain === undefined) return "unusable";
   const scope = SCOPES.find(([prefix]) => isInPrefix(plain, prefix))?.[1];
   return scope ?? (plain.includes(":") ? "unusable" : "public");
-}
+});
 
 const plainAddresses = (link: LocalInterface): string[] =>
   link.addresses.flatMap((text) => canonicalIp(text.split("/")[0] ?? "") ?? []);

@@ -1,22 +1,5 @@
 import { isIP } from "node:net";
-
-/**
- * What was parsed lately: the same few addresses are looked at over and over, some thousand times while a network forms.
- * Begun anew when it is full, so that whoever names many costs no more than parsing.
- */
-const MOST_REMEMBERED = 1_024;
-
-function remembering<T>(parse: (text: string) => T): (text: string) => T {
-  const known = new Map<string, T>();
-  return (text) => {
-    const found = known.get(text);
-    if (found !== undefined || known.has(text)) return found as T;
-    if (known.size >= MOST_REMEMBERED) known.clear();
-    const parsed = parse(text);
-    known.set(text, parsed);
-    return parsed;
-  };
-}
+import { remembering } from "../../host/remembering.ts";
 
 /** 4 or 16 bytes in network order; undefined for what is no address, or has a zone. */
 export function ipToBytes(text: string): Uint8Array | undefined {

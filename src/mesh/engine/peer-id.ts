@@ -1,5 +1,6 @@
 import { publicKeyFromRaw } from "@libp2p/crypto/keys";
 import { peerIdFromPublicKey, peerIdFromString } from "@libp2p/peer-id";
+import { remembering } from "../../host/remembering.ts";
 import { signingKey } from "../../identity/index.ts";
 import type { PeerId } from "./engine-interface.ts";
 
@@ -19,14 +20,20 @@ export function peerIdOf(publicKey: Uint8Array): PeerId {
   if (publicKey.length !== KEY_BYTES) {
     throw new PeerIdError(`a public key is ${KEY_BYTES} bytes long, not ${publicKey.length}`);
   }
-  return peerIdFromPublicKey(publicKeyFromRaw(publicKey)).toString();
+  return peerIdOfHex(Buffer.from(publicKey).toString("hex"));
 }
+
+const peerIdOfHex = remembering((hex: string): PeerId => {
+  return peerIdFromPublicKey(publicKeyFromRaw(Buffer.from(hex, "hex"))).toString();
+});
 
 /**
  * The Ed25519 public key, raw, 32 bytes, that a peer id names.
  * @throws {PeerIdError} when it is none, or another kind of key
  */
-export function publicKeyOf(peer: PeerId): Uint8Array {
+export const publicKeyOf = (peer: PeerId): Uint8Array => rawKeyOf(peer).slice();
+
+const rawKeyOf = remembering((peer: PeerId): Uint8Array => {
   let parsed: ReturnType<typeof peerIdFromString>;
   try {
     parsed = peerIdFromString(peer);
@@ -35,7 +42,7 @@ export function publicKeyOf(peer: PeerId): Uint8Array {
   }
   if (parsed.type !== "Ed25519") throw new PeerIdError(`${peer.slice(0, 80)} is not of an Ed25519 key`);
   return parsed.publicKey.raw;
-}
+});
 
 /** The raw Ed25519 public key of a seed, both 32 bytes (RFC 8032). */
 export const publicKeyOfSeed = (seed: Uint8Array): Uint8Array => signingKey(seed).publicKey;
