@@ -34,6 +34,8 @@ export interface DiscoveryLinkOptions {
   open: OpenMulticast;
   /** For tests. Default {@link decodeMdns}. */
   decode?: (datagram: Uint8Array) => MdnsMessage | undefined;
+  /** How many boxes of a network have been heard on this link and are there. */
+  others(network: string): number;
   heard(network: string, announcement: Announcement, instance: string, source: string): void;
 }
 
@@ -44,6 +46,12 @@ const QUERY_AFTER_MS = [20, 1_000, 3_000];
 const QUERY_SPREAD_MS = 100;
 /** A box says some five things a minute when it starts and two at once when asked; a flood is cut to this, on each link. */
 const LIMITS = { burst: 20, perSecond: 4, totalPerSecond: 100, maxSources: 256 };
+
+/** In the header's third byte (RFC 1035, 4.1.1). */
+const RESPONSE = 0x80;
+/** The second of two that are the same comes so soon. */
+const TWIN_MS = 1_000;
+const MOST_TWINS = 256;
 
 interface Published {
   network: LocalNetwork;
@@ -62,6 +70,8 @@ export class DiscoveryLink {
   private readonly limiter: SourceLimiter;
   private readonly published = new Map<string, Published>();
   private cancelQueries: (() => void)[] = [];
+  /** What was read last, by its hash. */
+  private readonly lately = new Map<number | bigint, { family: IpFamily; atMs: number }>();
 
   constructor(private readonly options: DiscoveryLinkOptions) {
     const { link, timers, log, open } = options;
@@ -140,6 +150,7 @@ export class DiscoveryLink {
         publication: new Publication({
           timers: this.options.timers,
           random: this.options.random,
+          others: () => this.options.others(network.id),
           send: () => void this.announce(entry),
         }),
       };
@@ -190,6 +201,7 @@ export class DiscoveryLink {
     // Others' messages count for nothing; ours are counted before they are read, which is what costs.
     if (!mayConcernUs(datagram) || !this.limiter.takes(from.address, this.options.timers.monotonicMs()))
       return;
+    if (this.isTwin(family, datagram)) return;
     const message = (this.options.decode ?? decodeMdns)(datagram);
     if (message === undefined) return;
     if (message.kind === "query") {
@@ -203,6 +215,22 @@ export class DiscoveryLink {
         this.unseal(sealed, instance, from.address);
       }
     }
+  }
+
+  /** What is said by IPv6 and IPv4 is the same to the last byte, and read once. */
+  private isTwin(family: IpFamily, datagram: Uint8Array): boolean {
+    // Every box asks the same question.
+    if (((datagram[2] ?? 0) & RESPONSE) === 0) return false;
+    const key = Bun.hash(datagram);
+    const nowMs = this.options.timers.monotonicMs();
+    const known = this.lately.get(key);
+    if (known && known.family !== family && nowMs - known.atMs < TWIN_MS) {
+      this.lately.delete(key);
+      return true;
+    }
+    if (this.lately.size >= MOST_TWINS) this.lately.clear();
+    this.lately.set(key, { family, atMs: nowMs });
+    return false;
   }
 
   private unseal(sealed: Uint8Array, instance: string, source: string): void {

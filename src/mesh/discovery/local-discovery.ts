@@ -132,6 +132,7 @@ export class LocalDiscovery {
       log,
       open,
       ...(decode ? { decode } : {}),
+      others: (network) => this.table.count(network, entry.name),
       heard: (network, announcement, instance, source) =>
         this.heard(entry.name, network, announcement, instance, source),
     });

@@ -4,6 +4,8 @@ export interface PublicationOptions {
   timers: Timers;
   /** 0 up to but not 1. */
   random(): number;
+  /** How many others publish the like here. */
+  others(): number;
   /** Publishes it once more. */
   send(): void;
 }
@@ -19,6 +21,11 @@ const ANSWER_MIN_MS = 20;
 const ANSWER_SPREAD_MS = 300;
 /** RFC 6762, 6: the same record at most once a second. */
 const LEAST_PAUSE_MS = 1_000;
+/**
+ * All boxes on a link together answer so often, however many they are: each has to read what every other says, and whoever
+ * comes new needs some of them at once and not all.
+ */
+const ANSWER_SHARE_MS = 100;
 
 /**
  * When one network's announcement is made on one interface: at once, then 1, 2, 4 … 256 seconds later, then every
@@ -44,12 +51,16 @@ export class Publication {
     this.cancelAnswer = undefined;
   }
 
-  /** Somebody asks: an answer follows within a third of a second, or once a second has passed since the last. */
+  /**
+   * Somebody asks: an answer follows within a third of a second, or once a second has passed since the last; where there are
+   * many others, within their number times {@link ANSWER_SHARE_MS}.
+   */
   asked(): void {
     if (this.cancelAnswer) return;
-    const { timers, random } = this.options;
-    const waitMs = ANSWER_MIN_MS + random() * ANSWER_SPREAD_MS;
-    const earliestMs = this.sentMs + LEAST_PAUSE_MS - timers.monotonicMs();
+    const { timers, random, others } = this.options;
+    const shareMs = others() * ANSWER_SHARE_MS;
+    const waitMs = ANSWER_MIN_MS + random() * Math.max(ANSWER_SPREAD_MS, shareMs);
+    const earliestMs = this.sentMs + Math.max(LEAST_PAUSE_MS, shareMs) - timers.monotonicMs();
     this.cancelAnswer = timers.after(Math.max(waitMs, earliestMs), () => {
       this.cancelAnswer = undefined;
       this.send();

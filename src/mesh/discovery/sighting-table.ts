@@ -55,6 +55,13 @@ export class SightingTable {
       .map(({ sighting }) => sighting);
   }
 
+  count(network: string, interfaceName: string): number {
+    let count = 0;
+    for (const entry of this.entries.values())
+      if (entry.network === network && entry.sighting.interface === interfaceName) count += 1;
+    return count;
+  }
+
   private hasRoomFor({ network, source }: Entry): boolean {
     let ofSource = 0;
     for (const entry of this.entries.values()) {

@@ -72,6 +72,25 @@ describe("local discovery", () => {
     for (const box of early) expect(box.seen()).toContain(peer(4));
   });
 
+  test("lets a box that comes late to forty others hear of some at once and of all soon, ten a second", () => {
+    const { time, links } = world();
+    const early = Array.from({ length: 40 }, (_, index) => virtualBox(links, index + 1));
+    for (const { discovery } of early) discovery.start();
+    time.advance(40_000);
+    links.frames.length = 0;
+    const late = virtualBox(links, 41);
+    late.discovery.start();
+    time.advance(1_000);
+    const atOnce = late.seen().length;
+    expect(atOnce).toBeGreaterThan(2);
+    expect(atOnce).toBeLessThan(25);
+    time.advance(8_000);
+    expect(late.seen()).toHaveLength(40);
+    // It asks three times within three seconds. What was to be announced by itself is among them.
+    const answers = links.frames.filter(({ family, from }) => family === 4 && from !== "192.0.2.41");
+    expect(answers.length).toBeLessThan(2.5 * 40);
+  });
+
   test("works on a link without IPv4, and on one without IPv6", () => {
     for (const text of ["fe80::", "192.0.2."]) {
       const { time, links } = world();
