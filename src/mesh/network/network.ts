@@ -20,7 +20,7 @@ import { lostAddresses, overLostAddresses, superfluous } from "./connection-care
 import { Datagrams } from "./datagrams.ts";
 import { Dialler } from "./dialler.ts";
 import type { LoraBearer } from "./lora-carrier.ts";
-import { planNeighbours } from "./neighbour-plan.ts";
+import { CALLED_AT_ONCE, planNeighbours, soughtNeighbours } from "./neighbour-plan.ts";
 import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
 import { PeerSessions } from "./peer-sessions.ts";
@@ -100,6 +100,8 @@ export class Network implements ControlChannel {
   private isRunning = false;
   private housekeptAtMs = Number.NEGATIVE_INFINITY;
   private rememberedAtMs = 0;
+  /** Since when it has had as many neighbours as are called at once. */
+  private fedSinceMs = 0;
   private isDirty = true;
   /** As they were when they were looked at last. */
   private links: readonly LocalInterface[] = [];
@@ -507,7 +509,7 @@ export class Network implements ControlChannel {
     const sighted = this.ways.sightedPeers();
     const plan = planNeighbours({
       self: this.peer,
-      wanted: this.options.config.neighbours,
+      wanted: this.soughtNeighbours(connected.size, nowMs),
       known: [...this.directory.all().map(({ peer }) => peer), ...sighted],
       sighted,
       bootstrap,
@@ -517,6 +519,11 @@ export class Network implements ControlChannel {
     this.straighten(connected);
     this.prune(connected);
     if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
+  }
+
+  private soughtNeighbours(connected: number, nowMs: number): number {
+    if (connected < CALLED_AT_ONCE) this.fedSinceMs = nowMs;
+    return soughtNeighbours(this.options.config.neighbours, nowMs - this.fedSinceMs);
   }
 
   private describeSelf(): void {

@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { planNeighbours } from "../../../../src/mesh/network/neighbour-plan.ts";
+import {
+  CALLED_AT_ONCE,
+  planNeighbours,
+  soughtNeighbours,
+} from "../../../../src/mesh/network/neighbour-plan.ts";
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `12D3KooW${index}`);
 const facts = (self: string, known: string[], more: Partial<Parameters<typeof planNeighbours>[0]> = {}) => ({
@@ -59,11 +63,38 @@ test("no box is the neighbour of nearly all the others", () => {
   expect(Math.max(...asked.values())).toBeLessThan(30);
 });
 
-test("boxes on the same link go before others", () => {
+test("a hundred boxes that start within a minute and a half have hardly more neighbours each than are wanted", () => {
+  const boxes = names(100);
+  const wanted = 12;
+  const links = new Map<string, Set<string>>();
+  const fedSinceMs = new Map<string, number>();
+  for (let nowMs = 0; nowMs < 150_000; nowMs += 1_000) {
+    const there = boxes.slice(0, 1 + nowMs / 900);
+    for (const box of there) {
+      const connected = links.get(box) ?? new Set();
+      links.set(box, connected);
+      if (connected.size < CALLED_AT_ONCE) fedSinceMs.set(box, nowMs);
+      const sought = soughtNeighbours(wanted, nowMs - (fedSinceMs.get(box) ?? 0));
+      const plan = planNeighbours(facts(box, there, { wanted: sought, sighted: new Set(there), connected }));
+      for (const peer of plan) {
+        connected.add(peer);
+        links.set(peer, (links.get(peer) ?? new Set()).add(box));
+      }
+    }
+  }
+  const counts = [...links.values()].map(({ size }) => size);
+  expect(counts.reduce((sum, count) => sum + count, 0) / boxes.length).toBeLessThan(1.5 * wanted);
+  expect(Math.min(...counts)).toBeGreaterThanOrEqual(wanted);
+  expect(reached(boxes, (box) => [...(links.get(box) ?? [])])).toBe(boxes.length);
+});
+
+test("boxes on the same link go before others, also those that are connected", () => {
   const boxes = names(40);
   const sighted = new Set(boxes.slice(30));
-  const plan = planNeighbours(facts("12D3KooWself", boxes, { wanted: 12, sighted }));
-  expect(plan.filter((peer) => sighted.has(peer)).length).toBeGreaterThanOrEqual(8);
+  for (const connected of [new Set<string>(), new Set(boxes.slice(0, 20))]) {
+    const plan = planNeighbours(facts("12D3KooWself", boxes, { wanted: 12, sighted, connected }));
+    expect(plan.filter((peer) => sighted.has(peer)).length).toBeGreaterThanOrEqual(8);
+  }
 });
 
 test("those that it began with are asked only while it has hardly anybody else", () => {
