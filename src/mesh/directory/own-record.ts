@@ -16,8 +16,21 @@ const OFFSET_BITS = 48;
 const OFFSET_DOMAIN = new TextEncoder().encode("omerta record sequence 1\0");
 /** Two boxes that run with the same keys would outdo each other without end. */
 const SURPASS_EVERY_MS = 60_000;
-/** A load that changes all the time is no news. */
+/** Between two records of a box. */
 const LEAST_INTERVAL_MS = 5_000;
+/** Each record goes to every member: all of a network that forms say so much together at most, ten a second. */
+const SHARE_MS = 100;
+
+export interface OwnRecordOptions {
+  /**
+   * How many times the box has started, kept through restarts: no clock is needed for the newer record to have the higher
+   * sequence. Where that was not kept, {@link OwnRecord.surpass} helps.
+   */
+  starts: number;
+  /** How many others are known. */
+  members: () => number;
+  monotonicMs: () => number;
+}
 
 /** This box's own record in one network: signed anew when something has changed, and now and then so that it is not forgotten. */
 export class OwnRecord {
@@ -28,14 +41,9 @@ export class OwnRecord {
   private described = "";
   private kept: Uint8Array | undefined;
 
-  /**
-   * @param starts how many times the box has started, kept through restarts: no clock is needed for the newer record to
-   * have the higher sequence. Where that was not kept, {@link OwnRecord.surpass} helps
-   */
   constructor(
     private readonly key: SigningKey,
-    private readonly starts: number,
-    private readonly monotonicMs: () => number,
+    private readonly options: OwnRecordOptions,
   ) {}
 
   get encoded(): Uint8Array | undefined {
@@ -47,7 +55,7 @@ export class OwnRecord {
    * state, or its keys were moved here: it would hide all new ones, so the next goes beyond it, and is due.
    */
   surpass(encoded: Uint8Array, sequence: number): void {
-    const nowMs = this.monotonicMs();
+    const nowMs = this.options.monotonicMs();
     if (sequence < this.lastSequence || (this.kept && Buffer.from(this.kept).equals(encoded))) return;
     if (nowMs - this.surpassedAtMs < SURPASS_EVERY_MS) return;
     this.surpassedAtMs = nowMs;
@@ -57,12 +65,14 @@ export class OwnRecord {
 
   /** @returns the new record when there is one to be told to others */
   update(self: SelfDescription): Uint8Array | undefined {
-    const nowMs = this.monotonicMs();
+    const nowMs = this.options.monotonicMs();
     const ageMs = nowMs - this.signedAtMs;
+    // A load that changes all the time is no news.
     const { load: _load, chain, capability, ...rest } = self;
     const described = JSON.stringify([rest, Buffer.from(chain).toString("base64"), capability?.leases]);
     const isDue = ageMs >= RENEW_EVERY_MS;
-    if (!isDue && (described === this.described || ageMs < LEAST_INTERVAL_MS)) return undefined;
+    const leastMs = Math.max(LEAST_INTERVAL_MS, this.options.members() * SHARE_MS);
+    if (!isDue && (described === this.described || ageMs < leastMs)) return undefined;
     this.sequence = Math.min(this.lastSequence + 1, Number.MAX_SAFE_INTEGER);
     this.kept = encodeRecord({ ...self, sequence: this.sequence }, this.key);
     this.described = described;
@@ -71,7 +81,7 @@ export class OwnRecord {
   }
 
   private get lastSequence(): number {
-    return this.sequence ?? this.starts * RECORDS_A_START + offsetOf(this.key);
+    return this.sequence ?? this.options.starts * RECORDS_A_START + offsetOf(this.key);
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { remembering } from "../../host/remembering.ts";
 import type { PeerId } from "../engine/engine-interface.ts";
 
 export interface NeighbourFacts {
@@ -72,4 +73,4 @@ function ringNeighbours(self: PeerId, known: readonly PeerId[]): PeerId[] {
 
 const distance = (a: PeerId, b: PeerId): string => hashOf(a < b ? a + b : b + a);
 
-const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
+const hashOf = remembering((text) => createHash("sha256").update(text).digest("hex").slice(0, 16));

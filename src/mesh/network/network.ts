@@ -67,6 +67,8 @@ export interface NetworkOptions {
 const TICK_MS = 1_000;
 /** Neighbours are planned, records renewed, former members expelled so often when nothing has happened. */
 const HOUSEKEEPING_MS = 15_000;
+/** In a network of many something happens all the time: housekeeping rests so many times as long as it took. */
+const REST = 20;
 /**
  * Of two that hear each other on a link one calls later, which spares both a second connection: the other's next tick, and a
  * little. Beyond a link, perhaps only one of them can call.
@@ -99,6 +101,9 @@ export class Network implements ControlChannel {
   private readonly ends: (() => void)[] = [];
   private isRunning = false;
   private housekeptAtMs = Number.NEGATIVE_INFINITY;
+  /** The last time. */
+  private tookMs = 0;
+  private expelledAtMs = Number.NEGATIVE_INFINITY;
   private rememberedAtMs = 0;
   /** Since when it has had as many neighbours as are called at once. */
   private fedSinceMs = 0;
@@ -210,7 +215,11 @@ export class Network implements ControlChannel {
       forbidden: options.forbidden,
       loopback,
     });
-    this.ownRecord = new OwnRecord(signingKey(membership.seed), starts, monotonicMs);
+    this.ownRecord = new OwnRecord(signingKey(membership.seed), {
+      starts,
+      members: () => this.directory.size,
+      monotonicMs,
+    });
     this.gossip = new Gossip({
       engine: this.engine,
       directory: this.directory,
@@ -494,11 +503,20 @@ export class Network implements ControlChannel {
 
   private tick(): void {
     const nowMs = this.options.timers.monotonicMs();
-    if (!this.isDirty && nowMs - this.housekeptAtMs < HOUSEKEEPING_MS) return;
+    const waitsMs = nowMs - this.housekeptAtMs;
+    if (waitsMs < (this.isDirty ? REST * this.tookMs : HOUSEKEEPING_MS)) return;
     this.isDirty = false;
     this.housekeptAtMs = nowMs;
+    this.keepHouse(nowMs);
+    this.tookMs = Math.min(HOUSEKEEPING_MS / REST, this.options.timers.monotonicMs() - nowMs);
+  }
+
+  private keepHouse(nowMs: number): void {
     const connected = this.connectedPeers();
-    this.expelFormerMembers(connected);
+    if (nowMs - this.expelledAtMs >= HOUSEKEEPING_MS) {
+      this.expelledAtMs = nowMs;
+      this.expelFormerMembers(connected);
+    }
     this.sessions.sweep(connected);
     if (this.nat.changes()) this.moved();
     this.relays.review();

@@ -7,9 +7,9 @@ import { description, keyNumber } from "./described.ts";
 
 const key = fixedKey(9);
 
-function ownAt(starts: number) {
+function ownAt(starts: number, members = 3) {
   const time = { nowMs: 0 };
-  const own = new OwnRecord(key, starts, () => time.nowMs);
+  const own = new OwnRecord(key, { starts, members: () => members, monotonicMs: () => time.nowMs });
   const sequence = (encoded: Uint8Array | undefined) => encoded && decodeRecord(encoded).sequence;
   return { time, own, sequence };
 }
@@ -47,6 +47,16 @@ test("many changes at once are told as one, five seconds after the last time", (
   expect(told).toEqual(Array.from({ length: 12 }, (_, index) => index * 5_000));
 });
 
+test("in a network of two hundred, twenty seconds after the last time, and at once where that was long ago", () => {
+  const { own, time } = ownAt(1, 200);
+  const told: number[] = [];
+  for (time.nowMs = 0; time.nowMs < 60_000; time.nowMs += 100)
+    if (own.update(description({ name: `at ${time.nowMs}` }))) told.push(time.nowMs);
+  expect(told).toEqual([0, 20_000, 40_000]);
+  time.nowMs = 100_000;
+  expect(own.update(description({ name: "elsewhere" }))).toBeDefined();
+});
+
 test("without any change it says so anew every half an hour", () => {
   const { own, time } = ownAt(1);
   const told: number[] = [];
@@ -70,7 +80,11 @@ test("each record is newer than the one before, through a restart as well", () =
 
 test("what is counted in two networks does not tell that it is one box, and has room for two million starts", () => {
   const first = (number: number, starts: number) => {
-    const record = new OwnRecord(keyNumber(number), starts, () => 0).update(description());
+    const record = new OwnRecord(keyNumber(number), {
+      starts,
+      members: () => 3,
+      monotonicMs: () => 0,
+    }).update(description());
     return (record && decodeRecord(record).sequence) ?? 0;
   };
   const low = (sequence: number) => sequence % 2 ** 24;
@@ -111,7 +125,9 @@ test("another record of the same sequence is outdone too: to others it looks lik
 
 test("two boxes with the same keys outdo each other once a minute, not without end", () => {
   const time = { nowMs: 0 };
-  const [a, b] = [1, 2].map((starts) => new OwnRecord(key, starts, () => time.nowMs));
+  const [a, b] = [1, 2].map(
+    (starts) => new OwnRecord(key, { starts, members: () => 3, monotonicMs: () => time.nowMs }),
+  );
   if (!a || !b) throw new Error("two");
   let told = 0;
   for (; time.nowMs < 600_000; time.nowMs += 1_000) {
