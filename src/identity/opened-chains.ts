@@ -1,16 +1,14 @@
 import { createHash } from "node:crypto";
+import { Lately } from "../host/remembering.ts";
 import type { Chain } from "./certificate.ts";
 import { openChain } from "./chain-check.ts";
 
-/** About 1 KiB each. */
-const MOST_REMEMBERED = 1_024;
-
 /**
  * Chains of one network whose signatures have been checked: a member's record comes anew whenever it has something else
- * to say, with the same certificates each time. Only what no time and no revocation can change is remembered.
+ * to say, with the same certificates each time. Only what no time and no revocation can change is remembered; about 1 KiB each.
  */
 export class OpenedChains {
-  private readonly chains = new Map<string, Chain>();
+  private readonly chains = new Lately<Chain>();
 
   constructor(private readonly network: Uint8Array) {}
 
@@ -20,7 +18,6 @@ export class OpenedChains {
     const known = this.chains.get(key);
     if (known) return known;
     const chain = openChain(bytes, this.network);
-    if (this.chains.size >= MOST_REMEMBERED) this.chains.clear();
     this.chains.set(key, chain);
     return chain;
   }

@@ -18,8 +18,13 @@ const OFFSET_DOMAIN = new TextEncoder().encode("omerta record sequence 1\0");
 const SURPASS_EVERY_MS = 60_000;
 /** Between two records of a box. */
 const LEAST_INTERVAL_MS = 5_000;
-/** Each record goes to every member: all of a network that forms say so much together at most, ten a second. */
+/**
+ * Each record goes to every member: a network that forms says ten a second in all, each box a few at once, lest those by whom
+ * it is reached are told late, and one more every so often.
+ */
 const SHARE_MS = 100;
+const LONGEST_SHARE_MS = 30_000;
+const AT_ONCE = 3;
 
 export interface OwnRecordOptions {
   /**
@@ -38,6 +43,9 @@ export class OwnRecord {
   private sequence: number | undefined;
   private surpassedAtMs = Number.NEGATIVE_INFINITY;
   private signedAtMs = Number.NEGATIVE_INFINITY;
+  /** Records that it may make for what is new, as of {@link creditAtMs}. */
+  private credit = AT_ONCE;
+  private creditAtMs = 0;
   private described = "";
   private kept: Uint8Array | undefined;
 
@@ -71,13 +79,24 @@ export class OwnRecord {
     const { load: _load, chain, capability, ...rest } = self;
     const described = JSON.stringify([rest, Buffer.from(chain).toString("base64"), capability?.leases]);
     const isDue = ageMs >= RENEW_EVERY_MS;
-    const leastMs = Math.max(LEAST_INTERVAL_MS, this.options.members() * SHARE_MS);
-    if (!isDue && (described === this.described || ageMs < leastMs)) return undefined;
+    const isNews = described !== this.described && ageMs >= LEAST_INTERVAL_MS && this.creditAt(nowMs) >= 1;
+    if (!isDue && !isNews) return undefined;
+    this.credit = Math.max(0, this.credit - 1);
     this.sequence = Math.min(this.lastSequence + 1, Number.MAX_SAFE_INTEGER);
     this.kept = encodeRecord({ ...self, sequence: this.sequence }, this.key);
     this.described = described;
     this.signedAtMs = nowMs;
     return this.kept;
+  }
+
+  private creditAt(nowMs: number): number {
+    const shareMs = Math.min(
+      LONGEST_SHARE_MS,
+      Math.max(LEAST_INTERVAL_MS, this.options.members() * SHARE_MS),
+    );
+    this.credit = Math.min(AT_ONCE, this.credit + (nowMs - this.creditAtMs) / shareMs);
+    this.creditAtMs = nowMs;
+    return this.credit;
   }
 
   private get lastSequence(): number {

@@ -26,6 +26,8 @@ const LEAST_PAUSE_MS = 1_000;
  * comes new needs some of them at once and not all.
  */
 const ANSWER_SHARE_MS = 100;
+/** Whoever has a key can pretend to be many. */
+const LONGEST_SHARE_MS = 10_000;
 
 /**
  * When one network's announcement is made on one interface: at once, then 1, 2, 4 … 256 seconds later, then every
@@ -53,12 +55,12 @@ export class Publication {
 
   /**
    * Somebody asks: an answer follows within a third of a second, or once a second has passed since the last; where there are
-   * many others, within their number times {@link ANSWER_SHARE_MS}.
+   * many others, within their number times {@link ANSWER_SHARE_MS}, ten seconds at most.
    */
   asked(): void {
     if (this.cancelAnswer) return;
     const { timers, random, others } = this.options;
-    const shareMs = others() * ANSWER_SHARE_MS;
+    const shareMs = Math.min(LONGEST_SHARE_MS, others() * ANSWER_SHARE_MS);
     const waitMs = ANSWER_MIN_MS + random() * Math.max(ANSWER_SPREAD_MS, shareMs);
     const earliestMs = this.sentMs + Math.max(LEAST_PAUSE_MS, shareMs) - timers.monotonicMs();
     this.cancelAnswer = timers.after(Math.max(waitMs, earliestMs), () => {

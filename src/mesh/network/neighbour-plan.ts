@@ -6,6 +6,8 @@ export interface NeighbourFacts {
   self: PeerId;
   /** How many to keep in touch with. */
   wanted: number;
+  /** How many that are not connected may be called beyond the ring's and those by hash: see {@link CallAllowance}. */
+  mayCall: number;
   /** Members that are known, in any order. */
   known: readonly PeerId[];
   /** Heard of on a link of ours lately. */
@@ -18,44 +20,67 @@ export interface NeighbourFacts {
 /** How many of the wanted are neighbours on the ring of all members, so that no group of boxes closes itself off. */
 const RING = 4;
 
-/** So many are called at once by a box that has fewer. */
-export const CALLED_AT_ONCE = 6;
+/** So many are chosen by hash alone, whoever calls: nobody fills all places of a box by calling it. */
+const BY_HASH = 3;
+/** Fewer connections than these, and all are called at once. */
+const HARDLY_ANY = 2;
 const ONE_MORE_EVERY_MS = 5_000;
 
 /**
- * How many neighbours a box looks for by itself, up to those that it is to have in all: some at once, then one more every
- * few seconds. Others call it meanwhile: where all of a network start together, as after a power cut, each would have
- * twice as many as it wants otherwise. Pure.
- * @param fedForMs for how long it has had {@link CALLED_AT_ONCE} or more; 0 while it has fewer
+ * How many boxes are called at a time beyond those that the plan is bound to: none at first, then one more every few seconds
+ * while nobody comes. Others call this box meanwhile: where all of a network start together, as after a power cut, each
+ * would have twice as many neighbours as it wants otherwise. Once it has had them, it does not wait for others again.
  */
-export const soughtNeighbours = (most: number, fedForMs: number): number =>
-  Math.min(most, CALLED_AT_ONCE + Math.floor(fedForMs / ONE_MORE_EVERY_MS));
+export class CallAllowance {
+  private most = 0;
+  private gainedMs = 0;
+
+  /** @param connected how many there are now */
+  at(nowMs: number, connected: number): number {
+    if (connected > this.most) {
+      this.most = connected;
+      this.gainedMs = nowMs;
+    }
+    if (connected < HARDLY_ANY) return Number.POSITIVE_INFINITY;
+    return Math.floor((nowMs - this.gainedMs) / ONE_MORE_EVERY_MS);
+  }
+}
 
 /**
  * With whom a box keeps in touch: its neighbours on the ring of all members' hashes (whoever follows this rule is in
- * one connected whole with all the others), then boxes on its own links, then any: those that it is connected with first,
- * whoever has called, or each that comes would be called by all that were there; the others by a hash that differs from box
- * to box so that nobody is everybody's neighbour. While fewer than two are connected, those that it began with too.
+ * one connected whole with all the others), then boxes on its own links, then any; of these a few by a hash that differs from
+ * box to box, so that nobody is everybody's neighbour, then those that it is connected with, whoever has called, then
+ * as many others as it may call. While fewer than two are connected, those that it began with too.
  * Pure; the same facts give the same plan.
  */
 export function planNeighbours(facts: NeighbourFacts): PeerId[] {
-  const { self, wanted, sighted, bootstrap, connected } = facts;
+  const { self, wanted, mayCall, sighted, bootstrap, connected } = facts;
   const known = [...new Set(facts.known)].filter((peer) => peer !== self);
   const plan = new Set<PeerId>();
   const add = (peers: readonly PeerId[], most = wanted) => {
     for (const peer of peers) if (plan.size < most) plan.add(peer);
   };
   add(ringNeighbours(self, known), Math.min(RING, wanted));
-  const inTurn = (peers: readonly PeerId[]) =>
+  const byDistance = (peers: readonly PeerId[]) =>
     peers
-      .map((peer) => ({ peer, turn: `${connected.has(peer) ? 0 : 1}${distance(self, peer)}` }))
-      .sort((a, b) => (a.turn < b.turn ? -1 : 1))
+      .map((peer) => ({ peer, distance: hashOf(self < peer ? self + peer : peer + self) }))
+      .sort((a, b) => (a.distance < b.distance ? -1 : 1))
       .map(({ peer }) => peer);
-  const isSighted = (peer: PeerId) => sighted.has(peer);
-  add(inTurn(known.filter(isSighted)));
-  add(inTurn(known.filter((peer) => !isSighted(peer))));
-  const others = [...connected].filter((peer) => !bootstrap.includes(peer)).length;
-  if (others < 2) for (const peer of bootstrap) if (peer !== self) plan.add(peer);
+  const nearFirst = [
+    ...byDistance(known.filter((peer) => sighted.has(peer))),
+    ...byDistance(known.filter((peer) => !sighted.has(peer))),
+  ];
+  add(nearFirst, Math.min(RING + BY_HASH, wanted));
+  let called = 0;
+  for (const near of [true, false]) {
+    const there = nearFirst.filter((peer) => sighted.has(peer) === near);
+    add(there.filter((peer) => connected.has(peer)));
+    const others = there.filter((peer) => !connected.has(peer) && !plan.has(peer)).slice(0, mayCall - called);
+    called += others.length;
+    add(others);
+  }
+  const strangers = [...connected].filter((peer) => !bootstrap.includes(peer)).length;
+  if (strangers < HARDLY_ANY) for (const peer of bootstrap) if (peer !== self) plan.add(peer);
   return [...plan];
 }
 
@@ -70,7 +95,5 @@ function ringNeighbours(self: PeerId, known: readonly PeerId[]): PeerId[] {
     return entry ? [entry.peer] : [];
   });
 }
-
-const distance = (a: PeerId, b: PeerId): string => hashOf(a < b ? a + b : b + a);
 
 const hashOf = remembering((text) => createHash("sha256").update(text).digest("hex").slice(0, 16));

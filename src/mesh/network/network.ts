@@ -20,7 +20,7 @@ import { lostAddresses, overLostAddresses, superfluous } from "./connection-care
 import { Datagrams } from "./datagrams.ts";
 import { Dialler } from "./dialler.ts";
 import type { LoraBearer } from "./lora-carrier.ts";
-import { CALLED_AT_ONCE, planNeighbours, soughtNeighbours } from "./neighbour-plan.ts";
+import { CallAllowance, planNeighbours } from "./neighbour-plan.ts";
 import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
 import { PeerSessions } from "./peer-sessions.ts";
@@ -67,8 +67,12 @@ export interface NetworkOptions {
 const TICK_MS = 1_000;
 /** Neighbours are planned, records renewed, former members expelled so often when nothing has happened. */
 const HOUSEKEEPING_MS = 15_000;
-/** In a network of many something happens all the time: housekeeping rests so many times as long as it took. */
+/**
+ * In a network of many something happens all the time: between two begins of housekeeping lies so many times what it took,
+ * up to some seconds. A box that has hardly anybody looks for others at each tick.
+ */
 const REST = 20;
+const LONGEST_REST_MS = 5_000;
 /**
  * Of two that hear each other on a link one calls later, which spares both a second connection: the other's next tick, and a
  * little. Beyond a link, perhaps only one of them can call.
@@ -101,12 +105,10 @@ export class Network implements ControlChannel {
   private readonly ends: (() => void)[] = [];
   private isRunning = false;
   private housekeptAtMs = Number.NEGATIVE_INFINITY;
-  /** The last time. */
-  private tookMs = 0;
+  private restMs = 0;
   private expelledAtMs = Number.NEGATIVE_INFINITY;
   private rememberedAtMs = 0;
-  /** Since when it has had as many neighbours as are called at once. */
-  private fedSinceMs = 0;
+  private readonly callAllowance = new CallAllowance();
   private isDirty = true;
   /** As they were when they were looked at last. */
   private links: readonly LocalInterface[] = [];
@@ -504,15 +506,17 @@ export class Network implements ControlChannel {
   private tick(): void {
     const nowMs = this.options.timers.monotonicMs();
     const waitsMs = nowMs - this.housekeptAtMs;
-    if (waitsMs < (this.isDirty ? REST * this.tookMs : HOUSEKEEPING_MS)) return;
+    if (waitsMs < (this.isDirty ? this.restMs : HOUSEKEEPING_MS)) return;
     this.isDirty = false;
     this.housekeptAtMs = nowMs;
-    this.keepHouse(nowMs);
-    this.tookMs = Math.min(HOUSEKEEPING_MS / REST, this.options.timers.monotonicMs() - nowMs);
+    const connected = this.connectedPeers();
+    this.keepHouse(nowMs, connected);
+    const tookMs = this.options.timers.monotonicMs() - nowMs;
+    this.restMs = connected.size < 2 ? 0 : Math.min(LONGEST_REST_MS, REST * tookMs);
+    if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
   }
 
-  private keepHouse(nowMs: number): void {
-    const connected = this.connectedPeers();
+  private keepHouse(nowMs: number, connected: ReadonlySet<PeerId>): void {
     if (nowMs - this.expelledAtMs >= HOUSEKEEPING_MS) {
       this.expelledAtMs = nowMs;
       this.expelFormerMembers(connected);
@@ -527,7 +531,8 @@ export class Network implements ControlChannel {
     const sighted = this.ways.sightedPeers();
     const plan = planNeighbours({
       self: this.peer,
-      wanted: this.soughtNeighbours(connected.size, nowMs),
+      wanted: this.options.config.neighbours,
+      mayCall: this.callAllowance.at(nowMs, connected.size),
       known: [...this.directory.all().map(({ peer }) => peer), ...sighted],
       sighted,
       bootstrap,
@@ -536,12 +541,6 @@ export class Network implements ControlChannel {
     this.dialler.want(plan.filter((peer) => !connected.has(peer)));
     this.straighten(connected);
     this.prune(connected);
-    if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
-  }
-
-  private soughtNeighbours(connected: number, nowMs: number): number {
-    if (connected < CALLED_AT_ONCE) this.fedSinceMs = nowMs;
-    return soughtNeighbours(this.options.config.neighbours, nowMs - this.fedSinceMs);
   }
 
   private describeSelf(): void {

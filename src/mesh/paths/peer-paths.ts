@@ -181,6 +181,8 @@ export class PeerPaths {
     }
     // It leads here: it may lead there too.
     if (path && !isProven(path)) path.prover.hint();
+    // What is no way for this box is one for the peer: perhaps it knows that ours has failed.
+    if (!path) this.ways.lookAtChosen(undefined);
   }
 
   private answered({ path: number, sequence, observed }: Body & { kind: "answer" }): void {

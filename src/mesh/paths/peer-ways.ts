@@ -94,7 +94,7 @@ export class PeerWays {
    */
   by(from: PathTarget, interfaceName: string | undefined): Path | undefined {
     const known = this.paths.to(from);
-    if (known || isSuperseded(from.by, this.known())) return known;
+    if (known || isSuperseded(from.by, this.asKnown())) return known;
     const learned = this.paths.learn(this.host.classify(from, interfaceName ?? zoneOf(from)));
     learned?.start();
     return learned;
@@ -186,7 +186,7 @@ export class PeerWays {
     for (const path of this.paths.all) path.stop();
   }
 
-  private known(): KnownWay[] {
+  private asKnown(): KnownWay[] {
     return this.paths.all.map(({ offer: { kind, target }, prover: { state } }) => ({ kind, target, state }));
   }
 

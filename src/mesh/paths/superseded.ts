@@ -9,8 +9,8 @@ export interface KnownWay {
 
 /**
  * Whether a way adds nothing to those that work but its proofs: a stream goes over the same wires as datagrams, so it is
- * for where they do not pass by themselves; and where the peer is on a link of ours, another box to forward is one on the
- * same link, which dies with it. Beyond a link it is another way. Pure.
+ * for where they do not pass by themselves; and where the peer is on a link of ours, another box to forward is most
+ * likely on the same link, which dies with it. Beyond a link it is another way. Pure.
  */
 export function isSuperseded(by: PathTarget["by"], others: readonly KnownWay[]): boolean {
   const isGood = ({ state }: KnownWay) => state === "good";

@@ -47,14 +47,22 @@ test("many changes at once are told as one, five seconds after the last time", (
   expect(told).toEqual(Array.from({ length: 12 }, (_, index) => index * 5_000));
 });
 
-test("in a network of two hundred, twenty seconds after the last time, and at once where that was long ago", () => {
+test("in a network of two hundred, three times like that, and then every twenty seconds", () => {
   const { own, time } = ownAt(1, 200);
   const told: number[] = [];
-  for (time.nowMs = 0; time.nowMs < 60_000; time.nowMs += 100)
+  for (time.nowMs = 0; time.nowMs < 80_000; time.nowMs += 100)
     if (own.update(description({ name: `at ${time.nowMs}` }))) told.push(time.nowMs);
-  expect(told).toEqual([0, 20_000, 40_000]);
-  time.nowMs = 100_000;
-  expect(own.update(description({ name: "elsewhere" }))).toBeDefined();
+  expect(told.slice(0, 3)).toEqual([0, 5_000, 10_000]);
+  expect(told.slice(3).map((atMs) => Math.round(atMs / 1_000))).toEqual([20, 40, 60]);
+});
+
+test("in a network of thousands, every thirty seconds", () => {
+  const { own, time } = ownAt(1, 2_000);
+  let told = 0;
+  for (time.nowMs = 0; time.nowMs < 600_000; time.nowMs += 1_000)
+    if (own.update(description({ name: `at ${time.nowMs}` }))) told += 1;
+  expect(told).toBeGreaterThanOrEqual(20);
+  expect(told).toBeLessThanOrEqual(23);
 });
 
 test("without any change it says so anew every half an hour", () => {

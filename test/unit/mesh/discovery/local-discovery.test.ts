@@ -342,6 +342,30 @@ describe("local discovery under attack", () => {
       ),
     });
 
+  test("reads what comes by IPv6 and IPv4 once, and by one of them as often as it comes", () => {
+    const { time, links } = world();
+    let read = 0;
+    const box = virtualBox(links, 1, {
+      decode: (datagram) => {
+        read += 1;
+        return decodeMdns(datagram);
+      },
+    });
+    box.discovery.start();
+    time.advance(10_000);
+    const said = announcement(77, ["192.0.2.77"], "00000000000000cc", false, sharedKey(1));
+    const hear = (family: 4 | 6) => {
+      read = 0;
+      links.inject("lan", family, family === 4 ? "192.0.2.77" : "fe80::77", said);
+      return read;
+    };
+    expect([hear(4), hear(6), hear(6), hear(6), hear(4)]).toEqual([1, 0, 1, 1, 0]);
+    expect(hear(4)).toBe(1);
+    time.advance(1_500);
+    expect(hear(6)).toBe(1);
+    expect(box.seen()).toEqual([peer(77)]);
+  });
+
   test("believes no announcement that was recorded on another link beyond addresses of its own, and no old goodbye", async () => {
     const { time, links } = world();
     const [one, two] = [virtualBox(links, 1), virtualBox(links, 2)];

@@ -1,15 +1,12 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import {
-  CALLED_AT_ONCE,
-  planNeighbours,
-  soughtNeighbours,
-} from "../../../../src/mesh/network/neighbour-plan.ts";
+import { CallAllowance, planNeighbours } from "../../../../src/mesh/network/neighbour-plan.ts";
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `12D3KooW${index}`);
 const facts = (self: string, known: string[], more: Partial<Parameters<typeof planNeighbours>[0]> = {}) => ({
   self,
   wanted: 6,
+  mayCall: Number.POSITIVE_INFINITY,
   known,
   sighted: new Set<string>(),
   bootstrap: [],
@@ -63,29 +60,63 @@ test("no box is the neighbour of nearly all the others", () => {
   expect(Math.max(...asked.values())).toBeLessThan(30);
 });
 
-test("a hundred boxes that start within a minute and a half have hardly more neighbours each than are wanted", () => {
-  const boxes = names(100);
-  const wanted = 12;
-  const links = new Map<string, Set<string>>();
-  const fedSinceMs = new Map<string, number>();
-  for (let nowMs = 0; nowMs < 150_000; nowMs += 1_000) {
-    const there = boxes.slice(0, 1 + nowMs / 900);
-    for (const box of there) {
+/** Boxes that come one after the other, and what each is connected with in the end. @param answers whether one can be reached */
+function grown(boxes: string[], everyMs: number, untilMs: number, answers: (box: string) => boolean) {
+  const links = new Map<string, Set<string>>(boxes.map((box) => [box, new Set()]));
+  const allowances = new Map(boxes.map((box) => [box, new CallAllowance()]));
+  for (let nowMs = 0; nowMs < untilMs; nowMs += 1_000) {
+    const there = boxes.slice(0, 1 + nowMs / everyMs);
+    for (const box of there.filter(answers)) {
       const connected = links.get(box) ?? new Set();
-      links.set(box, connected);
-      if (connected.size < CALLED_AT_ONCE) fedSinceMs.set(box, nowMs);
-      const sought = soughtNeighbours(wanted, nowMs - (fedSinceMs.get(box) ?? 0));
-      const plan = planNeighbours(facts(box, there, { wanted: sought, sighted: new Set(there), connected }));
-      for (const peer of plan) {
+      const mayCall = allowances.get(box)?.at(nowMs, connected.size) ?? 0;
+      const sighted = new Set(there.filter(answers));
+      for (const peer of planNeighbours(facts(box, boxes, { wanted: 12, mayCall, sighted, connected }))) {
+        if (!there.includes(peer) || !answers(peer)) continue;
         connected.add(peer);
-        links.set(peer, (links.get(peer) ?? new Set()).add(box));
+        links.get(peer)?.add(box);
       }
     }
   }
+  return links;
+}
+
+test("a hundred boxes that start within a minute and a half have not twice the neighbours that they want", () => {
+  const boxes = names(100);
+  const links = grown(boxes, 900, 180_000, () => true);
   const counts = [...links.values()].map(({ size }) => size);
-  expect(counts.reduce((sum, count) => sum + count, 0) / boxes.length).toBeLessThan(1.5 * wanted);
-  expect(Math.min(...counts)).toBeGreaterThanOrEqual(wanted);
+  expect(counts.reduce((sum, count) => sum + count, 0) / boxes.length).toBeLessThan(18);
+  expect(Math.min(...counts)).toBeGreaterThanOrEqual(12);
   expect(reached(boxes, (box) => [...(links.get(box) ?? [])])).toBe(boxes.length);
+});
+
+test("the few of many that still answer find each other all the same, as after the way to all the others is cut", () => {
+  const boxes = names(100);
+  const site = boxes.filter((_, index) => index % 10 === 0);
+  const links = grown(boxes, 1, 240_000, (box) => site.includes(box));
+  expect(reached(site, (box) => [...(links.get(box) ?? [])])).toBe(site.length);
+  for (const box of site) expect(links.get(box)?.size).toBeGreaterThanOrEqual(6);
+});
+
+test("whoever has lost boxes that it had does not wait for others to call", () => {
+  const allowance = new CallAllowance();
+  expect(allowance.at(1_000, 1)).toBe(Number.POSITIVE_INFINITY);
+  expect(allowance.at(2_000, 7)).toBe(0);
+  expect(allowance.at(12_000, 7)).toBe(2);
+  expect(allowance.at(13_000, 9)).toBe(0);
+  expect(allowance.at(600_000, 3)).toBeGreaterThan(100);
+  expect(allowance.at(601_000, 4)).toBeGreaterThan(100);
+});
+
+test("three places are given by hash, whoever calls", () => {
+  const boxes = names(60);
+  const sighted = new Set(boxes);
+  const callers = new Set(boxes.slice(0, 20));
+  const without = planNeighbours(facts("12D3KooWself", boxes, { wanted: 12, sighted }));
+  const plan = planNeighbours(
+    facts("12D3KooWself", boxes, { wanted: 12, sighted, mayCall: 0, connected: callers }),
+  );
+  expect(plan.slice(0, 7)).toEqual(without.slice(0, 7));
+  expect(plan.slice(7).every((peer) => callers.has(peer))).toBe(true);
 });
 
 test("boxes on the same link go before others, also those that are connected", () => {

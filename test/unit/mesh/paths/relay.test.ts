@@ -206,6 +206,13 @@ test("a box answers what comes by a third one, and takes it up as a way only whe
       [a, b].some((to) => to !== from && target.endpoint.address === to.addressOn(lan));
     if (from === r || !isDirect) carry(from, target, datagram);
   };
+  const chosen = () => b.paths.status("a").find((path) => path.chosen)?.target.by;
+  for (let waitedMs = 0; chosen() !== "relay" && waitedMs < 30_000; waitedMs += 100)
+    network.time.advance(100);
+  // One side has noticed: it proves by the third, and so the other looks too.
+  network.time.advance(3_000);
+  const straight = a.paths.status("b").filter(({ target }) => target.by === "udp");
+  expect(straight.map(({ state }) => state)).toEqual(["dead"]);
   network.time.advance(20_000);
   expect(relayed(a, b).map(({ state }) => state)).toEqual(["good"]);
 });
