@@ -1,4 +1,4 @@
-/** A power of two more than a directory of members holds (2,000), so that going through all of them finds each again. */
+/** Half of it is more than a directory of members holds (2,000), so that going through all of them finds each again. */
 const DEFAULT_MOST = 4_096;
 
 /**

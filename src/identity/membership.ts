@@ -2,7 +2,7 @@ import type { Clock } from "../host/clock.ts";
 import { Admitting } from "./admitting.ts";
 import { keptPeers, readPeers } from "./bootstrap-peers.ts";
 import { CertificateError, type Chain, encodeChain } from "./certificate.ts";
-import { entriesOf, isSameKey, keysOf, keyText, openChain } from "./chain-check.ts";
+import { entriesOf, isSameKey, keysOf, keyText } from "./chain-check.ts";
 import { because, chainProblem, memberOf } from "./chain-judgement.ts";
 import { CheckedMembers } from "./checked-members.ts";
 import { Credentials, type MembershipStore } from "./credentials.ts";
@@ -163,7 +163,7 @@ export class Membership implements Passport {
   }
 
   proofAgainst(chain: Uint8Array): Uint8Array | undefined {
-    const revoked = standsOn(openChain(chain, this.networkKey), this.kept.standing.out);
+    const revoked = standsOn(this.opened.open(chain), this.kept.standing.out);
     return revoked && Uint8Array.from(revoked.bytes);
   }
 
@@ -242,7 +242,7 @@ export class Membership implements Passport {
    * @throws {CertificateError} when the chain is none of this network
    */
   closeInviteOf(chain: Uint8Array): Uint8Array | undefined {
-    const opened = openChain(chain, this.networkKey);
+    const opened = this.opened.open(chain);
     const entry = entriesOf(opened).find(({ subject }) => isSameKey(subject, opened[0].subject));
     if (entry === undefined || entry.single || this.kept.standing.closed.has(keyText(entry.invite))) {
       return undefined;
@@ -290,7 +290,7 @@ export class Membership implements Passport {
    * @throws {CertificateError} when they are not this box's, or do not hold
    */
   take(chain: Uint8Array): boolean {
-    const opened = openChain(chain, this.networkKey);
+    const opened = this.opened.open(chain);
     if (!isSameKey(opened[0].subject, this.publicKey)) {
       throw new CertificateError("chain.0.subject", "is not this box");
     }
@@ -331,7 +331,7 @@ export class Membership implements Passport {
     this.store.update((data) => {
       data.networkSeed ??= other.networkSeed;
     });
-    const chain = openChain(toBytes(other.chain), this.networkKey);
+    const chain = this.opened.open(toBytes(other.chain));
     if (isSameKey(chain[0].subject, this.publicKey)) this.replaceBy(chain);
     else if (this.problem !== undefined && this.problemOf(chain) === undefined) {
       this.credentials.replace(chain, signingKey(toBytes(other.memberSeed)), other.generation);

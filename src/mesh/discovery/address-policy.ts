@@ -1,6 +1,6 @@
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import { remembering } from "../../host/remembering.ts";
 import type { LocalInterface, LocalSighting } from "./discovery-interface.ts";
-import { canonicalIp, isInPrefix } from "./ip-address.ts";
 import type { Announcement } from "./sealed-announcement.ts";
 
 /** How far an address reaches (RFC 6890 and the registries that it made). */

@@ -1,6 +1,6 @@
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import { addressScope } from "./address-policy.ts";
 import type { LocalInterface } from "./discovery-interface.ts";
-import { canonicalIp, isInPrefix } from "./ip-address.ts";
 
 /** What of others' records may be dialled depends on. */
 export interface DialRules {

@@ -1,8 +1,8 @@
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import type { Logger } from "../../host/log.ts";
 import { SourceLimiter } from "../../host/source-limiter.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { LocalInterface } from "./discovery-interface.ts";
-import { canonicalIp, isInPrefix } from "./ip-address.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { announcementOf, type LocalNetwork, wordsOf } from "./local-network.ts";
 import {

@@ -1,6 +1,6 @@
+import { isInPrefix } from "../../host/ip-address.ts";
 import { publicKeyOf } from "../engine/peer-id.ts";
 import type { LocalInterface } from "./discovery-interface.ts";
-import { isInPrefix } from "./ip-address.ts";
 import { type Announcement, MAX_ADDRESSES } from "./sealed-announcement.ts";
 
 /** One network, as far as it is told on local links. */

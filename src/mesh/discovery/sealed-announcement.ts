@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { bytesToIp, ipToBytes } from "./ip-address.ts";
+import { bytesToIp, ipToBytes } from "../../host/ip-address.ts";
 
 /** What of libsodium is used here, as in index.js of sodium-native 5.1.0, which brings no types. */
 interface Sodium {

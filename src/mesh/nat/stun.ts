@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { bytesToIp, canonicalIp, ipToBytes } from "../discovery/ip-address.ts";
+import { bytesToIp, canonicalIp, ipToBytes } from "../../host/ip-address.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 
 /** A message of STUN (RFC 8489), as far as a Binding needs it. */

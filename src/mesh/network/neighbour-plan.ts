@@ -23,7 +23,7 @@ const RING = 4;
 /** So many are chosen by hash alone, whoever calls: nobody fills all places of a box by calling it. */
 const BY_HASH = 3;
 /** Fewer connections than these, and all are called at once. */
-const HARDLY_ANY = 2;
+export const HARDLY_ANY = 2;
 const ONE_MORE_EVERY_MS = 5_000;
 
 /**
@@ -66,18 +66,15 @@ export function planNeighbours(facts: NeighbourFacts): PeerId[] {
       .map((peer) => ({ peer, distance: hashOf(self < peer ? self + peer : peer + self) }))
       .sort((a, b) => (a.distance < b.distance ? -1 : 1))
       .map(({ peer }) => peer);
-  const nearFirst = [
-    ...byDistance(known.filter((peer) => sighted.has(peer))),
-    ...byDistance(known.filter((peer) => !sighted.has(peer))),
-  ];
-  add(nearFirst, Math.min(RING + BY_HASH, wanted));
-  let called = 0;
-  for (const near of [true, false]) {
-    const there = nearFirst.filter((peer) => sighted.has(peer) === near);
-    add(there.filter((peer) => connected.has(peer)));
-    const others = there.filter((peer) => !connected.has(peer) && !plan.has(peer)).slice(0, mayCall - called);
-    called += others.length;
+  const near = byDistance(known.filter((peer) => sighted.has(peer)));
+  const far = byDistance(known.filter((peer) => !sighted.has(peer)));
+  add([...near, ...far], Math.min(RING + BY_HASH, wanted));
+  let left = mayCall;
+  for (const peers of [near, far]) {
+    add(peers.filter((peer) => connected.has(peer)));
+    const others = peers.filter((peer) => !connected.has(peer) && !plan.has(peer)).slice(0, left);
     add(others);
+    left -= others.length;
   }
   const strangers = [...connected].filter((peer) => !bootstrap.includes(peer)).length;
   if (strangers < HARDLY_ANY) for (const peer of bootstrap) if (peer !== self) plan.add(peer);

@@ -20,7 +20,7 @@ import { lostAddresses, overLostAddresses, superfluous } from "./connection-care
 import { Datagrams } from "./datagrams.ts";
 import { Dialler } from "./dialler.ts";
 import type { LoraBearer } from "./lora-carrier.ts";
-import { CallAllowance, planNeighbours } from "./neighbour-plan.ts";
+import { CallAllowance, HARDLY_ANY, planNeighbours } from "./neighbour-plan.ts";
 import { NetworkTunnels } from "./network-tunnels.ts";
 import { ObservedNat } from "./observed-nat.ts";
 import { PeerSessions } from "./peer-sessions.ts";
@@ -512,7 +512,7 @@ export class Network implements ControlChannel {
     const connected = this.connectedPeers();
     this.keepHouse(nowMs, connected);
     const tookMs = this.options.timers.monotonicMs() - nowMs;
-    this.restMs = connected.size < 2 ? 0 : Math.min(LONGEST_REST_MS, REST * tookMs);
+    this.restMs = connected.size < HARDLY_ANY ? 0 : Math.min(LONGEST_REST_MS, REST * tookMs);
     if (nowMs - this.rememberedAtMs > REMEMBER_EVERY_MS) this.rememberPeers();
   }
 

@@ -1,9 +1,9 @@
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Directory } from "../directory/directory.ts";
 import { addressScope } from "../discovery/address-policy.ts";
 import { DialBudget } from "../discovery/dial-policy.ts";
 import type { LocalInterface, LocalSighting } from "../discovery/discovery-interface.ts";
-import { canonicalIp, isInPrefix } from "../discovery/ip-address.ts";
 import type { Engine, PeerId } from "../engine/engine-interface.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import type { Unanswered } from "../nat/nat-kind.ts";

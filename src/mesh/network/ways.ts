@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
+import { isInPrefix } from "../../host/ip-address.ts";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
-import { isInPrefix } from "../discovery/ip-address.ts";
 import type { NatKind } from "../nat/nat-interface.ts";
 import { type Endpoint, endpointText } from "../paths/endpoint.ts";
 import type { PathKind, PathOffer, PathTarget } from "../paths/paths-interface.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { isInPrefix } from "../../host/ip-address.ts";
 import type { LocalInterface } from "../discovery/discovery-interface.ts";
-import { isInPrefix } from "../discovery/ip-address.ts";
 import { parsedJson } from "./parsed-json.ts";
 import type { Runner } from "./queue-applier.ts";
 import { type Router, RouterWatch } from "./router-watch.ts";

@@ -1,5 +1,5 @@
+import { ipToBytes } from "../../host/ip-address.ts";
 import { addressScope } from "../discovery/address-policy.ts";
-import { ipToBytes } from "../discovery/ip-address.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 
 /** Families in which two ends could be relayed, the preferred first. */

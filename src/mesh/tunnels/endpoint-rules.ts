@@ -1,5 +1,5 @@
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import { addressScope } from "../discovery/address-policy.ts";
-import { canonicalIp, isInPrefix } from "../discovery/ip-address.ts";
 import type { Endpoint } from "../paths/endpoint.ts";
 import type { TunnelMessage, Whereabouts } from "./tunnel-messages.ts";
 

@@ -1,4 +1,4 @@
-import { canonicalIp, isInPrefix } from "../../mesh/discovery/ip-address.ts";
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import type { LeaseRequest } from "../request/index.ts";
 import type { Policy, PolicyRule } from "./policy.ts";
 import type { Source } from "./state.ts";

@@ -1,6 +1,6 @@
+import { bytesToIp, ipToBytes } from "../../host/ip-address.ts";
 import { type Cbor, decodeCborArray, encodeCbor, type Fields } from "../../identity/cbor.ts";
 import { KEY_BYTES, SIGNATURE_BYTES, type SigningKey, verify } from "../../identity/signing-key.ts";
-import { bytesToIp, ipToBytes } from "../../mesh/discovery/ip-address.ts";
 import {
   type LeaseRequest,
   MAX_ACTIVITY_CHARS,

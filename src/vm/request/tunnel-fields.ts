@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, diffieHellman } from "node:crypto";
 import { isIPv4 } from "node:net";
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import { addressScope } from "../../mesh/discovery/address-policy.ts";
-import { canonicalIp, isInPrefix } from "../../mesh/discovery/ip-address.ts";
 import { GUEST_LINK } from "../guest-link.ts";
 
 /** The link between a machine and its namespace: what lies in it never reaches the tunnel. */

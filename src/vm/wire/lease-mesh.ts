@@ -1,8 +1,8 @@
+import { canonicalIp, isInPrefix } from "../../host/ip-address.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Member } from "../../identity/index.ts";
-import { canonicalIp, isInPrefix } from "../../mesh/discovery/ip-address.ts";
 import { decodeLeaseAsk, type LeaseAsk, MAX_ASK_BYTES } from "../request/index.ts";
 import type { AskWay, DeskMembership, LeaseDesk } from "./lease-desk.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { multiaddr } from "@multiformats/multiaddr";
 import fc from "fast-check";
+import { bytesToIp, isInPrefix } from "../../../../src/host/ip-address.ts";
 import {
   addressesForMembers,
   addressScope,
@@ -14,7 +15,6 @@ import {
   MAX_ADDRESSES_OF_PEER,
 } from "../../../../src/mesh/discovery/dial-policy.ts";
 import type { LocalInterface } from "../../../../src/mesh/discovery/discovery-interface.ts";
-import { bytesToIp, isInPrefix } from "../../../../src/mesh/discovery/ip-address.ts";
 import { ethernet, peer, publicKey } from "./virtual-link.ts";
 
 const SPECIAL = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createRequire } from "node:module";
 import fc from "fast-check";
-import { bytesToIp } from "../../../../src/mesh/discovery/ip-address.ts";
+import { bytesToIp } from "../../../../src/host/ip-address.ts";
 import {
   ANNOUNCEMENT_TTL_S,
   decodeMdns,

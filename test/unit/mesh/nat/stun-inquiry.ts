@@ -1,5 +1,5 @@
+import { canonicalIp } from "../../../../src/host/ip-address.ts";
 import type { Timers } from "../../../../src/host/timers.ts";
-import { canonicalIp } from "../../../../src/mesh/discovery/ip-address.ts";
 import {
   BINDING,
   decodeStun,

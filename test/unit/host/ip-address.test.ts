@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { BlockList } from "node:net";
 import fc from "fast-check";
-import { bytesToIp, canonicalIp, ipToBytes, isInPrefix } from "../../../../src/mesh/discovery/ip-address.ts";
+import { bytesToIp, canonicalIp, ipToBytes, isInPrefix } from "../../../src/host/ip-address.ts";
 
 const fourBytes = fc.uint8Array({ minLength: 4, maxLength: 4 });
 /** Many zero groups, as real ones have. */

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { remembering } from "../../host/remembering.ts";
+import { remembering } from "./remembering.ts";
 
 /** 4 or 16 bytes in network order; undefined for what is no address, or has a zone. */
 export function ipToBytes(text: string): Uint8Array | undefined {
