@@ -39,7 +39,8 @@ export class SeenRequests {
     // Put behind the others: it is the one that asked last.
     this.all.delete(requester);
     this.all.set(requester, known);
-    known.later.set(id, createdAt);
+    // One id may come with several times: it goes with the latest of them, or that one could be let in again.
+    known.later.set(id, Math.max(createdAt, known.later.get(id) ?? createdAt));
     while (known.later.size > this.most.each) forgetEarliest(known);
     for (const first of this.all.keys()) {
       if (this.all.size <= this.most.requesters) return;

@@ -36,6 +36,14 @@ describe("requests that were seen", () => {
     expect(seen.kept().map(({ requester }) => requester)).toEqual([keyOf(1), keyOf(3)]);
   });
 
+  test("are remembered by the latest of their times, where one id came with several", () => {
+    const seen = new SeenRequests([], { requesters: 6, each: 4 });
+    seen.add(asked(1, 40, 0));
+    seen.add(asked(1, 5, 0));
+    for (const number of [2, 3, 4, 5]) seen.add(asked(number, 10 + number, 0));
+    expect(seen.has(asked(1, 40, 0))).toBe(true);
+  });
+
   test("are never more than is said, and no request that is kept is let in twice", () => {
     const step = fc.record({ number: fc.nat(60), createdAt: fc.nat(40), requester: fc.nat(5) });
     fc.assert(
