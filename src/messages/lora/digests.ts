@@ -12,14 +12,15 @@ import {
   type PartsItem,
   type ShortId,
 } from "./items.ts";
+import { Namings } from "./namings.ts";
 
-/** What has come is named once more to the neighbours, in a frame of its own if none goes for so long. */
-const RECENT_AFTER_MS = 150_000;
-/** So many are named beside what goes anyway: four bytes each. */
-const RECENT_BESIDE = 3;
 /** While so much comes all boxes differ, and what differs comes by itself. */
 const QUIET_MS = 30_000;
-const MOST_RECENT = 512;
+/** Where bundles have waited so long for the air, what differs comes by itself, and to compare would only take more of it. */
+const BUSY_AFTER_FRAMES = 20;
+/** But where that does not end it is compared all the same, for the last part of each such time. */
+const BUSY_MS = 3_600_000;
+const COMPARED_MS = 600_000;
 const MOST_GAPS = 256;
 const MOST_GONE = 8_192;
 const MOST_COMPARED = 64;
@@ -47,7 +48,7 @@ interface Gap {
  * "Range-Based Set Reconciliation", SRDS 2023), and all neighbours that hear it take part.
  */
 export class Digests {
-  private readonly recents = new Map<ShortId, number>();
+  private readonly namings: Namings;
   private readonly gaps = new Map<ShortId, Gap>();
   private readonly gone = new Set<ShortId>();
   /** Parts that are to be told, by the prefix of their ids, and when. */
@@ -55,31 +56,29 @@ export class Digests {
   /** Parts that are compared here now, by the prefix of their ids, and until when: only lists of these are answered. */
   private readonly opened = new Map<string, number>();
   private lastNewMs = Number.NEGATIVE_INFINITY;
+  private busySinceMs: number | undefined;
 
-  constructor(private readonly context: LoraContext) {}
+  constructor(private readonly context: LoraContext) {
+    this.namings = new Namings(context);
+  }
 
   /** It is here now. */
   onCame(short: ShortId): void {
     this.lastNewMs = this.context.nowMs;
     this.gaps.delete(short);
     this.gone.delete(short);
-    this.recents.set(short, this.context.nowMs);
-    for (const oldest of this.recents.keys()) {
-      if (this.recents.size <= MOST_RECENT) break;
-      this.recents.delete(oldest);
-    }
+    this.namings.add(short);
   }
 
   /** It is named to neighbours, as what has come is: one may lack it that no comparison finds. */
   name(short: ShortId): void {
-    if (!this.recents.has(short) && this.recents.size < MOST_RECENT)
-      this.recents.set(short, this.context.nowMs);
+    this.namings.addWhereRoom(short);
   }
 
   /** It is not in custody any more, and need not come again: others may have it still. */
   onGone(short: ShortId): void {
     this.gaps.delete(short);
-    this.recents.delete(short);
+    this.namings.forget(short);
     this.gone.add(short);
     for (const oldest of this.gone) {
       if (this.gone.size <= MOST_GONE) break;
@@ -113,8 +112,8 @@ export class Digests {
 
   onFingerprint(from: LinkAddress, { count, sum }: Fingerprint): void {
     const own = this.context.stock.fingerprint();
-    if (own.count === count && own.sum === sum) return;
-    if (this.context.nowMs - this.lastNewMs > QUIET_MS)
+    if (own.count === count && own.sum === sum) this.context.neighbourhood.hasSame(from);
+    else if (this.context.nowMs - this.lastNewMs > QUIET_MS && this.mayCompare())
       this.compareLater(from, "", this.context.frames(1, 6));
   }
 
@@ -148,26 +147,19 @@ export class Digests {
     if (isSame && lacking.length === 0) this.compares.delete(prefix);
   }
 
-  get isRecentDue(): boolean {
-    const [oldest] = this.recents.values();
-    return oldest !== undefined && oldest + RECENT_AFTER_MS <= this.context.nowMs;
-  }
-
   get isDue(): boolean {
-    return this.isRecentDue || this.nextMs <= this.context.nowMs;
+    return this.nextMs <= this.context.nowMs;
   }
 
   /** When there is something to say next, in ms; Infinity: there is not. */
   get nextMs(): number {
-    const [oldest = Number.POSITIVE_INFINITY] = this.recents.values();
     const gaps = [...this.gaps.values()].map(({ dueMs }) => dueMs);
-    return Math.min(oldest + RECENT_AFTER_MS, ...gaps, ...this.compares.values());
+    return Math.min(this.namings.nextMs, ...gaps, ...this.compares.values());
   }
 
   /** @param most so many at most; all that are there go when they are due */
   recent(isAlone: boolean, goingOn: ReadonlySet<ShortId>, most: number): IdsItem | undefined {
-    const count = this.isRecentDue ? MAX_IDS : isAlone ? 0 : RECENT_BESIDE;
-    const ids = [...this.recents.keys()].filter((id) => !goingOn.has(id)).slice(0, Math.min(count, most));
+    const ids = this.namings.next(isAlone, goingOn, most);
     return ids.length > 0 ? { kind: "recent", ids } : undefined;
   }
 
@@ -186,6 +178,10 @@ export class Digests {
   parts(): (PartsItem | ListItem)[] {
     const { stock, nowMs } = this.context;
     const due = [...this.compares].filter(([, atMs]) => atMs <= nowMs);
+    if (due.length > 0 && !this.mayCompare()) {
+      for (const [prefix] of due) this.compares.delete(prefix);
+      return [];
+    }
     return due.map(([prefix]) => {
       const isList = prefix !== "" && (stock.fitsList(prefix) || prefix.length >= MAX_PREFIX);
       if (!isList) return { kind: "parts", prefix, sums: stock.parts(prefix) };
@@ -195,11 +191,26 @@ export class Digests {
   }
 
   onSaid(item: IdsItem | AskItem | PartsItem | ListItem): void {
-    if (item.kind === "recent") for (const id of item.ids) this.recents.delete(id);
+    if (item.kind === "recent") this.namings.onNamed(item.ids, this.isBusy);
     if (item.kind === "want") this.onAsked(item.ids);
     if (item.kind !== "parts" && item.kind !== "list") return;
     this.compares.delete(item.prefix);
     this.open(item.prefix);
+  }
+
+  /** Whether bundles for everyone have waited for the air for long. */
+  private get isBusy(): boolean {
+    const { stock, nowMs, frameMs } = this.context;
+    const sinceMs = nowMs - BUSY_AFTER_FRAMES * frameMs;
+    return [...stock.waiting].some(({ person, dueMs = nowMs }) => person === undefined && dueMs < sinceMs);
+  }
+
+  /** Whether comparing takes air from nothing else, or it is its turn all the same. */
+  private mayCompare(): boolean {
+    const { nowMs } = this.context;
+    if (this.isBusy) this.busySinceMs ??= nowMs;
+    else this.busySinceMs = undefined;
+    return this.busySinceMs === undefined || (nowMs - this.busySinceMs) % BUSY_MS >= BUSY_MS - COMPARED_MS;
   }
 
   private onAsked(ids: readonly ShortId[]): void {

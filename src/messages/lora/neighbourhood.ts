@@ -5,6 +5,8 @@ import type { HeardBox } from "./items.ts";
 const AWAY_AFTER_MS = 50 * 60_000;
 /** More are forgotten, those that do not say that they hear us and the longest unheard first: addresses cost an attacker nothing. */
 const MAX_BOXES = 128;
+/** Until all that are near have most likely been heard, after one was that was not known. */
+const SETTLED_MS = 10 * 60_000;
 /** How much the newest frame counts. */
 const WEIGHT = 0.12;
 /** Before anything is known. */
@@ -18,7 +20,7 @@ export const ONE_HOP = 8;
 /** So many frames in a row that it did not answer, and it is out of reach until it is heard. */
 const SILENT_AFTER = 5;
 /** A share of frames that arrive from which on one transmission is believed to reach it. */
-const SURE_QUALITY = 0.6;
+const SURE_QUALITY = 0.5;
 
 export interface NearBox {
   readonly address: LinkAddress;
@@ -34,11 +36,14 @@ export interface NearBox {
   hears: ReadonlyMap<LinkAddress, number>;
   /** Frames in a row that it should have answered. */
   unanswered: number;
+  /** When it last said that it has just what is here for everyone; -Infinity: never. */
+  sameAtMs: number;
 }
 
 /** The boxes that are heard here, how well, and whom they hear. */
 export class Neighbourhood {
   private readonly boxes = new Map<LinkAddress, NearBox>();
+  private newAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly own: LinkAddress,
@@ -50,6 +55,7 @@ export class Neighbourhood {
     const nowMs = this.nowMs();
     const known = this.boxes.get(address);
     if (!known) {
+      this.newAtMs = nowMs;
       if (this.boxes.size >= MAX_BOXES) this.forgetOne();
       this.boxes.set(address, {
         address,
@@ -60,10 +66,12 @@ export class Neighbourhood {
         isMutual: undefined,
         hears: new Map(),
         unanswered: 0,
+        sameAtMs: Number.NEGATIVE_INFINITY,
       });
       return true;
     }
     const wasAway = !this.isNear(address);
+    if (wasAway) this.newAtMs = nowMs;
     const missed = (number - known.lastNumber - 1) & 0xff;
     if (missed < MOST_MISSED) known.inQuality *= (1 - WEIGHT) ** missed;
     known.inQuality += WEIGHT * (1 - known.inQuality);
@@ -98,6 +106,17 @@ export class Neighbourhood {
     if (!box) return;
     box.outQuality += 0.04 * (Number(hasAnswered) - box.outQuality);
     box.unanswered = hasAnswered ? 0 : box.unanswered + 1;
+  }
+
+  /** Whether nobody has come for long: then whoever is near is known. */
+  get isSettled(): boolean {
+    return this.nowMs() - this.newAtMs > SETTLED_MS;
+  }
+
+  /** It has just what is here for everyone, by its own word. */
+  hasSame(address: LinkAddress): void {
+    const box = this.boxes.get(address);
+    if (box) box.sameAtMs = this.nowMs();
   }
 
   isNear(address: LinkAddress): boolean {
@@ -140,6 +159,18 @@ export class Neighbourhood {
   /** Whom a box reaches, as far as is known: those that say that they hear it, and those that it hears. */
   reachedBy(address: LinkAddress): ReadonlySet<LinkAddress> {
     return new Set([...(this.boxes.get(address)?.hears.keys() ?? []), ...this.around(address)]);
+  }
+
+  /** Those that hear this box and alone of them reach somebody whom it does not reach itself. */
+  soleWays(): readonly NearBox[] {
+    const listeners = this.near().filter(({ isMutual }) => isMutual !== false);
+    const near = new Set([this.own, ...listeners.map(({ address }) => address)]);
+    const ways = new Map<LinkAddress, number>();
+    const beyond = (address: LinkAddress) => [...this.reachedBy(address)].filter((other) => !near.has(other));
+    const reached = new Map(listeners.map((box) => [box, beyond(box.address)]));
+    for (const others of reached.values())
+      for (const other of others) ways.set(other, (ways.get(other) ?? 0) + 1);
+    return listeners.filter((box) => reached.get(box)?.some((other) => ways.get(other) === 1));
   }
 
   /** For a hello: those that are heard best. */

@@ -1,0 +1,120 @@
+import type { LoraContext } from "./context.ts";
+import { MAX_IDS, type ShortId } from "./items.ts";
+import type { NearBox } from "./neighbourhood.ts";
+import type { Carried } from "./stock.ts";
+
+/** What has come is named to the neighbours, in a frame of its own if none goes for so long; each further time so much later. */
+const NAMED_AFTER_MS = 150_000;
+/** What has been named once is named early, beside what goes anyway, only so little before it is due again. */
+const EARLY_MS = NAMED_AFTER_MS / 3;
+/** So many are named beside what goes anyway: four bytes each. */
+const BESIDE = 3;
+const MOST = 512;
+/** So often something is named again while a neighbour is not known to have it who is the only way to others: elsewhere it comes round. */
+const MOST_AGAIN = 8;
+/** Where bundles wait for the air, so many times later. */
+const LATER_WHERE_BUSY = 8;
+
+interface Naming {
+  dueMs: number;
+  /** How often it has been named. */
+  times: number;
+}
+
+/** What has come lately and is named to the neighbours: who lacks it asks for it, who has it tells by naming it too. */
+export class Namings {
+  private readonly namings = new Map<ShortId, Naming>();
+
+  constructor(private readonly context: Pick<LoraContext, "nowMs" | "stock" | "neighbourhood">) {}
+
+  /** It has come now. */
+  add(short: ShortId): void {
+    this.namings.set(short, { dueMs: this.context.nowMs + NAMED_AFTER_MS, times: 0 });
+    for (const oldest of this.namings.keys()) {
+      if (this.namings.size <= MOST) break;
+      this.namings.delete(oldest);
+    }
+  }
+
+  /** As what has come, if there is room: one neighbour may lack it that no comparison finds. */
+  addWhereRoom(short: ShortId): void {
+    if (!this.namings.has(short) && this.namings.size < MOST) this.add(short);
+  }
+
+  forget(short: ShortId): void {
+    this.namings.delete(short);
+  }
+
+  get isDue(): boolean {
+    return this.nextMs <= this.context.nowMs;
+  }
+
+  /** When one is to be named in a frame of its own, in ms; Infinity: none is. */
+  get nextMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const [short, { dueMs }] of this.namings) if (!this.goesItself(short)) next = Math.min(next, dueMs);
+    return next;
+  }
+
+  /**
+   * What to name now.
+   * @param isAlone nothing else is in the frame
+   * @param goingOn what goes itself in the same frame
+   * @param most so many at most; all that are there go when one is due
+   */
+  next(isAlone: boolean, goingOn: ReadonlySet<ShortId>, most: number): ShortId[] {
+    const { nowMs } = this.context;
+    const isNeedless = this.needless();
+    // Until it is due somebody may come who lacks it.
+    for (const [short, { dueMs, times }] of this.namings)
+      if (dueMs <= nowMs && isNeedless(short, times)) this.namings.delete(short);
+    const count = Math.min(most, this.isDue ? MAX_IDS : isAlone ? 0 : BESIDE);
+    const next: ShortId[] = [];
+    for (const [short, { dueMs, times }] of this.namings) {
+      if (next.length >= count) break;
+      const isEarly = times > 0 && dueMs > nowMs + EARLY_MS;
+      if (isEarly || goingOn.has(short) || this.goesItself(short)) continue;
+      if (!isNeedless(short, times)) next.push(short);
+    }
+    return next;
+  }
+
+  /** They have been named. @param isBusy bundles have to wait for the air here */
+  onNamed(ids: readonly ShortId[], isBusy: boolean): void {
+    const isNeedless = this.needless();
+    for (const id of ids) {
+      const naming = this.namings.get(id);
+      if (!naming) continue;
+      this.namings.delete(id);
+      const times = naming.times + 1;
+      if (times > MOST_AGAIN || isNeedless(id, times)) continue;
+      const afterMs = NAMED_AFTER_MS * times * (isBusy ? LATER_WHERE_BUSY : 1);
+      this.namings.set(id, { times, dueMs: this.context.nowMs + afterMs });
+    }
+  }
+
+  /** It waits for the air to go from here to everyone: who asked for it would have it twice. */
+  private goesItself(short: ShortId): boolean {
+    const { stock, nowMs } = this.context;
+    const carried = stock.byShortId(short);
+    return carried?.dueMs !== undefined && carried.dueMs <= nowMs && carried.person === undefined;
+  }
+
+  /** Whether it need not be named that has been so often: by what is known now. */
+  private needless(): (short: ShortId, times: number) => boolean {
+    const { stock, neighbourhood } = this.context;
+    const listeners = neighbourhood.near().filter(({ isMutual }) => isMutual !== false);
+    const isAnyoneKnown = listeners.length > 0 && neighbourhood.isSettled;
+    const soleWays = neighbourhood.soleWays();
+    return (short, times) => {
+      const carried = stock.byShortId(short);
+      if (!carried) return true;
+      const isKnown = (box: NearBox) => isKnownTo(box, carried);
+      return times === 0 ? isAnyoneKnown && listeners.every(isKnown) : soleWays.every(isKnown);
+    };
+  }
+}
+
+/** Whether it has it by its own word. */
+const isKnownTo = ({ address, sameAtMs }: NearBox, { has, sinceMs }: Carried): boolean =>
+  has.has(address) || sameAtMs > sinceMs;
