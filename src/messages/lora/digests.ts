@@ -18,7 +18,7 @@ import { Namings } from "./namings.ts";
 const QUIET_MS = 30_000;
 /** Where bundles have waited so long for the air, what differs comes by itself, and to compare would only take more of it. */
 const BUSY_AFTER_FRAMES = 20;
-/** But where that does not end it is compared all the same, for the last part of each such time. */
+/** But where that does not end it is compared all the same: for a while, once in each such time. */
 const BUSY_MS = 3_600_000;
 const COMPARED_MS = 600_000;
 const MOST_GAPS = 256;
@@ -56,7 +56,7 @@ export class Digests {
   /** Parts that are compared here now, by the prefix of their ids, and until when: only lists of these are answered. */
   private readonly opened = new Map<string, number>();
   private lastNewMs = Number.NEGATIVE_INFINITY;
-  private busySinceMs: number | undefined;
+  private comparedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly context: LoraContext) {
     this.namings = new Namings(context);
@@ -157,7 +157,7 @@ export class Digests {
     return Math.min(this.namings.nextMs, ...gaps, ...this.compares.values());
   }
 
-  /** @param most so many at most; all that are there go when they are due */
+  /** What is named, see {@link Namings.next}. */
   recent(isAlone: boolean, goingOn: ReadonlySet<ShortId>, most: number): IdsItem | undefined {
     const ids = this.namings.next(isAlone, goingOn, most);
     return ids.length > 0 ? { kind: "recent", ids } : undefined;
@@ -208,9 +208,10 @@ export class Digests {
   /** Whether comparing takes air from nothing else, or it is its turn all the same. */
   private mayCompare(): boolean {
     const { nowMs } = this.context;
-    if (this.isBusy) this.busySinceMs ??= nowMs;
-    else this.busySinceMs = undefined;
-    return this.busySinceMs === undefined || (nowMs - this.busySinceMs) % BUSY_MS >= BUSY_MS - COMPARED_MS;
+    if (nowMs < this.comparedUntilMs || !this.isBusy) return true;
+    if (nowMs < this.comparedUntilMs + BUSY_MS - COMPARED_MS) return false;
+    this.comparedUntilMs = nowMs + COMPARED_MS;
+    return true;
   }
 
   private onAsked(ids: readonly ShortId[]): void {

@@ -35,7 +35,7 @@ export interface HaveItem {
 export const ARRIVED = 255;
 
 /**
- * `recent`: of what is for everyone, these have come lately.
+ * `recent`: these are here, and have come lately, or may have been lost near.
  * `refuse`: these are not taken, whoever sends them.
  */
 export interface IdsItem {

@@ -268,6 +268,7 @@ export class LoraMessages {
   private onRefused(from: LinkAddress, carried: Carried | undefined): void {
     if (!carried) return;
     carried.believed.add(from);
+    if (carried.person === undefined) carried.refusedBy.add(from);
     this.handingOn.onRefused(carried, from);
     this.vouching.onRefused(carried, from);
   }

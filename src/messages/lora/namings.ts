@@ -10,7 +10,7 @@ const EARLY_MS = NAMED_AFTER_MS / 3;
 /** So many are named beside what goes anyway: four bytes each. */
 const BESIDE = 3;
 const MOST = 512;
-/** So often something is named again while a neighbour is not known to have it who is the only way to others: elsewhere it comes round. */
+/** So often something is named again while a neighbour is not known to have it who is the only way to others; else comparing finds it. */
 const MOST_AGAIN = 8;
 /** Where bundles wait for the air, so many times later. */
 const LATER_WHERE_BUSY = 8;
@@ -21,7 +21,7 @@ interface Naming {
   times: number;
 }
 
-/** What has come lately and is named to the neighbours: who lacks it asks for it, who has it tells by naming it too. */
+/** What has come lately and is named to the neighbours: who lacks it asks for it. */
 export class Namings {
   private readonly namings = new Map<ShortId, Naming>();
 
@@ -29,16 +29,15 @@ export class Namings {
 
   /** It has come now. */
   add(short: ShortId): void {
+    this.namings.delete(short);
+    if (!this.makeRoom())
+      for (const oldest of [...this.namings.keys()].slice(0, 1)) this.namings.delete(oldest);
     this.namings.set(short, { dueMs: this.context.nowMs + NAMED_AFTER_MS, times: 0 });
-    for (const oldest of this.namings.keys()) {
-      if (this.namings.size <= MOST) break;
-      this.namings.delete(oldest);
-    }
   }
 
   /** As what has come, if there is room: one neighbour may lack it that no comparison finds. */
   addWhereRoom(short: ShortId): void {
-    if (!this.namings.has(short) && this.namings.size < MOST) this.add(short);
+    if (!this.namings.has(short) && this.makeRoom()) this.add(short);
   }
 
   forget(short: ShortId): void {
@@ -57,12 +56,13 @@ export class Namings {
   }
 
   /**
-   * What to name now.
+   * What to name now; what is due and need not be named is forgotten.
    * @param isAlone nothing else is in the frame
    * @param goingOn what goes itself in the same frame
-   * @param most so many at most; all that are there go when one is due
+   * @param most so many at most; where one is due all go that were not named yet, or are due soon
    */
   next(isAlone: boolean, goingOn: ReadonlySet<ShortId>, most: number): ShortId[] {
+    if (this.namings.size === 0) return [];
     const { nowMs } = this.context;
     const isNeedless = this.needless();
     // Until it is due somebody may come who lacks it.
@@ -100,18 +100,28 @@ export class Namings {
     return carried?.dueMs !== undefined && carried.dueMs <= nowMs && carried.person === undefined;
   }
 
-  /** Whether it need not be named that has been so often: by what is known now. */
+  /** Whether something need not be named that has been so often, by what is known now. */
   private needless(): (short: ShortId, times: number) => boolean {
     const { stock, neighbourhood } = this.context;
     const listeners = neighbourhood.near().filter(({ isMutual }) => isMutual !== false);
-    const isAnyoneKnown = listeners.length > 0 && neighbourhood.isSettled;
-    const soleWays = neighbourhood.soleWays();
+    const areAllKnown = listeners.length > 0 && neighbourhood.isSettled;
+    let soleWays: readonly NearBox[] | undefined;
     return (short, times) => {
       const carried = stock.byShortId(short);
       if (!carried) return true;
-      const isKnown = (box: NearBox) => isKnownTo(box, carried);
-      return times === 0 ? isAnyoneKnown && listeners.every(isKnown) : soleWays.every(isKnown);
+      // It is named again by whoever seeks its recipient, and no hello tells who has it.
+      if (carried.person !== undefined) return times > 0 || carried.isHandedOn || !carried.isSought;
+      if (times === 0) return areAllKnown && listeners.every((box) => isKnownTo(box, carried));
+      soleWays ??= neighbourhood.soleWays();
+      return soleWays.every((box) => isKnownTo(box, carried) || carried.refusedBy.has(box.address));
     };
+  }
+
+  /** What has been named gives way, to what has not. @returns whether there is room now */
+  private makeRoom(): boolean {
+    if (this.namings.size < MOST) return true;
+    for (const [short, { times }] of this.namings) if (times > 0) return this.namings.delete(short);
+    return false;
   }
 }
 

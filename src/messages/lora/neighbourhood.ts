@@ -147,7 +147,7 @@ export class Neighbourhood {
     return ONE_HOP / (Math.max(LEAST_QUALITY, box.inQuality) * Math.max(LEAST_QUALITY, box.outQuality));
   }
 
-  /** Who has surely heard what this box has sent: it hears them, or they it, well. */
+  /** Who has most likely heard what this box has sent: it hears them, or they it, well. */
   around(address: LinkAddress): ReadonlySet<LinkAddress> {
     const around = new Set<LinkAddress>();
     for (const [other, quality] of this.boxes.get(address)?.hears ?? [])
@@ -163,14 +163,16 @@ export class Neighbourhood {
 
   /** Those that hear this box and alone of them reach somebody whom it does not reach itself. */
   soleWays(): readonly NearBox[] {
-    const listeners = this.near().filter(({ isMutual }) => isMutual !== false);
+    const listeners = this.near().filter(({ isMutual }) => isMutual === true);
     const near = new Set([this.own, ...listeners.map(({ address }) => address)]);
+    const reached = new Map(listeners.map((box) => [box, this.reachedBy(box.address)]));
+    /** By how many of them each box is reached. */
     const ways = new Map<LinkAddress, number>();
-    const beyond = (address: LinkAddress) => [...this.reachedBy(address)].filter((other) => !near.has(other));
-    const reached = new Map(listeners.map((box) => [box, beyond(box.address)]));
     for (const others of reached.values())
       for (const other of others) ways.set(other, (ways.get(other) ?? 0) + 1);
-    return listeners.filter((box) => reached.get(box)?.some((other) => ways.get(other) === 1));
+    const isSole = (others: ReadonlySet<LinkAddress>) =>
+      [...others].some((other) => !near.has(other) && ways.get(other) === 1);
+    return [...reached].filter(([, others]) => isSole(others)).map(([box]) => box);
   }
 
   /** For a hello: those that are heard best. */

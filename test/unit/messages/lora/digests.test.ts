@@ -50,22 +50,37 @@ describe("comparing with neighbours", () => {
     expect(digests.parts()).toEqual([]);
   });
 
-  test("waits while bundles wait for the air, and begins when they have gone", () => {
+  test("waits while bundles wait for the air, but for some minutes of each hour, and begins when they have gone", () => {
     const { holdUp, letGo, time, saidOfOthers } = digestsOfABox();
     holdUp();
     time.advance(5 * MINUTE_MS);
-    expect(saidOfOthers()).toEqual([]);
+    const said = Array.from({ length: 6 * 60 }, () => saidOfOthers().length);
+    expect(time.monotonicMs()).toBe((6 + 6 * 60) * MINUTE_MS);
+    expect(said.slice(0, 5)).toEqual([1, 1, 1, 1, 1]);
+    expect(said.slice(15, 45).every((count) => count === 0)).toBe(true);
+    const times = said.filter((count) => count > 0).length;
+    expect(times).toBeGreaterThan(30);
+    expect(times).toBeLessThan(80);
     letGo();
     expect(saidOfOthers()).toEqual(["parts"]);
   });
 
-  test("has a share of the time all the same where bundles never cease to wait", () => {
-    const { holdUp, time, saidOfOthers } = digestsOfABox();
+  test("is answered where bundles wait for the air at both ends: who has not compared for long joins in", () => {
+    const { digests, holdUp, time, saidOfOthers } = digestsOfABox();
     holdUp();
-    let times = 0;
-    for (let minute = 0; minute < 6 * 60; minute += 1) if (saidOfOthers().length > 0) times += 1;
-    expect(time.monotonicMs()).toBe((1 + 6 * 60) * MINUTE_MS);
-    expect(times).toBeGreaterThan(30);
-    expect(times).toBeLessThan(80);
+    time.advance(5 * MINUTE_MS);
+    const isAnswered = () => {
+      digests.onParts(OTHER, { kind: "parts", prefix: "", sums: Array.from({ length: 16 }, () => 1) });
+      time.advance(MINUTE_MS);
+      const parts = digests.parts();
+      for (const part of parts) digests.onSaid(part);
+      return parts.length > 0;
+    };
+    expect(saidOfOthers()).toEqual(["parts"]);
+    expect(isAnswered()).toBe(true);
+    time.advance(15 * MINUTE_MS);
+    expect(isAnswered()).toBe(false);
+    time.advance(45 * MINUTE_MS);
+    expect(isAnswered()).toBe(true);
   });
 });

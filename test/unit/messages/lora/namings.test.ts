@@ -32,10 +32,10 @@ function namingsAmong(hears: Readonly<Record<number, readonly number[]>>) {
       return nowMs;
     },
   });
-  const come = (name: string): Carried => {
+  const come = (name: string, person?: Uint8Array): Carried => {
     const id = name.padEnd(64, "0") as Carried["id"];
     const carried = carriedOf(id, {
-      ...{ kind: "check-in", priority: "check-in", senderHash: 1, person: undefined },
+      ...{ kind: "check-in", priority: "check-in", senderHash: 1, person },
       ...{ origin: OWN, sinceMs: nowMs, airBytes: 120 },
     });
     stock.add(carried);
@@ -144,6 +144,55 @@ describe("what has come", () => {
     carried.has.add(3);
     pass(100 * NAMED_AFTER_MS);
     expect(name(carried)).toBe(false);
+  });
+
+  test("is not offered again to the only way that refuses it", () => {
+    const { come, name, pass } = namingsAmong({ 2: [3], 3: [2, 9] });
+    const carried = come("f2");
+    pass(NAMED_AFTER_MS);
+    expect(name(carried)).toBe(true);
+    carried.refusedBy.add(3);
+    pass(100 * NAMED_AFTER_MS);
+    expect(name(carried)).toBe(false);
+  });
+
+  test("is named once each time that its recipient is sought, whatever hellos say of what is for everyone, and not when it has gone on", () => {
+    const { namings, neighbourhood, come, name, pass } = namingsAmong({ 2: [3], 3: [2, 9] });
+    const carried = come("f3", new Uint8Array(32));
+    carried.isSought = true;
+    for (let time = 0; time < 2; time += 1) {
+      pass(NAMED_AFTER_MS);
+      neighbourhood.hasSame(2);
+      neighbourhood.hasSame(3);
+      expect(name(carried)).toBe(true);
+      pass(100 * NAMED_AFTER_MS);
+      expect(name(carried)).toBe(false);
+      namings.addWhereRoom(carried.short);
+    }
+    carried.isHandedOn = true;
+    pass(NAMED_AFTER_MS);
+    expect(name(carried)).toBe(false);
+  });
+
+  test("takes the place of what has been named already, where there is no other", () => {
+    const { namings, come, pass } = namingsAmong({ 2: [3], 3: [2, 9] });
+    for (let index = 0; index < 512; index += 1) come((0x1000_0000 + index).toString(16));
+    const sought = come("f4", new Uint8Array(32));
+    sought.isSought = true;
+    namings.forget(sought.short);
+    come("f5");
+    namings.addWhereRoom(sought.short);
+    pass(NAMED_AFTER_MS);
+    namings.onNamed(namings.next(true, NOTHING, 60), false);
+    namings.addWhereRoom(sought.short);
+    const named: number[] = [];
+    for (let frame = 0; frame < 20; frame += 1) {
+      pass(NAMED_AFTER_MS);
+      const ids = namings.next(true, NOTHING, 60);
+      named.push(...ids);
+      namings.onNamed(ids, false);
+    }
+    expect(named).toContain(sought.short);
   });
 
   test("takes bounded room, the oldest going first, and what is only sought again waits for room", () => {
