@@ -1,6 +1,7 @@
 import type { Bundle } from "../bundle/bundle.ts";
 import { isSigned } from "../bundle/bundle-codec.ts";
 import { type KeyHash, keyHashOf } from "./bundle-form.ts";
+import { forgetOldest } from "./forget-oldest.ts";
 
 /** Each is 32 bytes; the longest unused go first. */
 const MAX_KEYS = 20_000;
@@ -56,7 +57,3 @@ export class KeyBook {
 }
 
 const isSame = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
-
-function forgetOldest(of: Map<KeyHash, unknown> | Set<KeyHash>): void {
-  for (const oldest of of.keys()) return void of.delete(oldest);
-}

@@ -1,6 +1,7 @@
+import type { LinkAddress } from "../../lora/index.ts";
 import type { LoraContext } from "./context.ts";
+import { forgetOldest } from "./forget-oldest.ts";
 import { MAX_IDS, type ShortId } from "./items.ts";
-import type { NearBox } from "./neighbourhood.ts";
 import type { Carried } from "./stock.ts";
 
 /** What has come is named to the neighbours, in a frame of its own if none goes for so long; each further time so much later. */
@@ -30,14 +31,13 @@ export class Namings {
   /** It has come now. */
   add(short: ShortId): void {
     this.namings.delete(short);
-    if (!this.makeRoom())
-      for (const oldest of [...this.namings.keys()].slice(0, 1)) this.namings.delete(oldest);
-    this.namings.set(short, { dueMs: this.context.nowMs + NAMED_AFTER_MS, times: 0 });
+    if (!this.makeRoom()) forgetOldest(this.namings);
+    this.put(short);
   }
 
   /** As what has come, if there is room: one neighbour may lack it that no comparison finds. */
   addWhereRoom(short: ShortId): void {
-    if (!this.namings.has(short) && this.makeRoom()) this.add(short);
+    if (!this.namings.has(short) && this.makeRoom()) this.put(short);
   }
 
   forget(short: ShortId): void {
@@ -103,18 +103,25 @@ export class Namings {
   /** Whether something need not be named that has been so often, by what is known now. */
   private needless(): (short: ShortId, times: number) => boolean {
     const { stock, neighbourhood } = this.context;
-    const listeners = neighbourhood.near().filter(({ isMutual }) => isMutual !== false);
+    const listeners = neighbourhood.listeners();
+    // By its own word.
+    const isKnownTo = (address: LinkAddress, { has, sinceMs }: Carried) =>
+      has.has(address) || neighbourhood.hasHadSameSince(address, sinceMs);
     const areAllKnown = listeners.length > 0 && neighbourhood.isSettled;
-    let soleWays: readonly NearBox[] | undefined;
+    let soleWays: readonly LinkAddress[] | undefined;
     return (short, times) => {
       const carried = stock.byShortId(short);
       if (!carried) return true;
       // It is named again by whoever seeks its recipient, and no hello tells who has it.
       if (carried.person !== undefined) return times > 0 || carried.isHandedOn || !carried.isSought;
-      if (times === 0) return areAllKnown && listeners.every((box) => isKnownTo(box, carried));
+      if (times === 0) return areAllKnown && listeners.every((address) => isKnownTo(address, carried));
       soleWays ??= neighbourhood.soleWays();
-      return soleWays.every((box) => isKnownTo(box, carried) || carried.refusedBy.has(box.address));
+      return soleWays.every((address) => isKnownTo(address, carried) || carried.refusedBy.has(address));
     };
+  }
+
+  private put(short: ShortId): void {
+    this.namings.set(short, { dueMs: this.context.nowMs + NAMED_AFTER_MS, times: 0 });
   }
 
   /** What has been named gives way, to what has not. @returns whether there is room now */
@@ -124,7 +131,3 @@ export class Namings {
     return false;
   }
 }
-
-/** Whether it has it by its own word. */
-const isKnownTo = ({ address, sameAtMs }: NearBox, { has, sinceMs }: Carried): boolean =>
-  has.has(address) || sameAtMs > sinceMs;

@@ -119,6 +119,11 @@ export class Neighbourhood {
     if (box) box.sameAtMs = this.nowMs();
   }
 
+  /** Whether it has said so after that moment. */
+  hasHadSameSince(address: LinkAddress, sinceMs: number): boolean {
+    return (this.boxes.get(address)?.sameAtMs ?? Number.NEGATIVE_INFINITY) > sinceMs;
+  }
+
   isNear(address: LinkAddress): boolean {
     const box = this.boxes.get(address);
     return box !== undefined && this.nowMs() - box.heardAtMs < AWAY_AFTER_MS;
@@ -162,17 +167,16 @@ export class Neighbourhood {
   }
 
   /** Those that hear this box and alone of them reach somebody whom it does not reach itself. */
-  soleWays(): readonly NearBox[] {
+  soleWays(): readonly LinkAddress[] {
     const listeners = this.near().filter(({ isMutual }) => isMutual === true);
-    const near = new Set([this.own, ...listeners.map(({ address }) => address)]);
-    const reached = new Map(listeners.map((box) => [box, this.reachedBy(box.address)]));
+    const reached = new Map(listeners.map(({ address }) => [address, this.reachedBy(address)]));
     /** By how many of them each box is reached. */
     const ways = new Map<LinkAddress, number>();
     for (const others of reached.values())
       for (const other of others) ways.set(other, (ways.get(other) ?? 0) + 1);
     const isSole = (others: ReadonlySet<LinkAddress>) =>
-      [...others].some((other) => !near.has(other) && ways.get(other) === 1);
-    return [...reached].filter(([, others]) => isSole(others)).map(([box]) => box);
+      [...others].some((other) => other !== this.own && !reached.has(other) && ways.get(other) === 1);
+    return [...reached].filter(([, others]) => isSole(others)).map(([address]) => address);
   }
 
   /** For a hello: those that are heard best. */

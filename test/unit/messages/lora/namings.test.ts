@@ -216,9 +216,7 @@ describe("what has come", () => {
 describe("the only ways from here", () => {
   test("are those who alone reach somebody whom this box does not reach", () => {
     const ways = (hears: Readonly<Record<number, readonly number[]>>) =>
-      namingsAmong(hears)
-        .neighbourhood.soleWays()
-        .map(({ address }) => address);
+      namingsAmong(hears).neighbourhood.soleWays();
     expect(ways({ 2: [3], 3: [2] })).toEqual([]);
     expect(ways({ 2: [9], 3: [9] })).toEqual([]);
     expect(ways({ 2: [8, 9], 3: [9] })).toEqual([2]);
