@@ -115,7 +115,8 @@ function mendedConfig(table: Record<string, unknown>): { config: Config; problem
   const found: ConfigProblem[] = [];
   let rest: Record<string, unknown> = structuredClone(table);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const result = configSchema.safeParse(rest);
+    // As it stands: to compile the schema first takes longer than to go through it once (zod.dev, "jitless").
+    const result = configSchema.safeParse(rest, { jitless: true });
     if (result.success) {
       return { config: result.data, problems: onePerKey(found) };
     }

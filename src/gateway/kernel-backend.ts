@@ -131,7 +131,8 @@ export class KernelBackend implements GuestBackend {
     await this.communityDns.start();
     await this.shape();
     await this.links.start();
-    await this.converge();
+    // Nothing waits for it: what it looks at has just been made, and the radios are next.
+    void this.converge();
     const { ways } = this.options;
     if (ways) {
       const endWays = ways.onChange(() => void this.converge());
@@ -269,8 +270,8 @@ export class KernelBackend implements GuestBackend {
     const { uplink, guest_to_guest } = this.options.config;
     if (!uplink.allow && !guest_to_guest) return;
     this.listenToRouters();
-    setSysctl("net.ipv4.ip_forward", 1);
-    setSysctl("net.ipv6.conf.all.forwarding", 1);
+    for (const parameter of ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"])
+      if (sysctl(parameter) !== "1") setSysctl(parameter, 1);
   }
 
   /**
@@ -333,11 +334,11 @@ export class KernelBackend implements GuestBackend {
   }
 
   private async followUplink(): Promise<void> {
-    this.listenToRouters();
+    // What sets the kernel's defaults (systemd-sysctl) may do so while the box starts, and anew when a package brings some.
+    this.forward();
     const [before, way] = [this.way, this.findWay()];
     if (isDeepStrictEqual(way, before)) return;
     this.way = way;
-    this.forward();
     await this.applyRuleset();
     const { up } = way;
     if (up === before.up) return;

@@ -15,8 +15,9 @@ const PLAIN = "the same Debian without our units";
 const SSID = "Omerta Box";
 /** In both: the radios that a real board has. */
 const RADIOS = "modules_load=mac80211_hwsim mac80211_hwsim.radios=2";
-/** Looked at now and then, for to look takes time from what is measured; when it was says the kernel: its first frame may go. */
-const ON_THE_AIR = `until iw dev | grep -q 'ssid ${SSID}$'; do sleep 2; done
+/** Waited for without a look, which would take time from what is measured; when it was says the kernel: its first frame may go. */
+const ON_THE_AIR = `grep -a -q -m 1 '(ap0) entered forwarding state$' /dev/kmsg
+  until iw dev | grep -q 'ssid ${SSID}$'; do sleep 2; done
   dmesg | sed -n 's/^\\[ *\\([0-9.]*\\)\\].*(ap0) entered forwarding state$/at \\1/p' | tail -n 1
   sed 's/^/now /' /proc/uptime`;
 const BIGGEST = 12;

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { onFirstUse } from "../../host/on-first-use.ts";
 
 /** dns-packet 5.6.1, which brings no types: the records used here. */
 interface DnsAnswer {
@@ -14,12 +15,13 @@ interface DnsMessage {
   questions?: { name: string; type: string }[];
   answers?: DnsAnswer[];
 }
-const dnsPacket = createRequire(import.meta.url)("dns-packet") as {
+interface DnsPacket {
   encode(message: DnsMessage): Buffer;
   /** @throws for what is no DNS message */
   decode(bytes: Uint8Array): DnsMessage;
   AUTHORITATIVE_ANSWER: number;
-};
+}
+const dnsPacket = onFirstUse(() => createRequire(import.meta.url)("dns-packet") as DnsPacket);
 
 /** RFC 6763, 4.1. */
 export const SERVICE = "_omerta-box._udp.local";
@@ -52,7 +54,7 @@ const MAX_INSTANCES = 4;
 
 /** "Who is here?" (RFC 6763, 4), asked of all, answered to all. */
 export const encodeQuery = (): Uint8Array =>
-  dnsPacket.encode({ type: "query", questions: [{ name: SERVICE, type: "PTR" }] });
+  dnsPacket().encode({ type: "query", questions: [{ name: SERVICE, type: "PTR" }] });
 
 /**
  * An announcement, or an answer, which are the same (RFC 6762, 8.3): the service's pointer to the instance and its
@@ -65,9 +67,9 @@ export function encodeInstance({ instance, ttlS, sealed }: PublishedInstance): U
   for (let offset = 0; offset < sealed.length; offset += 255) {
     strings.push(Buffer.from(sealed.subarray(offset, offset + 255)));
   }
-  return dnsPacket.encode({
+  return dnsPacket().encode({
     type: "response",
-    flags: dnsPacket.AUTHORITATIVE_ANSWER,
+    flags: dnsPacket().AUTHORITATIVE_ANSWER,
     answers: [
       { name: SERVICE, type: "PTR", ttl: ttlS, data: name },
       { name, type: "TXT", ttl: ttlS, flush: true, data: strings },
@@ -104,7 +106,7 @@ export function decodeMdns(datagram: Uint8Array): MdnsMessage | undefined {
   if (!mayConcernUs(datagram) || recordsOf(datagram) > MAX_RECORDS) return undefined;
   let message: DnsMessage;
   try {
-    message = dnsPacket.decode(datagram);
+    message = dnsPacket().decode(datagram);
   } catch {
     return undefined;
   }

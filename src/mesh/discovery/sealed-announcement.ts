@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { bytesToIp, ipToBytes } from "../../host/ip-address.ts";
+import { onFirstUse } from "../../host/on-first-use.ts";
 
 /** What of libsodium is used here, as in index.js of sodium-native 5.1.0, which brings no types. */
 interface Sodium {
@@ -23,7 +24,7 @@ interface Sodium {
     key: Uint8Array,
   ): number;
 }
-const sodium = createRequire(import.meta.url)("sodium-native") as Sodium;
+const sodium = onFirstUse(() => createRequire(import.meta.url)("sodium-native") as Sodium);
 
 /** What a box says of itself on one link. */
 export interface Announcement {
@@ -59,7 +60,7 @@ const associated = (instance: string): Uint8Array => new TextEncoder().encode(in
 /** The key that announcements are sealed with, from a network's shared key (BLAKE2b keyed with it, over the purpose). */
 export function announcementKey(sharedKey: Uint8Array): Uint8Array {
   const key = new Uint8Array(KEY_BYTES);
-  sodium.crypto_generichash(key, PURPOSE, sharedKey);
+  sodium().crypto_generichash(key, PURPOSE, sharedKey);
   return key;
 }
 
@@ -122,7 +123,7 @@ export function sealAnnouncement(
 ): Uint8Array {
   const sealed = new Uint8Array(SEALED_BYTES);
   sealed.set(nonce);
-  sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+  sodium().crypto_aead_xchacha20poly1305_ietf_encrypt(
     sealed.subarray(NONCE_BYTES),
     encodeAnnouncement(announcement),
     associated(instance),
@@ -142,7 +143,7 @@ export function openAnnouncement(
   if (sealed.length !== SEALED_BYTES) return undefined;
   const plain = new Uint8Array(PLAIN_BYTES);
   try {
-    sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+    sodium().crypto_aead_xchacha20poly1305_ietf_decrypt(
       plain,
       null,
       sealed.subarray(NONCE_BYTES),

@@ -14,7 +14,7 @@ const orNone = (bytes: Uint8Array): Uint8Array | null => (bytes.byteLength > 0 ?
 
 function keyPairOf(privateKey: Uint8Array): { publicKey: Uint8Array; privateKey: Uint8Array } {
   const publicKey = Buffer.alloc(KEY_BYTES);
-  sodium.crypto_scalarmult_base(publicKey, privateKey);
+  sodium().crypto_scalarmult_base(publicKey, privateKey);
   return { publicKey, privateKey };
 }
 
@@ -33,7 +33,7 @@ export const noiseCrypto: ICryptoInterface = {
 
   generateX25519SharedKey(privateKey, publicKey) {
     const shared = Buffer.alloc(KEY_BYTES);
-    sodium.crypto_scalarmult(shared, flat(privateKey), flat(publicKey));
+    sodium().crypto_scalarmult(shared, flat(privateKey), flat(publicKey));
     return shared;
   },
 
@@ -42,7 +42,7 @@ export const noiseCrypto: ICryptoInterface = {
   chaCha20Poly1305Encrypt(plaintext, nonce, ad, key) {
     const message = flat(plaintext);
     const sealed = Buffer.allocUnsafe(message.byteLength + TAG_BYTES);
-    sodium.crypto_aead_chacha20poly1305_ietf_encrypt(sealed, message, orNone(ad), null, nonce, key);
+    sodium().crypto_aead_chacha20poly1305_ietf_encrypt(sealed, message, orNone(ad), null, nonce, key);
     return sealed;
   },
 
@@ -50,7 +50,7 @@ export const noiseCrypto: ICryptoInterface = {
     const sealed = flat(ciphertext);
     if (sealed.byteLength < TAG_BYTES) throw new Error("a sealed frame is shorter than its tag");
     const message = Buffer.allocUnsafe(sealed.byteLength - TAG_BYTES);
-    sodium.crypto_aead_chacha20poly1305_ietf_decrypt(message, null, sealed, orNone(ad), nonce, key);
+    sodium().crypto_aead_chacha20poly1305_ietf_decrypt(message, null, sealed, orNone(ad), nonce, key);
     return message;
   },
 };

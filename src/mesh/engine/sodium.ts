@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { onFirstUse } from "../../host/on-first-use.ts";
 
 /** What of libsodium the engine uses. The package brings no types. */
 interface Sodium {
@@ -32,4 +33,4 @@ interface Sodium {
 }
 
 // The package is CommonJS without declarations; the functions above are those of its index.js in 5.1.0.
-export const sodium = createRequire(import.meta.url)("sodium-native") as Sodium;
+export const sodium = onFirstUse(() => createRequire(import.meta.url)("sodium-native") as Sodium);

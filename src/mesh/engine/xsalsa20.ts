@@ -7,17 +7,17 @@ export const NONCE_BYTES = 24;
  * Encrypts and decrypts alike. Its state is 136 bytes, whatever passes.
  */
 export class XSalsa20 {
-  private readonly state = Buffer.alloc(sodium.crypto_stream_xor_STATEBYTES);
+  private readonly state = Buffer.alloc(sodium().crypto_stream_xor_STATEBYTES);
 
   /** @param nonce 24 bytes. @param key 32 bytes */
   constructor(nonce: Uint8Array, key: Uint8Array) {
-    sodium.crypto_stream_xor_init(this.state, nonce, key);
+    sodium().crypto_stream_xor_init(this.state, nonce, key);
   }
 
   /** @returns new memory, as long as the input */
   apply(bytes: Uint8Array): Buffer {
     const output = Buffer.allocUnsafe(bytes.byteLength);
-    if (bytes.byteLength > 0) sodium.crypto_stream_xor_update(this.state, output, bytes);
+    if (bytes.byteLength > 0) sodium().crypto_stream_xor_update(this.state, output, bytes);
     return output;
   }
 }

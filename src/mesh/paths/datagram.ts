@@ -53,7 +53,7 @@ export function seal(
   view.setUint32(5, Math.floor(counter / 2 ** 32));
   view.setUint32(9, counter % 2 ** 32);
   const header = datagram.subarray(0, HEADER_BYTES);
-  sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+  sodium().crypto_aead_chacha20poly1305_ietf_encrypt(
     datagram.subarray(HEADER_BYTES),
     body,
     header,
@@ -73,7 +73,7 @@ export function unseal(
   const body = new Uint8Array(datagram.length - DATAGRAM_OVERHEAD);
   const header = datagram.subarray(0, HEADER_BYTES);
   try {
-    sodium.crypto_aead_chacha20poly1305_ietf_decrypt(
+    sodium().crypto_aead_chacha20poly1305_ietf_decrypt(
       body,
       null,
       datagram.subarray(HEADER_BYTES),

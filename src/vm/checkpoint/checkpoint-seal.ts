@@ -67,7 +67,7 @@ export async function sealCheckpoint(
         const from = plain.subarray(piece * PIECE_BYTES, (piece + 1) * PIECE_BYTES);
         const to = sealed.subarray(piece * (PIECE_BYTES + TAG_BYTES)).subarray(0, from.length + TAG_BYTES);
         const nonce = nonceOf(index, index === count - 1);
-        sodium.crypto_aead_chacha20poly1305_ietf_encrypt(to, from, null, null, nonce, key);
+        sodium().crypto_aead_chacha20poly1305_ietf_encrypt(to, from, null, null, nonce, key);
       }
       hash.update(sealed);
       await writeAll(file, sealed, at);
@@ -141,7 +141,7 @@ function openBlock(sealed: Uint8Array, key: Uint8Array, firstIndex: number, hasL
     const to = plain.subarray(piece * PIECE_BYTES).subarray(0, from.length - TAG_BYTES);
     try {
       const nonce = nonceOf(firstIndex + piece, isLast);
-      sodium.crypto_aead_chacha20poly1305_ietf_decrypt(to, null, from, null, nonce, key);
+      sodium().crypto_aead_chacha20poly1305_ietf_decrypt(to, null, from, null, nonce, key);
     } catch {
       throw new CheckpointError("checkpoint", "was changed, or its key is another");
     }

@@ -1,3 +1,5 @@
+import { onFirstUse } from "../../../host/on-first-use.ts";
+
 /**
  * The logistic function and its inverse in whole numbers, so that every machine computes the same to the last bit.
  * Probabilities are in 1/4096; the other scale is ln(p / (1 − p)) in 1/256, from −2047 to 2047.
@@ -12,25 +14,30 @@ const KNOTS = [
 ];
 const KNOT_DISTANCE = 128;
 
-const squashed = Int32Array.from({ length: 2 * SCALE }, (_, at) => {
-  const knot = Math.floor(at / KNOT_DISTANCE);
-  const part = at % KNOT_DISTANCE;
-  const [low = 0, high = 0] = [KNOTS[knot], KNOTS[knot + 1]];
-  return Math.floor((low * (KNOT_DISTANCE - part) + high * part + KNOT_DISTANCE / 2) / KNOT_DISTANCE);
-});
+const squashed = onFirstUse(() =>
+  Int32Array.from({ length: 2 * SCALE }, (_, at) => {
+    const knot = Math.floor(at / KNOT_DISTANCE);
+    const part = at % KNOT_DISTANCE;
+    const [low = 0, high = 0] = [KNOTS[knot], KNOTS[knot + 1]];
+    return Math.floor((low * (KNOT_DISTANCE - part) + high * part + KNOT_DISTANCE / 2) / KNOT_DISTANCE);
+  }),
+);
 
-const stretched = new Int32Array(PROBABILITY_ONE);
-for (let logit = -SCALE + 1, from = 0; logit < SCALE; logit += 1) {
-  const upTo = squashed[logit + SCALE] ?? 0;
-  for (; from <= upTo; from += 1) stretched[from] = logit;
-  if (logit === SCALE - 1) stretched.fill(logit, from);
-}
+const stretched = onFirstUse(() => {
+  const table = new Int32Array(PROBABILITY_ONE);
+  for (let logit = -SCALE + 1, from = 0; logit < SCALE; logit += 1) {
+    const upTo = squash(logit);
+    for (; from <= upTo; from += 1) table[from] = logit;
+    if (logit === SCALE - 1) table.fill(logit, from);
+  }
+  return table;
+});
 
 export const clampLogit = (logit: number): number =>
   logit > SCALE - 1 ? SCALE - 1 : logit < 1 - SCALE ? 1 - SCALE : logit;
 
 /** @param logit from −2047 to 2047 @returns 1 to 4095 */
-export const squash = (logit: number): number => squashed[logit + SCALE] ?? 0;
+export const squash = (logit: number): number => squashed()[logit + SCALE] ?? 0;
 
 /** @param probability 0 to 4095 */
-export const stretch = (probability: number): number => stretched[probability] ?? 0;
+export const stretch = (probability: number): number => stretched()[probability] ?? 0;

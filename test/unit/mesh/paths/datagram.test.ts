@@ -60,7 +60,7 @@ describe("a sealed datagram", () => {
     const text =
       "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
     const sealed = new Uint8Array(text.length + 16);
-    sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+    sodium().crypto_aead_chacha20poly1305_ietf_encrypt(
       sealed,
       new TextEncoder().encode(text),
       Uint8Array.from(Buffer.from("50515253c0c1c2c3c4c5c6c7", "hex")),
