@@ -73,6 +73,8 @@ export class KernelBackend implements GuestBackend {
   private admitted: () => readonly Admitted[] = () => [];
   private way: WayOut = { up: false, interfaces: [], rateKbit: 0 };
   private stops: (() => Promise<void>)[] = [];
+  /** Whether it was this that had the kernel forward, so that somebody else has changed it since. */
+  private forwards = false;
   /** What could not be put right the last time. */
   private failure: string | undefined;
 
@@ -155,6 +157,8 @@ export class KernelBackend implements GuestBackend {
   async stop(): Promise<void> {
     await this.links.stop();
     for (const stop of this.stops.splice(0)) await stop();
+    // A round that is under way would put back what is taken away now; nothing begins another.
+    await this.converge();
     await this.sets.settled();
     await this.captiveDns.stop();
     await this.communityDns.stop();
@@ -270,8 +274,12 @@ export class KernelBackend implements GuestBackend {
     const { uplink, guest_to_guest } = this.options.config;
     if (!uplink.allow && !guest_to_guest) return;
     this.listenToRouters();
-    for (const parameter of ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"])
-      if (sysctl(parameter) !== "1") setSysctl(parameter, 1);
+    for (const parameter of ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]) {
+      if (sysctl(parameter) === "1") continue;
+      if (this.forwards) this.options.log.warn(`${parameter} was taken away from guests; putting it back`);
+      setSysctl(parameter, 1);
+    }
+    this.forwards = true;
   }
 
   /**

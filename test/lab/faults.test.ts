@@ -216,6 +216,14 @@ describeNeeding([...LAB_NEEDS, "program:curl"], "Faults", () => {
     await until("the box to be well", async () => (await box.status()).parts.every(isRunning), 15_000);
   });
 
+  test("forwarding for guests that somebody took away is put back", async () => {
+    const parameters = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+    const read = () => box.host.run(["sysctl", "-n", ...parameters]);
+    expect(await read()).toBe("1\n1\n");
+    await box.host.run(["sysctl", "-qw", ...parameters.map((name) => `${name}=0`)]);
+    await until("both to be put back", async () => (await read()) === "1\n1\n");
+  });
+
   test("the ARP table alone is put back too", async () => {
     await box.host.run(["nft", "delete", "table", "arp", "omerta_guest"]);
     const list = ["nft", "list", "chain", "arp", "omerta_guest", "input"];

@@ -38,8 +38,9 @@ export function nameAnswer(
   type: "A" | "AAAA",
 ): string[] | undefined {
   if (bytes.length > MAX_NAME_ANSWER_BYTES) return undefined;
+  const { decode } = dnsPacket();
   try {
-    const { id: answered, type: kind, rcode, questions, answers } = dnsPacket().decode(Buffer.from(bytes));
+    const { id: answered, type: kind, rcode, questions, answers } = decode(Buffer.from(bytes));
     const [question] = questions;
     if (answered !== id || kind !== "response" || question?.type !== type) return undefined;
     if (question.name.toLowerCase() !== name.toLowerCase()) return undefined;

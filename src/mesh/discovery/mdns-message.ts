@@ -104,9 +104,10 @@ function recordsOf(datagram: Uint8Array): number {
  */
 export function decodeMdns(datagram: Uint8Array): MdnsMessage | undefined {
   if (!mayConcernUs(datagram) || recordsOf(datagram) > MAX_RECORDS) return undefined;
+  const { decode } = dnsPacket();
   let message: DnsMessage;
   try {
-    message = dnsPacket().decode(datagram);
+    message = decode(datagram);
   } catch {
     return undefined;
   }

@@ -142,8 +142,10 @@ export function openAnnouncement(
 ): Announcement | undefined {
   if (sealed.length !== SEALED_BYTES) return undefined;
   const plain = new Uint8Array(PLAIN_BYTES);
+  // A library that cannot be loaded is no stranger's fault.
+  const library = sodium();
   try {
-    sodium().crypto_aead_xchacha20poly1305_ietf_decrypt(
+    library.crypto_aead_xchacha20poly1305_ietf_decrypt(
       plain,
       null,
       sealed.subarray(NONCE_BYTES),

@@ -72,8 +72,10 @@ export function unseal(
 ): Uint8Array | undefined {
   const body = new Uint8Array(datagram.length - DATAGRAM_OVERHEAD);
   const header = datagram.subarray(0, HEADER_BYTES);
+  // A library that cannot be loaded is no stranger's fault.
+  const library = sodium();
   try {
-    sodium().crypto_aead_chacha20poly1305_ietf_decrypt(
+    library.crypto_aead_chacha20poly1305_ietf_decrypt(
       body,
       null,
       datagram.subarray(HEADER_BYTES),

@@ -48,12 +48,12 @@ export interface LendingPartOptions {
   log: Logger;
 }
 
-/** What was missing may have been installed. */
-const LOOK_AGAIN_MS = 60_000;
+/** What was missing may have been installed, or a machine that starts may come to libvirt only after the box. */
+const LOOK_AGAIN_MS = 10_000;
 
 /**
  * The box's lending of virtual machines. On a machine that has not what that takes it runs all the same, lends nothing, and
- * says what is missing; it looks again every minute.
+ * says what is missing; it looks again every ten seconds.
  */
 export class LendingPart implements Part, AskedLender {
   readonly name = "vm";
@@ -225,7 +225,7 @@ export class LendingPart implements Part, AskedLender {
     for (const listener of this.listeners) listener();
   }
 
-  /** Said once, not every minute. */
+  /** Said once, not every time. */
   private lack(missing: readonly string[]): void {
     this.missing = missing;
     const text = missing.join("; ");

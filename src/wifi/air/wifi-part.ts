@@ -43,6 +43,8 @@ export interface WifiPartOptions {
 const LOOK_EVERY_MS = 1_000;
 /** While something is not on the air. */
 const LOOK_SOON_MS = 150;
+/** So long after the start the first radio is looked for as often. */
+const EARLY_MS = 60_000;
 /** Rules change several times in a row when a country is set. */
 const SETTLE_MS = 300;
 /** Whether somebody has set another country: looked at now and then too, as an event may be lost. */
@@ -63,6 +65,7 @@ export class WifiPart implements Part, MeshInterfaces {
   private madeOf = "";
   private readonly plain = new Set<string>();
   private rulesAtMs = 0;
+  private earlyUntilMs = 0;
   private isListening = false;
   /** Told when the scan of an interface is over. */
   private readonly scans = new Map<string, () => void>();
@@ -117,6 +120,7 @@ export class WifiPart implements Part, MeshInterfaces {
   async start(): Promise<void> {
     if (!this.options.config.enabled) return;
     this.isRunning = true;
+    this.earlyUntilMs = this.options.timers.monotonicMs() + EARLY_MS;
     for (const path of this.keptPlain()) this.plain.add(path);
     await this.look();
     this.stopTicks = atIntervals(
@@ -177,7 +181,10 @@ export class WifiPart implements Part, MeshInterfaces {
     }
     this.tellMeshes();
     const isWaiting = this.air.current.services.some(({ health }) => health.state !== "well");
-    if (isWaiting) this.lookSoon(LOOK_SOON_MS);
+    // The box starts before the system has come to all its devices.
+    const isEarly =
+      this.inventory.radios.length === 0 && this.options.timers.monotonicMs() < this.earlyUntilMs;
+    if (isWaiting || isEarly) this.lookSoon(LOOK_SOON_MS);
   });
 
   private planOutdated(): boolean {
