@@ -3,6 +3,7 @@ import type { Clock } from "../../host/clock.ts";
 import { atIntervals } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
+import { tryRun } from "../../host/run.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Memberships } from "../../identity/index.ts";
 import type { Journal } from "../../store/index.ts";
@@ -50,6 +51,8 @@ export interface LendingPartOptions {
 
 /** What was missing may have been installed, or a machine that starts may come to libvirt only after the box. */
 const LOOK_AGAIN_MS = 10_000;
+/** Where udev goes on for longer than that, or is not there, nobody waits for it. */
+const SETTLED_S = 20;
 
 /**
  * The box's lending of virtual machines. On a machine that has not what that takes it runs all the same, lends nothing, and
@@ -201,6 +204,8 @@ export class LendingPart implements Part, AskedLender {
     const seen = await seeLendingGround(config, this.images.now());
     const missing = lendingNeeds(seen);
     if (missing.length > 0 || !seen.owner) return this.lack(missing);
+    // What it says holds from then on, and while a machine starts udev may not have come to the processor, which brings KVM.
+    await tryRun(["udevadm", "settle", `--timeout=${SETTLED_S}`], { timeoutMs: 2_000 * SETTLED_S });
     const kvm = await probeKvm();
     const accelerator = kvm.works ? "kvm" : "emulation";
     if (!kvm.works) log.info(`virtual machines are emulated: ${kvm.reason}`);
