@@ -64,6 +64,8 @@ describeAsked(
       await box?.end();
     });
     const claimCode = async () => (await box.untilSaid(/CLAIM CODE +(\S+)/, BOOT_TIMEOUT_MS))[1] ?? "";
+    /** The box is there before its wire has an address by DHCP, QEMU's usual one, which a person behind the wire waits for too. */
+    const consoleOnTheWire = () => box.untilShell("ss -ltn", /\b10\.0\.2\.15:8090\b/, 120_000);
 
     test(
       `starts though power is cut ${CUTS} times on the way, with the card grown to its end`,
@@ -122,6 +124,7 @@ describeAsked(
       async () => {
         const [operator, stranger] = [new Operator(box.consolePort), new Operator(box.consolePort)];
         const code = await claimCode();
+        await consoleOnTheWire();
         expect((await stranger.ask("/")).headers.get("location")).toBe("/claim");
         const wrong = await stranger.fill("/claim", "/claim", { code: "0000-0000", password: PASSWORD });
         expect(wrong.status).toBe(403);
@@ -147,6 +150,7 @@ describeAsked(
         await box.untilSaid(/Operator's page +http/, BOOT_TIMEOUT_MS);
         expect(await box.untilShell(identity, / -/, 60_000)).toBe(before);
         const operator = new Operator(box.consolePort);
+        await consoleOnTheWire();
         expect((await operator.fill("/sign-in", "/sign-in", { password: PASSWORD })).status).toBe(303);
       },
       BOOT_TIMEOUT_MS,
