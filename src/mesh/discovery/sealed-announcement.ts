@@ -1,30 +1,5 @@
-import { createRequire } from "node:module";
 import { bytesToIp, ipToBytes } from "../../host/ip-address.ts";
-import { onFirstUse } from "../../host/on-first-use.ts";
-
-/** What of libsodium is used here, as in index.js of sodium-native 5.1.0, which brings no types. */
-interface Sodium {
-  /** BLAKE2b, keyed. */
-  crypto_generichash(output: Uint8Array, input: Uint8Array, key: Uint8Array): void;
-  crypto_aead_xchacha20poly1305_ietf_encrypt(
-    output: Uint8Array,
-    message: Uint8Array,
-    associated: Uint8Array,
-    secretNonce: null,
-    nonce: Uint8Array,
-    key: Uint8Array,
-  ): number;
-  /** @throws when the tag does not fit */
-  crypto_aead_xchacha20poly1305_ietf_decrypt(
-    output: Uint8Array,
-    secretNonce: null,
-    sealed: Uint8Array,
-    associated: Uint8Array,
-    nonce: Uint8Array,
-    key: Uint8Array,
-  ): number;
-}
-const sodium = onFirstUse(() => createRequire(import.meta.url)("sodium-native") as Sodium);
+import { sodium } from "../engine/sodium.ts";
 
 /** What a box says of itself on one link. */
 export interface Announcement {

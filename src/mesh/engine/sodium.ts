@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { onFirstUse } from "../../host/on-first-use.ts";
 
-/** What of libsodium the engine uses. The package brings no types. */
+/** What of libsodium the mesh uses. The package brings no types. */
 interface Sodium {
   crypto_stream_xor_STATEBYTES: number;
   /** XSalsa20 as a stream: state of 136 bytes, nonce of 24, key of 32. */
@@ -27,6 +27,26 @@ interface Sodium {
     secretNonce: null,
     sealed: Uint8Array,
     associated: Uint8Array | null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  /** BLAKE2b, keyed. */
+  crypto_generichash(output: Uint8Array, input: Uint8Array, key: Uint8Array): void;
+  /** draft-irtf-cfrg-xchacha, with a nonce of 24 bytes. `output` is 16 bytes longer than `message`. */
+  crypto_aead_xchacha20poly1305_ietf_encrypt(
+    output: Uint8Array,
+    message: Uint8Array,
+    associated: Uint8Array,
+    secretNonce: null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  /** @throws when the tag does not fit */
+  crypto_aead_xchacha20poly1305_ietf_decrypt(
+    output: Uint8Array,
+    secretNonce: null,
+    sealed: Uint8Array,
+    associated: Uint8Array,
     nonce: Uint8Array,
     key: Uint8Array,
   ): number;
