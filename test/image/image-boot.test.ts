@@ -59,7 +59,7 @@ describeNeeding(
       "lends virtual machines that run on the processor itself, where that can: QEMU's emulated one does",
       async () => {
         const { text } = await machine.shell(
-          `until omerta-box status | grep '^  vm .*running'; do sleep 2; done 2>/dev/null
+          `until omerta-box status | grep '^  vm .* lent'; do sleep 2; done 2>/dev/null
            journalctl -b -u omerta-box -o cat | grep 'machines are emulated'`,
           BOOT_TIMEOUT_MS,
         );

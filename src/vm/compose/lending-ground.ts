@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { VmConfig } from "../../config/index.ts";
 import type { Clock } from "../../host/clock.ts";
@@ -14,7 +14,7 @@ import type { LeaseNames } from "../guest-link.ts";
 import { type AimInForce, VMS_PARTITION, VmsGroup } from "../host-first/index.ts";
 import type { VmImage } from "../image/index.ts";
 import type { MachineGround } from "../lending/index.ts";
-import { canLimitMemory } from "../libvirt/index.ts";
+import { canLimitMemory, hasGuestMode } from "../libvirt/index.ts";
 import { OverlayStore } from "../overlay/index.ts";
 import { type ReaperOrder, SYSTEM_GROUNDS } from "../reaper/index.ts";
 import { punishmentOf } from "../watch/index.ts";
@@ -45,6 +45,12 @@ const EMULATOR_PACKAGES: Record<Architecture, string> = {
   arm64: "qemu-system-arm",
 };
 
+/** Systemd's udev loads the module when it comes to the processor (sd_booted(3) says whether that is what runs this machine). */
+const mayKvmCome = (): boolean =>
+  existsSync("/run/systemd/system") &&
+  !existsSync("/sys/class/misc/kvm") &&
+  hasGuestMode(readFileSync("/proc/cpuinfo", "utf8"));
+
 /** Looks at what this machine has. @param images that can be used */
 export async function seeLendingGround(config: VmConfig, images: readonly VmImage[]): Promise<LendingGround> {
   const architecture = ownArchitecture();
@@ -54,6 +60,7 @@ export async function seeLendingGround(config: VmConfig, images: readonly VmImag
     emulator: EMULATORS[architecture],
     emulatorPackage: EMULATOR_PACKAGES[architecture],
     hasKernelWireGuard: await kernelWireGuard(),
+    mayKvmCome: mayKvmCome(),
     owner: namedUser(QEMU_USER),
     images: images.map(({ name }) => name),
     imagesFolder: config.images,

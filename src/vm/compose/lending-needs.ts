@@ -17,6 +17,8 @@ export interface LendingGround {
   emulatorPackage: string;
   /** The kernel has WireGuard, so that wireguard-go is not needed. */
   hasKernelWireGuard: boolean;
+  /** The processor runs guests, and the kernel has not loaded what that takes. */
+  mayKvmCome: boolean;
   /** User and group of QEMU; undefined: there is none. */
   owner: { uid: number; gid: number } | undefined;
   images: readonly string[];

@@ -3,7 +3,6 @@ import type { Clock } from "../../host/clock.ts";
 import { atIntervals } from "../../host/intervals.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Part } from "../../host/part.ts";
-import { tryRun } from "../../host/run.ts";
 import type { Timers } from "../../host/timers.ts";
 import type { Memberships } from "../../identity/index.ts";
 import type { Journal } from "../../store/index.ts";
@@ -14,7 +13,7 @@ import type { DemoNews, DemoRefusal, DemoSize } from "../demo/index.ts";
 import { SeenImages } from "../image/index.ts";
 import type { LeaseStoreOptions } from "../leases/index.ts";
 import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
-import { LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
+import { type KvmVerdict, LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
 import {
   type BlockedRequesters,
   ComputeOperator,
@@ -51,8 +50,8 @@ export interface LendingPartOptions {
 
 /** What was missing may have been installed, or a machine that starts may come to libvirt only after the box. */
 const LOOK_AGAIN_MS = 10_000;
-/** Where udev goes on for longer than that, or is not there, nobody waits for it. */
-const SETTLED_S = 20;
+/** For so long after the start of a machine its processor's module is waited for; where it has none, machines are emulated then. */
+const KVM_COMES_WITHIN_MS = 5 * 60_000;
 
 /**
  * The box's lending of virtual machines. On a machine that has not what that takes it runs all the same, lends nothing, and
@@ -68,6 +67,7 @@ export class LendingPart implements Part, AskedLender {
   private server: LeaseServer | undefined;
   private missing: readonly string[] = ["it has not started yet"];
   private told = "";
+  private kvm: KvmVerdict | undefined;
   private readonly listeners = new Set<() => void>();
   private readonly images: SeenImages;
   private stopLooking: (() => Promise<void>) | undefined;
@@ -200,15 +200,13 @@ export class LendingPart implements Part, AskedLender {
   }
 
   private async tryToLend(): Promise<void> {
-    const { config, log } = this.options;
+    const { config, bootClock, log } = this.options;
     const seen = await seeLendingGround(config, this.images.now());
     const missing = lendingNeeds(seen);
     if (missing.length > 0 || !seen.owner) return this.lack(missing);
-    // What it says holds from then on, and while a machine starts udev may not have come to the processor, which brings KVM.
-    await tryRun(["udevadm", "settle", `--timeout=${SETTLED_S}`], { timeoutMs: 2_000 * SETTLED_S });
-    const kvm = await probeKvm();
-    const accelerator = kvm.works ? "kvm" : "emulation";
-    if (!kvm.works) log.info(`virtual machines are emulated: ${kvm.reason}`);
+    if (seen.mayKvmCome && bootClock.nowMs() < KVM_COMES_WITHIN_MS)
+      return this.lack(["the kernel has not loaded KVM yet (module kvm_intel or kvm_amd)"]);
+    const accelerator = (await this.askKvm()).works ? "kvm" : "emulation";
     const means = { owner: seen.owner, images: () => this.images.now(), accelerator } as const;
     const now = new LendingNow(this.options, means);
     const listen = [{ address: "0.0.0.0", port: config.port }];
@@ -224,6 +222,15 @@ export class LendingPart implements Part, AskedLender {
     this.now = now;
     this.server = server;
     this.changed();
+  }
+
+  /** Once: where libvirt does not answer, this box looks for it often, and QEMU is much to read for a small one. */
+  private async askKvm(): Promise<KvmVerdict> {
+    if (this.kvm) return this.kvm;
+    const kvm = await probeKvm();
+    if (!kvm.works) this.options.log.info(`virtual machines are emulated: ${kvm.reason}`);
+    this.kvm = kvm;
+    return kvm;
   }
 
   private changed(): void {

@@ -1,5 +1,5 @@
 export { KeptLibvirt, type KeptLibvirtOptions, type LibvirtCalls } from "./kept-libvirt.ts";
-export { type KvmProbeOptions, type KvmVerdict, probeKvm } from "./kvm-probe.ts";
+export { hasGuestMode, type KvmProbeOptions, type KvmVerdict, probeKvm } from "./kvm-probe.ts";
 export { isOnlyLate, LateDomainError, LateDomains } from "./late-domains.ts";
 export { Libvirt, type LibvirtOptions } from "./libvirt.ts";
 export { LibvirtError, LibvirtTimeoutError, LibvirtUnavailableError } from "./libvirt-error.ts";

@@ -7,6 +7,15 @@ import { ARM64_PLACE, ARM64_PROGRAM, X64_EXIT, x64Firmware } from "./kvm-guest.t
 /** Whether guests can have the processor itself, and why not. */
 export type KvmVerdict = { works: true } | { works: false; reason: string };
 
+/**
+ * Whether a processor runs guests by a module of the kernel's that may still be loaded. On 64-bit ARM KVM is a part of the kernel.
+ *
+ * @param cpuInfo what /proc/cpuinfo says
+ */
+export function hasGuestMode(cpuInfo: string): boolean {
+  return /^flags\s*:.*\s(?:svm|vmx)(?:\s|$)/m.test(cpuInfo);
+}
+
 export interface KvmProbeOptions {
   /** Default: this machine's. */
   architecture?: Architecture;

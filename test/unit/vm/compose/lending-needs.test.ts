@@ -7,6 +7,7 @@ const whole: LendingGround = {
   emulator: "/usr/bin/qemu-system-x86_64",
   emulatorPackage: "qemu-system-x86",
   hasKernelWireGuard: true,
+  mayKvmCome: false,
   owner: { uid: 64_055, gid: 64_055 },
   images: ["small"],
   imagesFolder: "/images",

@@ -2,11 +2,21 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { probeKvm } from "../../../../src/vm/libvirt/kvm-probe.ts";
+import { hasGuestMode, probeKvm } from "../../../../src/vm/libvirt/kvm-probe.ts";
 import { describeNeeding } from "../../../needs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "omb-kvm-probe-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+test("a processor runs guests by what it says that it can do", () => {
+  const cpu = (flags: string) =>
+    `processor\t: 0\nflags\t\t: ${flags}\nvmx flags\t: vnmi ept\nbugs\t\t: svm\n`;
+  expect(hasGuestMode(cpu("fpu svm sse"))).toBe(true);
+  expect(hasGuestMode(cpu("fpu vmx"))).toBe(true);
+  expect(hasGuestMode(cpu("fpu svm_lock vmx_x sse"))).toBe(false);
+  expect(hasGuestMode("Features\t: fp asimd\nCPU part\t: 0xd03\n")).toBe(false);
+  expect(hasGuestMode("")).toBe(false);
+});
 
 /** A program in QEMU's place. */
 function emulator(name: string, script: string): string {
