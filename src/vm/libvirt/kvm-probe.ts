@@ -13,7 +13,7 @@ export type KvmVerdict = { works: true } | { works: false; reason: string };
  * @param cpuInfo what /proc/cpuinfo says
  */
 export function hasGuestMode(cpuInfo: string): boolean {
-  return /^flags\s*:.*\s(?:svm|vmx)(?:\s|$)/m.test(cpuInfo);
+  return /^flags[ \t]*:.* (?:svm|vmx)(?: |$)/m.test(cpuInfo);
 }
 
 export interface KvmProbeOptions {
