@@ -13,7 +13,7 @@ import type { DemoNews, DemoRefusal, DemoSize } from "../demo/index.ts";
 import { SeenImages } from "../image/index.ts";
 import type { LeaseStoreOptions } from "../leases/index.ts";
 import type { Lender, LenderAnswer, LenderCommandAnswer, LenderNews } from "../lending/index.ts";
-import { type KvmVerdict, LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
+import { LibvirtError, LibvirtUnavailableError, probeKvm } from "../libvirt/index.ts";
 import {
   type BlockedRequesters,
   ComputeOperator,
@@ -22,6 +22,7 @@ import {
 } from "../operator/index.ts";
 import { type AskedLender, LeaseDesk, LeaseServer } from "../wire/index.ts";
 import { startAllOrNone } from "./all-or-none.ts";
+import { KvmAsked } from "./kvm-asked.ts";
 import { seeLendingGround } from "./lending-ground.ts";
 import { lendingNeeds } from "./lending-needs.ts";
 import { LendingNow } from "./lending-now.ts";
@@ -50,8 +51,6 @@ export interface LendingPartOptions {
 
 /** What was missing may have been installed, or a machine that starts may come to libvirt only after the box. */
 const LOOK_AGAIN_MS = 10_000;
-/** For so long after the start of a machine its processor's module is waited for; where it has none, machines are emulated then. */
-const KVM_COMES_WITHIN_MS = 5 * 60_000;
 
 /**
  * The box's lending of virtual machines. On a machine that has not what that takes it runs all the same, lends nothing, and
@@ -67,13 +66,15 @@ export class LendingPart implements Part, AskedLender {
   private server: LeaseServer | undefined;
   private missing: readonly string[] = ["it has not started yet"];
   private told = "";
-  private kvm: KvmVerdict | undefined;
+  private readonly kvm: KvmAsked;
   private readonly listeners = new Set<() => void>();
   private readonly images: SeenImages;
   private stopLooking: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: LendingPartOptions) {
-    const { config, memberships, blocked, names, journal, clock, timers, randomBytes, log } = options;
+    const { config, memberships, blocked, names, journal, clock, bootClock, timers, randomBytes, log } =
+      options;
+    this.kvm = new KvmAsked({ probe: probeKvm, bootClock, log });
     this.images = new SeenImages({
       ...{ folder: config.images, architecture: debianArchitecture(), log, timers },
       onChange: () => this.changed(),
@@ -200,13 +201,13 @@ export class LendingPart implements Part, AskedLender {
   }
 
   private async tryToLend(): Promise<void> {
-    const { config, bootClock, log } = this.options;
+    const { config, log } = this.options;
     const seen = await seeLendingGround(config, this.images.now());
     const missing = lendingNeeds(seen);
     if (missing.length > 0 || !seen.owner) return this.lack(missing);
-    if (seen.mayKvmCome && bootClock.nowMs() < KVM_COMES_WITHIN_MS)
+    const accelerator = await this.kvm.how(seen.mayKvmCome);
+    if (accelerator === "wait")
       return this.lack(["the kernel has not loaded KVM yet (module kvm_intel or kvm_amd)"]);
-    const accelerator = (await this.askKvm()).works ? "kvm" : "emulation";
     const means = { owner: seen.owner, images: () => this.images.now(), accelerator } as const;
     const now = new LendingNow(this.options, means);
     const listen = [{ address: "0.0.0.0", port: config.port }];
@@ -222,15 +223,6 @@ export class LendingPart implements Part, AskedLender {
     this.now = now;
     this.server = server;
     this.changed();
-  }
-
-  /** Once: where libvirt does not answer, this box looks for it often, and QEMU is much to read for a small one. */
-  private async askKvm(): Promise<KvmVerdict> {
-    if (this.kvm) return this.kvm;
-    const kvm = await probeKvm();
-    if (!kvm.works) this.options.log.info(`virtual machines are emulated: ${kvm.reason}`);
-    this.kvm = kvm;
-    return kvm;
   }
 
   private changed(): void {
