@@ -133,12 +133,12 @@ export class KernelBackend implements GuestBackend {
     await this.communityDns.start();
     await this.shape();
     await this.links.start();
-    // Nothing waits for it: what it looks at has just been made, and the radios are next.
-    void this.converge();
     const { ways } = this.options;
     if (ways) {
       const endWays = ways.onChange(() => void this.converge());
       this.stops.push(async () => endWays());
+      // Told of while the rest was made.
+      if (!isDeepStrictEqual(this.findWay(), this.way)) void this.converge();
     }
     this.stops.push(
       atIntervals(

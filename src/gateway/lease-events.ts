@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, constants, openSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, constants, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../host/run.ts";
 import { type LeaseEvent, LineReader, leaseScript, parseLeaseEvent } from "./leases.ts";
@@ -23,7 +23,11 @@ export class LeaseEvents {
   async start(take: (event: LeaseEvent) => void, failed: (error: unknown) => void): Promise<void> {
     writeFileSync(this.script, leaseScript(this.fifo));
     chmodSync(this.script, 0o755);
-    await run(["sh", "-c", `rm -f "$0" && mkfifo -m 600 "$0"`, this.fifo]);
+    // Put in the place of what a killed daemon left: a dnsmasq that lives on writes a plain file where there is none.
+    const made = `${this.fifo}.new`;
+    rmSync(made, { force: true });
+    await run(["mkfifo", "-m", "600", made]);
+    renameSync(made, this.fifo);
     // Opened for both ways: it never ends, whoever closes it on the other side (fifo(7)).
     this.descriptor = openSync(this.fifo, constants.O_RDWR | constants.O_NONBLOCK);
     const reader = Bun.file(this.descriptor).stream().getReader();

@@ -10,6 +10,8 @@ interface Entry {
   reason: string;
 }
 
+const notStarted = (part: Part): Entry => ({ part, state: "stopped", reason: "it has not started yet" });
+
 /**
  * Starts parts in order and stops them in reverse. A part that fails to start does not keep the others from starting;
  * it is tried again, with growing waits, for as long as the box runs.
@@ -25,11 +27,18 @@ export class Lifecycle {
     parts: readonly Part[],
     private readonly log: Logger,
   ) {
-    this.entries = parts.map((part) => ({ part, state: "stopped", reason: "it has not started yet" }));
+    this.entries = parts.map(notStarted);
   }
 
   async start(): Promise<void> {
-    for (const entry of this.entries) await this.startPart(entry, FIRST_RETRY_MS);
+    await this.startAll(this.entries);
+  }
+
+  /** Starts more, behind those that have started. */
+  async goOn(parts: readonly Part[]): Promise<void> {
+    const more = parts.map(notStarted);
+    this.entries.push(...more);
+    await this.startAll(more);
   }
 
   async stop(): Promise<void> {
@@ -58,9 +67,21 @@ export class Lifecycle {
     });
   }
 
+  private async startAll(entries: readonly Entry[]): Promise<void> {
+    for (const entry of entries) {
+      if (this.stopping) return;
+      await this.startPart(entry, FIRST_RETRY_MS);
+    }
+  }
+
   private async startPart(entry: Entry, retryMs: number): Promise<void> {
     try {
       await entry.part.start();
+      // Stopped meanwhile, when this one was not yet running.
+      if (this.stopping) {
+        entry.state = "stopped";
+        return await entry.part.stop();
+      }
       entry.state = "running";
       entry.reason = "";
       this.log.info({ part: entry.part.name }, entry.part.detail());

@@ -1,6 +1,8 @@
-import { Decrypter, Encrypter } from "age-encryption";
 import { z } from "zod";
 import { membershipSchema } from "./membership-document.ts";
+
+/** With its key agreements it is the largest part of what a box knows of identities, and no open network needs it. */
+const age = () => import("age-encryption");
 
 /** An export that cannot be made or read. */
 export class BackupError extends Error {
@@ -40,6 +42,7 @@ export async function sealBackup(
       `passphrase: ${length} characters; it needs at least ${MIN_PASSPHRASE_CHARS}, five random words are better`,
     );
   }
+  const { Encrypter } = await age();
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
   encrypter.setScryptWorkFactor(workFactor);
@@ -72,6 +75,7 @@ function checkHeader(bytes: Uint8Array): void {
 }
 
 async function decrypted(bytes: Uint8Array, passphrase: string): Promise<Uint8Array> {
+  const { Decrypter } = await age();
   const decrypter = new Decrypter();
   decrypter.addPassphrase(passphrase);
   try {

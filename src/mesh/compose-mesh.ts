@@ -3,8 +3,8 @@ import { guestPriorities, type UplinkWatch } from "../gateway/index.ts";
 import type { Part } from "../host/part.ts";
 import { tryRun } from "../host/run.ts";
 import { MeshPart, type MeshPartOptions, UPLINK_IDLE_S } from "./mesh-part.ts";
+import { sharesLinks } from "./shares-links.ts";
 import { knownLinks } from "./traffic/known-links.ts";
-import { clearLeftovers } from "./traffic/leftovers.ts";
 import { Traffic } from "./traffic/traffic.ts";
 import { uplinkLook, uplinksInUse } from "./traffic/uplink-finder.ts";
 import { Uplinks } from "./traffic/uplinks.ts";
@@ -29,12 +29,7 @@ export interface ComposedMesh {
   mesh: MeshPart;
   /** It and what it shares the machine's links with, in the order in which they start. */
   parts: readonly Part[];
-  /** Removes what a killed box has left of parts that this one does not have. @throws {RunError} when the kernel refuses */
-  clearLeftovers(): Promise<void>;
 }
-
-/** Whether who goes first on every link is the mesh's business, the guests' uplink among them. */
-export const sharesLinks = ({ mesh }: Config, onBoard: boolean): boolean => onBoard && mesh.enabled;
 
 /** The mesh with those that keep the links in order for it. */
 export function composeMesh({ config, onBoard, ways, ...options }: ComposeMeshOptions): ComposedMesh {
@@ -85,9 +80,5 @@ export function composeMesh({ config, onBoard, ways, ...options }: ComposeMeshOp
   return {
     mesh,
     parts: [...(traffic ? [traffic] : []), ...(uplinks ? [uplinks] : []), mesh],
-    async clearLeftovers() {
-      const unwanted = { traffic: traffic === undefined, uplinks: uplinks === undefined };
-      if (onBoard) await clearLeftovers(tryRun, unwanted, runFolder);
-    },
   };
 }

@@ -10,7 +10,7 @@ export type {
   TunnelRequest,
   TunnelView,
 } from "./api/mesh-control.ts";
-export { composeMesh, sharesLinks } from "./compose-mesh.ts";
+export { composeMesh } from "./compose-mesh.ts";
 export type { Capability, OfferedService } from "./directory/peer-record.ts";
 export { peerIdOf, publicKeyOf } from "./engine/peer-id.ts";
 export { MeshPart, type MeshPartOptions } from "./mesh-part.ts";

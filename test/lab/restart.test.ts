@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { run } from "../../src/host/run.ts";
 import { describeNeeding, LAB_NEEDS } from "../needs.ts";
 import { type LabBox, startBox } from "./box.ts";
 import { Guest, knock, listenOn } from "./guest.ts";
 import { Lab, until } from "./lab.ts";
 import { Swarm } from "./swarm.ts";
+
+const CLI = resolve(import.meta.dir, "../../src/cli/main.ts");
 
 describeNeeding(LAB_NEEDS, "Restarts", () => {
   const lab = new Lab("rst");
@@ -90,5 +94,17 @@ describeNeeding(LAB_NEEDS, "Restarts", () => {
     // What something else has plugged into the bridge stays plugged in, without an address to talk to.
     expect(await box.host.run(["ip", "addr", "show", "dev", box.bridge])).not.toContain("inet");
     await until("its processes to be gone", async () => (await processes()).length === 0);
+  });
+
+  test("a daemon that cannot put together what comes after the open network ends, to be started again", async () => {
+    const state = resolve(lab.folder, "unreadable-state");
+    mkdirSync(resolve(state, "operator.json"), { recursive: true });
+    const daemon = box.host.spawn([
+      ...[process.execPath, CLI, "run", "--mode", "device"],
+      ...["--state", state, "--run", resolve(lab.folder, "unreadable-run")],
+    ]);
+    expect(await daemon.exited).toBe(1);
+    expect(daemon.output()).toContain("the rest of the box cannot be put together");
+    expect(daemon.output()).toContain("EISDIR");
   });
 });

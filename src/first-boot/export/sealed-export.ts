@@ -1,4 +1,3 @@
-import { Encrypter } from "age-encryption";
 import { MIN_PASSPHRASE_CHARS } from "../../identity/backup.ts";
 import { stateFiles, type Unexported } from "./state-files.ts";
 import { TAR_END, TarPathError, tarred } from "./tar.ts";
@@ -33,6 +32,7 @@ export async function sealedExport(options: ExportOptions): Promise<ReadableStre
     throw new ExportError(
       `passphrase: ${length} characters; it needs at least ${MIN_PASSPHRASE_CHARS}, five random words are better`,
     );
+  const { Encrypter } = await import("age-encryption");
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
   encrypter.setScryptWorkFactor(workFactor);

@@ -51,6 +51,49 @@ describe("the lifecycle", () => {
     ]);
   });
 
+  test("starts more behind those that have started, and stops these first", async () => {
+    const { all, said } = parts("store", "gateway", "portal", "console");
+    const lifecycle = new Lifecycle(all.slice(0, 2), capturedLog().log);
+    await lifecycle.start();
+    expect(lifecycle.status().map(({ name }) => name)).toEqual(["store", "gateway"]);
+    await lifecycle.goOn(all.slice(2));
+    expect(lifecycle.status().map(({ state }) => state)).toEqual(Array(4).fill("running"));
+    await lifecycle.stop();
+    expect(said.slice(2)).toEqual([
+      "start portal",
+      "start console",
+      "stop console",
+      "stop portal",
+      "stop gateway",
+      "stop store",
+    ]);
+  });
+
+  test("starts no more once it has been stopped", async () => {
+    const { all, said } = parts("store", "gateway");
+    const lifecycle = new Lifecycle(all.slice(0, 1), capturedLog().log);
+    await lifecycle.start();
+    await lifecycle.stop();
+    await lifecycle.goOn(all.slice(1));
+    expect(said).toEqual(["start store", "stop store"]);
+    expect(lifecycle.status().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
+  });
+
+  test("stops a part that was still starting, once it has", async () => {
+    const { all, said } = parts("store", "gateway");
+    const [, gateway] = all;
+    if (!gateway) throw new Error("no gateway");
+    const started = Promise.withResolvers<void>();
+    const lifecycle = new Lifecycle([{ ...gateway, start: () => started.promise }], capturedLog().log);
+    const starting = lifecycle.start();
+    await lifecycle.stop();
+    expect(said).toEqual([]);
+    started.resolve();
+    await starting;
+    expect(said).toEqual(["stop gateway"]);
+    expect(lifecycle.status().map(({ state }) => state)).toEqual(["stopped"]);
+  });
+
   test("tells of each part how it is", async () => {
     const { all, failures } = parts("gateway", "portal");
     failures.set("portal", 1);

@@ -47,6 +47,22 @@ test("so it is as one executable, in whatever folder that is made", async () => 
   expect(await digest(one)).toBe(Bun.hash(await Bun.file(program()).bytes()));
 }, 120_000);
 
+test("what the open network waits for has nothing of the box's other parts in it", () => {
+  const text = ({ contents }: AppFile) => Buffer.from(contents).toString("utf8");
+  const run = files.find(({ path }) => /^src\/cli\/run-[^/]+\.js$/.test(path));
+  const loaded = new Set(run ? [run] : []);
+  for (const file of loaded)
+    for (const [, name = ""] of text(file).matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g)) {
+      const other = files.find(({ path }) => path === `src/cli/${name}`);
+      if (other) loaded.add(other);
+    }
+  const has = (name: string) => (file: AppFile) => text(file).includes(name);
+  for (const name of ["class KernelBackend", "class WifiPart"])
+    expect([name, [...loaded].filter(has(name)).length]).toEqual([name, 1]);
+  for (const name of ["class MeshPart", "class MessagesPart", "class PortalPart", "class LendingPart"])
+    expect([name, files.some(has(name)), [...loaded].some(has(name))]).toEqual([name, true, false]);
+});
+
 test("of the executable nothing says where it was built", async () => {
   // Its own folder apart, which is an image's.
   const { file } = await executable(scratch(), "/opt/omerta-box");
