@@ -47,20 +47,27 @@ test("so it is as one executable, in whatever folder that is made", async () => 
   expect(await digest(one)).toBe(Bun.hash(await Bun.file(program()).bytes()));
 }, 120_000);
 
-test("what the open network waits for has nothing of the box's other parts in it", () => {
-  const text = ({ contents }: AppFile) => Buffer.from(contents).toString("utf8");
-  const run = files.find(({ path }) => /^src\/cli\/run-[^/]+\.js$/.test(path));
-  const loaded = new Set(run ? [run] : []);
+/** The files that are loaded with a part of the program, before it does anything. */
+function loadedWith(part: string): AppFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const loaded = new Set(files.filter(({ path }) => path.startsWith(`src/cli/${part}-`)));
   for (const file of loaded)
-    for (const [, name = ""] of text(file).matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g)) {
-      const other = files.find(({ path }) => path === `src/cli/${name}`);
+    for (const [, name = ""] of textOf(file).matchAll(/(?:\bfrom|\bimport)\s*"(\.\/[^"]+)"/g)) {
+      const other = byPath.get(join(dirname(file.path), name));
       if (other) loaded.add(other);
     }
-  const has = (name: string) => (file: AppFile) => text(file).includes(name);
+  return [...loaded];
+}
+
+const textOf = ({ contents }: AppFile) => new TextDecoder().decode(contents);
+
+test("what the open network waits for has nothing of the box's other parts in it", () => {
+  const [run, services] = [loadedWith("run"), loadedWith("services")];
+  const has = (name: string) => (file: AppFile) => textOf(file).includes(name);
   for (const name of ["class KernelBackend", "class WifiPart"])
-    expect([name, [...loaded].filter(has(name)).length]).toEqual([name, 1]);
+    expect([name, run.filter(has(name)).length]).toEqual([name, 1]);
   for (const name of ["class MeshPart", "class MessagesPart", "class PortalPart", "class LendingPart"])
-    expect([name, files.some(has(name)), [...loaded].some(has(name))]).toEqual([name, true, false]);
+    expect([name, services.some(has(name)), run.some(has(name))]).toEqual([name, true, false]);
 });
 
 test("of the executable nothing says where it was built", async () => {
@@ -150,22 +157,9 @@ test("a box runs from it, and finds what drives its LoRa case", async () => {
 }, 60_000);
 
 test("the processes that face strangers import little of it", () => {
-  const textOf = (path: string) =>
-    new TextDecoder().decode(files.find((file) => file.path === path)?.contents ?? new Uint8Array());
-  const filesOf = (entry: string): Set<string> => {
-    const seen = new Set<string>();
-    const waiting = [files.find(({ path }) => path.startsWith(`src/cli/${entry}-`))?.path ?? ""];
-    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-      if (seen.has(path)) continue;
-      seen.add(path);
-      for (const [, name = ""] of textOf(path).matchAll(/(?:\bfrom|\bimport)\s*"(\.\/[^"]+)"/g))
-        waiting.push(join(dirname(path), name));
-    }
-    return seen;
-  };
-  const bytesOf = (entry: string): number =>
-    [...filesOf(entry)].reduce((sum, path) => sum + textOf(path).length, 0);
-  const [front, portal, all] = ["tls-front", "portal", "run"].map(bytesOf) as [number, number, number];
+  const bytesOf = (...parts: string[]): number =>
+    [...new Set(parts.flatMap(loadedWith))].reduce((sum, file) => sum + textOf(file).length, 0);
+  const [front, portal, all] = [bytesOf("tls-front"), bytesOf("portal"), bytesOf("run", "services")];
   expect(front).toBeGreaterThan(1_000);
   expect(front).toBeLessThan(portal);
   expect(portal).toBeLessThan(all / 2);
