@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { BoxOptions } from "./box-options.ts";
 import { problemLine } from "./config/index.ts";
 import {
   BenchBackend,
@@ -12,17 +13,13 @@ import {
   UplinkWatch,
   uplinkSenses,
 } from "./gateway/index.ts";
-import type { Mode } from "./host/box-places.ts";
 import { systemClock } from "./host/clock.ts";
 import { Lifecycle } from "./host/lifecycle.ts";
-import type { Logger } from "./host/log.ts";
-import type { Part } from "./host/part.ts";
 import { ipv4NetworksInUse } from "./host/proc-net.ts";
 import { tryRun } from "./host/run.ts";
 import { systemTimers } from "./host/timers.ts";
 import { UncaughtErrors } from "./host/uncaught-errors.ts";
 import { Memberships, openDeviceKey } from "./identity/index.ts";
-import type { LoraPart } from "./lora/index.ts";
 import type { MeshControl } from "./mesh/index.ts";
 import { sharesLinks } from "./mesh/shares-links.ts";
 import type { Services } from "./services.ts";
@@ -30,38 +27,6 @@ import { Journal, loadKeptConfig, tellFromNewer } from "./store/index.ts";
 import { SureClock } from "./time/index.ts";
 import { VERSION } from "./version.ts";
 import { composeRadios } from "./wifi/compose-radios.ts";
-
-export interface BoxOptions {
-  mode: Mode;
-  configFile: string | undefined;
-  /** What survives a restart. */
-  stateFolder: string;
-  /** Sockets, process ids and generated files, gone after a restart. */
-  runFolder: string;
-  log: Logger;
-  /** Ends the process, as one that failed. */
-  giveUp: () => void;
-  /** Bench mode: no root, no radios. */
-  bench?: BenchOptions;
-  /** Goes before what the configuration calls the box. */
-  name?: string;
-  /** Invites to join by, beside those of the configuration. */
-  invites?: readonly string[];
-}
-
-export interface BenchOptions {
-  address: string;
-  /** Where the portal and the operator's page listen. */
-  portalPort: number;
-  consolePort: number;
-  /** The serial line of a virtual LoRa case on Europe's usual channel; undefined: the box has none. */
-  loraPort: string | undefined;
-  /** Boxes that LoRa alone connects: this one has no mesh. It belongs to the networks of its invites all the same. */
-  isByLoraAlone?: boolean;
-  /** What runs beside the box's own parts: before them, and after them. */
-  before?: readonly Part[];
-  after?: (lora: LoraPart) => readonly Part[];
-}
 
 export interface Box {
   /** The portal as a guest opens it. */

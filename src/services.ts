@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { BoxOptions } from "./box-options.ts";
 import { CONSOLE_PORT, type Config, type ConfigProblem } from "./config/index.ts";
 import { OperatorDesk } from "./first-boot/claim/operator-desk.ts";
 import { sealedExport } from "./first-boot/export/sealed-export.ts";
@@ -21,7 +22,6 @@ import type { Part } from "./host/part.ts";
 import { systemTimers } from "./host/timers.ts";
 import type { DeviceKey, Memberships } from "./identity/index.ts";
 import { LoraPart, LoraTexts, linkAddressOf, listUsbLines, systemBootClock, textCode } from "./lora/index.ts";
-import type { BoxOptions } from "./main.ts";
 import { composeMesh, LoraLink, type MeshControl, peerIdOf } from "./mesh/index.ts";
 import { MessagesPart } from "./messages/index.ts";
 import { ConsolePart, PortalPart, portalFacts, WELL_PATH, wiredListensHere } from "./portal/index.ts";
