@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { ADDRESS_BYTES, type LinkAddress } from "./address.ts";
 
 /** A whole message, or a piece of one. */
@@ -6,8 +7,10 @@ export interface DataFrame {
   source: LinkAddress;
   /** undefined: everyone. */
   destination: LinkAddress | undefined;
-  /** Of the message, by its source: 0 to 65535. */
+  /** Of the message, by its source: 0 to 65535; of one without a number {@link bodyNumber}. */
   message: number;
+  /** A whole message to everyone that goes once: its body tells it from others. */
+  isUnnumbered?: boolean;
   /** 0 ≤ index < count ≤ 255. */
   index: number;
   count: number;
@@ -72,7 +75,8 @@ export const WHOLE_HOLDING_BYTES = 3;
 /*
  * The first byte: two bits of version, then flags. Numbers are big-endian.
  *
- *   data:    first · source 3 · [destination 3, unless to everyone] · message 2 · [index 1 · count 1, if in pieces] · body
+ *   data:    first · source 3 · [destination 3, unless to everyone] · [message 2, unless without a number]
+ *            · [index 1 · count 1, if in pieces] · body
  *   report:  first · source 3 · destination 3, then for each message
  *            message 2 · 255, where it is whole
  *            message 2 · length of the bitmap 1 · count 1 · base 1 · bitmap without its trailing zero bytes, where not
@@ -85,7 +89,8 @@ const TO_EVERYONE = 0b00_010000;
 const IN_PIECES = 0b00_001000;
 const CODED = 0b00_000100;
 const WANTS_REPORT = 0b00_000010;
-const UNUSED = 0b00_000001;
+/** Of a whole message to everyone alone. */
+const UNNUMBERED = 0b00_000001;
 const QUESTION = REPORT | WANTS_REPORT;
 const WHOLE = 255;
 
@@ -103,19 +108,26 @@ export function encodeFrame(frame: LinkFrame): Uint8Array {
   ]);
 }
 
-function encodeData({ source, destination, message, index, count, isCoded, wantsReport, body }: DataFrame) {
-  requireWithin("count", count, 1, MAX_PIECES);
+/** Stands for the number of a message that has none, beyond all numbers: the CRC-32 of its body (ISO-HDLC, as in zlib). */
+export const bodyNumber = (body: Uint8Array): number => 0x1_0000 + crc32(body);
+
+function encodeData(frame: DataFrame) {
+  const { source, destination, message, isUnnumbered, index, count, isCoded, wantsReport, body } = frame;
+  requireWithin("count", count, 1, isUnnumbered ? 1 : MAX_PIECES);
   requireWithin("index", index, 0, count - 1);
+  if (isUnnumbered && destination !== undefined)
+    throw new FrameError("isUnnumbered: only what is to everyone has no number");
   const flags =
     (destination === undefined ? TO_EVERYONE : 0) |
     (count > 1 ? IN_PIECES : 0) |
     (isCoded ? CODED : 0) |
-    (wantsReport ? WANTS_REPORT : 0);
+    (wantsReport ? WANTS_REPORT : 0) |
+    (isUnnumbered ? UNNUMBERED : 0);
   return Uint8Array.from([
     VERSION | flags,
     ...uint24(source),
     ...(destination === undefined ? [] : uint24(destination)),
-    ...uint16("message", message),
+    ...(isUnnumbered ? [] : uint16("message", message)),
     ...(count > 1 ? [index, count] : []),
     ...body,
   ]);
@@ -143,32 +155,36 @@ export const fitsReport = (holdingsBytes: number, maxFrameBytes: number): boolea
 /** @throws {FrameError} when the bytes are no frame of this link; what is too much is never taken for less */
 export function decodeFrame(bytes: Uint8Array): LinkFrame {
   const first = bytes[0] ?? 0;
-  if ((first & VERSION_MASK) !== VERSION || (first & UNUSED) !== 0)
-    throw new FrameError("first byte: no frame of this version");
+  if ((first & VERSION_MASK) !== VERSION) throw new FrameError("first byte: no frame of this version");
   return (first & REPORT) === 0 ? decodeData(first, bytes) : decodeReport(first, bytes);
 }
 
 function decodeData(first: number, bytes: Uint8Array): DataFrame {
   const toEveryone = (first & TO_EVERYONE) !== 0;
   const inPieces = (first & IN_PIECES) !== 0;
+  const isUnnumbered = (first & UNNUMBERED) !== 0;
+  if (isUnnumbered && (!toEveryone || inPieces))
+    throw new FrameError("first byte: only a whole message to everyone has no number");
   const reader = new Reader(bytes);
   const source = reader.address("source");
   const destination = toEveryone ? undefined : reader.address("destination");
-  const message = reader.uint16("message");
+  const number = isUnnumbered ? 0 : reader.uint16("message");
   const index = inPieces ? reader.uint8("index") : 0;
   const count = inPieces ? reader.uint8("count") : 1;
   if (inPieces && count < 2) throw new FrameError(`count: ${count} is not 2 to ${MAX_PIECES}`);
   if (index >= count) throw new FrameError(`index: ${index} is not below the count, ${count}`);
+  const body = reader.rest();
   return {
     kind: "data",
     source,
     destination,
-    message,
+    message: isUnnumbered ? bodyNumber(body) : number,
+    ...(isUnnumbered && { isUnnumbered }),
     index,
     count,
     isCoded: (first & CODED) !== 0,
     wantsReport: (first & WANTS_REPORT) !== 0,
-    body: reader.rest(),
+    body,
   };
 }
 

@@ -146,6 +146,7 @@ export abstract class Outgoing {
       source: this.context.address,
       destination: this.destination,
       message: this.number,
+      isUnnumbered: this.message.isOnce && this.destination === undefined && this.pieces.length === 1,
       index,
       count: this.pieces.length,
       isCoded: this.message.isCoded,

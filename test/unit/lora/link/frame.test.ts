@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
+  bodyNumber,
   type DataFrame,
   decodeFrame,
   encodeFrame,
@@ -27,6 +28,13 @@ const data: fc.Arbitrary<DataFrame> = fc
     body: fc.uint8Array({ maxLength: 244 }),
   })
   .map(({ seed, ...frame }) => ({ kind: "data", ...frame, index: seed % frame.count }));
+
+const unnumbered: fc.Arbitrary<DataFrame> = fc
+  .record({ source: address, isCoded: fc.boolean(), body: fc.uint8Array({ maxLength: 244 }) })
+  .map(({ body, ...frame }) => ({
+    ...{ kind: "data", ...frame, body, message: bodyNumber(body), isUnnumbered: true },
+    ...{ destination: undefined, index: 0, count: 1, wantsReport: false },
+  }));
 
 const holding: fc.Arbitrary<Holding> = fc.oneof(
   message.map((number): Holding => ({ message: number, isWhole: true })),
@@ -59,7 +67,7 @@ const question: fc.Arbitrary<QuestionFrame> = fc
   .record({ source: address, destination: address, message })
   .map((frame) => ({ kind: "question", ...frame }));
 
-const frame: fc.Arbitrary<LinkFrame> = fc.oneof(data, report, question);
+const frame: fc.Arbitrary<LinkFrame> = fc.oneof(data, unnumbered, report, question);
 
 describe("a frame of the link", () => {
   test("is the same after it was encoded and decoded", () => {
@@ -112,6 +120,26 @@ describe("a frame of the link", () => {
     expect(Buffer.from(told).toString("hex")).toBe("60a0b0c0010203" + "1234ff" + "12350228034080");
     const asked = encodeFrame({ kind: "question", ...head, message: 0x1234 });
     expect(Buffer.from(asked).toString("hex")).toBe("62a0b0c00102031234");
+  });
+
+  test("has no number where it is whole, to everyone and goes once", () => {
+    const frame = {
+      kind: "data",
+      source: 1,
+      destination: undefined,
+      message: 7,
+      index: 0,
+      count: 1,
+    } as const;
+    const what = { isCoded: false, wantsReport: false, isUnnumbered: true, body: Uint8Array.of(8, 9) };
+    const bytes = encodeFrame({ ...frame, ...what });
+    expect(Buffer.from(bytes).toString("hex")).toBe("51000001" + "0809");
+    const other = decodeFrame(encodeFrame({ ...frame, ...what, body: Uint8Array.of(8, 8) }));
+    expect(decodeFrame(bytes)).not.toMatchObject({ message: other.kind === "data" && other.message });
+    expect(() => encodeFrame({ ...frame, ...what, destination: 2 })).toThrow("isUnnumbered: ");
+    expect(() => encodeFrame({ ...frame, ...what, count: 2 })).toThrow("count: ");
+    for (const first of [0x41, 0x59])
+      expect(() => decodeFrame(Uint8Array.of(first, 0, 0, 1, 0, 0, 2, 0, 0))).toThrow("first byte: ");
   });
 
   test("is all that bytes from the air are decoded to, and what is none is an error that names the field", () => {

@@ -174,9 +174,11 @@ describe("two links of one box that hear the same air", () => {
       return carrier;
     });
     const short = piece({ message: 3, wantsReport: true, body: new Uint8Array(20) });
-    const frames = [...framesOf(new Uint8Array(900), { message: 4 }), short];
+    const bodies = [new Uint8Array(30), new Uint8Array(30).fill(1)];
+    const unnumbered = bodies.map((body) => piece({ destination: undefined, isUnnumbered: true, body }));
+    const frames = [...framesOf(new Uint8Array(900), { message: 4 }), short, ...unnumbered];
     for (const frame of frames) for (const carrier of carriers) carrier.hear(frame);
-    expect(arrived.map(({ payload }) => payload.length)).toEqual([900, 20]);
+    expect(arrived.map(({ payload }) => payload.length)).toEqual([900, 20, 30, 30]);
     for (const carrier of carriers) {
       const report = carrier.leave();
       if (report?.kind !== "report") throw new Error("no report");
