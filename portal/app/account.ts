@@ -106,7 +106,9 @@ export function receiptBundle(me: Account, to: Uint8Array, of: readonly string[]
 }
 
 export function headOf(key: PersonKey, kind: Kind, to: Destination, lifetimeS: number): Head {
-  const sequence = new DataView(random(4).buffer).getUint32(0);
+  // What is sealed is bound to it: no two may have the same. Else it only tells apart what is of one second, and LoRa carries it.
+  const bytes = new DataView(random(4).buffer);
+  const sequence = kind === "direct" ? bytes.getUint32(0) : bytes.getUint8(0);
   return {
     ...{ kind, sender: { as: "person", key: key.publicKey }, to, priority: PRIORITY_OF[kind].usual },
     ...{ lifetimeS, createdS: nowS(), sequence },

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import type { MessageCode } from "../../lora/link/index.ts";
 import { airOfLink } from "../../messages/lora/bundle-air.ts";
 import { LoraMessages } from "../../messages/lora/lora-messages.ts";
 import type { Air } from "../air/air.ts";
@@ -23,8 +24,13 @@ export interface MessagingBoxes {
   run(ms: number, isDone?: () => boolean): Promise<void>;
 }
 
+export interface MessagingBoxesOptions extends BoxesOptions {
+  /** What makes bodies of bundles shorter; `code` is for what goes beside them. */
+  bodyCode?: MessageCode;
+}
+
 /** Boxes on the virtual air with their bundles in memory. */
-export function messagingBoxes(options: BoxesOptions): MessagingBoxes {
+export function messagingBoxes(options: MessagingBoxesOptions): MessagingBoxes {
   const { time, air, boxes } = boxesOnAir(options);
   const random = seededRandom(options.seed + 1);
   // Virtual time waits for no promise: it stands still when one is about to be kept.
@@ -35,7 +41,7 @@ export function messagingBoxes(options: BoxesOptions): MessagingBoxes {
   return {
     time,
     air,
-    boxes: boxes.map((box) => messagingBox(box, time, random, pending)),
+    boxes: boxes.map((box) => messagingBox(box, { time, random, pending, bodyCode: options.bodyCode })),
     async run(ms, isDone = () => false) {
       const endMs = time.monotonicMs() + ms;
       await setImmediate();
@@ -48,16 +54,20 @@ export function messagingBoxes(options: BoxesOptions): MessagingBoxes {
   };
 }
 
-function messagingBox(
-  box: BoxOnAir,
-  time: VirtualTime,
-  random: () => number,
-  pending: () => void,
-): MessagingBox {
+interface Around {
+  time: VirtualTime;
+  random: () => number;
+  pending: () => void;
+  bodyCode: MessageCode | undefined;
+}
+
+function messagingBox(box: BoxOnAir, { time, random, pending, bodyCode }: Around): MessagingBox {
+  const code = bodyCode ? { code: bodyCode } : {};
   const custody = new MemoryCustody(time, pending);
   const begin = () => {
     const air = airOfLink(box.link);
-    const made = new LoraMessages({ air, custody, timers: time, random, log: { debug: () => {} } });
+    const log = { debug: () => {} };
+    const made = new LoraMessages({ air, custody, timers: time, random, log, ...code });
     made.start();
     return made;
   };

@@ -54,12 +54,15 @@ export interface Made {
 
 /** Makes the bundles that the box signs: its own, and those of guests who have no key. */
 export class BundleMaker {
+  private made = 0;
+
   constructor(private readonly options: BundleMakerOptions) {}
 
   /** @throws {BundleError} naming what no bundle may say */
   make<K extends keyof Bodies>(kind: K, body: Bodies[K], made: Made, key = this.options.key()): Bundle {
     const { wallMs, random32 } = this.options;
     const { as, to, priority = PRIORITY_OF[kind].usual, lifetimeS = LIFETIME_S[kind] } = made;
+    const createdS = trustedSeconds(wallMs());
     return makeBundle(
       {
         kind,
@@ -67,11 +70,18 @@ export class BundleMaker {
         to,
         priority,
         lifetimeS,
-        createdS: trustedSeconds(wallMs()),
-        sequence: random32(),
+        createdS,
+        // As RFC 9171 wants it (section 4.2.7), and in as few bytes as that takes: LoRa carries them.
+        sequence: createdS > 0 ? this.nextNumber() : random32() & 0xffff,
         body: encodeBody(kind, body),
       },
       (message) => key.sign(message),
     );
+  }
+
+  /** Another for each of one second. */
+  private nextNumber(): number {
+    this.made = (this.made + 1) & 0xff;
+    return this.made;
   }
 }

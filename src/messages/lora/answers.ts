@@ -1,5 +1,5 @@
 import type { LoraContext } from "./context.ts";
-import { ARRIVED, type HaveItem, type Item, type ShortId } from "./items.ts";
+import { ARRIVED, type HaveItem, type HopTag, type Item, type ShortId } from "./items.ts";
 import { beside } from "./said.ts";
 
 /** Whoever has handed something over leaves the word to us for so long, in frames of the largest size. */
@@ -9,6 +9,7 @@ const TIMES_REPEATED = 2;
 /** So many at a time are repeated. */
 const MOST_REPEATED = 6;
 const MOST_HAVES = 20;
+const MOST_OFFERED = 20;
 /** More questions and answers than that do not wait: those who ask will ask again. */
 const MOST_ASKS = 12;
 
@@ -64,6 +65,16 @@ export class Answers {
 
   refuse(short: ShortId): void {
     this.refusals.add(short);
+  }
+
+  /** A neighbour is asked whether it has this; in one question with others of which the same is asked. */
+  offer(of: HopTag, id: ShortId): void {
+    const waiting = this.asks.find(
+      (ask) => ask.kind === "offer" && ask.of === of && ask.ids.length < MOST_OFFERED,
+    );
+    if (waiting?.kind !== "offer") this.ask({ kind: "offer", of, ids: [id] });
+    else if (!waiting.ids.includes(id))
+      this.asks = this.asks.map((ask) => (ask === waiting ? { ...waiting, ids: [...waiting.ids, id] } : ask));
   }
 
   ask(item: Item): void {

@@ -8,10 +8,13 @@ import {
   MAX_LIFETIME_S,
   MAX_TEXT_BODY_BYTES,
   PRIORITIES,
+  PRIORITY_OF,
+  type Priority,
   type Sender,
   SQUARE,
 } from "../bundle/bundle.ts";
 import { bundleId, isSigned, KIND_NUMBERS } from "../bundle/bundle-codec.ts";
+import { decodeBody, encodeBody } from "./body-code.ts";
 import { type ShortId, shortIdOf } from "./items.ts";
 import { OctetReader, OctetWriter } from "./octets.ts";
 
@@ -41,8 +44,14 @@ const SENDERS: readonly Sender["as"][] = ["person", "guest", "box"];
 const DESTINATIONS: readonly Destination["kind"][] = ["everyone", "person", "room", "service", "outside"];
 /** In hours, by their number; what is not here is written out. */
 const USUAL_LIFETIMES_H = [1, 2, 3, 4, 6, 8, 12, 24, 36, 48, 72, 96, 120, 168, 240, 336, 504, 720];
-const OTHER_LIFETIME = 63;
+const OTHER_LIFETIME = 31;
 const CREATED_WIDTHS = [0, 4, 6] as const;
+/** Beside a time it only tells apart what is of one second. */
+const shortSequenceBytes = (createdWidth: number): number => (createdWidth === 0 ? 2 : 1);
+const SEQUENCE_BYTES = 4;
+const USUAL_HEAD = 0xf0;
+const IS_SHORT = 0x20;
+const DAY_S = 86_400;
 const HASH_BYTES = 4;
 const ID_BYTES = 4;
 const KEY_BYTES = 32;
@@ -51,11 +60,12 @@ const SIGNATURE_BYTES = 64;
 /*
  * Numbers are big-endian.
  *
- *   kind 4 bits · sender's kind 2 · has a signature 1 · body is coded 1
- *   priority 3 bits · destination's kind 3 · sender's key is whole 1 · recipient's key is whole 1
- *   width of the time of creation 2 bits · lifetime 6
+ *   1111 · number of a usual head 4 bits, or the head:
+ *     kind 4 bits · sender's kind 2 · has a signature 1 · body is coded 1
+ *     priority 3 bits · destination's kind 3 · sender's key is whole 1 · recipient's key is whole 1
+ *     width of the time of creation 2 bits · sequence is short 1 · lifetime 5
  *   [lifetime, seconds: varint, where it is no usual one]
- *   [time of creation 4 or 6] · sequence 4 · sender's key 32, or its hash 4
+ *   [time of creation 4 or 6] · sequence 4, or short: 1 beside a time and else 2 · sender's key 32, or its hash 4
  *   recipient's key 32 or its hash 4 | length 1 · name in UTF-8 (0: the town square) | nothing for everyone
  *   signature 64, or the first 4 bytes of the bundle's id where it has none · body
  */
@@ -69,34 +79,28 @@ export const keyHashOf = (key: Uint8Array): KeyHash =>
  */
 export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): Uint8Array {
   const { kind, sender, to, priority, lifetimeS, createdS, sequence, body, signature } = bundle;
-  const coded = body.length > 0 ? (code?.encode(body) ?? body) : body;
-  const isCoded = coded.length < body.length;
+  const coded = code && encodeBody(body, code);
   const hasSignature = isSigned(bundle);
   const createdWidth = createdS === 0 ? 0 : createdS < 2 ** 32 ? 1 : 2;
-  const usual = lifetimeS % 3600 === 0 ? USUAL_LIFETIMES_H.indexOf(lifetimeS / 3600) : -1;
-  const out = new OctetWriter()
-    .uint(
-      (KIND_NUMBERS[kind] << 4) |
-        (SENDERS.indexOf(sender.as) << 2) |
-        (Number(hasSignature) << 1) |
-        Number(isCoded),
-      1,
-    )
-    .uint(
-      (PRIORITIES.indexOf(priority) << 5) |
-        (DESTINATIONS.indexOf(to.kind) << 2) |
-        (Number(full.sender) << 1) |
-        Number(full.to && to.kind === "person"),
-      1,
-    )
-    .uint((createdWidth << 6) | (usual < 0 ? OTHER_LIFETIME : usual), 1);
-  if (usual < 0) out.varint(lifetimeS);
-  out.uint(createdS, CREATED_WIDTHS[createdWidth]).uint(sequence, 4);
+  const shortBytes = shortSequenceBytes(createdWidth);
+  const isShort = sequence < 2 ** (8 * shortBytes);
+  const out = new OctetWriter();
+  const lifetime = numberOfLifetime(lifetimeS);
+  writeHead(
+    out,
+    headOf({
+      ...{ kind, as: sender.as, hasSignature, isCoded: coded !== undefined, priority, to: to.kind },
+      full: { sender: full.sender, to: full.to && to.kind === "person" },
+      ...{ createdWidth, isShort, lifetime },
+    }),
+  );
+  if (lifetime === OTHER_LIFETIME) out.varint(lifetimeS);
+  out.uint(createdS, CREATED_WIDTHS[createdWidth]).uint(sequence, isShort ? shortBytes : SEQUENCE_BYTES);
   writeKey(out, sender.key, full.sender);
   writeDestination(out, to, full.to);
   if (hasSignature) out.bytes(signature);
   else out.uint(shortIdOf(bundleId(bundle)), ID_BYTES);
-  return out.bytes(isCoded ? coded : body).toBytes();
+  return out.bytes(coded ?? body).toBytes();
 }
 
 /**
@@ -105,19 +109,20 @@ export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): 
  */
 export function decodeForm(bytes: Uint8Array, code?: MessageCode): BundleForm {
   const from = new OctetReader(bytes, "bundle");
-  const [first, second, third] = [from.uint("kind", 1), from.uint("priority", 1), from.uint("lifetimeS", 1)];
+  const { first, second, third } = readHead(from);
   const kind = kindOf(from, first >> 4);
   const as = named(from, "as", SENDERS, (first >> 2) & 3);
   const priority = named(from, "priority", PRIORITIES, second >> 5);
   const toKind = named(from, "destination", DESTINATIONS, (second >> 2) & 7);
-  const createdWidth = named(from, "createdS", CREATED_WIDTHS, third >> 6);
+  const createdBytes = named(from, "createdS", CREATED_WIDTHS, third >> 6);
   const usual = third & OTHER_LIFETIME;
   const lifetimeS =
     usual === OTHER_LIFETIME
       ? from.varint("lifetimeS", MAX_LIFETIME_S)
       : named(from, "lifetimeS", USUAL_LIFETIMES_H, usual) * 3600;
-  const createdS = from.uint("createdS", createdWidth);
-  const sequence = from.uint("sequence", 4);
+  const createdS = from.uint("createdS", createdBytes);
+  const isShort = (third & IS_SHORT) !== 0;
+  const sequence = from.uint("sequence", isShort ? shortSequenceBytes(third >> 6) : SEQUENCE_BYTES);
   const key = readKey(from, "key", (second & 2) !== 0);
   const to = readDestination(from, toKind, (second & 1) !== 0);
   const hasSignature = (first & 2) !== 0;
@@ -146,6 +151,74 @@ export function rebuild(
   const to: Destination = form.to.kind === "person" ? { kind: "person", key: whole(form.to.key) } : form.to;
   const { short, ...rest } = form;
   return missing.length > 0 ? { missing } : { bundle: { ...rest, sender, to } };
+}
+
+/** What the first bytes tell. */
+interface Head {
+  kind: Kind;
+  as: Sender["as"];
+  hasSignature: boolean;
+  isCoded: boolean;
+  priority: Priority;
+  to: Destination["kind"];
+  full: FullKeys;
+  /** Of {@link CREATED_WIDTHS}. */
+  createdWidth: number;
+  isShort: boolean;
+  lifetime: number;
+}
+
+/** As its three bytes. */
+function headOf(head: Head): number {
+  const { kind, as, hasSignature, isCoded, priority, to, full, createdWidth, isShort, lifetime } = head;
+  const first =
+    (KIND_NUMBERS[kind] << 4) | (SENDERS.indexOf(as) << 2) | (Number(hasSignature) << 1) | Number(isCoded);
+  const second =
+    (PRIORITIES.indexOf(priority) << 5) |
+    (DESTINATIONS.indexOf(to) << 2) |
+    (Number(full.sender) << 1) |
+    Number(full.to);
+  return (first << 16) | (second << 8) | (createdWidth << 6) | (isShort ? IS_SHORT : 0) | lifetime;
+}
+
+/** What is sent most, where the keys are known, without a time and with one. Their places are numbers on the air: the list only grows. */
+const USUAL_HEADS: readonly number[] = (
+  [
+    { kind: "check-in", as: "guest", to: "everyone", days: 30, isCoded: true, isShort: true },
+    { kind: "post", as: "guest", to: "room", days: 7, isCoded: true, isShort: true },
+    { kind: "direct", as: "person", to: "person", days: 7, isCoded: false, isShort: false },
+    { kind: "receipt", as: "person", to: "person", days: 3, isCoded: false, isShort: true },
+  ] as const
+).flatMap(({ days, ...usual }) =>
+  [0, 1].map((createdWidth) =>
+    headOf({
+      ...usual,
+      hasSignature: usual.kind !== "direct",
+      priority: PRIORITY_OF[usual.kind].usual,
+      full: { sender: false, to: false },
+      createdWidth,
+      lifetime: numberOfLifetime(days * DAY_S),
+    }),
+  ),
+);
+
+function writeHead(out: OctetWriter, head: number): void {
+  const number = USUAL_HEADS.indexOf(head);
+  if (number < 0) out.uint(head, 3);
+  else out.uint(USUAL_HEAD | number, 1);
+}
+
+function readHead(from: OctetReader): { first: number; second: number; third: number } {
+  const first = from.uint("kind", 1);
+  if (first < USUAL_HEAD)
+    return { first, second: from.uint("priority", 1), third: from.uint("lifetimeS", 1) };
+  const head = named(from, "kind", USUAL_HEADS, first - USUAL_HEAD);
+  return { first: head >> 16, second: (head >> 8) & 0xff, third: head & 0xff };
+}
+
+function numberOfLifetime(lifetimeS: number): number {
+  const number = lifetimeS % 3600 === 0 ? USUAL_LIFETIMES_H.indexOf(lifetimeS / 3600) : -1;
+  return number < 0 ? OTHER_LIFETIME : number;
 }
 
 function writeKey(out: OctetWriter, key: Uint8Array, isWhole: boolean): void {
@@ -191,7 +264,7 @@ function decoded(from: OctetReader, isCoded: boolean, code: MessageCode | undefi
   if (!isCoded) return body;
   if (!code) throw from.fail("body", "is in a code that is not known here");
   try {
-    return code.decode(body, MAX_TEXT_BODY_BYTES);
+    return decodeBody(body, code, MAX_TEXT_BODY_BYTES);
   } catch {
     throw from.fail("body", "does not decode");
   }

@@ -8,6 +8,7 @@ import type { BundleAir } from "./bundle-air.ts";
 import { Homes } from "./homes.ts";
 import { KeyBook } from "./key-book.ts";
 import { Neighbourhood } from "./neighbourhood.ts";
+import { Pace } from "./pace.ts";
 import { Routes } from "./routes.ts";
 import { type Carried, Stock } from "./stock.ts";
 
@@ -35,6 +36,7 @@ export class LoraContext {
   readonly stock = new Stock();
   readonly keys = new KeyBook();
   readonly asked: AskedAir;
+  readonly pace: Pace;
 
   constructor(readonly options: LoraMessagesOptions) {
     const nowMs = () => this.nowMs;
@@ -42,6 +44,7 @@ export class LoraContext {
     this.homes = new Homes(this.address, nowMs);
     this.routes = new Routes(this.address, nowMs, (address) => this.neighbourhood.cost(address));
     this.asked = new AskedAir(this);
+    this.pace = new Pace(nowMs);
   }
 
   /** This box. */

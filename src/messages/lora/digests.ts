@@ -1,16 +1,21 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import { rankOf } from "../../lora/priority.ts";
 import type { LoraContext } from "./context.ts";
+import { remember } from "./forget-oldest.ts";
+import { Gaps } from "./gaps.ts";
 import {
   type AskItem,
+  type AskRecentItem,
   type Fingerprint,
   hopTagOf,
-  type IdsItem,
+  type IdTag,
   type ListItem,
   MAX_IDS,
   MAX_PREFIX,
   type PartsItem,
+  type RecentItem,
   type ShortId,
+  tagOf,
 } from "./items.ts";
 import { Namings } from "./namings.ts";
 
@@ -21,26 +26,19 @@ const BUSY_AFTER_FRAMES = 20;
 /** But where that does not end it is compared all the same: for a while, once in each such time. */
 const BUSY_MS = 3_600_000;
 const COMPARED_MS = 600_000;
-const MOST_GAPS = 256;
 const MOST_GONE = 8_192;
+/** Of what is not here any more and what there is no room for, so many are not taken for what a neighbour names: two bytes tell no more apart. */
+const MOST_TOLD_APART = 512;
+const TAG_BYTES = 2;
+/** What is named may be on its way by others, while what a list shows is not. */
+const PACE_SHARE = 0.5;
+const ID_BYTES = 4;
 const MOST_COMPARED = 64;
-const MOST_TRIES = 6;
-/** Of one holder, in one question. */
-const MOST_WANTED = 12;
 /** How long lists of a part are awaited, from when it was named in a comparison. */
 const OPEN_MS = 10 * 60_000;
 const MOST_OPEN = 512;
 /** What is said about one part, about. */
 const COMPARE_BYTES = 50;
-const WANT_BYTES = 5;
-const ID_BYTES = 4;
-const GRANTED_TRIES = 3;
-
-interface Gap {
-  holder: LinkAddress;
-  dueMs: number;
-  tries: number;
-}
 
 /**
  * Finds what is for everyone and did not come: neighbours name what they had lately, and compare all that they have part by
@@ -49,8 +47,11 @@ interface Gap {
  */
 export class Digests {
   private readonly namings: Namings;
-  private readonly gaps = new Map<ShortId, Gap>();
+  /** What neighbours have named, and what lists have shown. */
+  private readonly unnamed: Gaps<IdTag>;
+  private readonly unlisted: Gaps<ShortId>;
   private readonly gone = new Set<ShortId>();
+  private readonly goneLately = new Set<IdTag>();
   /** Parts that are to be told, by the prefix of their ids, and when. */
   private readonly compares = new Map<string, number>();
   /** Parts that are compared here now, by the prefix of their ids, and until when: only lists of these are answered. */
@@ -60,12 +61,14 @@ export class Digests {
 
   constructor(private readonly context: LoraContext) {
     this.namings = new Namings(context);
+    this.unnamed = new Gaps(context, TAG_BYTES, PACE_SHARE);
+    this.unlisted = new Gaps(context, ID_BYTES, 0);
   }
 
   /** It is here now. */
   onCame(short: ShortId): void {
     this.lastNewMs = this.context.nowMs;
-    this.gaps.delete(short);
+    this.forgetGap(short);
     this.gone.delete(short);
     this.namings.add(short);
   }
@@ -77,37 +80,43 @@ export class Digests {
 
   /** It is not in custody any more, and need not come again: others may have it still. */
   onGone(short: ShortId): void {
-    this.gaps.delete(short);
+    this.forgetGap(short);
     this.namings.forget(short);
-    this.gone.add(short);
-    for (const oldest of this.gone) {
-      if (this.gone.size <= MOST_GONE) break;
-      this.gone.delete(oldest);
-    }
+    remember(this.gone, short, MOST_GONE);
+    remember(this.goneLately, tagOf(short), MOST_TOLD_APART);
+  }
+
+  isGone(short: ShortId): boolean {
+    return this.gone.has(short);
   }
 
   /** It was not taken, and need not be asked for again. */
   onRefused(short: ShortId): void {
-    this.gaps.delete(short);
+    this.forgetGap(short);
   }
 
-  onRecent(from: LinkAddress, ids: readonly ShortId[]): void {
-    const missing: ShortId[] = [];
-    for (const id of ids) {
-      const carried = this.context.stock.byShortId(id);
-      if (carried) this.context.noteHas(from, carried);
-      else if (!this.gaps.has(id) && !this.gone.has(id) && !this.context.stock.isHeld(id)) missing.push(id);
+  onRecent(from: LinkAddress, tags: readonly IdTag[]): void {
+    const { stock } = this.context;
+    const missing: IdTag[] = [];
+    for (const tag of tags) {
+      const [carried, ...others] = stock.tagged(tag);
+      if (!carried) missing.push(tag);
+      // Two bytes may mean another: a call for help that nobody has is not given up for them.
+      else if (others.length === 0 && (carried.has.size > 0 || carried.priority !== "sos"))
+        this.context.noteHas(from, carried);
     }
-    for (let at = 0; at < missing.length; at += MOST_WANTED)
-      this.noteGaps(missing.slice(at, at + MOST_WANTED), from);
+    if (missing.length === 0) return;
+    const isKnown = (tag: IdTag) => this.goneLately.has(tag) || stock.wasLeftOutLately(tag);
+    this.unnamed.note(
+      missing.filter((tag) => !isKnown(tag)),
+      from,
+    );
   }
 
   /** Another box asks for these, and all will hear the answer. */
-  onOthersWant(ids: readonly ShortId[]): void {
-    for (const id of ids) {
-      const gap = this.gaps.get(id);
-      if (gap) gap.dueMs = Math.max(gap.dueMs, this.context.nowMs + this.context.frames(5));
-    }
+  onOthersWant(item: AskItem | AskRecentItem): void {
+    if (item.kind === "want-recent") this.unnamed.onOthersAsk(item.tags);
+    else this.unlisted.onOthersAsk(item.ids);
   }
 
   onFingerprint(from: LinkAddress, { count, sum }: Fingerprint): void {
@@ -132,7 +141,7 @@ export class Digests {
     const theirs = new Set(ids);
     let isSame = true;
     for (const id of theirs) if (!stock.isHeld(id)) isSame = false;
-    this.onRecent(from, ids);
+    this.onListed(from, ids);
     // A list that is full may not be all.
     const lacking =
       ids.length >= MAX_IDS ? [] : stock.forAll(prefix).filter(({ short }) => !theirs.has(short));
@@ -153,26 +162,30 @@ export class Digests {
 
   /** When there is something to say next, in ms; Infinity: there is not. */
   get nextMs(): number {
-    const gaps = [...this.gaps.values()].map(({ dueMs }) => dueMs);
-    return Math.min(this.namings.nextMs, ...gaps, ...this.compares.values());
+    return Math.min(
+      this.namings.nextMs,
+      this.unnamed.nextMs,
+      this.unlisted.nextMs,
+      ...this.compares.values(),
+    );
   }
 
   /** What is named, see {@link Namings.next}. */
-  recent(isAlone: boolean, goingOn: ReadonlySet<ShortId>, most: number): IdsItem | undefined {
+  recent(isAlone: boolean, goingOn: ReadonlySet<ShortId>, most: number): RecentItem | undefined {
     const ids = this.namings.next(isAlone, goingOn, most);
-    return ids.length > 0 ? { kind: "recent", ids } : undefined;
+    return ids.length > 0 ? { kind: "recent", tags: ids.map(tagOf) } : undefined;
   }
 
   /** Questions for what is missing, to each neighbour that has it. */
-  wants(): AskItem[] {
-    const byHolder = new Map<LinkAddress, ShortId[]>();
-    for (const [id, { holder, dueMs }] of this.gaps) {
-      if (dueMs > this.context.nowMs) continue;
-      const ids = byHolder.get(holder) ?? [];
-      byHolder.set(holder, ids);
-      if (ids.length < MOST_WANTED) ids.push(id);
-    }
-    return [...byHolder].map(([holder, ids]) => ({ kind: "want", of: hopTagOf(holder), ids }));
+  wants(): (AskItem | AskRecentItem)[] {
+    const recent = this.unnamed.due();
+    const listed = this.unlisted.due();
+    return [
+      ...recent.map(
+        ({ holder, names }): AskRecentItem => ({ kind: "want-recent", of: hopTagOf(holder), tags: names }),
+      ),
+      ...listed.map(({ holder, names }): AskItem => ({ kind: "want", of: hopTagOf(holder), ids: names })),
+    ];
   }
 
   parts(): (PartsItem | ListItem)[] {
@@ -190,9 +203,10 @@ export class Digests {
     });
   }
 
-  onSaid(item: IdsItem | AskItem | PartsItem | ListItem): void {
-    if (item.kind === "recent") this.namings.onNamed(item.ids, this.isBusy);
-    if (item.kind === "want") this.onAsked(item.ids);
+  onSaid(item: RecentItem | AskItem | AskRecentItem | PartsItem | ListItem): void {
+    if (item.kind === "recent") this.namings.onNamed(item.tags, this.isBusy);
+    if (item.kind === "want") this.unlisted.onAsked(item.ids);
+    if (item.kind === "want-recent") this.unnamed.onAsked(item.tags);
     if (item.kind !== "parts" && item.kind !== "list") return;
     this.compares.delete(item.prefix);
     this.open(item.prefix);
@@ -214,19 +228,6 @@ export class Digests {
     return true;
   }
 
-  private onAsked(ids: readonly ShortId[]): void {
-    // What was asked for together is asked for again together.
-    const waitMs = this.context.frames(8, 8);
-    for (const id of ids) {
-      const gap = this.gaps.get(id);
-      if (!gap) continue;
-      gap.tries += 1;
-      gap.dueMs = this.context.nowMs + waitMs * 2 ** gap.tries;
-      // Whoever named it cannot be heard, or has it no more: comparing finds it again.
-      if (gap.tries >= MOST_TRIES) this.gaps.delete(id);
-    }
-  }
-
   /** Lists of this part are awaited, or of parts of it. */
   private open(prefix: string): void {
     this.opened.delete(prefix);
@@ -243,14 +244,21 @@ export class Digests {
     return prefix !== "" && (isNow(prefix) || isNow(prefix.slice(0, -1)));
   }
 
-  /** As many as one question asks for. */
-  private noteGaps(ids: readonly ShortId[], holder: LinkAddress): void {
-    if (this.gaps.size + ids.length > MOST_GAPS) return;
-    // It may have to be asked again.
-    for (let time = 0; time < GRANTED_TRIES; time += 1)
-      if (!this.context.asked.grants(holder, WANT_BYTES + ids.length * ID_BYTES)) return;
-    const dueMs = this.context.nowMs + this.context.frames(1, 2);
-    for (const id of ids) this.gaps.set(id, { holder, tries: 0, dueMs });
+  /** All of a list; what it lacks is not looked at here. */
+  private onListed(from: LinkAddress, ids: readonly ShortId[]): void {
+    const { stock } = this.context;
+    const missing: ShortId[] = [];
+    for (const id of ids) {
+      const carried = stock.byShortId(id);
+      if (carried) this.context.noteHas(from, carried);
+      else if (!this.gone.has(id) && !stock.isHeld(id)) missing.push(id);
+    }
+    this.unlisted.note(missing, from);
+  }
+
+  private forgetGap(short: ShortId): void {
+    this.unlisted.forget(short);
+    this.unnamed.forget(tagOf(short));
   }
 
   private compareLater(from: LinkAddress, prefix: string, waitMs: number): void {

@@ -2,3 +2,13 @@
 export function forgetOldest<K>(of: Map<K, unknown> | Set<K>): void {
   for (const oldest of of.keys()) return void of.delete(oldest);
 }
+
+/** As the newest, of so many at most. */
+export function remember<T>(all: Set<T>, one: T, most: number): void {
+  all.delete(one);
+  all.add(one);
+  for (const oldest of all) {
+    if (all.size <= most) return;
+    all.delete(oldest);
+  }
+}

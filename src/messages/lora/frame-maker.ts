@@ -29,6 +29,7 @@ export interface Flight {
 const MOST_OFFERED = 20;
 const FRAME_HEADER_BYTES = 1;
 const ID_BYTES = 4;
+const TAG_BYTES = 2;
 const LEAST_ITEM_BYTES = 6;
 
 /** Puts together what one frame says: bundles, what neighbours wait for, and in what room is left what can wait. */
@@ -54,6 +55,8 @@ export class FrameMaker {
     if (have) draft.add(have, "check-in");
     for (const item of this.answers.others()) draft.add(item, "direct");
     if (!draft.isPressing) this.addWhatCanWait(draft);
+    // A few bytes here, or a frame of its own.
+    else for (const want of this.digests.wants()) draft.add(want, "room");
     this.addRecent(draft, goingOn);
     if (draft.isEmpty) return undefined;
     const isAnswer = isAwaited || draft.has.some((id) => this.answers.hasWord(id));
@@ -90,7 +93,7 @@ export class FrameMaker {
   private addRecent(draft: Draft, goingOn: ReadonlySet<ShortId>): void {
     const isToAll = draft.bundles.some(({ hop }) => hop === undefined);
     if (draft.isPressing && !isToAll) return;
-    const most = Math.floor((draft.left - LEAST_ITEM_BYTES) / ID_BYTES);
+    const most = Math.floor((draft.left - LEAST_ITEM_BYTES) / TAG_BYTES);
     const recent = this.digests.recent(draft.isEmpty, goingOn, most);
     if (recent) draft.add(recent, "room");
   }
@@ -102,13 +105,15 @@ export class FrameMaker {
       sender: bundle.priority === "sos" || !keys.isKnownAround(keyHashOf(bundle.sender.key)),
       to: bundle.to.kind === "person" && !keys.isKnownAround(keyHashOf(bundle.to.key)),
     };
+    // Coding takes a millisecond or some, and what waits for room in a frame is looked at again and again.
+    carried.form ??= encodeForm(bundle, carried.full, options.code);
     return {
       kind: "bundle",
       hop: hop === undefined ? undefined : hopTagOf(hop),
       hops: Math.min(254, carried.hops + 1),
       origin: carried.origin,
       ageS: ageMs / 1000,
-      form: encodeForm(bundle, carried.full, options.code),
+      form: carried.form,
     };
   }
 }

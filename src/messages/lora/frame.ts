@@ -26,16 +26,21 @@ const TYPES = {
   parts: 9,
   list: 10,
   recent: 11,
+  "want-recent": 12,
 } as const satisfies Record<Item["kind"], number>;
 const TO_ONE = 1;
 const IS_LAST = 2;
+/** So many tags have their count beside the kind. */
+const MOST_SHORTLY = 15;
 
 /*
  * number 1, then items, each: its kind 4 bits · 4 more, and
  *
  *   bundle     (1: it has a hop, 2: it is the last of the frame) [hop 2 · hops 1] · age 2 · origin 3 · [length] · form
  *   have                      count 1 · (id 4 · hops 1)
- *   recent, refuse            count 1 · ids 4
+ *   recent     (count, or 0 and) count 1 · tags 2
+ *   want-recent               whom 2 · count 1 · tags 2
+ *   refuse                    count 1 · ids 4
  *   want, offer, want-keys    whom 2 · count 1 · ids or hashes 4
  *   keys                      count 1 · keys 32
  *   hello      seqno 1 · count 1 · (address 3 · quality 1) · count 1 · (address 3 · seqno 1 · metric 1) · count · sum 4
@@ -97,7 +102,17 @@ function writeItem(out: OctetWriter, item: Item, isLast: boolean): void {
       first(0).uint(item.held.length, 1);
       for (const { id, hops } of item.held) out.uint(id, 4).uint(hops, 1);
       return;
-    case "recent":
+    case "recent": {
+      const isShort = item.tags.length > 0 && item.tags.length <= MOST_SHORTLY;
+      first(isShort ? item.tags.length : 0);
+      if (!isShort) out.uint(item.tags.length, 1);
+      for (const tag of item.tags) out.uint(tag, 2);
+      return;
+    }
+    case "want-recent":
+      first(0).uint(item.of, 2).uint(item.tags.length, 1);
+      for (const tag of item.tags) out.uint(tag, 2);
+      return;
     case "refuse":
       first(0);
       writeIds(out, item.ids);
@@ -162,7 +177,14 @@ function readItem(from: OctetReader): Item {
       const readOne = () => ({ id: from.uint("have.id", 4), hops: from.uint("have.hops", 1) });
       return { kind, held: readMany(from, "have", MAX_IDS, readOne) };
     }
-    case "recent":
+    case "recent": {
+      const count = flags > 0 ? flags : from.uint("tags", 1);
+      return { kind, tags: readTags(from, count) };
+    }
+    case "want-recent": {
+      const of = from.uint("of", 2);
+      return { kind, of, tags: readTags(from, from.uint("tags", 1)) };
+    }
     case "refuse":
       return { kind, ids: readIds(from, "ids") };
     case "want":
@@ -210,6 +232,11 @@ function readAddress(from: OctetReader, field: string): LinkAddress {
   const address = from.uint(field, 3);
   if (address === 0) throw from.fail(field, "0 is nobody's address");
   return address;
+}
+
+function readTags(from: OctetReader, count: number): number[] {
+  if (count > MAX_IDS) throw from.fail("tags", `${count}, more than ${MAX_IDS}`);
+  return Array.from({ length: count }, () => from.uint("tag", 2));
 }
 
 const readIds = (from: OctetReader, field: string): number[] =>

@@ -75,10 +75,12 @@ export class Greeting {
     this.helloAtMs = this.context.nowMs;
     this.isNewAround = false;
     this.seqno = (this.seqno + 1) & 0xff;
+    const heard = neighbourhood.heardBoxes(MOST_HEARD);
+    neighbourhood.saysToHear(heard.length);
     const hello = (most: number): HelloItem => ({
       kind: "hello",
       seqno: this.seqno,
-      heard: neighbourhood.heardBoxes(MOST_HEARD),
+      heard,
       routes: routes.offers(isWhole, most),
       stored: stock.fingerprint(),
     });

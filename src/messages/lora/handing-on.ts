@@ -15,7 +15,7 @@ const ANSWER_FRAMES = 0.5;
 const JITTER_FRAMES = 1.5;
 const MOST_DOUBLINGS = 4;
 /** Where nobody answers, the channel is full: then all wait longer, up to so many times. */
-const PATIENCE = 6;
+const PATIENCE = 4;
 const WEIGHT = 0.1;
 /** What an offer is answered with, for each that is offered. */
 const ANSWER_BYTES = 5;
@@ -43,7 +43,7 @@ export class HandingOn {
   constructor(
     private readonly context: LoraContext,
     private readonly answers: Answers,
-    private readonly digests: Pick<Digests, "name">,
+    private readonly digests: Pick<Digests, "name" | "isGone">,
     /** The paths are not what they seemed. */
     private readonly isAmiss: () => void,
   ) {}
@@ -143,7 +143,7 @@ export class HandingOn {
   /** A neighbour asks whether these are to go on from here. */
   onOffer(from: LinkAddress, ids: readonly ShortId[]): void {
     if (!this.context.asked.grants(from, ids.length * ANSWER_BYTES)) return;
-    const lacking = ids.filter((id) => !this.context.stock.isHeld(id));
+    const lacking = ids.filter((id) => !this.context.stock.isHeld(id) && !this.digests.isGone(id));
     for (const id of ids) if (!lacking.includes(id)) this.answers.owe(id, 0);
     if (lacking.length > 0) this.answers.ask({ kind: "want", of: hopTagOf(from), ids: lacking });
   }

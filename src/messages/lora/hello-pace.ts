@@ -1,6 +1,6 @@
 import type { Timers } from "../../host/timers.ts";
 
-const LONGEST_MS = 15 * 60_000;
+const LONGEST_MS = 30 * 60_000;
 const SHORTEST_FRAMES = 15;
 /** Where many hear each other, all that they say is heard by all: each is silent longer. */
 const FRAMES_A_NEIGHBOUR = 4;

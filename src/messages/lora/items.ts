@@ -5,6 +5,12 @@ import type { KeyHash } from "./bundle-form.ts";
 /** The first four bytes of a bundle's id. Who takes one bundle for another by it learns so later, from {@link Hello.stored}. */
 export type ShortId = number;
 
+/**
+ * The first two bytes of a bundle's id: enough to tell what is named from what a neighbour has. One in 65,536 for each bundle that it has is
+ * taken for another there (in 130 where it has 500), and is found by comparing.
+ */
+export type IdTag = number;
+
 /** The last two bytes of an address, for whom something is among the few that hear it; 0 is nobody's. */
 export type HopTag = number;
 
@@ -34,13 +40,23 @@ export interface HaveItem {
 
 export const ARRIVED = 255;
 
-/**
- * `recent`: these are here, and have come lately, or may have been lost near.
- * `refuse`: these are not taken, whoever sends them.
- */
-export interface IdsItem {
-  kind: "recent" | "refuse";
+/** These are not taken, whoever sends them. */
+export interface RefuseItem {
+  kind: "refuse";
   ids: readonly ShortId[];
+}
+
+/** These are here, and have come lately, or may have been lost near. */
+export interface RecentItem {
+  kind: "recent";
+  tags: readonly IdTag[];
+}
+
+/** To one neighbour: send these, which you have named. */
+export interface AskRecentItem {
+  kind: "want-recent";
+  of: HopTag;
+  tags: readonly IdTag[];
 }
 
 /** To one neighbour. `want`: send these. `offer`: these are for you to take further, if you have not got them. */
@@ -112,7 +128,9 @@ export interface ListItem {
 export type Item =
   | BundleItem
   | HaveItem
-  | IdsItem
+  | RefuseItem
+  | RecentItem
+  | AskRecentItem
   | AskItem
   | WantKeysItem
   | KeysItem
@@ -132,5 +150,7 @@ export const MAX_HEARD = 32;
 export const MAX_PREFIX = 4;
 
 export const hopTagOf = (address: LinkAddress): HopTag => address & 0xffff || 0xffff;
+
+export const tagOf = (short: ShortId): IdTag => short >>> 16;
 
 export const shortIdOf = (id: BundleId): ShortId => Number.parseInt(id.slice(0, 8), 16);

@@ -20,7 +20,7 @@ import { type Frame, type HelloItem, hopTagOf, type Item, shortIdOf } from "./it
 import { LoraFormError } from "./octets.ts";
 import { Speaker } from "./speaker.ts";
 import { Spreading } from "./spreading.ts";
-import { type Carried, carriedOf } from "./stock.ts";
+import { type Carried, carriedOf, isForAll } from "./stock.ts";
 import { Vouching } from "./vouching.ts";
 
 /** A neighbour waits to hear that something is here for so long, if it is to hear it go on from here anyway. */
@@ -227,8 +227,12 @@ export class LoraMessages {
         if (isToUs) this.handingOn.onOffer(from, item.ids);
         return;
       case "want":
-        if (!isToUs) this.digests.onOthersWant(item.ids);
+        if (!isToUs) this.digests.onOthersWant(item);
         else for (const id of item.ids) this.onWant(from, stock.byShortId(id));
+        return;
+      case "want-recent":
+        if (!isToUs) this.digests.onOthersWant(item);
+        else for (const tag of item.tags) this.onWant(from, stock.tagged(tag).findLast(isNamed));
         return;
       case "want-keys":
         if (isToUs) this.intake.onWantKeys(from, item.hashes);
@@ -237,7 +241,7 @@ export class LoraMessages {
         this.intake.onKeys(item.keys);
         return;
       case "recent":
-        this.digests.onRecent(from, item.ids);
+        this.digests.onRecent(from, item.tags);
         return;
       case "parts":
         this.digests.onParts(from, item);
@@ -329,7 +333,7 @@ export class LoraMessages {
       this.handingOn.begin(carried);
     } else {
       this.digests.onCame(carried.short);
-      this.spreading.begin(carried, arrival?.from);
+      this.spreading.begin(carried, held.ageMs, arrival?.from);
     }
     if (!arrival) this.speaker.pump();
   }
@@ -381,3 +385,6 @@ export class LoraMessages {
     if (isHere || (source.by !== "lora" && homes.of(key) === undefined)) homes.noteHere(key, nowMs - ageMs);
   }
 }
+
+/** Whether neighbours are told that it is here. */
+const isNamed = (carried: Carried): boolean => isForAll(carried) || carried.isSought;

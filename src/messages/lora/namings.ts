@@ -1,14 +1,19 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import type { LoraContext } from "./context.ts";
 import { forgetOldest } from "./forget-oldest.ts";
-import { MAX_IDS, type ShortId } from "./items.ts";
+import { type IdTag, MAX_IDS, type ShortId, tagOf } from "./items.ts";
 import type { Carried } from "./stock.ts";
 
-/** What has come is named to the neighbours, in a frame of its own if none goes for so long; each further time so much later. */
-const NAMED_AFTER_MS = 150_000;
+/**
+ * What has come is named to the neighbours, in a frame of its own if nothing else has come since then for so long, and at the latest after
+ * so long; each further time so much later.
+ */
+const QUIET_MS = 150_000;
+const NAMED_AFTER_MS = 600_000;
+const NAMED_AGAIN_MS = 300_000;
 /** What has been named once is named early, beside what goes anyway, only so little before it is due again. */
-const EARLY_MS = NAMED_AFTER_MS / 3;
-/** So many are named beside what goes anyway: four bytes each. */
+const EARLY_MS = NAMED_AGAIN_MS / 3;
+/** So many are named beside what goes anyway: two bytes each. */
 const BESIDE = 3;
 const MOST = 512;
 /** So often something is named again while a neighbour is not known to have it who is the only way to others; else comparing finds it. */
@@ -17,6 +22,7 @@ const MOST_AGAIN = 8;
 const LATER_WHERE_BUSY = 8;
 
 interface Naming {
+  /** In a frame of its own, at the latest. */
   dueMs: number;
   /** How often it has been named. */
   times: number;
@@ -25,6 +31,8 @@ interface Naming {
 /** What has come lately and is named to the neighbours: who lacks it asks for it. */
 export class Namings {
   private readonly namings = new Map<ShortId, Naming>();
+  /** When the last one came. */
+  private lastMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly context: Pick<LoraContext, "nowMs" | "stock" | "neighbourhood">) {}
 
@@ -51,7 +59,8 @@ export class Namings {
   /** When one is to be named in a frame of its own, in ms; Infinity: none is. */
   get nextMs(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const [short, { dueMs }] of this.namings) if (!this.goesItself(short)) next = Math.min(next, dueMs);
+    for (const [short, naming] of this.namings)
+      if (!this.goesItself(short)) next = Math.min(next, this.dueMs(naming));
     return next;
   }
 
@@ -66,8 +75,8 @@ export class Namings {
     const { nowMs } = this.context;
     const isNeedless = this.needless();
     // Until it is due somebody may come who lacks it.
-    for (const [short, { dueMs, times }] of this.namings)
-      if (dueMs <= nowMs && isNeedless(short, times)) this.namings.delete(short);
+    for (const [short, naming] of this.namings)
+      if (this.dueMs(naming) <= nowMs && isNeedless(short, naming.times)) this.namings.delete(short);
     const count = Math.min(most, this.isDue ? MAX_IDS : isAlone ? 0 : BESIDE);
     const next: ShortId[] = [];
     for (const [short, { dueMs, times }] of this.namings) {
@@ -80,15 +89,14 @@ export class Namings {
   }
 
   /** They have been named. @param isBusy bundles have to wait for the air here */
-  onNamed(ids: readonly ShortId[], isBusy: boolean): void {
+  onNamed(tags: readonly IdTag[], isBusy: boolean): void {
     const isNeedless = this.needless();
-    for (const id of ids) {
-      const naming = this.namings.get(id);
-      if (!naming) continue;
+    for (const [id, naming] of [...this.namings]) {
+      if (!tags.includes(tagOf(id))) continue;
       this.namings.delete(id);
       const times = naming.times + 1;
       if (times > MOST_AGAIN || isNeedless(id, times)) continue;
-      const afterMs = NAMED_AFTER_MS * times * (isBusy ? LATER_WHERE_BUSY : 1);
+      const afterMs = NAMED_AGAIN_MS * times * (isBusy ? LATER_WHERE_BUSY : 1);
       this.namings.set(id, { times, dueMs: this.context.nowMs + afterMs });
     }
   }
@@ -120,7 +128,12 @@ export class Namings {
     };
   }
 
+  private dueMs({ dueMs, times }: Naming): number {
+    return times > 0 ? dueMs : Math.min(dueMs, this.lastMs + QUIET_MS);
+  }
+
   private put(short: ShortId): void {
+    this.lastMs = this.context.nowMs;
     this.namings.set(short, { dueMs: this.context.nowMs + NAMED_AFTER_MS, times: 0 });
   }
 

@@ -1,8 +1,9 @@
 import type { LinkAddress } from "../../lora/index.ts";
+import { areReachedWithout, dependentsOf } from "./coverage.ts";
 import type { HeardBox } from "./items.ts";
 
 /** A box that has not been heard for so long is not near any more: it says hello more often than that. */
-const AWAY_AFTER_MS = 50 * 60_000;
+const AWAY_AFTER_MS = 100 * 60_000;
 /** More are forgotten, those that do not say that they hear us and the longest unheard first: addresses cost an attacker nothing. */
 const MAX_BOXES = 128;
 /** Until all that are near have most likely been heard, after one was that was not known. */
@@ -44,6 +45,8 @@ export interface NearBox {
 export class Neighbourhood {
   private readonly boxes = new Map<LinkAddress, NearBox>();
   private newAtMs = Number.NEGATIVE_INFINITY;
+  /** How many this box hears, by its last hello. */
+  private saidToHear = 0;
 
   constructor(
     private readonly own: LinkAddress,
@@ -129,6 +132,10 @@ export class Neighbourhood {
     return box !== undefined && this.nowMs() - box.heardAtMs < AWAY_AFTER_MS;
   }
 
+  hasSpokenSince(address: LinkAddress, sinceMs: number): boolean {
+    return (this.boxes.get(address)?.heardAtMs ?? Number.NEGATIVE_INFINITY) > sinceMs;
+  }
+
   isSilent(address: LinkAddress): boolean {
     return (this.boxes.get(address)?.unanswered ?? 0) >= SILENT_AFTER;
   }
@@ -139,9 +146,7 @@ export class Neighbourhood {
 
   /** Boxes that are near, and hear us as far as is known. */
   listeners(): readonly LinkAddress[] {
-    return this.near()
-      .filter(({ isMutual }) => isMutual !== false)
-      .map(({ address }) => address);
+    return this.listening().map(({ address }) => address);
   }
 
   /** Transmissions that it takes until a frame is there and its answer here, times {@link ONE_HOP}; Infinity: out of reach. */
@@ -179,12 +184,36 @@ export class Neighbourhood {
     return [...reached].filter(([, others]) => isSole(others)).map(([address]) => address);
   }
 
+  /** Whether all that hear this box are reached without it, see {@link areReachedWithout}. */
+  areReachedWithout(senders: Iterable<LinkAddress>): boolean {
+    const own = { address: this.own, hears: this.saidToHear };
+    return areReachedWithout(own, this.listening(), senders, (address) => this.reachedBy(address));
+  }
+
+  /** Those that have it from this box or from nobody, see {@link dependentsOf}. */
+  dependents(mayHave: (address: LinkAddress) => boolean): LinkAddress[] {
+    return dependentsOf(
+      this.own,
+      this.listening().filter(({ isMutual }) => isMutual === true),
+      mayHave,
+    );
+  }
+
+  /** This box tells its neighbours that it hears so many. */
+  saysToHear(count: number): void {
+    this.saidToHear = count;
+  }
+
   /** For a hello: those that are heard best. */
   heardBoxes(most: number): HeardBox[] {
     return this.near()
       .toSorted((a, b) => b.inQuality - a.inQuality)
       .slice(0, most)
       .map(({ address, inQuality }) => ({ address, quality: Math.round(inQuality * 255) }));
+  }
+
+  private listening(): NearBox[] {
+    return this.near().filter(({ isMutual }) => isMutual !== false);
   }
 
   private forgetOne(): void {

@@ -3,7 +3,7 @@ import { MAX_ROUTES, type RouteOffer } from "./items.ts";
 
 export const UNREACHABLE = 255;
 /** What a neighbour has said is no longer true. */
-const STALE_MS = 70 * 60_000;
+const STALE_MS = 140 * 60_000;
 /** A path is left for one that is better by this much, in eighths of a transmission. */
 const WORTH_CHANGING = 6;
 /** Without a path that surely leads to no circle for so long, any is taken: whoever gets a bundle back tries another way. */

@@ -1,4 +1,4 @@
-import type { AskItem, IdsItem, Item, ShortId } from "./items.ts";
+import type { AskItem, Item, RefuseItem, ShortId } from "./items.ts";
 
 /**
  * What is left of an item beside one that is said already; undefined: nothing.
@@ -15,9 +15,16 @@ export function beside(
       const held = item.held.filter(({ id }) => !ids.includes(id) || !isSoon(id));
       return held.length > 0 ? { ...item, held } : undefined;
     }
-    case "recent":
+    case "recent": {
+      const tags = item.tags.filter((tag) => said.kind !== "recent" || !said.tags.includes(tag));
+      return tags.length > 0 ? { ...item, tags } : undefined;
+    }
     case "refuse":
       return said.kind === item.kind ? withoutIds(item, said.ids) : item;
+    case "want-recent": {
+      const isSaid = said.kind === "want-recent" && said.of === item.of;
+      return isSaid && item.tags.every((tag) => said.tags.includes(tag)) ? undefined : item;
+    }
     case "want":
     case "offer":
       return said.kind === item.kind && said.of === item.of && !withoutIds(item, said.ids) ? undefined : item;
@@ -29,7 +36,7 @@ export function beside(
   }
 }
 
-function withoutIds<T extends AskItem | IdsItem>(item: T, said: readonly ShortId[]): T | undefined {
+function withoutIds<T extends AskItem | RefuseItem>(item: T, said: readonly ShortId[]): T | undefined {
   const ids = item.ids.filter((id) => !said.includes(id));
   return ids.length > 0 ? { ...item, ids } : undefined;
 }

@@ -118,7 +118,7 @@ export class Speaker {
     this.room.sent(airMs);
     answers.onSaid(items, new Set(bundles.map(({ carried }) => carried.short)));
     for (const item of items)
-      if (item.kind === "recent" || item.kind === "want" || item.kind === "parts" || item.kind === "list")
+      if ("tags" in item || item.kind === "want" || item.kind === "parts" || item.kind === "list")
         digests.onSaid(item);
     for (const { carried, hop } of bundles) {
       this.noteKeys(carried);
@@ -161,8 +161,8 @@ export class Speaker {
       if (hop !== "everyone") {
         if (!busy.has(hop)) due.push({ carried, hop });
       } else if (spreading.isToGo(carried)) due.push({ carried, hop: undefined });
-      else if (carried.isSought && !carried.isHandedOn) handingOn.seekLater(carried);
-      else stock.plan(carried, undefined);
+      else if (carried.isSought && !carried.isHandedOn && carried.dueMs === undefined)
+        handingOn.seekLater(carried);
     }
     return due;
   }

@@ -2,7 +2,8 @@ import type { LinkAddress } from "../../lora/index.ts";
 import { rankOf } from "../../lora/priority.ts";
 import type { BundleId, Kind, Priority } from "../bundle/bundle.ts";
 import type { FullKeys, KeyHash } from "./bundle-form.ts";
-import { type Fingerprint, MAX_IDS, type ShortId, shortIdOf } from "./items.ts";
+import { remember } from "./forget-oldest.ts";
+import { type Fingerprint, type IdTag, MAX_IDS, type ShortId, shortIdOf, tagOf } from "./items.ts";
 
 /** What LoRa does with a bundle in custody. */
 export interface Carried {
@@ -23,6 +24,20 @@ export interface Carried {
   readonly has: Set<LinkAddress>;
   /** Neighbours that have most likely heard it. */
   readonly believed: Set<LinkAddress>;
+  /** Neighbours that were heard to send it to everyone. */
+  readonly heardFrom: Set<LinkAddress>;
+  /** By the order in which it is repeated nobody comes before this box; see `relays.ts`. */
+  isFirst: boolean;
+  /** It was left to others, who reach all that hear this box. */
+  wasLeft: boolean;
+  /** Neighbours that have it from this box or from nobody, by what was known when it went. */
+  dependents: readonly LinkAddress[];
+  /** How often it was time to ask them whether they have it. */
+  questions: number;
+  /** When that was last. */
+  lookedAtMs: number;
+  /** Its form on the air, once it has been made; see `bundle-form.ts`. */
+  form: Uint8Array | undefined;
   /** When it was last repeated because somebody asked; see `asked-air.ts`. */
   repeatedAtMs: number;
   /** A neighbour has asked for it, or is known to lack it. */
@@ -62,13 +77,17 @@ export const isForAll = ({ person }: Carried): boolean => person === undefined;
 export const MAX_CARRIED = 8_192;
 /** Of those that are in custody and are not carried, so many are remembered. */
 const MAX_LEFT_OUT = 65_536;
+/** And so many by two bytes, which tell no more apart. */
+const MOST_TOLD_APART = 512;
 
 /** The bundles that LoRa carries, by id: where there are too many, the most urgent. */
 export class Stock {
   private readonly byId = new Map<BundleId, Carried>();
   private readonly byShort = new Map<ShortId, Carried>();
+  private readonly byTag = new Map<IdTag, readonly Carried[]>();
   /** In custody, and not carried for want of room: they are not asked for. */
   private readonly leftOut = new Set<ShortId>();
+  private readonly leftOutLately = new Set<IdTag>();
   /** Those with a time at which they are due. */
   readonly waiting = new Set<Carried>();
 
@@ -99,6 +118,8 @@ export class Stock {
     this.leftOut.delete(carried.short);
     this.byId.set(carried.id, carried);
     this.byShort.set(carried.short, carried);
+    const tag = tagOf(carried.short);
+    this.byTag.set(tag, [...(this.byTag.get(tag) ?? []), carried]);
     return true;
   }
 
@@ -109,11 +130,8 @@ export class Stock {
 
   /** It is in custody, and there is no room for it. */
   leaveOut(short: ShortId): void {
-    this.leftOut.add(short);
-    for (const oldest of this.leftOut) {
-      if (this.leftOut.size <= MAX_LEFT_OUT) break;
-      this.leftOut.delete(oldest);
-    }
+    remember(this.leftOut, short, MAX_LEFT_OUT);
+    remember(this.leftOutLately, tagOf(short), MOST_TOLD_APART);
   }
 
   get(id: BundleId): Carried | undefined {
@@ -124,6 +142,16 @@ export class Stock {
     return this.byShort.get(short);
   }
 
+  /** Those whose ids begin so, the newest last. */
+  tagged(tag: IdTag): readonly Carried[] {
+    return this.byTag.get(tag) ?? [];
+  }
+
+  /** Whether one of the newest of those that are in custody and not carried has an id that begins so. */
+  wasLeftOutLately(tag: IdTag): boolean {
+    return this.leftOutLately.has(tag);
+  }
+
   /** It is not in custody any more. */
   remove(id: BundleId): void {
     this.leftOut.delete(shortIdOf(id));
@@ -132,6 +160,10 @@ export class Stock {
     this.byId.delete(id);
     this.waiting.delete(carried);
     if (this.byShort.get(carried.short) === carried) this.byShort.delete(carried.short);
+    const tag = tagOf(carried.short);
+    const rest = this.tagged(tag).filter((other) => other !== carried);
+    if (rest.length > 0) this.byTag.set(tag, rest);
+    else this.byTag.delete(tag);
   }
 
   all(): Iterable<Carried> {
@@ -196,6 +228,13 @@ export const carriedOf = (
   short: shortIdOf(id),
   has: new Set(),
   believed: new Set(),
+  heardFrom: new Set(),
+  isFirst: false,
+  wasLeft: false,
+  dependents: [],
+  questions: 0,
+  lookedAtMs: Number.NEGATIVE_INFINITY,
+  form: undefined,
   refusedBy: new Set(),
   repeatedAtMs: Number.NEGATIVE_INFINITY,
   isAskedFor: false,

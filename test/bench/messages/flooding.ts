@@ -17,7 +17,6 @@ import {
 } from "../../../src/lora/meshtastic/proto/meshtastic_pb.ts";
 import {
   arrivalOf,
-  BODY_BYTES,
   isFor,
   type Outcome,
   POWER_DBM,
@@ -85,8 +84,9 @@ const settingsOf = (number: number, { preset }: Scenario): NodeSettings => ({
   rebootCount: 0,
 });
 
-function packetOf(number: number, { to }: Said): MeshPacket {
-  const payload = new Uint8Array(BODY_BYTES).fill(0xa5);
+/** As long as its text; what is in it tells it from others. */
+function packetOf(number: number, { to, text }: Said): MeshPacket {
+  const payload = new Uint8Array(Buffer.byteLength(text)).fill(0xa5);
   new DataView(payload.buffer).setUint32(0, number);
   return create(MeshPacketSchema, {
     to: to === undefined ? BROADCAST : to + 1,

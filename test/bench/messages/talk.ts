@@ -2,10 +2,13 @@ import { type AirPosition, distanceM, pathLossDb, suburban } from "../../../src/
 import { sensitivityDbm } from "../../../src/bench/air/sensitivity.ts";
 import { exponential, seededRandom } from "../../../src/bench/seeded-random.ts";
 import { type ChannelSettings, PRESETS, type PresetName } from "../../../src/lora/modulation.ts";
+import { furtherTexts } from "../text-sample/further-texts.ts";
+import { heldOutTexts, SAMPLE_LANGUAGES } from "../text-sample/index.ts";
 
-/** As Meshtasticator has it (github.com/meshtastic/Meshtasticator): boxes in a square, and a message's bytes. */
+/** As Meshtasticator has it (github.com/meshtastic/Meshtasticator): boxes in a square, and about as many bytes a message. */
 export const BOXES = 30;
-export const BODY_BYTES = 40;
+const TEXT_BYTES = 40;
+const LONGER_OR_SHORTER = 4;
 const SIDE_M = 15_000;
 const LEAST_APART_M = 10;
 /** What the law allows in 869.4–869.65 MHz; Meshtasticator sends with 30 dBm. */
@@ -30,6 +33,8 @@ export interface Said {
   from: number;
   /** undefined: everyone. */
   to: number | undefined;
+  /** 36 to 44 bytes of UTF-8. */
+  text: string;
 }
 
 /** What has become of all that was said. */
@@ -71,16 +76,27 @@ export function positionsOf({ seed, preset }: Pick<Scenario, "seed" | "preset">)
   return positions;
 }
 
+/**
+ * What people write after a disaster and no dictionary of a box has seen, on the sample's subjects. In these few bytes UTF-8 has a sentence
+ * of Latin or Chinese script, and hardly any of others, which the boxes' code makes shorter still.
+ */
+const TEXTS = SAMPLE_LANGUAGES.flatMap((language) => [
+  ...heldOutTexts(language),
+  ...furtherTexts(language),
+]).filter((text) => Math.abs(Buffer.byteLength(text) - TEXT_BYTES) <= LONGER_OR_SHORTER);
+
 /** Who says something to whom and when, in order. */
 export function talkOf({ seed, to, periodS, loadMs }: Scenario): Said[] {
   const random = seededRandom(seed + 1_000);
+  const randomText = seededRandom(seed + 4_000);
   const nextMs = () => exponential(random, periodS * 1_000);
   const said: Said[] = [];
   for (let from = 0; from < BOXES; from += 1) {
     for (let atMs = nextMs(); atMs < loadMs; atMs += nextMs()) {
       const other = Math.floor(random() * (BOXES - 1));
       const one = other < from ? other : other + 1;
-      said.push({ atMs, from, to: to === "everyone" ? undefined : one });
+      const text = TEXTS[Math.floor(randomText() * TEXTS.length)] ?? "";
+      said.push({ atMs, from, to: to === "everyone" ? undefined : one, text });
     }
   }
   return said.toSorted((a, b) => a.atMs - b.atMs);

@@ -12,6 +12,7 @@ import { LoraFormError } from "../../../../src/messages/lora/octets.ts";
 
 const id = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const ids = fc.array(id, { maxLength: 20 });
+const idTags = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 });
 const tag = fc.integer({ min: 1, max: 0xffff });
 const octet = fc.integer({ min: 0, max: 255 });
 const address = fc.integer({ min: 1, max: 2 ** 24 - 1 });
@@ -37,7 +38,9 @@ const anyItem: fc.Arbitrary<Item> = fc.oneof(
     kind: fc.constant("have" as const),
     held: fc.array(fc.record({ id, hops: octet }), { maxLength: 20 }),
   }),
-  fc.record({ kind: fc.constantFrom("recent" as const, "refuse" as const), ids }),
+  fc.record({ kind: fc.constant("refuse" as const), ids }),
+  fc.record({ kind: fc.constant("recent" as const), tags: idTags }),
+  fc.record({ kind: fc.constant("want-recent" as const), of: tag, tags: idTags }),
   fc.record({ kind: fc.constantFrom("want" as const, "offer" as const), of: tag, ids }),
   fc.record({ kind: fc.constant("want-keys" as const), of: tag, hashes: ids }),
   fc.record({
@@ -82,6 +85,16 @@ describe("a frame of bundles", () => {
       { numRuns: 5_000 },
     );
     expect(() => decodeFrame(Uint8Array.of(0, 0x30, 200))).toThrow("frame.ids: 200, more than 60");
+    expect(() => decodeFrame(Uint8Array.of(0, 0xb0, 61))).toThrow("frame.tags: 61, more than 60");
+    expect(() => decodeFrame(Uint8Array.of(0, 0xc0, 1, 2, 200))).toThrow("frame.tags: 200, more than 60");
+  });
+
+  test("names up to fifteen in two bytes each and one for all", () => {
+    const bytesOf = (count: number) =>
+      encodeFrame({ number: 0, items: [{ kind: "recent", tags: Array(count).fill(7) }] }).length;
+    expect(bytesOf(3)).toBe(1 + 1 + 3 * 2);
+    expect(bytesOf(15)).toBe(1 + 1 + 15 * 2);
+    expect(bytesOf(16)).toBe(1 + 2 + 16 * 2);
   });
 
   test("has ages in two bytes that are never less than they were, and little more", () => {

@@ -5,7 +5,7 @@ import type { Bundle, BundleId } from "../../../../src/messages/bundle/bundle.ts
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
 import { encodeForm, keyHashOf } from "../../../../src/messages/lora/bundle-form.ts";
 import { decodeFrame } from "../../../../src/messages/lora/frame.ts";
-import { hopTagOf, type Item, shortIdOf } from "../../../../src/messages/lora/items.ts";
+import { hopTagOf, type Item, shortIdOf, tagOf } from "../../../../src/messages/lora/items.ts";
 import { MAX_CARRIED } from "../../../../src/messages/lora/stock.ts";
 import { hear } from "./made-up-frames.ts";
 import { bundleOf, keyOf, submit } from "./some-bundles.ts";
@@ -292,8 +292,13 @@ describe("what is most urgent", () => {
     const { boxes, run } = messagingBoxes({ count: 3, seed: 8, ...IN_A_ROW });
     await run(HOUR_MS);
     const told = arrivals(boxes);
+    // One fills a frame that has been begun.
+    const long = (count: number) => new Uint8Array(46).fill(count);
     for (let count = 0; count < 12; count += 1)
-      submit(boxes[0], bundleOf(0, { kind: "post", to: { kind: "room", room: "square" } }));
+      submit(
+        boxes[0],
+        bundleOf(0, { kind: "post", to: { kind: "room", room: "square" }, body: long(count) }),
+      );
     await run(3_000);
     const sos = bundleOf(0, { kind: "sos", to: EVERYONE });
     submit(boxes[0], sos);
@@ -344,7 +349,11 @@ describe("whoever makes frames up", () => {
         await forge(0x400000 + count, { kind: "want", of, ids: ids.slice(0, 60) });
         await forge(0x500000 + count, { kind: "parts", prefix: "", sums: Array(16).fill(count) });
         await forge(0x600000 + count, { kind: "list", prefix: (count % 16).toString(16), ids: [] });
-        await forge(0x700000, { kind: "recent", ids: ids.slice(0, 60).map((id) => id + count) });
+        await forge(0x700000, {
+          kind: "recent",
+          tags: ids.slice(0, 60).map((id) => tagOf(id + count * 0x1_0000)),
+        });
+        await forge(0x800000 + count, { kind: "want-recent", of, tags: ids.slice(0, 60).map(tagOf) });
       }
     });
     // What may go at once, and a twentieth of an hour; greetings to whoever seems to have come.

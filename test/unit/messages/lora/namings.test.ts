@@ -1,12 +1,18 @@
 import { describe, expect, test } from "bun:test";
+import { tagOf } from "../../../../src/messages/lora/items.ts";
 import { Namings } from "../../../../src/messages/lora/namings.ts";
 import { Neighbourhood } from "../../../../src/messages/lora/neighbourhood.ts";
 import { type Carried, carriedOf, Stock } from "../../../../src/messages/lora/stock.ts";
 
 const OWN = 1;
+/** Where nothing else comes, and where much does. */
 const NAMED_AFTER_MS = 150_000;
+const LATEST_MS = 600_000;
+const NAMED_AGAIN_MS = 300_000;
 /** Nobody new has been heard for longer than this: whoever is near is known. */
 const SETTLED_MS = 700_000;
+/** Of eight digits, of which the first four tell it from others. */
+const nameOf = (index: number): string => (0x1000_0000 + index * 0x1_0000).toString(16);
 const NOTHING: ReadonlySet<number> = new Set();
 
 /** This box, with neighbours that hear it and each other's neighbours as they say. */
@@ -50,7 +56,7 @@ function namingsAmong(hears: Readonly<Record<number, readonly number[]>>) {
     /** Names what is due beside others; whether it was this. */
     name(carried: Carried, isBusy = false): boolean {
       const ids = namings.next(true, NOTHING, 60);
-      namings.onNamed(ids, isBusy);
+      namings.onNamed(ids.map(tagOf), isBusy);
       return ids.includes(carried.short);
     },
     /** Time, in which all are heard as before. */
@@ -126,10 +132,23 @@ describe("what has come", () => {
     const over = bridge.come("e2");
     let times = 0;
     for (let step = 0; step < 200; step += 1) {
-      bridge.pass(NAMED_AFTER_MS / 2);
+      bridge.pass(NAMED_AGAIN_MS / 2);
       if (bridge.name(over)) times += 1;
     }
     expect(times).toBe(9);
+  });
+
+  test("is named with others where they keep coming, and ten minutes after it has come at the latest", () => {
+    const { come, name, pass } = namingsAmong({ 2: [3, 9], 3: [2, 9] });
+    const carried = come("e3");
+    const isNamed: boolean[] = [];
+    for (let passedMs = 0; passedMs < LATEST_MS; passedMs += 100_000) {
+      isNamed.push(name(carried));
+      come(nameOf(passedMs / 100_000));
+      pass(100_000);
+    }
+    expect(isNamed).toEqual(Array(6).fill(false));
+    expect(name(carried)).toBe(true);
   });
 
   test("is not named again once the only way has it, and later where bundles wait for the air", () => {
@@ -137,9 +156,9 @@ describe("what has come", () => {
     const carried = come("f1");
     pass(NAMED_AFTER_MS);
     expect(name(carried, true)).toBe(true);
-    pass(4 * NAMED_AFTER_MS);
+    pass(4 * NAMED_AGAIN_MS);
     expect(name(carried)).toBe(false);
-    pass(4 * NAMED_AFTER_MS);
+    pass(4 * NAMED_AGAIN_MS);
     expect(name(carried)).toBe(true);
     carried.has.add(3);
     pass(100 * NAMED_AFTER_MS);
@@ -176,21 +195,21 @@ describe("what has come", () => {
 
   test("takes the place of what has been named already, where there is no other", () => {
     const { namings, come, pass } = namingsAmong({ 2: [3], 3: [2, 9] });
-    for (let index = 0; index < 512; index += 1) come((0x1000_0000 + index).toString(16));
+    for (let index = 0; index < 512; index += 1) come(nameOf(index));
     const sought = come("f4", new Uint8Array(32));
     sought.isSought = true;
     namings.forget(sought.short);
     come("f5");
     namings.addWhereRoom(sought.short);
     pass(NAMED_AFTER_MS);
-    namings.onNamed(namings.next(true, NOTHING, 60), false);
+    namings.onNamed(namings.next(true, NOTHING, 60).map(tagOf), false);
     namings.addWhereRoom(sought.short);
     const named: number[] = [];
     for (let frame = 0; frame < 20; frame += 1) {
       pass(NAMED_AFTER_MS);
       const ids = namings.next(true, NOTHING, 60);
       named.push(...ids);
-      namings.onNamed(ids, false);
+      namings.onNamed(ids.map(tagOf), false);
     }
     expect(named).toContain(sought.short);
   });
@@ -198,18 +217,18 @@ describe("what has come", () => {
   test("takes bounded room, the oldest going first, and what is only sought again waits for room", () => {
     const { namings, come, pass } = namingsAmong({ 2: [] });
     const first = come("0a");
-    for (let index = 0; index < 600; index += 1) come((0x1000_0000 + index).toString(16));
+    for (let index = 0; index < 600; index += 1) come(nameOf(index));
     namings.addWhereRoom(first.short);
     pass(NAMED_AFTER_MS);
     const named = new Set<number>();
     for (let frame = 0; frame < 20; frame += 1) {
       const ids = namings.next(true, NOTHING, 60);
       for (const id of ids) named.add(id);
-      namings.onNamed(ids, false);
+      namings.onNamed(ids.map(tagOf), false);
     }
     expect(named.size).toBe(512);
     expect(named.has(first.short)).toBe(false);
-    expect(named.has(0x1000_0000 + 599)).toBe(true);
+    expect(named.has(Number.parseInt(nameOf(599), 16))).toBe(true);
   });
 });
 

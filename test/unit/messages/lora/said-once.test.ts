@@ -47,11 +47,12 @@ describe("beside what is said already", () => {
   test("only the rest of it is left", () => {
     expect(beside(have(1, 2), have(2, 3))).toEqual(have(1));
     expect(beside(have(2), have(2, 3))).toBeUndefined();
-    expect(beside({ kind: "recent", ids: [1, 2] }, { kind: "recent", ids: [1] })).toEqual({
+    expect(beside({ kind: "recent", tags: [1, 2] }, { kind: "recent", tags: [1] })).toEqual({
       kind: "recent",
-      ids: [2],
+      tags: [2],
     });
-    expect(beside({ kind: "refuse", ids: [1] }, { kind: "recent", ids: [1] })).toEqual({
+    expect(beside({ kind: "recent", tags: [1] }, { kind: "recent", tags: [1, 2] })).toBeUndefined();
+    expect(beside({ kind: "refuse", ids: [1] }, { kind: "recent", tags: [1] })).toEqual({
       kind: "refuse",
       ids: [1],
     });
@@ -66,6 +67,11 @@ describe("beside what is said already", () => {
     expect(beside(want(7, 1, 2), want(7, 1))).toEqual(want(7, 1, 2));
     expect(beside(want(7, 1), want(8, 1))).toEqual(want(7, 1));
     expect(beside(want(7, 1), want(7, 2, 1))).toBeUndefined();
+    const wantRecent = (of: number, ...tags: number[]): Item => ({ kind: "want-recent", of, tags });
+    expect(beside(wantRecent(7, 1, 2), wantRecent(7, 1))).toEqual(wantRecent(7, 1, 2));
+    expect(beside(wantRecent(7, 1), wantRecent(8, 1))).toEqual(wantRecent(7, 1));
+    expect(beside(wantRecent(7, 1), want(7, 1))).toEqual(wantRecent(7, 1));
+    expect(beside(wantRecent(7, 1), wantRecent(7, 2, 1))).toBeUndefined();
   });
 
   test("a list of another part is left", () => {
