@@ -15,7 +15,7 @@ const ANSWER_FRAMES = 0.5;
 const JITTER_FRAMES = 1.5;
 const MOST_DOUBLINGS = 4;
 /** Where nobody answers, the channel is full: then all wait longer, up to so many times. */
-const PATIENCE = 4;
+const PATIENCE = 12;
 const WEIGHT = 0.1;
 /** What an offer is answered with, for each that is offered. */
 const ANSWER_BYTES = 5;
