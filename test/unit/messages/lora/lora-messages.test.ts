@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type MessagingBox, messagingBoxes } from "../../../../src/bench/lora/messaging-boxes.ts";
+import { decodeFrame as decodeLinkFrame } from "../../../../src/lora/link/frame.ts";
 import { PRESETS } from "../../../../src/lora/modulation.ts";
 import type { Bundle, BundleId } from "../../../../src/messages/bundle/bundle.ts";
 import { bundleId } from "../../../../src/messages/bundle/bundle-codec.ts";
@@ -163,6 +164,40 @@ describe("boxes in a row", () => {
       await run(HOUR_MS);
       expect(boxes[2]?.custody.knows(bundleId(message))).toBe(true);
     }
+  });
+
+  test("repeat what is sought soon where it was left to others and nobody repeats it", async () => {
+    const { boxes, run, air } = messagingBoxes({ count: 1, seed: 17, ...IN_A_ROW });
+    const [box] = boxes;
+    const own = box?.link.address ?? 0;
+    await run(60_000);
+    // Both have it from 2; 3 hears more, and is heard by 7 as well.
+    for (const [from, heard] of [
+      [2, [3]],
+      [3, [2, 7, 8, 9]],
+      [7, [3]],
+    ] as const)
+      hear(box, from, {
+        ...{ kind: "hello", seqno: 1, routes: [], stored: { count: 0, sum: 0 } },
+        heard: [own, ...heard].map((address) => ({ address, quality: 255 })),
+      });
+    // It has said whom it hears.
+    await run(10 * 60_000);
+    const sent: number[] = [];
+    const ear = air.modem({ name: "ear", position: { x: 0, y: 0 } });
+    ear.configure(CHANNEL);
+    let passedS = 0;
+    ear.onFrame(({ bytes }) => {
+      const frame = decodeLinkFrame(bytes);
+      if (frame.kind !== "data") return;
+      const { items } = decodeFrame(frame.body.subarray(1));
+      if (items.some(({ kind }) => kind === "bundle")) sent.push(passedS);
+    });
+    const form = encodeForm(direct(5, 6), { sender: true, to: true });
+    hear(box, 2, { kind: "bundle", hop: undefined, hops: 0, origin: 2, ageS: 1, form });
+    for (; passedS < 120; passedS += 1) await run(1_000);
+    expect(sent[0]).toBeGreaterThan(8);
+    expect(sent[0]).toBeLessThan(40);
   });
 
   test("send what was sought its way as soon as it is known where it is to go", async () => {
