@@ -18,6 +18,7 @@ import {
   tagOf,
 } from "./items.ts";
 import { Namings } from "./namings.ts";
+import { MOST_TOLD_APART } from "./stock.ts";
 
 /** While so much comes all boxes differ, and what differs comes by itself. */
 const QUIET_MS = 30_000;
@@ -27,12 +28,10 @@ const BUSY_AFTER_FRAMES = 20;
 const BUSY_MS = 3_600_000;
 const COMPARED_MS = 600_000;
 const MOST_GONE = 8_192;
-/** Of what is not here any more and what there is no room for, so many are not taken for what a neighbour names: two bytes tell no more apart. */
-const MOST_TOLD_APART = 512;
 const TAG_BYTES = 2;
+const ID_BYTES = 4;
 /** What is named may be on its way by others, while what a list shows is not. */
 const PACE_SHARE = 0.5;
-const ID_BYTES = 4;
 const MOST_COMPARED = 64;
 /** How long lists of a part are awaited, from when it was named in a comparison. */
 const OPEN_MS = 10 * 60_000;
@@ -47,9 +46,9 @@ const COMPARE_BYTES = 50;
  */
 export class Digests {
   private readonly namings: Namings;
-  /** What neighbours have named, and what lists have shown. */
-  private readonly unnamed: Gaps<IdTag>;
-  private readonly unlisted: Gaps<ShortId>;
+  /** What is missing here that neighbours have named, and that lists have shown. */
+  private readonly named: Gaps<IdTag>;
+  private readonly listed: Gaps<ShortId>;
   private readonly gone = new Set<ShortId>();
   private readonly goneLately = new Set<IdTag>();
   /** Parts that are to be told, by the prefix of their ids, and when. */
@@ -61,8 +60,8 @@ export class Digests {
 
   constructor(private readonly context: LoraContext) {
     this.namings = new Namings(context);
-    this.unnamed = new Gaps(context, TAG_BYTES, PACE_SHARE);
-    this.unlisted = new Gaps(context, ID_BYTES, 0);
+    this.named = new Gaps(context, TAG_BYTES, PACE_SHARE);
+    this.listed = new Gaps(context, ID_BYTES, 0);
   }
 
   /** It is here now. */
@@ -107,7 +106,7 @@ export class Digests {
     }
     if (missing.length === 0) return;
     const isKnown = (tag: IdTag) => this.goneLately.has(tag) || stock.wasLeftOutLately(tag);
-    this.unnamed.note(
+    this.named.note(
       missing.filter((tag) => !isKnown(tag)),
       from,
     );
@@ -115,8 +114,8 @@ export class Digests {
 
   /** Another box asks for these, and all will hear the answer. */
   onOthersWant(item: AskItem | AskRecentItem): void {
-    if (item.kind === "want-recent") this.unnamed.onOthersAsk(item.tags);
-    else this.unlisted.onOthersAsk(item.ids);
+    if (item.kind === "want-recent") this.named.onOthersAsk(item.tags);
+    else this.listed.onOthersAsk(item.ids);
   }
 
   onFingerprint(from: LinkAddress, { count, sum }: Fingerprint): void {
@@ -162,12 +161,7 @@ export class Digests {
 
   /** When there is something to say next, in ms; Infinity: there is not. */
   get nextMs(): number {
-    return Math.min(
-      this.namings.nextMs,
-      this.unnamed.nextMs,
-      this.unlisted.nextMs,
-      ...this.compares.values(),
-    );
+    return Math.min(this.namings.nextMs, this.named.nextMs, this.listed.nextMs, ...this.compares.values());
   }
 
   /** What is named, see {@link Namings.next}. */
@@ -178,13 +172,15 @@ export class Digests {
 
   /** Questions for what is missing, to each neighbour that has it. */
   wants(): (AskItem | AskRecentItem)[] {
-    const recent = this.unnamed.due();
-    const listed = this.unlisted.due();
     return [
-      ...recent.map(
-        ({ holder, names }): AskRecentItem => ({ kind: "want-recent", of: hopTagOf(holder), tags: names }),
-      ),
-      ...listed.map(({ holder, names }): AskItem => ({ kind: "want", of: hopTagOf(holder), ids: names })),
+      ...this.named
+        .due()
+        .map(
+          ({ holder, names }): AskRecentItem => ({ kind: "want-recent", of: hopTagOf(holder), tags: names }),
+        ),
+      ...this.listed
+        .due()
+        .map(({ holder, names }): AskItem => ({ kind: "want", of: hopTagOf(holder), ids: names })),
     ];
   }
 
@@ -205,8 +201,8 @@ export class Digests {
 
   onSaid(item: RecentItem | AskItem | AskRecentItem | PartsItem | ListItem): void {
     if (item.kind === "recent") this.namings.onNamed(item.tags, this.isBusy);
-    if (item.kind === "want") this.unlisted.onAsked(item.ids);
-    if (item.kind === "want-recent") this.unnamed.onAsked(item.tags);
+    if (item.kind === "want") this.listed.onAsked(item.ids);
+    if (item.kind === "want-recent") this.named.onAsked(item.tags);
     if (item.kind !== "parts" && item.kind !== "list") return;
     this.compares.delete(item.prefix);
     this.open(item.prefix);
@@ -253,12 +249,12 @@ export class Digests {
       if (carried) this.context.noteHas(from, carried);
       else if (!this.gone.has(id) && !stock.isHeld(id)) missing.push(id);
     }
-    this.unlisted.note(missing, from);
+    this.listed.note(missing, from);
   }
 
   private forgetGap(short: ShortId): void {
-    this.unlisted.forget(short);
-    this.unnamed.forget(tagOf(short));
+    this.listed.forget(short);
+    this.named.forget(tagOf(short));
   }
 
   private compareLater(from: LinkAddress, prefix: string, waitMs: number): void {

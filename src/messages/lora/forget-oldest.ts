@@ -7,8 +7,5 @@ export function forgetOldest<K>(of: Map<K, unknown> | Set<K>): void {
 export function remember<T>(all: Set<T>, one: T, most: number): void {
   all.delete(one);
   all.add(one);
-  for (const oldest of all) {
-    if (all.size <= most) return;
-    all.delete(oldest);
-  }
+  while (all.size > most) forgetOldest(all);
 }

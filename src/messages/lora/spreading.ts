@@ -82,7 +82,7 @@ export class Spreading {
     const isDone = carried.isAskedFor && !isLostYet;
     carried.isAskedFor = false;
     const againMs = nowMs + this.context.frames(REPEATED_WITHIN_FRAMES, 2 ** carried.tries);
-    if (isDone) this.awaitDependents(carried);
+    if (isDone) this.awaitDependents(carried, this.silentOf(carried));
     else stock.plan(carried, againMs);
   }
 
@@ -104,7 +104,6 @@ export class Spreading {
       if (address !== from && heardIt.has(address)) candidates.set(address, neighbourhood.reachedBy(address));
     const order = relayOrder(candidates, [own, from, ...heardIt, ...carried.has]);
     const turn = order.indexOf(own);
-    carried.isFirst = turn === 0;
     // Where nobody need repeat it, one says for all that it has come: else the box where it begins would say it again. Of all that have
     // heard it, also those not heard here: two at once would be heard by nobody between them.
     if (order.length === 0 && carried.origin === from && Math.min(own, ...heardIt) === own) {
@@ -112,6 +111,7 @@ export class Spreading {
       this.answers.owe(carried.short, 0);
     }
     if (turn === 0) {
+      carried.mayBeLeft = false;
       this.answers.takeWord(carried.short);
       return 0;
     }
@@ -125,17 +125,12 @@ export class Spreading {
     return false;
   }
 
-  /** Whether others repeat it who reach all that hear this box: then it is looked again later whether they have. Whoever is first asks nobody. */
+  /** Whether others repeat it who reach all that hear this box: then it is looked again later whether they have. */
   private leave(carried: Carried): boolean {
     const { neighbourhood, stock, nowMs } = this.context;
-    if (
-      carried.wasLeft ||
-      carried.isFirst ||
-      carried.priority === "sos" ||
-      !neighbourhood.areReachedWithout(carried.heardFrom)
-    )
-      return false;
-    carried.wasLeft = true;
+    const { mayBeLeft, priority, heardFrom } = carried;
+    if (!mayBeLeft || priority === "sos" || !neighbourhood.areReachedWithout(heardFrom)) return false;
+    carried.mayBeLeft = false;
     stock.plan(carried, nowMs + this.context.frames(LEFT_FRAMES, 2));
     return true;
   }
@@ -143,24 +138,25 @@ export class Spreading {
   /** Whoever alone can take it on, and was not heard to have it, is asked: a question and its answer are shorter than to send it again. */
   private askDependents(carried: Carried): void {
     const { neighbourhood, pace, asked } = this.context;
+    const silent = this.silentOf(carried);
     // The first time only begins to wait.
     const isTime = carried.questions > 0 && carried.questions <= MOST_QUESTIONS;
     if (isTime && pace.ms < this.context.frames(SLOW_FRAMES))
       // Who is not to be heard cannot answer.
-      for (const address of this.silentOf(carried))
+      for (const address of silent)
         if (
           neighbourhood.hasSpokenSince(address, carried.lookedAtMs) &&
           asked.grants(address, QUESTION_BYTES)
         )
           this.answers.offer(hopTagOf(address), carried.short);
-    this.awaitDependents(carried);
+    this.awaitDependents(carried, silent);
   }
 
-  /** It is looked again later whether dependents were heard to have it; not for ever. */
-  private awaitDependents(carried: Carried): void {
+  /** It is looked again later whether dependents that are silent were heard to have it; not for ever. */
+  private awaitDependents(carried: Carried, silent: readonly LinkAddress[]): void {
     const { stock, nowMs } = this.context;
     const longer = 2 ** carried.questions;
-    const isOver = carried.questions > MOST_QUESTIONS || this.silentOf(carried).length === 0;
+    const isOver = carried.questions > MOST_QUESTIONS || silent.length === 0;
     carried.questions += 1;
     carried.lookedAtMs = nowMs;
     stock.plan(

@@ -26,10 +26,8 @@ export interface Carried {
   readonly believed: Set<LinkAddress>;
   /** Neighbours that were heard to send it to everyone. */
   readonly heardFrom: Set<LinkAddress>;
-  /** By the order in which it is repeated nobody comes before this box; see `relays.ts`. */
-  isFirst: boolean;
-  /** It was left to others, who reach all that hear this box. */
-  wasLeft: boolean;
+  /** Whether it may be left to others who reach all that hear this box: once, and not by whoever repeats it first. */
+  mayBeLeft: boolean;
   /** Neighbours that have it from this box or from nobody, by what was known when it went. */
   dependents: readonly LinkAddress[];
   /** How often it was time to ask them whether they have it. */
@@ -77,8 +75,8 @@ export const isForAll = ({ person }: Carried): boolean => person === undefined;
 export const MAX_CARRIED = 8_192;
 /** Of those that are in custody and are not carried, so many are remembered. */
 const MAX_LEFT_OUT = 65_536;
-/** And so many by two bytes, which tell no more apart. */
-const MOST_TOLD_APART = 512;
+/** Of what is in custody and not carried, and of what was here, so many are known by two bytes, which tell no more apart. */
+export const MOST_TOLD_APART = 512;
 
 /** The bundles that LoRa carries, by id: where there are too many, the most urgent. */
 export class Stock {
@@ -229,8 +227,7 @@ export const carriedOf = (
   has: new Set(),
   believed: new Set(),
   heardFrom: new Set(),
-  isFirst: false,
-  wasLeft: false,
+  mayBeLeft: true,
   dependents: [],
   questions: 0,
   lookedAtMs: Number.NEGATIVE_INFINITY,
