@@ -3,18 +3,14 @@ import type { MessageCode } from "../../lora/index.ts";
 import {
   type Bundle,
   type Destination,
-  KINDS,
-  type Kind,
   MAX_LIFETIME_S,
   MAX_TEXT_BODY_BYTES,
-  PRIORITIES,
-  PRIORITY_OF,
-  type Priority,
   type Sender,
   SQUARE,
 } from "../bundle/bundle.ts";
-import { bundleId, isSigned, KIND_NUMBERS } from "../bundle/bundle-codec.ts";
+import { bundleId, isSigned } from "../bundle/bundle-codec.ts";
 import { decodeBody, encodeBody } from "./body-code.ts";
+import { type FullKeys, isUsualLifetime, readHead, writeHead } from "./bundle-head.ts";
 import { type ShortId, shortIdOf } from "./items.ts";
 import { OctetReader, OctetWriter } from "./octets.ts";
 
@@ -34,24 +30,9 @@ export interface BundleForm extends Omit<Bundle, "sender" | "to"> {
   short: ShortId | undefined;
 }
 
-/** Whose keys are written in full. */
-export interface FullKeys {
-  sender: boolean;
-  to: boolean;
-}
-
-const SENDERS: readonly Sender["as"][] = ["person", "guest", "box"];
-const DESTINATIONS: readonly Destination["kind"][] = ["everyone", "person", "room", "service", "outside"];
-/** In hours, by their number; what is not here is written out. */
-const USUAL_LIFETIMES_H = [1, 2, 3, 4, 6, 8, 12, 24, 36, 48, 72, 96, 120, 168, 240, 336, 504, 720];
-const OTHER_LIFETIME = 31;
-const CREATED_WIDTHS = [0, 4, 6] as const;
-/** Beside a time it only tells apart what is of one second. */
-const shortSequenceBytes = (createdWidth: number): number => (createdWidth === 0 ? 2 : 1);
+/** A short one: beside a time it only tells apart what is of one second. */
+const shortSequenceBytes = (createdBytes: number): number => (createdBytes === 0 ? 2 : 1);
 const SEQUENCE_BYTES = 4;
-const USUAL_HEAD = 0xf0;
-const IS_SHORT = 0x20;
-const DAY_S = 86_400;
 const HASH_BYTES = 4;
 const ID_BYTES = 4;
 const KEY_BYTES = 32;
@@ -81,21 +62,18 @@ export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): 
   const { kind, sender, to, priority, lifetimeS, createdS, sequence, body, signature } = bundle;
   const coded = code && encodeBody(body, code);
   const hasSignature = isSigned(bundle);
-  const createdWidth = createdS === 0 ? 0 : createdS < 2 ** 32 ? 1 : 2;
-  const shortBytes = shortSequenceBytes(createdWidth);
+  const createdBytes = createdS === 0 ? 0 : createdS < 2 ** 32 ? 4 : 6;
+  const shortBytes = shortSequenceBytes(createdBytes);
   const isShort = sequence < 2 ** (8 * shortBytes);
+  const isUsual = isUsualLifetime(lifetimeS);
   const out = new OctetWriter();
-  const lifetime = numberOfLifetime(lifetimeS);
-  writeHead(
-    out,
-    headOf({
-      ...{ kind, as: sender.as, hasSignature, isCoded: coded !== undefined, priority, to: to.kind },
-      full: { sender: full.sender, to: full.to && to.kind === "person" },
-      ...{ createdWidth, isShort, lifetime },
-    }),
-  );
-  if (lifetime === OTHER_LIFETIME) out.varint(lifetimeS);
-  out.uint(createdS, CREATED_WIDTHS[createdWidth]).uint(sequence, isShort ? shortBytes : SEQUENCE_BYTES);
+  writeHead(out, {
+    ...{ kind, as: sender.as, hasSignature, isCoded: coded !== undefined, priority, to: to.kind },
+    full: { sender: full.sender, to: full.to && to.kind === "person" },
+    ...{ createdBytes, isShort, lifetimeS: isUsual ? lifetimeS : undefined },
+  });
+  if (!isUsual) out.varint(lifetimeS);
+  out.uint(createdS, createdBytes).uint(sequence, isShort ? shortBytes : SEQUENCE_BYTES);
   writeKey(out, sender.key, full.sender);
   writeDestination(out, to, full.to);
   if (hasSignature) out.bytes(signature);
@@ -109,26 +87,16 @@ export function encodeForm(bundle: Bundle, full: FullKeys, code?: MessageCode): 
  */
 export function decodeForm(bytes: Uint8Array, code?: MessageCode): BundleForm {
   const from = new OctetReader(bytes, "bundle");
-  const { first, second, third } = readHead(from);
-  const kind = kindOf(from, first >> 4);
-  const as = named(from, "as", SENDERS, (first >> 2) & 3);
-  const priority = named(from, "priority", PRIORITIES, second >> 5);
-  const toKind = named(from, "destination", DESTINATIONS, (second >> 2) & 7);
-  const createdBytes = named(from, "createdS", CREATED_WIDTHS, third >> 6);
-  const usual = third & OTHER_LIFETIME;
-  const lifetimeS =
-    usual === OTHER_LIFETIME
-      ? from.varint("lifetimeS", MAX_LIFETIME_S)
-      : named(from, "lifetimeS", USUAL_LIFETIMES_H, usual) * 3600;
+  const { kind, as, hasSignature, isCoded, priority, to: toKind, full, ...head } = readHead(from);
+  const { createdBytes, isShort } = head;
+  const lifetimeS = head.lifetimeS ?? from.varint("lifetimeS", MAX_LIFETIME_S);
   const createdS = from.uint("createdS", createdBytes);
-  const isShort = (third & IS_SHORT) !== 0;
-  const sequence = from.uint("sequence", isShort ? shortSequenceBytes(third >> 6) : SEQUENCE_BYTES);
-  const key = readKey(from, "key", (second & 2) !== 0);
-  const to = readDestination(from, toKind, (second & 1) !== 0);
-  const hasSignature = (first & 2) !== 0;
+  const sequence = from.uint("sequence", isShort ? shortSequenceBytes(createdBytes) : SEQUENCE_BYTES);
+  const key = readKey(from, "key", full.sender);
+  const to = readDestination(from, toKind, full.to);
   const signature = from.bytes("signature", hasSignature ? SIGNATURE_BYTES : 0);
   const short = hasSignature ? undefined : from.uint("id", ID_BYTES);
-  const body = decoded(from, (first & 1) !== 0, code);
+  const body = decoded(from, isCoded, code);
   return { kind, sender: { as, key }, to, priority, lifetimeS, createdS, sequence, body, signature, short };
 }
 
@@ -151,74 +119,6 @@ export function rebuild(
   const to: Destination = form.to.kind === "person" ? { kind: "person", key: whole(form.to.key) } : form.to;
   const { short, ...rest } = form;
   return missing.length > 0 ? { missing } : { bundle: { ...rest, sender, to } };
-}
-
-/** What the first bytes tell. */
-interface Head {
-  kind: Kind;
-  as: Sender["as"];
-  hasSignature: boolean;
-  isCoded: boolean;
-  priority: Priority;
-  to: Destination["kind"];
-  full: FullKeys;
-  /** Of {@link CREATED_WIDTHS}. */
-  createdWidth: number;
-  isShort: boolean;
-  lifetime: number;
-}
-
-/** As its three bytes. */
-function headOf(head: Head): number {
-  const { kind, as, hasSignature, isCoded, priority, to, full, createdWidth, isShort, lifetime } = head;
-  const first =
-    (KIND_NUMBERS[kind] << 4) | (SENDERS.indexOf(as) << 2) | (Number(hasSignature) << 1) | Number(isCoded);
-  const second =
-    (PRIORITIES.indexOf(priority) << 5) |
-    (DESTINATIONS.indexOf(to) << 2) |
-    (Number(full.sender) << 1) |
-    Number(full.to);
-  return (first << 16) | (second << 8) | (createdWidth << 6) | (isShort ? IS_SHORT : 0) | lifetime;
-}
-
-/** What is sent most, where the keys are known, without a time and with one. Their places are numbers on the air: the list only grows. */
-const USUAL_HEADS: readonly number[] = (
-  [
-    { kind: "check-in", as: "guest", to: "everyone", days: 30, isCoded: true, isShort: true },
-    { kind: "post", as: "guest", to: "room", days: 7, isCoded: true, isShort: true },
-    { kind: "direct", as: "person", to: "person", days: 7, isCoded: false, isShort: false },
-    { kind: "receipt", as: "person", to: "person", days: 3, isCoded: false, isShort: true },
-  ] as const
-).flatMap(({ days, ...usual }) =>
-  [0, 1].map((createdWidth) =>
-    headOf({
-      ...usual,
-      hasSignature: usual.kind !== "direct",
-      priority: PRIORITY_OF[usual.kind].usual,
-      full: { sender: false, to: false },
-      createdWidth,
-      lifetime: numberOfLifetime(days * DAY_S),
-    }),
-  ),
-);
-
-function writeHead(out: OctetWriter, head: number): void {
-  const number = USUAL_HEADS.indexOf(head);
-  if (number < 0) out.uint(head, 3);
-  else out.uint(USUAL_HEAD | number, 1);
-}
-
-function readHead(from: OctetReader): { first: number; second: number; third: number } {
-  const first = from.uint("kind", 1);
-  if (first < USUAL_HEAD)
-    return { first, second: from.uint("priority", 1), third: from.uint("lifetimeS", 1) };
-  const head = named(from, "kind", USUAL_HEADS, first - USUAL_HEAD);
-  return { first: head >> 16, second: (head >> 8) & 0xff, third: head & 0xff };
-}
-
-function numberOfLifetime(lifetimeS: number): number {
-  const number = lifetimeS % 3600 === 0 ? USUAL_LIFETIMES_H.indexOf(lifetimeS / 3600) : -1;
-  return number < 0 ? OTHER_LIFETIME : number;
 }
 
 function writeKey(out: OctetWriter, key: Uint8Array, isWhole: boolean): void {
@@ -268,16 +168,4 @@ function decoded(from: OctetReader, isCoded: boolean, code: MessageCode | undefi
   } catch {
     throw from.fail("body", "does not decode");
   }
-}
-
-function kindOf(from: OctetReader, number: number): Kind {
-  const kind = KINDS.find((one) => KIND_NUMBERS[one] === number);
-  if (kind === undefined) throw from.fail("kind", `${number} is not known here`);
-  return kind;
-}
-
-function named<T>(from: OctetReader, field: string, all: readonly T[], number: number): T {
-  const value = all[number];
-  if (value === undefined) throw from.fail(field, `${number} is not known here`);
-  return value;
 }

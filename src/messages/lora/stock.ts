@@ -1,7 +1,8 @@
 import type { LinkAddress } from "../../lora/index.ts";
 import { rankOf } from "../../lora/priority.ts";
 import type { BundleId, Kind, Priority } from "../bundle/bundle.ts";
-import type { FullKeys, KeyHash } from "./bundle-form.ts";
+import type { KeyHash } from "./bundle-form.ts";
+import type { FullKeys } from "./bundle-head.ts";
 import { remember } from "./forget-oldest.ts";
 import { type Fingerprint, type IdTag, MAX_IDS, type ShortId, shortIdOf, tagOf } from "./items.ts";
 
